@@ -1,0 +1,152 @@
+"""What a storage backend offers, and the rules for paths that all of them share."""
+
+from __future__ import annotations
+
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+TEMPORARY_PREFIX = ".tmp-"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file or folder in a storage.
+
+    Attributes
+    ----------
+    path : str
+        Relative to the storage's root.
+    size : int
+        Bytes; 0 for a folder.
+    is_dir : bool
+        Whether it is a folder.
+    modified : float
+        Time of the last change, seconds since 1970.
+    """
+
+    path: str
+    size: int
+    is_dir: bool
+    modified: float
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+
+def check_path(path: str) -> str:
+    """Return a path that stays inside its storage, or raise ValueError.
+
+    Parts may hold anything but ``/`` and NUL; ``""`` is the root.
+    """
+    if path and any(part in {"", ".", ".."} or "\0" in part for part in path.split("/")):
+        raise ValueError(f"not a path inside a storage: {path!r}")
+    return path
+
+
+def temporary_beside(path: str) -> str:
+    """Return a fresh temporary name in the folder of a path.
+
+    It does not repeat the name, which may already be as long as names can be.
+    """
+    folder, slash, _ = path.rpartition("/")
+    return f"{folder}{slash}{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
+
+
+def is_temporary(path: str) -> bool:
+    """Whether a path was made by `temporary_beside`."""
+    return path.rpartition("/")[2].startswith(TEMPORARY_PREFIX)
+
+
+class Storage(ABC):
+    """A tree of files under one URL.
+
+    Paths are relative to the URL, with ``/`` between their parts. Every failure of the storage
+    is an OSError (FileNotFoundError and FileExistsError where they apply), so that callers can
+    tell it from bad input. A storage is small and can be pickled.
+    """
+
+    url: str
+
+    @abstractmethod
+    def open(self, path: str) -> BinaryIO:
+        """Open a file to read, as a seekable stream that is never loaded whole."""
+
+    @abstractmethod
+    def create(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """Create a file that appears under its name only when it is whole and durable.
+
+        The stream takes bytes in order and does not seek. An exception inside the block leaves
+        nothing behind. Folders on the way are made.
+
+        Raises
+        ------
+        FileExistsError
+            The name is taken; at the end of the block if somebody took it meanwhile.
+        """
+
+    @abstractmethod
+    def replace(self, path: str, data: bytes) -> None:
+        """Write a small file that changes over time; readers see the old or the new, whole."""
+
+    @abstractmethod
+    def list(self, path: str = "", *, temporary: bool = False) -> Iterator[Entry]:
+        """Yield what a folder holds, in no order; a missing folder holds nothing.
+
+        Temporary files are left out unless asked for.
+        """
+
+    @abstractmethod
+    def stat(self, path: str) -> Entry:
+        """Return the entry of a path; FileNotFoundError if there is none."""
+
+    @abstractmethod
+    def delete(self, path: str, *, recursive: bool = False) -> None:
+        """Delete a file, an empty folder, or a tree; what is missing already is no error."""
+
+    @abstractmethod
+    def rename(self, source: str, target: str) -> None:
+        """Move a file or a folder; FileExistsError if the target exists, whatever it is."""
+
+    def publish(self, path: str, data: bytes) -> bool:
+        """Write a small file unless it exists; whole or not at all.
+
+        Returns
+        -------
+        bool
+            False when the name was taken, by whatever content.
+        """
+        try:
+            with self.create(path) as stream:
+                stream.write(data)
+        except FileExistsError:
+            return False
+        return True
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or a folder under a path."""
+        try:
+            self.stat(path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return the content of a small file."""
+        with self.open(path) as stream:
+            return stream.read()
+
+    def walk(self, path: str = "", *, temporary: bool = False) -> Iterator[Entry]:
+        """Yield every file below a folder, in no order."""
+        folders = [path]
+        while folders:
+            for entry in self.list(folders.pop(), temporary=temporary):
+                if entry.is_dir:
+                    folders.append(entry.path)
+                else:
+                    yield entry

@@ -1,0 +1,178 @@
+"""Manifests: the small JSON file that makes a shard exist."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from hdfs_jobs.canonical import Json, canonical_json
+from hdfs_jobs.errors import UsageError
+
+FORMAT = 1
+_NAME = re.compile(r"(\d{8,})-([0-9a-f]{16})\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One input set aside: an item, or one row of one.
+
+    Attributes
+    ----------
+    key, title : str
+        What the item is, to the program and to people.
+    reason : str
+        A slug: the stage's own (`BadInput`), or ``timeout``, ``crash``, ``missing``, ``error``.
+    detail : str
+        One line for people.
+    error : str
+        The class of the exception, or how the process ended.
+    """
+
+    key: str
+    title: str
+    reason: str
+    detail: str
+    error: str = "BadInput"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a listing needs of a manifest; `quarantined` is a count.
+
+    Attributes
+    ----------
+    shard : int
+        The shard's number in its dataset.
+    input_digest : str
+        Digest of the keys of its items.
+    attempt : str
+        The attempt that won.
+    file : str
+        Name of the data file in the dataset's folder.
+    items, rows, quarantined : int
+        Items taken in, rows written, entries set aside.
+    bytes : int
+        Size of the data file.
+    sha256 : str
+        Of the data file: the same rows have the same bytes.
+    seconds, wall_seconds : float
+        Seconds of audio in the rows, and seconds of work.
+    """
+
+    shard: int
+    input_digest: str
+    attempt: str
+    file: str
+    items: int
+    rows: int
+    bytes: int
+    sha256: str
+    seconds: float
+    wall_seconds: float
+    quarantined: int
+
+    @property
+    def manifest_name(self) -> str:
+        """The file name of the manifest that this is a summary of."""
+        return manifest_name(self.shard, self.input_digest)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All that is kept of one committed shard; see `Summary` for the shared fields.
+
+    Attributes
+    ----------
+    settings : mapping
+        The dataset's settings.
+    facts : mapping of str to str
+        Engine, precision, instruction set, versions: as the worker that did it found them.
+    counters : mapping of str to int
+        What the stage counted, for example dropped tails.
+    quarantined : tuple of Quarantined
+        What was set aside, and why.
+    finished_at : str
+        When, in UTC.
+    """
+
+    shard: int
+    input_digest: str
+    attempt: str
+    file: str
+    items: int
+    rows: int
+    bytes: int
+    sha256: str
+    seconds: float
+    wall_seconds: float
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    counters: Mapping[str, int] = field(default_factory=dict)
+    quarantined: tuple[Quarantined, ...] = ()
+    finished_at: str = ""
+
+    def summary(self) -> Summary:
+        """Return what a listing needs."""
+        shared = {f.name: getattr(self, f.name) for f in fields(Summary)}
+        return Summary(**{**shared, "quarantined": len(self.quarantined)})
+
+    def to_bytes(self) -> bytes:
+        """Return the manifest as JSON, its own SHA-256 inside."""
+        content = {"format": FORMAT, **asdict(self)}
+        content["manifest_sha256"] = _hash(content)
+        return json.dumps(content, indent=1, sort_keys=True).encode() + b"\n"
+
+    @classmethod
+    def from_bytes(cls, data: bytes, where: str) -> Manifest:
+        """Read a manifest back.
+
+        Parameters
+        ----------
+        data : bytes
+            What `to_bytes` gave.
+        where : str
+            The file it came from, for the error.
+
+        Raises
+        ------
+        UsageError
+            The file is not a manifest, is of an unknown format, or was altered.
+        """
+        content = parse_object(data, where)
+        if content.pop("format", None) != FORMAT:
+            raise UsageError(f"{where}: not a manifest of format {FORMAT}; use the version it is of")
+        recorded = content.pop("manifest_sha256", None)
+        if recorded != _hash({"format": FORMAT, **content}):
+            raise UsageError(f"{where}: altered since it was written; delete it to redo its shard")
+        entries = tuple(Quarantined(**entry) for entry in content.pop("quarantined"))
+        return cls(**content, quarantined=entries)
+
+
+def _hash(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(content)).hexdigest()
+
+
+def parse_object(data: bytes, where: str) -> dict[str, Any]:
+    """Return the JSON object in a small file, or raise UsageError naming the file."""
+    try:
+        content = json.loads(data)
+    except ValueError as error:
+        raise UsageError(f"{where}: not JSON ({error}); restore the file") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{where}: not a JSON object; restore the file")
+    return content
+
+
+def manifest_name(shard: int, input_digest: str) -> str:
+    """Return the file name of a shard's manifest."""
+    return f"{shard:08d}-{input_digest}.json"
+
+
+def parse_manifest_name(name: str) -> tuple[int, str] | None:
+    """Return shard and input digest of a manifest's name; None for any other file."""
+    match = _NAME.fullmatch(name)
+    return (int(match[1]), match[2]) if match else None
