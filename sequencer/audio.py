@@ -1,0 +1,399 @@
+"""Opening recordings of any format: mono, at the rate asked for, in bounded memory.
+
+A recording comes from a path or any seekable binary stream. It is decoded by libsndfile in
+blocks, mixed to mono (the mean of its channels) and resampled by one soxr stream, so memory is
+bounded by a block whatever the length, and the samples do not depend on the block size.
+
+Nothing is taken on trust: what the stream raises is raised again as itself (libsndfile would
+swallow it and call it the end of the file), the declared length is compared with what came, and
+samples must be finite.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from types import TracebackType
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from sequencer.errors import AudioError
+from sequencer.headers import check_header, declared_mp3_frames
+
+__all__ = [
+    "MAX_SAMPLE_RATE",
+    "MIN_SAMPLE_RATE",
+    "SAMPLE_RATE",
+    "SUFFIXES",
+    "AudioError",
+    "Recording",
+    "Resampler",
+    "from_int16",
+    "is_audio_name",
+    "mono_blocks",
+    "open_recording",
+    "resampled_length",
+    "to_int16",
+]
+
+SAMPLE_RATE = 16_000
+SUFFIXES = frozenset(
+    ".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .rf64 .snd .w64 .wav .wave".split()
+)
+MIN_SAMPLE_RATE = 1_000
+MAX_SAMPLE_RATE = 768_000
+
+_BLOCK_VALUES = 1 << 17
+_MP3_SLACK = 2 * 1152
+# libsndfile's word for "unknown" is the largest count it can hold.
+_UNKNOWN_FRAMES = 1 << 62
+
+Samples = npt.NDArray[np.float32]
+
+
+class Recording:
+    """An open recording, made by `open_recording`; use it in a ``with`` statement.
+
+    Attributes
+    ----------
+    sample_rate : int
+        In Hz, between `MIN_SAMPLE_RATE` and `MAX_SAMPLE_RATE`.
+    channels : int
+        1 or more.
+    frames : int or None
+        Frames that the header declares; None where the header does not say.
+    format : str
+        libsndfile's name of the format, such as ``WAV/PCM_16``.
+    """
+
+    def __init__(self, stream: BinaryIO, *, owned: bool) -> None:
+        self._owned = stream if owned else None
+        self._reader = _Reader(stream)
+        check_header(stream)
+        stream.seek(0)
+        try:
+            self._file = soundfile.SoundFile(self._reader)
+        except soundfile.LibsndfileError as error:
+            self._reader.raise_if_failed()
+            raise self._open_error(stream, str(error.error_string).strip(" .")) from error
+        self._reader.raise_if_failed()
+        # soundfile seeks after every read of a seekable file; that disturbs decoders with state
+        # and fails outright where the length is unknown. Nothing here seeks.
+        self._file.seekable = lambda: False
+        self.sample_rate = int(self._file.samplerate)
+        self.channels = int(self._file.channels)
+        self.format = f"{self._file.format}/{self._file.subtype}"
+        self.frames = int(self._file.frames) if self._file.frames < _UNKNOWN_FRAMES else None
+        self._exact = self._file.format != "MP3" or declared_mp3_frames(stream)
+        stream.seek(self._reader.position)
+        if not MIN_SAMPLE_RATE <= self.sample_rate <= MAX_SAMPLE_RATE:
+            raise AudioError(
+                "sample-rate",
+                f"a rate of {self.sample_rate:,} Hz is outside {MIN_SAMPLE_RATE:,} to "
+                f"{MAX_SAMPLE_RATE:,} Hz",
+            )
+        if self.frames == 0:
+            raise AudioError("empty", f"the {self._file.format} header is whole, but 0 frames follow")
+
+    @property
+    def seconds(self) -> float | None:
+        """Declared length in seconds; None where the header does not say."""
+        return None if self.frames is None else self.frames / self.sample_rate
+
+    def mono_blocks(
+        self,
+        sample_rate: int = SAMPLE_RATE,
+        block_seconds: float = 4.0,
+        *,
+        refuse_silent: bool = False,
+    ) -> Iterator[Samples]:
+        """Decode once from start to end; see the function `mono_blocks`."""
+        size = max(1, round(block_seconds * sample_rate))
+        resampler = Resampler(self.sample_rate, sample_rate)
+        silent = refuse_silent
+        frames = 0
+        pending = np.zeros(0, np.float32)
+        for mono in self._decoded():
+            frames += len(mono)
+            silent = silent and not mono.any()
+            pending = np.concatenate([pending, resampler.add(mono)])
+            while len(pending) >= size:
+                yield pending[:size]
+                pending = pending[size:]
+        if silent:
+            raise AudioError(
+                "silent",
+                f"all {frames:,} frames ({frames / self.sample_rate:.2f} s) are zero",
+            )
+        pending = np.concatenate([pending, resampler.finish()])
+        for start in range(0, len(pending), size):
+            yield pending[start : start + size]
+
+    def close(self) -> None:
+        """Close the decoder, and the file if it was opened here."""
+        self._file.close()
+        if self._owned is not None:
+            self._owned.close()
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _open_error(self, stream: BinaryIO, words: str) -> AudioError:
+        stream.seek(0)
+        head = stream.read(12)
+        stream.seek(0, os.SEEK_END)
+        if not any(head.startswith(magic) for magic in _MAGICS):
+            shown = head[:8].decode("ascii", "replace").encode("unicode_escape").decode()
+            return AudioError("not-audio", f"no sound format starts with '{shown}' ({words})")
+        reason = "truncated" if self._reader.at_end else "corrupt"
+        return AudioError(
+            reason, f"the {stream.tell():,} bytes start like sound, but do not open ({words})"
+        )
+
+    def _decoded(self) -> Iterator[Samples]:
+        """Mono blocks at the recording's own rate; the declared length is checked at the end."""
+        size = max(1, _BLOCK_VALUES // self.channels)
+        got = 0
+        while True:
+            try:
+                block = self._file.read(size, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                self._reader.raise_if_failed()
+                raise self._short(got) from error
+            self._reader.raise_if_failed()
+            if not len(block):
+                break
+            if not np.isfinite(block).all():
+                at = got + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
+                raise AudioError(
+                    "non-finite",
+                    f"the sample at frame {at:,} ({at / self.sample_rate:.3f} s) is not a finite "
+                    "float32 number",
+                )
+            got += len(block)
+            yield _mean_of_channels(block)
+        slack = _MP3_SLACK if self._file.format == "MP3" else 0
+        if self._exact and self.frames is not None and got + slack < self.frames:
+            raise self._short(got)
+        if got == 0:
+            raise AudioError("empty", "the file opens, but not one frame can be decoded")
+
+    def _short(self, got: int) -> AudioError:
+        declared = "an unknown number of" if self.frames is None else f"{self.frames:,}"
+        detail = f"the header declares {declared} frames, the decoder gave {got:,}"
+        if self._reader.at_end:
+            return AudioError("truncated", f"{detail} before the file ended")
+        return AudioError("corrupt", f"{detail} before it met damaged data")
+
+
+class Resampler:
+    """One soxr stream (HQ) whose output length is exact.
+
+    The whole output has ``resampled_length(frames, source_rate, target_rate)`` samples, and they
+    do not depend on how the input was cut into blocks.
+
+    Parameters
+    ----------
+    source_rate, target_rate : int
+        In Hz. Equal rates pass the samples through untouched.
+    """
+
+    def __init__(self, source_rate: int, target_rate: int) -> None:
+        self._rates = (source_rate, target_rate)
+        self._stream = (
+            None
+            if source_rate == target_rate
+            else soxr.ResampleStream(source_rate, target_rate, 1, dtype="float32", quality="HQ")
+        )
+        self._taken = 0
+        self._given = 0
+
+    def add(self, samples: Samples) -> Samples:
+        """Take float32 samples [n], give what is ready, float32 [m]."""
+        self._taken += len(samples)
+        if self._stream is None:
+            return samples
+        out: Samples = self._stream.resample_chunk(samples)
+        self._given += len(out)
+        return out
+
+    def finish(self) -> Samples:
+        """Give the rest, float32 [m]; the stream is used up."""
+        if self._stream is None:
+            return np.zeros(0, np.float32)
+        rest: Samples = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        missing = resampled_length(self._taken, *self._rates) - self._given
+        if len(rest) < missing:
+            rest = np.concatenate([rest, np.zeros(missing - len(rest), np.float32)])
+        return rest[:missing]
+
+
+class _Reader:
+    """The face of a stream towards libsndfile, which swallows what its callbacks raise.
+
+    The error is kept and libsndfile is told "end of file"; `raise_if_failed` raises the error as
+    itself. A stream that gives fewer bytes than asked for is asked again.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._error: BaseException | None = None
+        self.at_end = False
+        self.position = 0
+
+    def raise_if_failed(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def readinto(self, buffer: memoryview) -> int:
+        if self._error is not None:
+            return 0
+        view = memoryview(buffer).cast("B")
+        filled = 0
+        try:
+            while filled < len(view):
+                part = self._stream.read(len(view) - filled)
+                if not part:
+                    self.at_end = True
+                    break
+                view[filled : filled + len(part)] = part
+                filled += len(part)
+        # A callback from C cannot let anything through, an interrupt neither.
+        except BaseException as error:
+            self._error = error
+        self.position += filled
+        return filled
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if self._error is None:
+            try:
+                self.position = self._stream.seek(offset, whence)
+            except BaseException as error:
+                self._error = error
+        return self.position
+
+    def tell(self) -> int:
+        return self.position
+
+
+_MAGICS = (
+    b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff", b"FORM", b".snd", b"dns.", b"caff", b"fLaC",
+    b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xfa",
+)  # fmt: skip
+
+
+def is_audio_name(name: str) -> bool:
+    """Tell whether a file's name ends as those of the formats that can be opened."""
+    return PurePath(name).suffix.lower() in SUFFIXES
+
+
+def open_recording(source: str | Path | BinaryIO) -> Recording:
+    """Open a recording of any format that libsndfile reads.
+
+    Parameters
+    ----------
+    source : str, Path or BinaryIO
+        A path, or a seekable binary stream (read from its beginning; the caller closes it).
+
+    Returns
+    -------
+    Recording
+        Open; nothing is decoded yet.
+
+    Raises
+    ------
+    AudioError
+        With reason ``empty``, ``not-audio``, ``truncated``, ``absurd-header``, ``corrupt``,
+        ``sample-rate`` or ``no-channels``.
+    OSError
+        What opening or reading raised, unchanged: trouble with the place is not trouble with
+        the recording.
+    """
+    if not isinstance(source, (str, Path)):
+        return Recording(source, owned=False)
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(open(source, "rb"))
+        recording = Recording(stream, owned=True)
+        stack.pop_all()
+        return recording
+
+
+def mono_blocks(
+    source: str | Path | BinaryIO,
+    sample_rate: int = SAMPLE_RATE,
+    block_seconds: float = 4.0,
+    *,
+    refuse_silent: bool = False,
+) -> Iterator[Samples]:
+    """Stream a recording as mono blocks at one rate.
+
+    Parameters
+    ----------
+    source : str, Path or BinaryIO
+        See `open_recording`.
+    sample_rate : int
+        The rate of the output in Hz.
+    block_seconds : float
+        Length of each block but the last, which is what remains.
+    refuse_silent : bool
+        Whether a recording without one non-zero sample is an error, told at its end.
+
+    Yields
+    ------
+    ndarray, float32 [n]
+        Full scale is ±1. In all ``resampled_length(frames, recording's rate, sample_rate)``
+        samples, the same whatever the block length.
+
+    Raises
+    ------
+    AudioError
+        As `open_recording` does, and ``truncated`` or ``corrupt`` where fewer frames came than
+        were declared, ``non-finite``, ``silent``. What was yielded before is then worthless.
+    OSError
+        What the stream raised.
+    """
+    with open_recording(source) as recording:
+        yield from recording.mono_blocks(sample_rate, block_seconds, refuse_silent=refuse_silent)
+
+
+def resampled_length(frames: int, source_rate: int, target_rate: int) -> int:
+    """Frames after resampling: ``frames · target / source``, rounded, halves up."""
+    return (2 * frames * target_rate + source_rate) // (2 * source_rate)
+
+
+def to_int16(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:
+    """Turn float samples (full scale ±1) into int16: x · 32768, halves to even, clipped.
+
+    The factor is libsndfile's, so 16-bit samples that were only read come back unchanged.
+    """
+    scaled = np.rint(np.asarray(samples, np.float64) * 32768.0)
+    return np.clip(scaled, -32768, 32767).astype(np.int16)
+
+
+def from_int16(samples: npt.NDArray[np.int16]) -> Samples:
+    """Turn int16 samples into float32 with full scale ±1, exactly."""
+    return samples.astype(np.float32) / np.float32(32768.0)
+
+
+def _mean_of_channels(block: npt.NDArray[np.float32]) -> Samples:
+    if block.shape[1] == 1:
+        return np.ascontiguousarray(block[:, 0])
+    # Summed channel by channel: the order, and so the last bit, is the same for every block.
+    total = block[:, 0].astype(np.float64)
+    for channel in range(1, block.shape[1]):
+        total += block[:, channel]
+    return (total / block.shape[1]).astype(np.float32)
