@@ -44,7 +44,11 @@ __all__ = [
 
 SAMPLE_RATE = 16_000
 SUFFIXES = frozenset(
-    ".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .rf64 .snd .w64 .wav .wave".split()
+    f".{name}"
+    for name in (
+        *("aif", "aifc", "aiff", "au", "caf", "flac", "mp3", "oga", "ogg", "opus"),
+        *("rf64", "snd", "w64", "wav", "wave"),
+    )
 )
 MIN_SAMPLE_RATE = 1_000
 MAX_SAMPLE_RATE = 768_000
@@ -99,7 +103,9 @@ class Recording:
                 f"{MAX_SAMPLE_RATE:,} Hz",
             )
         if self.frames == 0:
-            raise AudioError("empty", f"the {self._file.format} header is whole, but 0 frames follow")
+            raise AudioError(
+                "empty", f"the {self._file.format} header is whole, but 0 frames follow"
+            )
 
     @property
     def seconds(self) -> float | None:
@@ -326,7 +332,7 @@ def open_recording(source: str | Path | BinaryIO) -> Recording:
     if not isinstance(source, (str, Path)):
         return Recording(source, owned=False)
     with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(open(source, "rb"))
+        stream = stack.enter_context(Path(source).open("rb"))
         recording = Recording(stream, owned=True)
         stack.pop_all()
         return recording
@@ -386,7 +392,8 @@ def to_int16(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:
 
 def from_int16(samples: npt.NDArray[np.int16]) -> Samples:
     """Turn int16 samples into float32 with full scale ±1, exactly."""
-    return samples.astype(np.float32) / np.float32(32768.0)
+    scaled: Samples = samples.astype(np.float32) / np.float32(32768.0)
+    return scaled
 
 
 def _mean_of_channels(block: npt.NDArray[np.float32]) -> Samples:
@@ -396,4 +403,5 @@ def _mean_of_channels(block: npt.NDArray[np.float32]) -> Samples:
     total = block[:, 0].astype(np.float64)
     for channel in range(1, block.shape[1]):
         total += block[:, channel]
-    return (total / block.shape[1]).astype(np.float32)
+    mean: Samples = (total / block.shape[1]).astype(np.float32)
+    return mean

@@ -1,0 +1,280 @@
+"""Who made a recording, and under which licence: SPDX expressions and sources.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from sequencer.errors import SequencerError
+
+UNKNOWN_LICENCE = "LicenseRef-unknown"
+SOURCES_NAME = "sources.csv"
+REQUIRED_COLUMNS = ("file", "author", "licence")
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What has to be known to use a recording.
+
+    Attributes
+    ----------
+    title, author : str
+        As their owner writes them; empty where unknown.
+    licence : str
+        An SPDX expression; alternatives are joined by OR. `UNKNOWN_LICENCE` where nothing is known.
+    licence_url, page_url : str
+        Where the licence and the recording's page stand; may be empty.
+    attribution : str
+        The words the author asks to be credited with; may be empty.
+    """
+
+    title: str = ""
+    author: str = ""
+    licence: str = UNKNOWN_LICENCE
+    licence_url: str = ""
+    page_url: str = ""
+    attribution: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether every licence in the expression is one that says something."""
+        return UNKNOWN_LICENCE.lower() not in (name.lower() for name in licence_ids(self.licence))
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """One row of sources.csv: the file's name, its rights and its categories."""
+
+    file: str
+    rights: Rights
+    categories: tuple[str, ...] = ()
+
+
+def read_sources(source: str | Path | BinaryIO | TextIO) -> dict[str, SourceRow]:
+    """Read a sources.csv.
+
+    Columns ``file``, ``author`` and ``licence`` are required; ``title``, ``category`` (several
+    joined by ``;``), ``source_url``, ``licence_url`` and ``attribution`` are read where present;
+    others are left alone. An empty licence is `UNKNOWN_LICENCE`. A ``licence_url`` that is missing
+    is derived for licences whose address is known.
+
+    Parameters
+    ----------
+    source : str, Path, BinaryIO or TextIO
+        A path or an open stream; bytes are UTF-8, with or without a byte order mark.
+
+    Returns
+    -------
+    dict of str to SourceRow
+        By file name, in the order of the rows.
+
+    Raises
+    ------
+    SequencerError
+        Missing columns, a row with too few or too many fields, a file named twice or not at all,
+        a licence that is no SPDX expression, bytes that are not UTF-8: with the line's number.
+    OSError
+        What opening or reading raised.
+    """
+    name, text = _text_of(source)
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    rows: dict[str, SourceRow] = {}
+    try:
+        header = next(reader, None)
+        if header is None:
+            raise SequencerError(
+                f"{name} is empty; it needs the columns {_named(REQUIRED_COLUMNS)}"
+            )
+        columns = [column.strip().lower() for column in header]
+        missing = [column for column in REQUIRED_COLUMNS if column not in columns]
+        if missing:
+            raise SequencerError(
+                f"{name}, line 1: missing column{'s' * (len(missing) > 1)} {_named(missing)}; "
+                f"found {_named(columns)}"
+            )
+        repeated = sorted({column for column in columns if column and columns.count(column) > 1})
+        if repeated:
+            raise SequencerError(f"{name}, line 1: column {_named(repeated)} stands there twice")
+        for fields in reader:
+            if not any(field.strip() for field in fields):
+                continue
+            where = f"{name}, line {reader.line_num}"
+            row = _row(where, columns, fields)
+            if row.file in rows:
+                raise SequencerError(f"{where}, column 'file': {row.file!r} is listed twice")
+            rows[row.file] = row
+    except csv.Error as error:
+        raise SequencerError(
+            f"{name}, line {reader.line_num}: not readable as CSV: {error}"
+        ) from error
+    return rows
+
+
+def licence_ids(expression: str) -> tuple[str, ...]:
+    """List the licences in an SPDX expression, in order, without exceptions after WITH.
+
+    Raises
+    ------
+    SequencerError
+        When the words are no SPDX expression, such as ``CC BY 4.0`` (which is ``CC-BY-4.0``).
+    """
+    return _Expression(expression).licences
+
+
+def licence_url(expression: str) -> str:
+    """Give the address of a licence, or "" where it is not known or there are several."""
+    names = licence_ids(expression)
+    return _address(names[0]) if len(names) == 1 else ""
+
+
+def _text_of(source: str | Path | BinaryIO | TextIO) -> tuple[str, str]:
+    if isinstance(source, (str, Path)):
+        name, data = str(source), Path(source).read_bytes()
+    else:
+        name = str(getattr(source, "name", SOURCES_NAME))
+        content = source.read()
+        if isinstance(content, str):
+            return name, content
+        data = content
+    try:
+        return name, data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SequencerError(
+            f"{name}, line {line}: byte 0x{data[error.start]:02x} is not UTF-8; "
+            "save the file as UTF-8"
+        ) from error
+
+
+def _row(where: str, columns: list[str], fields: list[str]) -> SourceRow:
+    if len(fields) != len(columns):
+        raise SequencerError(
+            f"{where}: {len(fields)} fields where the header has {len(columns)} columns "
+            "(a comma inside a field needs quotes around the field)"
+        )
+    # A file's name is kept as it is: names may begin or end with spaces.
+    values = {
+        column: field if column == "file" else field.strip()
+        for column, field in zip(columns, fields, strict=True)
+    }
+    if not values["file"].strip():
+        raise SequencerError(f"{where}, column 'file': the file's name is empty")
+    licence = values["licence"] or UNKNOWN_LICENCE
+    try:
+        derived = licence_url(licence)
+    except SequencerError as error:
+        raise SequencerError(f"{where}, column 'licence': {error}") from error
+    rights = Rights(
+        title=values.get("title", ""),
+        author=values["author"],
+        licence=licence,
+        licence_url=values.get("licence_url", "") or derived,
+        page_url=values.get("source_url", ""),
+        attribution=values.get("attribution", ""),
+    )
+    categories = tuple(
+        category.strip() for category in values.get("category", "").split(";") if category.strip()
+    )
+    return SourceRow(values["file"], rights, categories)
+
+
+def _named(columns: Iterable[str]) -> str:
+    return ", ".join(repr(column) for column in columns)
+
+
+class _Expression:
+    """Recursive descent over the grammar of SPDX 2.3, annex D."""
+
+    _TOKEN = re.compile(r"\s*([()]|[A-Za-z0-9.:+-]+)")
+    _LICENCE = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?[A-Za-z0-9.-]+\+?")
+    _OPERATORS = ("AND", "OR", "WITH")
+
+    def __init__(self, expression: str) -> None:
+        self._expression = expression
+        self._tokens = self._split()
+        self._at = 0
+        self.licences: tuple[str, ...] = ()
+        self._either()
+        if self._at < len(self._tokens):
+            raise self._wrong(f"{self._tokens[self._at]!r} follows without AND or OR")
+
+    def _wrong(self, why: str) -> SequencerError:
+        return SequencerError(
+            f"{self._expression!r} is no SPDX expression such as CC-BY-4.0: {why}"
+        )
+
+    def _split(self) -> list[str]:
+        tokens: list[str] = []
+        at = 0
+        text = self._expression.rstrip()
+        while at < len(text):
+            match = self._TOKEN.match(text, at)
+            if match is None:
+                raise self._wrong(f"character {text[at]!r}")
+            tokens.append(match.group(1))
+            at = match.end()
+        return tokens
+
+    def _next(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+
+    def _either(self, depth: int = 0) -> None:
+        self._one(depth)
+        while self._next().upper() in ("AND", "OR"):
+            self._at += 1
+            self._one(depth)
+
+    def _one(self, depth: int) -> None:
+        token = self._next()
+        if depth > 50:
+            raise self._wrong("more than 50 brackets deep")
+        self._at += 1
+        if token == "(":
+            self._either(depth + 1)
+            if self._next() != ")":
+                raise self._wrong("a bracket is not closed")
+            self._at += 1
+            return
+        self._name(token)
+        self.licences += (token,)
+        if self._next().upper() == "WITH":
+            self._at += 1
+            self._name(self._next())
+            self._at += 1
+
+    def _name(self, token: str) -> None:
+        if not token:
+            raise self._wrong("it ends where a licence is expected")
+        if token.upper() in self._OPERATORS or not self._LICENCE.fullmatch(token):
+            raise self._wrong(f"{token!r} stands where a licence is expected")
+
+
+_CREATIVE_COMMONS = re.compile(
+    r"CC-(BY(?:-NC)?(?:-ND|-SA)?|BY-ND-NC)-(\d\.\d)(?:-([A-Z]{2,4}))?", re.IGNORECASE
+)
+_ADDRESSES = {
+    "cc0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
+    "cc-pdm-1.0": "https://creativecommons.org/publicdomain/mark/1.0/",
+    "gfdl-1.1": "https://www.gnu.org/licenses/old-licenses/fdl-1.1.html",
+    "gfdl-1.2": "https://www.gnu.org/licenses/old-licenses/fdl-1.2.html",
+    "gfdl-1.3": "https://www.gnu.org/licenses/fdl-1.3.html",
+    "lal-1.3": "https://artlibre.org/licence/lal/en/",
+    "odbl-1.0": "https://opendatacommons.org/licenses/odbl/1-0/",
+    "apache-2.0": "https://www.apache.org/licenses/LICENSE-2.0",
+    "mit": "https://spdx.org/licenses/MIT.html",
+}
+
+
+def _address(name: str) -> str:
+    parts = _CREATIVE_COMMONS.fullmatch(name)
+    if parts:
+        kind, version, country = parts.groups()
+        port = f"{country.lower()}/" if country else ""
+        return f"https://creativecommons.org/licenses/{kind.lower()}/{version}/{port}"
+    plain = re.sub(r"(-only|-or-later|\+)$", "", name.lower())
+    return _ADDRESSES.get(plain, "")
