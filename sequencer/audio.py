@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +54,9 @@ MIN_SAMPLE_RATE = 1_000
 MAX_SAMPLE_RATE = 768_000
 
 _BLOCK_VALUES = 1 << 17
+# Encoders differ in whether they count the frame that holds the count.
 _MP3_SLACK = 2 * 1152
+_ENDLESS = 1 << 40
 # libsndfile's word for "unknown" is the largest count it can hold.
 _UNKNOWN_FRAMES = 1 << 62
 
@@ -80,22 +82,21 @@ class Recording:
         self._owned = stream if owned else None
         self._reader = _Reader(stream)
         check_header(stream)
-        stream.seek(0)
-        try:
-            self._file = soundfile.SoundFile(self._reader)
-        except soundfile.LibsndfileError as error:
-            self._reader.raise_if_failed()
-            raise self._open_error(stream, str(error.error_string).strip(" .")) from error
-        self._reader.raise_if_failed()
-        # soundfile seeks after every read of a seekable file; that disturbs decoders with state
-        # and fails outright where the length is unknown. Nothing here seeks.
-        self._file.seekable = lambda: False
+        stated = declared_mp3_frames(stream)
+        self._file = self._opened(stream)
+        self._mp3 = self._file.format == "MP3"
+        if self._mp3 and not stated:
+            # libsndfile then guesses the length from the first frames and stops there, which
+            # loses most of a recording of variable bit rate. Told of a stream without end, it
+            # decodes all there is.
+            self._file.close()
+            self._reader.endless = True
+            self._file = self._opened(stream)
         self.sample_rate = int(self._file.samplerate)
         self.channels = int(self._file.channels)
         self.format = f"{self._file.format}/{self._file.subtype}"
-        self.frames = int(self._file.frames) if self._file.frames < _UNKNOWN_FRAMES else None
-        self._exact = self._file.format != "MP3" or declared_mp3_frames(stream)
-        stream.seek(self._reader.position)
+        known = self._file.frames < _UNKNOWN_FRAMES and not self._reader.endless
+        self.frames = int(self._file.frames) if known else None
         if not MIN_SAMPLE_RATE <= self.sample_rate <= MAX_SAMPLE_RATE:
             raise AudioError(
                 "sample-rate",
@@ -158,13 +159,29 @@ class Recording:
     ) -> None:
         self.close()
 
+    def _opened(self, stream: BinaryIO) -> Any:
+        self._reader.seek(0)
+        try:
+            file = soundfile.SoundFile(self._reader)
+        except soundfile.LibsndfileError as error:
+            self._reader.raise_if_failed()
+            raise self._open_error(stream, str(error.error_string).strip(" .")) from error
+        self._reader.raise_if_failed()
+        # soundfile seeks after every read of a seekable file; that disturbs decoders with state
+        # and fails outright where the length is unknown. Nothing here seeks.
+        file.seekable = lambda: False
+        return file
+
     def _open_error(self, stream: BinaryIO, words: str) -> AudioError:
         stream.seek(0)
         head = stream.read(12)
         stream.seek(0, os.SEEK_END)
         if not any(head.startswith(magic) for magic in _MAGICS):
             shown = head[:8].decode("ascii", "replace").encode("unicode_escape").decode()
-            return AudioError("not-audio", f"no sound format starts with '{shown}' ({words})")
+            return AudioError(
+                "not-audio",
+                f"the {stream.tell():,} bytes start with '{shown}', as no sound does ({words})",
+            )
         reason = "truncated" if self._reader.at_end else "corrupt"
         return AudioError(
             reason, f"the {stream.tell():,} bytes start like sound, but do not open ({words})"
@@ -192,8 +209,8 @@ class Recording:
                 )
             got += len(block)
             yield _mean_of_channels(block)
-        slack = _MP3_SLACK if self._file.format == "MP3" else 0
-        if self._exact and self.frames is not None and got + slack < self.frames:
+        slack = _MP3_SLACK if self._mp3 else 0
+        if self.frames is not None and got + slack < self.frames:
             raise self._short(got)
         if got == 0:
             raise AudioError("empty", "the file opens, but not one frame can be decoded")
@@ -259,6 +276,7 @@ class _Reader:
         self._stream = stream
         self._error: BaseException | None = None
         self.at_end = False
+        self.endless = False
         self.position = 0
 
     def raise_if_failed(self) -> None:
@@ -287,7 +305,8 @@ class _Reader:
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         if self._error is None:
             try:
-                self.position = self._stream.seek(offset, whence)
+                end = self.endless and whence == os.SEEK_END
+                self.position = _ENDLESS + offset if end else self._stream.seek(offset, whence)
             except BaseException as error:
                 self._error = error
         return self.position
