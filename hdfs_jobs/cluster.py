@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from hdfs_jobs.errors import InfrastructureError, UsageError
+
 if TYPE_CHECKING:
     from distributed import Client
+
+CONNECT_SECONDS = 15.0
+FIRST_WORKER_SECONDS = 60.0
 
 
 class Cluster:
@@ -18,9 +25,11 @@ class Cluster:
     ----------
     scheduler : str or None
         ``tcp://host:port`` or ``tls://host:port`` of a running scheduler; None for processes
-        of this machine.
+        of this machine, one thread each, that nothing outside it can reach.
     workers : int
         Processes to start when `scheduler` is None.
+    connect_seconds : float
+        How long to wait for a scheduler to answer.
 
     Raises
     ------
@@ -28,27 +37,83 @@ class Cluster:
         The address is of another form, or there is not one worker.
     """
 
-    def __init__(self, scheduler: str | None = None, workers: int = 1) -> None:
+    def __init__(
+        self,
+        scheduler: str | None = None,
+        workers: int = 1,
+        connect_seconds: float = CONNECT_SECONDS,
+    ) -> None:
+        if scheduler is not None and not scheduler.startswith(("tcp://", "tls://")):
+            raise UsageError(
+                f"{scheduler}: give the scheduler as tcp://host:port or tls://host:port"
+            )
+        if scheduler is None and workers < 1:
+            raise UsageError(f"{workers} workers: at least one is needed")
         self.scheduler = scheduler
         self.workers = workers
+        self._connect_seconds = connect_seconds
+        self._stack = ExitStack()
+        self._client: Client | None = None
 
     @property
     def started(self) -> bool:
         """Whether something was started or connected to."""
-        return False
+        return self._client is not None
 
     def client(self) -> Client:
-        """Return the connected client.
+        """Return the connected client, with at least one worker behind it.
 
         Raises
         ------
         InfrastructureError
             Nothing answers at the address, or no worker comes up.
         """
-        raise OSError
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
 
     def close(self) -> None:
         """End what was started, leave what was found."""
+        self._client = None
+        self._stack.close()
+
+    def _connect(self) -> Client:
+        from distributed import Client, LocalCluster
+
+        from hdfs_jobs.interrupts import IgnoreInterrupt
+
+        if self.scheduler is None:
+            local = LocalCluster(
+                n_workers=self.workers,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                memory_limit=0,
+                # What a task raises comes back with its future; nothing is to be said twice.
+                silence_logs=logging.CRITICAL,
+            )
+            self._stack.enter_context(local)
+            client: Client = self._stack.enter_context(Client(local))
+            client.register_plugin(IgnoreInterrupt())
+            return client
+        try:
+            client = Client(self.scheduler, timeout=self._connect_seconds)
+        except (OSError, TimeoutError) as error:
+            raise InfrastructureError(
+                f"{self.scheduler}: no Dask scheduler answers ({error}); start one, or leave the "
+                "address out to work on this machine"
+            ) from error
+        except ValueError as error:
+            raise UsageError(f"{self.scheduler}: not an address ({error})") from error
+        self._stack.enter_context(client)
+        try:
+            client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
+        except TimeoutError as error:
+            raise InfrastructureError(
+                f"{self.scheduler}: the scheduler has no worker; start one with `dask worker`"
+            ) from error
+        return client
 
     def __enter__(self) -> Cluster:
         """Return itself; nothing starts yet."""

@@ -27,19 +27,19 @@ class LocalStorage(Storage):
     """
 
     def __init__(self, root: str) -> None:
-        self._root = os.path.abspath(os.path.expanduser(root))
-        self.url = self._root
+        self._root = Path(root).expanduser().absolute()
+        self.url = str(self._root)
 
     def __repr__(self) -> str:
         """Name the folder."""
-        return f"LocalStorage({self._root!r})"
+        return f"LocalStorage({self.url!r})"
 
-    def _at(self, path: str) -> str:
-        return os.path.join(self._root, check_path(path)) if path else self._root
+    def _at(self, path: str) -> Path:
+        return self._root / check_path(path)
 
     def open(self, path: str) -> BinaryIO:
         """Open a file to read."""
-        return open(self._at(path), "rb", buffering=READ_BUFFER)
+        return self._at(path).open("rb", buffering=READ_BUFFER)
 
     @contextmanager
     def create(self, path: str) -> Iterator[BinaryIO]:
@@ -49,28 +49,27 @@ class LocalStorage(Storage):
         with self._temporary(path) as (temporary, stream):
             yield stream
             _sync(stream)
-            os.link(temporary, self._at(path))
-        _sync_folder(os.path.dirname(self._at(path)))
+            self._at(path).hardlink_to(temporary)
+        _sync_folder(self._at(path).parent)
 
     def replace(self, path: str, data: bytes) -> None:
         """Write a small file and rename it over the old one."""
         with self._temporary(path) as (temporary, stream):
             stream.write(data)
             _sync(stream)
-            os.replace(temporary, self._at(path))
-        _sync_folder(os.path.dirname(self._at(path)))
+            temporary.replace(self._at(path))
+        _sync_folder(self._at(path).parent)
 
     @contextmanager
-    def _temporary(self, path: str) -> Iterator[tuple[str, BinaryIO]]:
+    def _temporary(self, path: str) -> Iterator[tuple[Path, BinaryIO]]:
         """Open a temporary file beside a path; its name is gone after the block, come what may."""
-        os.makedirs(os.path.dirname(self._at(path)), exist_ok=True)
+        self._at(path).parent.mkdir(parents=True, exist_ok=True)
         temporary = self._at(temporary_beside(path))
         try:
-            with open(temporary, "xb") as stream:
+            with temporary.open("xb") as stream:
                 yield temporary, stream
         finally:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
+            temporary.unlink(missing_ok=True)
 
     def list(self, path: str = "", *, temporary: bool = False) -> Iterator[Entry]:
         """Yield what a folder holds."""
@@ -89,13 +88,13 @@ class LocalStorage(Storage):
 
     def stat(self, path: str) -> Entry:
         """Return the entry of a path."""
-        return _entry(path, os.stat(self._at(path)))
+        return _entry(path, self._at(path).stat())
 
     def delete(self, path: str, *, recursive: bool = False) -> None:
         """Delete a file or a folder."""
         if not path:
             raise ValueError("the root of a storage cannot be deleted")
-        target = Path(self._at(path))
+        target = self._at(path)
         with suppress(FileNotFoundError):
             if not target.is_dir() or target.is_symlink():
                 target.unlink()
@@ -107,18 +106,18 @@ class LocalStorage(Storage):
     def rename(self, source: str, target: str) -> None:
         """Move a file by linking, a folder onto a name claimed by an exclusive mkdir."""
         old, new = self._at(source), self._at(target)
-        os.makedirs(os.path.dirname(new), exist_ok=True)
-        if not os.path.isdir(old):
-            os.link(old, new)
-            os.unlink(old)
+        new.parent.mkdir(parents=True, exist_ok=True)
+        if not old.is_dir():
+            new.hardlink_to(old)
+            old.unlink()
         else:
-            os.mkdir(new)
+            new.mkdir()
             try:
-                os.rename(old, new)
+                old.rename(new)
             except OSError:
-                os.rmdir(new)
+                new.rmdir()
                 raise
-        _sync_folder(os.path.dirname(new))
+        _sync_folder(new.parent)
 
 
 def _entry(path: str, found: os.stat_result) -> Entry:
@@ -131,7 +130,7 @@ def _sync(stream: BinaryIO) -> None:
     os.fsync(stream.fileno())
 
 
-def _sync_folder(folder: str) -> None:
+def _sync_folder(folder: Path) -> None:
     """Make a new name durable: a synced file whose name is lost in a power cut is lost too."""
     handle = os.open(folder, os.O_RDONLY)
     try:

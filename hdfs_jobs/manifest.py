@@ -120,36 +120,37 @@ class Manifest:
         shared = {f.name: getattr(self, f.name) for f in fields(Summary)}
         return Summary(**{**shared, "quarantined": len(self.quarantined)})
 
-    def to_bytes(self) -> bytes:
-        """Return the manifest as JSON, its own SHA-256 inside."""
-        content = {"format": FORMAT, **asdict(self)}
-        content["manifest_sha256"] = _hash(content)
-        return json.dumps(content, indent=1, sort_keys=True).encode() + b"\n"
 
-    @classmethod
-    def from_bytes(cls, data: bytes, where: str) -> Manifest:
-        """Read a manifest back.
+def dump_manifest(manifest: Manifest) -> bytes:
+    """Return a manifest as JSON, its own SHA-256 inside."""
+    content = {"format": FORMAT, **asdict(manifest)}
+    content["manifest_sha256"] = _hash(content)
+    return json.dumps(content, indent=1, sort_keys=True).encode() + b"\n"
 
-        Parameters
-        ----------
-        data : bytes
-            What `to_bytes` gave.
-        where : str
-            The file it came from, for the error.
 
-        Raises
-        ------
-        UsageError
-            The file is not a manifest, is of an unknown format, or was altered.
-        """
-        content = parse_object(data, where)
-        if content.pop("format", None) != FORMAT:
-            raise UsageError(f"{where}: not a manifest of format {FORMAT}; use the version it is of")
-        recorded = content.pop("manifest_sha256", None)
-        if recorded != _hash({"format": FORMAT, **content}):
-            raise UsageError(f"{where}: altered since it was written; delete it to redo its shard")
-        entries = tuple(Quarantined(**entry) for entry in content.pop("quarantined"))
-        return cls(**content, quarantined=entries)
+def parse_manifest(data: bytes, where: str) -> Manifest:
+    """Read back what `dump_manifest` gave.
+
+    Parameters
+    ----------
+    data : bytes
+        The content.
+    where : str
+        The file that it came from, for the error.
+
+    Raises
+    ------
+    UsageError
+        The file is not a manifest, is of an unknown format, or was altered.
+    """
+    content = parse_object(data, where)
+    if content.pop("format", None) != FORMAT:
+        raise UsageError(f"{where}: not a manifest of format {FORMAT}; use its version")
+    recorded = content.pop("manifest_sha256", None)
+    if recorded != _hash({"format": FORMAT, **content}):
+        raise UsageError(f"{where}: altered since it was written; delete it to redo its shard")
+    entries = tuple(Quarantined(**entry) for entry in content.pop("quarantined"))
+    return Manifest(**content, quarantined=entries)
 
 
 def _hash(content: Mapping[str, Any]) -> str:

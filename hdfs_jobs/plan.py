@@ -1,11 +1,13 @@
-"""Plans: which item belongs to which shard, written down before any work starts."""
+"""Plans: which item belongs to which shard, settled before any work starts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
+from typing import Any
 
-from hdfs_jobs.canonical import Json, digest_of
+from hdfs_jobs.canonical import Json, canonical_json, digest_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,108 @@ class Shard:
     items: tuple[Item, ...]
     digest: str
 
+    @classmethod
+    def of(cls, number: int, items: Sequence[Item]) -> Shard:
+        """Make a shard and its digest."""
+        return cls(number, tuple(items), digest_of([item.key for item in items]))
 
-def shard_digest(keys: list[str]) -> str:
-    """Return the input digest of a shard with these keys."""
-    return digest_of(keys)
+    def to_line(self) -> bytes:
+        """Return the shard as a line of JSON; the keys stand apart, to be read alone."""
+        content: dict[str, Json] = {
+            "shard": self.number,
+            "digest": self.digest,
+            "keys": [item.key for item in self.items],
+            "items": [_without_defaults(item) for item in self.items],
+        }
+        return canonical_json(content) + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Shard:
+        """Read `to_line` back."""
+        content = json.loads(line)
+        pairs = zip(content["keys"], content["items"], strict=True)
+        items = tuple(_item(key, values) for key, values in pairs)
+        return cls(content["shard"], items, content["digest"])
+
+
+class Shards(Sized, Iterable[Shard]):
+    """Shards of a plan, read anew each time they are iterated over.
+
+    A million items fit on disk more easily than in memory; ``len`` costs nothing.
+
+    Parameters
+    ----------
+    count : int
+        How many there are.
+    read : callable
+        Yields them in the order of their numbers.
+    """
+
+    def __init__(self, count: int, read: Callable[[], Iterator[Shard]]) -> None:
+        self._count = count
+        self._read = read
+
+    def __len__(self) -> int:
+        """How many shards there are."""
+        return self._count
+
+    def __iter__(self) -> Iterator[Shard]:
+        """Read them one after the other."""
+        return self._read()
+
+    def count_items(self) -> int:
+        """Return how many items the shards hold together, by reading them."""
+        return sum(len(shard.items) for shard in self)
+
+
+def group(items: Iterable[Item], known: set[str], first: int, per_shard: int) -> Iterator[Shard]:
+    """Yield new shards of the items whose keys are not known yet.
+
+    Parameters
+    ----------
+    items : iterable of Item
+        In the order they are to be grouped; a key that comes twice counts once.
+    known : set of str
+        Keys planned already; the new ones are added.
+    first : int
+        Number of the first new shard.
+    per_shard : int
+        Items a shard.
+    """
+    if per_shard < 1:
+        raise ValueError(f"a shard holds at least one item, not {per_shard}")
+    waiting: list[Item] = []
+    for item in items:
+        if item.key in known:
+            continue
+        known.add(item.key)
+        waiting.append(item)
+        if len(waiting) == per_shard:
+            yield Shard.of(first, waiting)
+            first += 1
+            waiting = []
+    if waiting:
+        yield Shard.of(first, waiting)
+
+
+def _without_defaults(item: Item) -> dict[str, Json]:
+    content: dict[str, Json] = {}
+    if item.title:
+        content["title"] = item.title
+    if item.url is not None:
+        content["url"] = item.url
+    if item.rows:
+        content["rows"] = [[part.shard, part.start, part.stop] for part in item.rows]
+    if item.extra:
+        content["extra"] = dict(item.extra)
+    return content
+
+
+def _item(key: str, content: Mapping[str, Any]) -> Item:
+    return Item(
+        key,
+        content.get("title", ""),
+        content.get("url"),
+        tuple(RowRange(*part) for part in content.get("rows", ())),
+        content.get("extra", {}),
+    )

@@ -90,31 +90,28 @@ class Stage(Protocol):
     """The work of one dataset, item by item.
 
     An instance is pickled to the workers and kept there from shard to shard, so it holds settings
-    only and loads heavy things on first use. A process runs one item at a time.
+    only and loads heavy things on first use. A worker with several threads shares it among them.
 
     `process` raises `BadInput` to have the whole item quarantined. An OSError is the
     infrastructure's: the shard is tried again, and at last the run ends with exit code 75. Any
     other exception is tried again as well, and at last the item is quarantined as ``error``.
     An item that fails leaves none of its rows, however many batches it had yielded.
-
-    Attributes
-    ----------
-    name : str
-        The dataset it writes.
-    schema : pyarrow.Schema
-        Of every batch it yields.
-    row_group_rows : int
-        Rows a row group: what a reader of a few rows has to load at once.
     """
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """The dataset it writes."""
+        ...
 
     @property
-    def schema(self) -> pa.Schema: ...  # noqa: D102
+    def schema(self) -> pa.Schema:
+        """The schema of every batch it yields."""
+        ...
 
     @property
-    def row_group_rows(self) -> int: ...  # noqa: D102
+    def row_group_rows(self) -> int:
+        """Rows a row group: what a reader of a few rows has to load at once."""
+        ...
 
     def process(
         self, item: Item, source: BinaryIO | pa.Table, task: Task

@@ -2,26 +2,115 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from hdfs_jobs.backend import Storage
-from hdfs_jobs.canonical import Json
-from hdfs_jobs.dataset import Dataset
+from hdfs_jobs.canonical import Json, canonical_json
+from hdfs_jobs.dataset import Dataset, latest_path, read_settings
+from hdfs_jobs.errors import UsageError
+from hdfs_jobs.manifest import parse_object
+from hdfs_jobs.storage import open_storage
+
+FORMAT = 1
+MARKER = "store.json"
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+_RESERVED = frozenset({"raw", "catalog", "quarantine", "runs"})
 
 
 class Store:
-    """An opened store."""
+    """An opened store; see `Store.open`.
 
-    storage: Storage
-    url: str
+    Attributes
+    ----------
+    storage : Storage
+        All of the store's files.
+    url : str
+        Where it is.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self.url = storage.url
+
+    def __repr__(self) -> str:
+        """Name the place."""
+        return f"Store({self.url!r})"
 
     @classmethod
-    def open(cls, url: str, *, create: bool = False) -> Store: ...
+    def open(cls, url: str, *, create: bool = False) -> Store:
+        """Open the store at a URL.
+
+        Parameters
+        ----------
+        url : str
+            A path or a URL that `open_storage` takes.
+        create : bool
+            Make one where there is nothing yet.
+
+        Raises
+        ------
+        UsageError
+            There is no store, a folder with other content, or a store of another format.
+        """
+        storage = open_storage(url)
+        try:
+            data = storage.read_bytes(MARKER)
+        except FileNotFoundError:
+            if not create:
+                raise UsageError(
+                    f"{url}: not a store (no {MARKER}); `run` and `shard` make one"
+                ) from None
+            if next(storage.list(), None) is not None:
+                raise UsageError(
+                    f"{url}: not a store, and not empty; give an empty or a new folder"
+                ) from None
+            storage.publish(MARKER, canonical_json({"format": FORMAT}) + b"\n")
+            data = storage.read_bytes(MARKER)
+        except NotADirectoryError:
+            raise UsageError(f"{url}: not a store but a file; give a folder") from None
+        found = parse_object(data, f"{url}/{MARKER}").get("format")
+        if found != FORMAT:
+            raise UsageError(
+                f"{url}: a store of format {found!r}; this version reads format {FORMAT}"
+            )
+        return cls(storage)
 
     def dataset(self, name: str, settings: Mapping[str, Json]) -> Dataset:
-        """Return the dataset with these settings; nothing is written before its plan."""
-        ...
+        """Return the dataset with these settings; nothing is written before it is planned.
 
-    def datasets(self, name: str) -> list[Dataset]: ...
+        Parameters
+        ----------
+        name : str
+            Lower-case letters, digits, ``-`` and ``_``.
+        settings : mapping
+            All that changes the bytes of a row, the digest of the upstream dataset included.
+        """
+        if not _NAME.fullmatch(name) or name in _RESERVED:
+            raise ValueError(f"not a name for a dataset: {name!r}")
+        return Dataset(self.storage, name, settings)
 
-    def latest(self, name: str) -> Dataset | None: ...
+    def datasets(self, name: str) -> list[Dataset]:
+        """Return every dataset of a name that was planned, by digest."""
+        digests = sorted(
+            entry.name for entry in self.storage.list(name) if _DIGEST.fullmatch(entry.name)
+        )
+        return [self._existing(name, digest) for digest in digests]
+
+    def latest(self, name: str) -> Dataset | None:
+        """Return the dataset of a name that was planned last: what later stages read."""
+        path = latest_path(name)
+        try:
+            pointer = parse_object(self.storage.read_bytes(path), f"{self.url}/{path}")
+        except FileNotFoundError:
+            return None
+        return self._existing(name, str(pointer.get("digest")))
+
+    def _existing(self, name: str, digest: str) -> Dataset:
+        try:
+            return Dataset(self.storage, name, read_settings(self.storage, name, digest))
+        except FileNotFoundError as error:
+            raise UsageError(
+                f"{self.url}/{name}/{digest}: the settings are missing; restore settings.json"
+            ) from error

@@ -1,0 +1,92 @@
+"""What attempts at a shard leave for the next one, should their process die.
+
+An attempt leaves a mark when it begins and takes it away when it ends, well or with an exception.
+A mark that is found was left by a process that died: the next attempt is then careful, which is
+to mark each item as well. An item whose marks were left twice has most likely killed two
+processes, and is quarantined rather than given a third. An item that ran out of time needs one
+mark only, for the watchdog that ended the process knew why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hdfs_jobs.backend import Storage
+
+DEATHS_BLAMED = 2
+
+
+class Attempt:
+    """One attempt at one shard.
+
+    Parameters
+    ----------
+    storage : Storage
+        The store's.
+    folder : str
+        The shard's folder for partial results.
+    """
+
+    def __init__(self, storage: Storage, folder: str) -> None:
+        self.id = uuid.uuid4().hex
+        self._storage = storage
+        self._folder = marks_folder(folder)
+        left = [entry.name.split("-") for entry in storage.list(self._folder)]
+        self._careful = bool(left)
+        self._timed_out = {mark[1] for mark in left if mark[0] == "timeout"}
+        self._deaths = Counter(mark[1] for mark in left if mark[0] == "item")
+
+    @contextmanager
+    def begun(self) -> Iterator[None]:
+        """Mark the attempt while the block runs."""
+        with self._mark(f"begin-{self.id}"):
+            yield
+
+    @contextmanager
+    def item(self, key: str) -> Iterator[None]:
+        """Mark an item while the block runs, if a process died at this shard before."""
+        if not self._careful:
+            yield
+            return
+        with self._mark(f"item-{_short(key)}-{self.id}"):
+            yield
+
+    def timed_out(self, key: str) -> bool:
+        """Whether an earlier attempt ran out of time at an item."""
+        return _short(key) in self._timed_out
+
+    def killed(self, key: str) -> bool:
+        """Whether earlier attempts died at an item too often for a coincidence."""
+        return self._deaths[_short(key)] >= DEATHS_BLAMED
+
+    def leave_timeout(self, key: str) -> None:
+        """Leave the mark of an item that ran out of time."""
+        self._storage.publish(f"{self._folder}/timeout-{_short(key)}", b"")
+
+    @contextmanager
+    def _mark(self, name: str) -> Iterator[None]:
+        path = f"{self._folder}/{name}"
+        self._storage.publish(path, b"")
+        try:
+            yield
+        finally:
+            self._storage.delete(path)
+
+
+def marks_folder(folder: str) -> str:
+    """Return where the marks are, below the shard's folder for partial results."""
+    return f"{folder}/.attempts"
+
+
+def count_blamed(storage: Storage, folder: str) -> int:
+    """Return how many marks name an item: an attempt that adds one has brought the run on."""
+    marks = storage.list(marks_folder(folder))
+    return sum(not entry.name.startswith("begin-") for entry in marks)
+
+
+def _short(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,0 +1,309 @@
+"""What a worker does with one shard: items to rows, rows to a file, the file to a manifest."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from hdfs_jobs.attempts import Attempt
+from hdfs_jobs.backend import Storage
+from hdfs_jobs.dataset import Dataset, describe
+from hdfs_jobs.errors import BadInput, UsageError
+from hdfs_jobs.manifest import Manifest, Quarantined, Summary
+from hdfs_jobs.parquet import FileFacts, ShardWriter, Spool, difference, read_ranges
+from hdfs_jobs.plan import Item, Shard
+from hdfs_jobs.stage import Counted, Partial, Rejected, Stage, Task
+from hdfs_jobs.storage import open_url
+from hdfs_jobs.watchdog import time_limit
+
+SHOWN_ENTRIES = 100
+SPOOL_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """All that a worker is told about one shard.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        Where the rows go.
+    shard : Shard
+        What to do.
+    stage : bytes
+        The pickled stage: its bytes are how a process recognises the one it has already.
+    upstream : Storage or None
+        The storage that the items' rows are on.
+    upstream_files : mapping of int to str
+        The data files that hold those rows, by upstream shard.
+    require : mapping of str to str
+        Facts that the worker must report.
+    time_limit : float or None
+        Seconds an item.
+    last : bool
+        Whether this is the last try: what cannot be explained is quarantined then.
+    drain : str
+        A path; if it exists, nothing is to be begun.
+    slots : mapping of str to int
+        Workers on each machine, by its address.
+    """
+
+    dataset: Dataset
+    shard: Shard
+    stage: bytes
+    upstream: Storage | None
+    upstream_files: Mapping[int, str]
+    require: Mapping[str, str]
+    time_limit: float | None
+    last: bool
+    drain: str
+    slots: Mapping[str, int]
+
+    @property
+    def partials(self) -> str:
+        """Folder for the shard's partial results."""
+        return partials_folder(self.dataset, self.shard)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardResult:
+    """What comes back over the network: never rows; quarantine entries are the first few."""
+
+    summary: Summary
+    quarantined: tuple[Quarantined, ...]
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> ShardResult:
+        """Take from a manifest what is worth sending."""
+        return cls(manifest.summary(), manifest.quarantined[:SHOWN_ENTRIES])
+
+
+def partials_folder(dataset: Dataset, shard: Shard) -> str:
+    """Return the folder for partial results of one shard."""
+    return f"{dataset.partials}/{shard.number:08d}-{shard.digest}"
+
+
+def run_shard(job: ShardJob) -> ShardResult | None:
+    """Do one shard and commit it; a shard that is committed already is left as it is.
+
+    Returns
+    -------
+    ShardResult or None
+        None if the run is being drained and nothing was begun.
+
+    Raises
+    ------
+    UsageError
+        This worker is not what the plan demands.
+    OSError
+        Storage failed; the shard can be tried again.
+    """
+    storage = job.dataset.storage
+    done = job.dataset.find(job.shard)
+    if done is None:
+        if storage.exists(job.drain):
+            return None
+        stage = _load_stage(job.stage)
+        facts = stage.facts()
+        _refuse_other_facts(job, facts)
+        attempt = Attempt(storage, job.partials)
+        with attempt.begun():
+            done = _Work(job, stage, attempt, facts).commit()
+    storage.delete(job.partials, recursive=True)
+    return ShardResult.of(done)
+
+
+@lru_cache(maxsize=4)
+def _load_stage(pickled: bytes) -> Stage:
+    """Return the same instance for the same bytes, so that it loads its model once a process."""
+    try:
+        stage: Stage = pickle.loads(pickled)
+    except ImportError as error:
+        raise UsageError(
+            f"a worker cannot load the stage ({error}): install the same there"
+        ) from error
+    return stage
+
+
+def _refuse_other_facts(job: ShardJob, facts: Mapping[str, str]) -> None:
+    other = {name: facts.get(name, "unknown") for name in job.require}
+    if other != dict(job.require):
+        raise UsageError(
+            f"a worker has {describe(other)} where the plan of {job.dataset.name} demands "
+            f"{describe(job.require)}: give the run workers of that kind only"
+        )
+
+
+class _Work:
+    """One attempt at a shard, from its items to its manifest."""
+
+    def __init__(
+        self, job: ShardJob, stage: Stage, attempt: Attempt, facts: Mapping[str, str]
+    ) -> None:
+        self._job = job
+        self._stage = stage
+        self._attempt = attempt
+        self._facts = facts
+        self._partial = Partial(job.dataset.storage, job.partials)
+        self._threads = threads_for(job.slots)
+        self._quarantined: list[Quarantined] = []
+        self._counters: Counter[str] = Counter()
+        self._seconds = 0.0
+
+    def commit(self) -> Manifest:
+        """Write the data file, read it back, then let the manifest make it count."""
+        started = time.monotonic()
+        dataset, shard = self._job.dataset, self._job.shard
+        file = f"{shard.number:08d}-{self._attempt.id}.parquet"
+        facts = self._write(f"{dataset.path}/{file}")
+        if wrong := difference(dataset.storage, f"{dataset.path}/{file}", facts):
+            raise OSError(f"{dataset.storage.url}/{dataset.path}/{file}: read back {wrong}")
+        manifest = Manifest(
+            shard=shard.number,
+            input_digest=shard.digest,
+            attempt=self._attempt.id,
+            file=file,
+            items=len(shard.items),
+            rows=facts.rows,
+            bytes=facts.bytes,
+            sha256=facts.sha256,
+            seconds=self._seconds,
+            wall_seconds=round(time.monotonic() - started, 3),
+            settings=dataset.settings,
+            facts=dict(self._facts),
+            counters=dict(self._counters),
+            quarantined=tuple(self._quarantined),
+            finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        )
+        return self._publish(manifest)
+
+    def _publish(self, manifest: Manifest) -> Manifest:
+        dataset = self._job.dataset
+        entries = quarantine_path(dataset, manifest)
+        if manifest.quarantined:
+            dataset.storage.publish(entries, self._quarantine_lines(manifest))
+        if dataset.publish(manifest):
+            return manifest
+        # A publish whose answer was lost looks like one that was beaten: the attempt tells.
+        winner = dataset.find(self._job.shard)
+        if winner is None:
+            raise OSError(f"{dataset.path}: the manifest of shard {manifest.shard} vanished")
+        if winner.attempt != manifest.attempt:
+            dataset.storage.delete(f"{dataset.path}/{manifest.file}")
+            dataset.storage.delete(entries)
+        return winner
+
+    def _quarantine_lines(self, manifest: Manifest) -> bytes:
+        urls = {item.key: item.url for item in self._job.shard.items}
+        same = {"stage": self._stage.name, "shard": manifest.shard, "time": manifest.finished_at}
+        lines = (
+            {**asdict(entry), **same, "url": urls.get(entry.key)} for entry in manifest.quarantined
+        )
+        return "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines).encode()
+
+    def _write(self, path: str) -> FileFacts:
+        with self._job.dataset.storage.create(path) as stream:
+            writer = ShardWriter(stream, self._stage.schema, self._stage.row_group_rows)
+            for item in self._job.shard.items:
+                self._do_item(item, writer)
+            return writer.finish()
+
+    def _do_item(self, item: Item, writer: ShardWriter) -> None:
+        """Write an item's rows, or quarantine it, or raise to have the shard tried again."""
+        limit = self._job.time_limit
+        if self._attempt.timed_out(item.key):
+            self._set_aside(item, "timeout", f"took more than {limit} seconds", "TimeLimit")
+        elif self._attempt.killed(item.key):
+            self._set_aside(item, "crash", "two worker processes died at it", "WorkerDied")
+        else:
+            try:
+                self._process(item, writer)
+            except BadInput as error:
+                self._set_aside(item, error.reason, error.detail, type(error).__name__)
+            except _SourceMissingError as error:
+                if not self._job.last:
+                    raise
+                self._set_aside(item, "missing", str(error), "FileNotFoundError")
+            except (OSError, UsageError):
+                raise
+            except Exception as error:
+                if not self._job.last:
+                    raise
+                self._set_aside(item, "error", str(error), type(error).__name__)
+
+    def _process(self, item: Item, writer: ShardWriter) -> None:
+        """Run the stage on an item; what it gave counts only once it has given all."""
+        seconds = 0.0
+        counters: Counter[str] = Counter()
+        rejected: list[Quarantined] = []
+
+        def leave_timeout() -> None:
+            self._attempt.leave_timeout(item.key)
+
+        with ExitStack() as stack:
+            stack.enter_context(self._attempt.item(item.key))
+            heartbeat = stack.enter_context(time_limit(self._job.time_limit, leave_timeout))
+            held = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
+            spool = Spool(held, self._stage.schema)
+            source = self._open(item, stack)
+            task = Task(self._threads, self._partial, self._job.shard.number, heartbeat)
+            for result in self._stage.process(item, source, task):
+                match result:
+                    case Rejected(key, title, reason, detail):
+                        rejected.append(Quarantined(key, title, reason, detail, "Rejected"))
+                    case Counted(name, n):
+                        counters[name] += n
+                    case batch:
+                        spool.add(batch)
+                        seconds += self._stage.seconds(batch)
+            for batch in spool.replay():
+                writer.write(batch)
+        self._seconds += seconds
+        self._counters += counters
+        self._quarantined += rejected
+
+    def _open(self, item: Item, stack: ExitStack) -> BinaryIO | pa.Table:
+        if item.url is not None:
+            try:
+                return stack.enter_context(open_url(item.url))
+            except FileNotFoundError as error:
+                raise _SourceMissingError(f"{item.url}: gone since it was planned") from error
+        if item.rows:
+            if self._job.upstream is None:
+                raise UsageError(f"{self._job.dataset.name}: its items need an upstream dataset")
+            return read_ranges(self._job.upstream, self._job.upstream_files, item.rows)
+        return pa.table({})
+
+    def _set_aside(self, item: Item, reason: str, detail: str, error: str) -> None:
+        one_line = " ".join(detail.split())
+        self._quarantined.append(Quarantined(item.key, item.title, reason, one_line, error))
+
+
+class _SourceMissingError(FileNotFoundError):
+    """The file of an item is gone: not the store's failure, and settled by the last try."""
+
+
+def quarantine_path(dataset: Dataset, manifest: Manifest) -> str:
+    """Return the file that repeats a manifest's quarantine for people and their tools."""
+    return f"{dataset.quarantine}/{manifest.shard:08d}-{manifest.attempt}.jsonl"
+
+
+def threads_for(slots: Mapping[str, int]) -> int:
+    """Return the threads that a task may use: cores of this machine over the workers on it."""
+    from dask.system import CPU_COUNT
+    from distributed import get_worker
+    from distributed.comm.addressing import get_address_host
+
+    worker = get_worker()
+    mates = slots.get(get_address_host(worker.address), worker.state.nthreads)
+    return max(1, CPU_COUNT // mates)
