@@ -21,10 +21,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 import soundfile
-import soxr
 
 from sequencer.errors import AudioError
 from sequencer.headers import check_header, declared_mp3_frames
+from sequencer.samples import Resampler, Samples, from_int16, resampled_length, to_int16
 
 __all__ = [
     "MAX_SAMPLE_RATE",
@@ -59,8 +59,6 @@ _MP3_SLACK = 2 * 1152
 _ENDLESS = 1 << 40
 # libsndfile's word for "unknown" is the largest count it can hold.
 _UNKNOWN_FRAMES = 1 << 62
-
-Samples = npt.NDArray[np.float32]
 
 
 class Recording:
@@ -223,48 +221,6 @@ class Recording:
         return AudioError("corrupt", f"{detail} before it met damaged data")
 
 
-class Resampler:
-    """One soxr stream (HQ) whose output length is exact.
-
-    The whole output has ``resampled_length(frames, source_rate, target_rate)`` samples, and they
-    do not depend on how the input was cut into blocks.
-
-    Parameters
-    ----------
-    source_rate, target_rate : int
-        In Hz. Equal rates pass the samples through untouched.
-    """
-
-    def __init__(self, source_rate: int, target_rate: int) -> None:
-        self._rates = (source_rate, target_rate)
-        self._stream = (
-            None
-            if source_rate == target_rate
-            else soxr.ResampleStream(source_rate, target_rate, 1, dtype="float32", quality="HQ")
-        )
-        self._taken = 0
-        self._given = 0
-
-    def add(self, samples: Samples) -> Samples:
-        """Take float32 samples [n], give what is ready, float32 [m]."""
-        self._taken += len(samples)
-        if self._stream is None:
-            return samples
-        out: Samples = self._stream.resample_chunk(samples)
-        self._given += len(out)
-        return out
-
-    def finish(self) -> Samples:
-        """Give the rest, float32 [m]; the stream is used up."""
-        if self._stream is None:
-            return np.zeros(0, np.float32)
-        rest: Samples = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
-        missing = resampled_length(self._taken, *self._rates) - self._given
-        if len(rest) < missing:
-            rest = np.concatenate([rest, np.zeros(missing - len(rest), np.float32)])
-        return rest[:missing]
-
-
 class _Reader:
     """The face of a stream towards libsndfile, which swallows what its callbacks raise.
 
@@ -393,26 +349,6 @@ def mono_blocks(
     """
     with open_recording(source) as recording:
         yield from recording.mono_blocks(sample_rate, block_seconds, refuse_silent=refuse_silent)
-
-
-def resampled_length(frames: int, source_rate: int, target_rate: int) -> int:
-    """Frames after resampling: ``frames · target / source``, rounded, halves up."""
-    return (2 * frames * target_rate + source_rate) // (2 * source_rate)
-
-
-def to_int16(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:
-    """Turn float samples (full scale ±1) into int16: x · 32768, halves to even, clipped.
-
-    The factor is libsndfile's, so 16-bit samples that were only read come back unchanged.
-    """
-    scaled = np.rint(np.asarray(samples, np.float64) * 32768.0)
-    return np.clip(scaled, -32768, 32767).astype(np.int16)
-
-
-def from_int16(samples: npt.NDArray[np.int16]) -> Samples:
-    """Turn int16 samples into float32 with full scale ±1, exactly."""
-    scaled: Samples = samples.astype(np.float32) / np.float32(32768.0)
-    return scaled
 
 
 def _mean_of_channels(block: npt.NDArray[np.float32]) -> Samples:

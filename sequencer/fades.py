@@ -1,0 +1,52 @@
+"""Fade curves: how one sound gives way to another without a bump, a dip or a click."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sequencer.score import FadeLaw
+
+Curve = npt.NDArray[np.float64]
+
+# Two sounds that cancel have no law: below this the mix is lifted by 3 dB and no more.
+_LEAST_CORRELATION = -0.5
+
+
+def fade_curves(length: int, law: FadeLaw, correlation: float = 0.0) -> tuple[Curve, Curve]:
+    """Gains of the two sounds of a join.
+
+    With *a* falling and *b* rising, the power of the mix is a² + b² + 2·rho·ab times that of
+    either sound when both are equally loud and correlate by rho. ``linear`` has a + b = 1, right
+    for rho = 1; ``equal-power`` has a² + b² = 1, right for rho = 0; ``matched`` divides the latter
+    by √(a² + b² + 2·rho·ab), right for every rho.
+
+    Parameters
+    ----------
+    length : int
+        Samples in the join.
+    law : str
+        ``linear``, ``equal-power`` or ``matched``.
+    correlation : float
+        rho, measured over the join; used by ``matched`` only.
+
+    Returns
+    -------
+    falling, rising : ndarray, float64 [length]
+        Each the other reversed, never at exactly 0 or 1.
+    """
+    time = (np.arange(length) + 0.5) / max(1, length)
+    if law == "linear":
+        return 1.0 - time, time
+    falling, rising = np.cos(time * np.pi / 2), np.sin(time * np.pi / 2)
+    if law == "matched":
+        rho = min(1.0, max(_LEAST_CORRELATION, correlation))
+        power = np.sqrt(1.0 + 2.0 * rho * falling * rising)
+        return falling / power, rising / power
+    return falling, rising
+
+
+def correlation(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:
+    """Normalised correlation of two sounds [n] at lag 0; 0 where one of them is silent."""
+    norm = float(np.sqrt((first @ first) * (second @ second)))
+    return float(first @ second) / norm if norm > 1e-20 else 0.0
