@@ -1,0 +1,148 @@
+"""The flags that commands share, each declared once, and how they become settings."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from nsynth_batch.settings import Settings
+
+FLAGS: dict[str, Any] = {
+    "store": Annotated[
+        str | None,
+        typer.Option(help="The store: a path or file:// URL. [default: nsynth-store]"),
+    ],
+    "checkpoint": Annotated[
+        str | None,
+        typer.Option(
+            help="The model: a bundled name, a magenta prefix or a .safetensors. [default: small]"
+        ),
+    ],
+    "engine": Annotated[
+        Literal["auto", "native", "tensorflow", "magenta"] | None,
+        typer.Option(help="What runs the model. [default: auto]"),
+    ],
+    "scheduler": Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A running Dask scheduler (tcp://… or tls://…). [default: workers of our own]",
+        ),
+    ],
+    "workers": Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Worker processes on this machine. [default: its cores]"),
+    ],
+    "pairs": Annotated[
+        int | None,
+        typer.Option(metavar="N", help="How many mash-ups there are to be in all. [default: 16]"),
+    ],
+    "seed": Annotated[
+        int | None,
+        typer.Option(metavar="S", help="Keys every draw. [default: 0; decode: its mash-ups' own]"),
+    ],
+    "curve": Annotated[
+        Literal["random", "cosine", "linear"] | None,
+        typer.Option(help="How one recording fades into the other. [default: random]"),
+    ],
+    "pair": Annotated[
+        str | None,
+        typer.Option(
+            metavar="A:B",
+            help="Categories of the two recordings, as in nature:music. [default: any two]",
+        ),
+    ],
+    "allow_unknown": Annotated[
+        bool | None,
+        typer.Option("--allow-unknown", help="Let in wiki recordings whose licence is not known."),
+    ],
+    "temperature": Annotated[
+        float | None,
+        typer.Option(metavar="T", help="Divides the logits before each draw. [default: 1.0]"),
+    ],
+    "batch": Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Mash-ups decoded at once. [default: the plan chooses]"),
+    ],
+    "segment_seconds": Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Length that recordings are cut to. [default: 6.24]"),
+    ],
+    "max_bad_fraction": Annotated[
+        float | None,
+        typer.Option(metavar="F", help="More in quarantine than this ends with 3. [default: 0.5]"),
+    ],
+    "time_limit": Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Seconds an item may take. [default: the stage's own]"),
+    ],
+    "retries": Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Tries more after an infrastructure error. [default: 3]"),
+    ],
+}
+"""Flags by the name of their setting."""
+
+STORE = ("store",)
+MODEL = ("checkpoint", "engine")
+RUNNING = ("scheduler", "workers", "max_bad_fraction", "time_limit", "retries")
+AUDIO = ("segment_seconds",)
+MASHING = ("pairs", "seed", "curve", "pair", "allow_unknown")
+DECODING = ("temperature", "batch")
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")]
+
+
+def settings_from(*names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command the flags of some settings, and the settings themselves as one object.
+
+    The command takes ``settings`` first; its other parameters are its own. Every command gets
+    ``--verbose`` beside them.
+
+    Parameters
+    ----------
+    *names : str
+        Settings that are flags of the command.
+    """
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        # The settings' own class is heavy to import, and no flag.
+        hints = get_type_hints(command, localns={"Settings": object}, include_extras=True)
+        own = [
+            p.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[p.name])
+            for p in list(inspect.signature(command).parameters.values())[1:]
+        ]
+        shared = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=flag)
+            for name, flag in FLAGS.items()
+            if name in names
+        ]
+        verbose = inspect.Parameter(
+            "verbose", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Verbose
+        )
+
+        @wraps(command)
+        def run(**values: Any) -> int:
+            # The entry point looks for the flag itself: an error may come before any command.
+            values.pop("verbose")
+            flags = {name: values.pop(name) for name in names}
+            return command(_load(flags), **values)
+
+        signature = inspect.Signature([*own, *shared, verbose])
+        vars(run)["__signature__"] = signature
+        run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+        return run
+
+    return decorate
+
+
+def _load(flags: dict[str, Any]) -> Settings:
+    from nsynth_batch.settings import load_settings
+
+    return load_settings(flags)

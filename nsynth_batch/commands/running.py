@@ -1,0 +1,163 @@
+"""What the commands of the stages do: plan, run, report, and find the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import typer
+
+from nsynth_batch.commands.signals import Drain, draining
+from nsynth_batch.errors import OK, QUARANTINE, CommandError
+from nsynth_batch.text import clock, size, table
+
+if TYPE_CHECKING:
+    from hdfs_jobs.dataset import Dataset
+    from hdfs_jobs.store import Store
+    from nsynth_batch.progress import Report
+    from nsynth_batch.settings import Settings
+
+
+def run_stages(settings: Settings, stages: Sequence[str], source: str | None = None) -> int:
+    """Harvest a source, if there is one, and run some stages in order.
+
+    Parameters
+    ----------
+    settings : Settings
+        What to do.
+    stages : sequence of str
+        Datasets to complete.
+    source : str, optional
+        What to harvest first.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Raises
+    ------
+    CommandError
+        If more was quarantined than the settings allow.
+    """
+    from hdfs_jobs.cluster import Cluster
+    from hdfs_jobs.errors import UsageError
+    from hdfs_jobs.store import Store
+    from nsynth_batch.pipeline import Pipeline
+    from nsynth_batch.progress import report
+    from nsynth_batch.stages.engine import open_model
+
+    if {"encodings", "clips"} & set(stages):
+        # A model that cannot be had is told now, and not after hours of cutting.
+        open_model(settings.checkpoint, settings.engine, None)
+    with ExitStack() as stack:
+        drain = stack.enter_context(draining())
+        progress = stack.enter_context(report())
+        if source is not None and harvest_source(settings, source, progress, drain):
+            return drain.exit_code
+        cluster = stack.enter_context(Cluster(settings.scheduler, settings.workers))
+        pipeline = Pipeline(settings, Store.open(settings.store))
+        too_many: list[str] = []
+        for name in stages:
+            try:
+                work = pipeline.plan(name)
+            except UsageError as error:
+                if too_many:
+                    raise CommandError(f"{too_many[0]}; then: {error}", QUARANTINE) from error
+                raise
+            for note in work.notes:
+                progress.say(f"{name}: {note}")
+            outcome = pipeline.run(work, cluster, progress, drain.asked)
+            if outcome.drained:
+                return drain.exit_code
+            too_many += excess(work.dataset, settings.max_bad_fraction)
+        if too_many:
+            raise CommandError("; ".join(too_many), QUARANTINE)
+    return OK
+
+
+def excess(dataset: Dataset, most: float) -> list[str]:
+    """Say it, if more of a dataset's input was quarantined than is allowed."""
+    totals = dataset.totals()
+    # An item of the audio stage is a recording, of which all or nothing is set aside; elsewhere
+    # single rows of an item may be.
+    whole = totals.items if dataset.name == "audio" else totals.rows + totals.quarantined
+    if totals.quarantined <= most * whole:
+        return []
+    return [
+        f"{totals.quarantined} of {whole} in {dataset.name} were quarantined, more than "
+        f"--max-bad-fraction {most:g} allows: `nsynth-batch status` lists the reasons"
+    ]
+
+
+def harvest_source(settings: Settings, source: str, progress: Report, drain: Drain) -> bool:
+    """Harvest a source into the store and say what came.
+
+    Returns
+    -------
+    bool
+        Whether it was asked to stop half way.
+    """
+    from hdfs_jobs.store import Store
+    from nsynth_batch.sources.harvest import harvest
+    from nsynth_batch.sources.source import resolve
+
+    done = harvest(
+        resolve(source),
+        lambda: Store.open(settings.store, create=True).storage,
+        stop=drain.asked,
+    )
+    progress.say(
+        f"harvest: {done.found} recordings, {done.added} new ({size(done.bytes)}), "
+        f"{done.updated} updated, {done.duplicates} duplicates, {done.other_files} other files"
+    )
+    if done.without_rights:
+        progress.say(
+            f"harvest: warning: {done.without_rights} recordings have no licence and go on as "
+            "LicenseRef-unknown; a sources.csv beside them gives rights"
+        )
+    return done.drained
+
+
+def show_plan(settings: Settings, stages: Sequence[str], source: str | None = None) -> int:
+    """Print what `run_stages` would do, and do nothing."""
+    from nsynth_batch.outlook import outlook
+
+    preview = None
+    if source is not None:
+        preview = show_harvest(source)
+    rows = [["stage", "shards", "audio", "time", "bytes"]]
+    forecasts = outlook(settings, stages, preview)
+    for name, one in forecasts.items():
+        rows.append(
+            [name, str(one.shards), clock(one.seconds), clock(one.wall_seconds), size(one.bytes)]
+        )
+    time = sum(one.wall_seconds for one in forecasts.values())
+    rows.append(["in all", "", "", clock(time), size(sum(o.bytes for o in forecasts.values()))])
+    typer.echo(table(rows))
+    guessed = [name for name, one in forecasts.items() if one.shards and not one.measured]
+    if guessed:
+        typer.echo(f"times of {', '.join(guessed)} are a rule of thumb: nothing was measured yet")
+    return OK
+
+
+def show_harvest(source: str) -> tuple[int, float]:
+    """Print what a harvest would find; give recordings and seconds."""
+    from nsynth_batch.sources.harvest import preview
+    from nsynth_batch.sources.source import resolve
+
+    found, seconds = preview(resolve(source))
+    typer.echo(
+        f"harvest: {found.found} recordings ({size(found.bytes)}, {clock(seconds)} of audio as "
+        f"far as headers tell), {found.other_files} other files, "
+        f"{found.without_rights} without a licence"
+    )
+    return found.found, seconds
+
+
+def open_store(settings: Settings) -> Store:
+    """Open the store that the settings name."""
+    from hdfs_jobs.store import Store
+
+    return Store.open(settings.store)

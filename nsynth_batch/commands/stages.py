@@ -1,0 +1,122 @@
+"""`harvest`, `shard`, `encode`, `mash`, `decode`, and `run` for all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nsynth_batch.commands.options import (
+    AUDIO,
+    DECODING,
+    MASHING,
+    MODEL,
+    RUNNING,
+    STORE,
+    DryRun,
+    settings_from,
+)
+from nsynth_batch.commands.running import harvest_source, run_stages, show_harvest, show_plan
+from nsynth_batch.datasets import STAGES
+from nsynth_batch.errors import OK
+
+if TYPE_CHECKING:
+    from nsynth_batch.settings import Settings
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE", help="A folder of recordings; a sources.csv beside them gives rights."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    for command in (harvest, shard, encode, mash, decode, run):
+        app.command()(command)
+
+
+@settings_from(*STORE)
+def harvest(settings: Settings, source: Source, dry_run: DryRun = False) -> int:
+    """Copy recordings into the store.
+
+    Their rights come along, and the store is made if there is none. Content that the store has is not copied again; other files are counted and left alone.
+
+    Example: nsynth-batch harvest ~/recordings --store my-store
+    """
+    if dry_run:
+        show_harvest(source)
+        return OK
+    from nsynth_batch.commands.signals import draining
+    from nsynth_batch.progress import report
+
+    with draining() as drain, report() as progress:
+        return drain.exit_code if harvest_source(settings, source, progress, drain) else OK
+
+
+@settings_from(*STORE, *AUDIO, *RUNNING)
+def shard(settings: Settings, dry_run: DryRun = False) -> int:
+    """Cut recordings into segments.
+
+    Segments are 16 kHz mono, in Parquet shards.
+
+    Example: nsynth-batch shard --store my-store --segment-seconds 6.24
+    """
+    return _do(settings, "audio", dry_run)
+
+
+@settings_from(*STORE, *MODEL, *RUNNING)
+def encode(settings: Settings, dry_run: DryRun = False) -> int:
+    """Encode segments.
+
+    Example: nsynth-batch encode --store my-store --checkpoint small
+    """
+    return _do(settings, "encodings", dry_run)
+
+
+@settings_from(*STORE, *MASHING, *RUNNING)
+def mash(settings: Settings, dry_run: DryRun = False) -> int:
+    """Cross-fade random pairs of encodings.
+
+    A pair is of two different recordings. Pairs of a seed are drawn over what is encoded when it is first used, and asking for more
+    leaves those there are as they are.
+
+    Example: nsynth-batch mash --store my-store --pairs 200 --seed 7 --pair nature:music
+    """
+    return _do(settings, "mashups", dry_run)
+
+
+@settings_from(*STORE, *MODEL, "seed", *DECODING, *RUNNING)
+def decode(settings: Settings, dry_run: DryRun = False) -> int:
+    """Decode mash-ups to clips.
+
+    This is what takes time.
+
+    Example: nsynth-batch decode --store my-store --temperature 0.9
+    """
+    return _do(settings, "clips", dry_run)
+
+
+@settings_from(*STORE, *MODEL, *AUDIO, *MASHING, *DECODING, *RUNNING)
+def run(
+    settings: Settings,
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="[SOURCE]", help="Harvested first: a folder of recordings."),
+    ] = None,
+    dry_run: DryRun = False,
+) -> int:
+    """Do all of it, SOURCE to clips.
+
+    Harvests SOURCE if one is given; then shard, encode, mash and decode. Run it again to go on where it stopped, to take in new recordings, or with more --pairs.
+
+    Example: nsynth-batch run ~/recordings --store my-store --pairs 64 --seed 7
+    """
+    act = show_plan if dry_run else run_stages
+    return act(settings, STAGES, source)
+
+
+def _do(settings: Settings, name: str, dry_run: bool) -> int:
+    act = show_plan if dry_run else run_stages
+    return act(settings, [name])

@@ -1,0 +1,143 @@
+"""`status`, `verify`, `clips` and `gc`: what a store holds, whether it is whole, and out of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nsynth_batch.commands.options import STORE, DryRun, settings_from
+from nsynth_batch.commands.running import open_store
+from nsynth_batch.errors import OK, UNEXPECTED, CommandError
+from nsynth_batch.text import clock, one_line, size, table
+
+if TYPE_CHECKING:
+    from nsynth_batch.settings import Settings
+
+_DAY_HOURS = 24.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    for command in (status, verify, clips, gc):
+        app.command()(command)
+
+
+@settings_from(*STORE)
+def status(
+    settings: Settings,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    quarantine: Annotated[
+        bool, typer.Option("--quarantine", help="List every quarantined item with its reason.")
+    ] = False,
+) -> int:
+    """Show what is done and what is left.
+
+    Needs no scheduler.
+
+    Example: nsynth-batch status --store my-store --json
+    """
+    import json
+    from dataclasses import asdict
+
+    from nsynth_batch.status import quarantined, reasons, store_status
+
+    store = open_store(settings)
+    stages = store_status(store)
+    if as_json:
+        content = {name: asdict(stage) for name, stage in stages.items()}
+        typer.echo(json.dumps({"store": store.url, "stages": content}))
+        return OK
+    rows = [["stage", "shards", "committed", "rows", "audio", "quarantined"]]
+    for name, stage in stages.items():
+        numbers = (stage.shards, stage.committed, stage.rows)
+        rows.append([name, *map(str, numbers), clock(stage.seconds), str(stage.quarantined)])
+    typer.echo(f"{store.url}\n{table(rows)}")
+    for name, stage in stages.items():
+        dataset = store.latest(name)
+        if dataset is None or not stage.quarantined:
+            continue
+        counts = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons(dataset).items()))
+        typer.echo(f"quarantine of {name}: {counts}")
+        if quarantine:
+            for _, entry in quarantined(dataset):
+                title, detail = one_line(entry.title or entry.key), one_line(entry.detail)
+                typer.echo(f"  {title}: {entry.reason}: {detail}")
+    return OK
+
+
+@settings_from(*STORE)
+def verify(settings: Settings) -> int:
+    """Check all that is committed.
+
+    Everything is read again and compared with its manifests; recordings are compared with the SHA-1 that they are named by.
+
+    Example: nsynth-batch verify --store my-store
+    """
+    from nsynth_batch.verify import verify_store
+
+    store = open_store(settings)
+    found = 0
+    for problem in verify_store(store):
+        found += 1
+        typer.echo(f"{problem.path}: {problem.what}")
+    if found:
+        raise CommandError(
+            f"{found} problems in {store.url}: restore these files from a copy, or delete a "
+            "shard's manifest to have it made again",
+            UNEXPECTED,
+        )
+    typer.echo(f"{store.url}: all that is committed is whole")
+    return OK
+
+
+@settings_from(*STORE)
+def clips(
+    settings: Settings,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder for the wav files.")],
+    every: Annotated[
+        bool, typer.Option("--all", help="Clips of every seed and setting, not the latest alone.")
+    ] = False,
+) -> int:
+    """Write clips as wav files.
+
+    clips.jsonl beside them has parents, their rights, and the verdicts.
+
+    Example: nsynth-batch clips --store my-store --to my-clips
+    """
+    from nsynth_batch.export import export_clips
+
+    done = export_clips(open_store(settings), to, every=every)
+    verdicts = ", ".join(f"{n} {word}" for word, n in sorted(done.verdicts.items()))
+    typer.echo(
+        f"{to}: {done.clips} clips, {clock(done.seconds)} of audio, {done.written} files written"
+        f" ({verdicts})"
+    )
+    return OK
+
+
+@settings_from(*STORE)
+def gc(
+    settings: Settings,
+    older_than: Annotated[
+        float,
+        typer.Option(metavar="HOURS", help="Leave younger files to runs that may need them."),
+    ] = _DAY_HOURS,
+    dry_run: DryRun = False,
+) -> int:
+    """Remove what killed runs left behind.
+
+    These are files that no manifest names.
+
+    Example: nsynth-batch gc --store my-store --dry-run
+    """
+    from hdfs_jobs.gc import collect_garbage
+
+    store = open_store(settings)
+    garbage = collect_garbage(store, older_than=older_than * 3600, dry_run=dry_run)
+    for file in garbage:
+        typer.echo(f"{file.path}: {file.why}")
+    verb = "would be removed" if dry_run else "removed"
+    typer.echo(f"{len(garbage)} files, {size(sum(f.size for f in garbage))}, {verb}")
+    return OK

@@ -1,0 +1,128 @@
+"""What a run finds on this machine, and what it would miss."""
+
+from __future__ import annotations
+
+import os
+import platform
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+
+from hdfs_jobs.cluster import Cluster
+from hdfs_jobs.storage import open_storage
+from hdfs_jobs.store import MARKER, Store
+from nsynth_batch.errors import failure
+from nsynth_batch.settings import Settings
+from nsynth_batch.text import one_line, size
+
+_PACKAGES = (
+    "nsynth-batch", "dask", "distributed", "numpy", "pyarrow", "soundfile", "soxr", "safetensors",
+    "tensorflow", "tensorflow-cpu", "tensorflow-rocm", "hdfs", "hdfs-native",
+)  # fmt: skip
+_ENGINES = ("native", "tensorflow", "magenta")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    what
+        What was looked at.
+    found
+        What it is, or what is wrong with it and what to do.
+    works
+        Whether it can be used.
+    needed
+        Whether these settings need it.
+    """
+
+    what: str
+    found: str
+    works: bool = True
+    needed: bool = True
+
+    @property
+    def broken(self) -> bool:
+        """Whether a run would fail for it."""
+        return self.needed and not self.works
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything that a run with some settings uses.
+
+    Parameters
+    ----------
+    settings : Settings
+        What would be run.
+
+    Yields
+    ------
+    Finding
+    """
+    yield Finding("python", f"{platform.python_version()} on {platform.platform()}")
+    yield Finding("cores", f"{len(os.sched_getaffinity(0))}, {_memory()} of memory")
+    yield Finding("packages", ", ".join(f"{name} {v}" for name, v in _versions()))
+    for engine in _ENGINES:
+        yield _tried(
+            f"engine {engine}",
+            partial(_engine, settings.checkpoint, engine),
+            needed=settings.engine == engine,
+        )
+    yield _tried(
+        f"checkpoint {settings.checkpoint} by --engine {settings.engine}",
+        partial(_engine, settings.checkpoint, settings.engine),
+    )
+    yield _tried(f"store {settings.store}", partial(_store, settings.store))
+    if settings.scheduler is not None:
+        yield _tried(f"scheduler {settings.scheduler}", partial(_scheduler, settings.scheduler))
+
+
+def _tried(what: str, look: Callable[[], str], *, needed: bool = True) -> Finding:
+    try:
+        return Finding(what, look(), needed=needed)
+    except Exception as error:
+        return Finding(what, one_line(failure(error).message), works=False, needed=needed)
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for name in _PACKAGES:
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            continue
+
+
+def _memory() -> str:
+    return size(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+def _engine(checkpoint: str, engine: str) -> str:
+    from nsynth_batch.nsynth import load_model
+
+    facts = load_model(checkpoint, engine=engine).facts()
+    return ", ".join(f"{name} {value}" for name, value in facts.items())
+
+
+def _store(url: str) -> str:
+    storage = open_storage(url)
+    if storage.exists(MARKER):
+        Store.open(url)
+        probe = f"runs/doctor-{uuid.uuid4().hex}"
+        storage.publish(probe, b"")
+        storage.delete(probe)
+        return f"{storage.url} can be read and written"
+    if next(storage.list(), None) is None:
+        return f"{storage.url} is free; the first harvest makes the store"
+    Store.open(url)
+    return f"{storage.url} can be read"
+
+
+def _scheduler(address: str) -> str:
+    with Cluster(address) as cluster:
+        workers = cluster.client().scheduler_info()["workers"]
+        threads = sum(worker["nthreads"] for worker in workers.values())
+        return f"{len(workers)} workers, {threads} threads"

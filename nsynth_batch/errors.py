@@ -1,0 +1,77 @@
+"""What a command ends with when something goes wrong: one line, and the exit code."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+
+OK = 0
+UNEXPECTED = 1
+USAGE = 2
+QUARANTINE = 3
+INFRASTRUCTURE = 75
+INTERRUPTED = 130
+DRAINED = 143
+
+_SETTLED = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
+
+
+class CommandError(Exception):
+    """A command that ends with a message and an exit code of its own.
+
+    Parameters
+    ----------
+    message : str
+        One line that says what to do.
+    exit_code : int
+        What the process exits with.
+    """
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a command failed.
+
+    Attributes
+    ----------
+    message
+        One line.
+    exit_code
+        What the process exits with.
+    """
+
+    message: str
+    exit_code: int
+
+
+def failure(error: BaseException) -> Failure:
+    """Find line and exit code of an error.
+
+    Errors of the three packages carry their exit code. Of what the operating system raises, a
+    missing or forbidden file stays so however often one tries, and the rest may pass.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        return Failure("interrupted; run the same command again to go on", INTERRUPTED)
+    code = getattr(error, "exit_code", None)
+    # The command line parser's own errors put their words together when asked.
+    words = getattr(error, "format_message", None)
+    message = _one_line(words() if callable(words) else str(error))
+    if isinstance(code, int):
+        return Failure(message, code)
+    if isinstance(error, OSError):
+        code = USAGE if isinstance(error, _SETTLED) else INFRASTRUCTURE
+        return Failure(message, code)
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" in {last[0].name}, line {last[0].lineno} of {last[0].filename}" if last else ""
+    return Failure(
+        f"unexpected {type(error).__name__}{place}: {message}; --verbose shows the traceback",
+        UNEXPECTED,
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,138 @@
+"""The plan of a run as figures, stage by stage, without doing any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hdfs_jobs.errors import UsageError
+from hdfs_jobs.storage import open_storage
+from hdfs_jobs.store import MARKER, Store
+from nsynth_batch import plans
+from nsynth_batch.forecast import Forecast, forecast
+from nsynth_batch.pipeline import Pipeline, Work
+from nsynth_batch.settings import Settings
+from nsynth_batch.stages.engine import open_model
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What a stage has left to do; `rows` are recordings for audio and segments after it."""
+
+    shards: int = 0
+    rows: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: _Left) -> _Left:
+        return _Left(
+            self.shards + other.shards, self.rows + other.rows, self.seconds + other.seconds
+        )
+
+
+def outlook(
+    settings: Settings, stages: Sequence[str], source: tuple[int, float] | None = None
+) -> dict[str, Forecast]:
+    """Forecast some stages.
+
+    Parameters
+    ----------
+    settings : Settings
+        What to do.
+    stages : sequence of str
+        Datasets to complete, in order.
+    source : (int, float), optional
+        Recordings and seconds of a source that is harvested first; all are taken for new.
+
+    Returns
+    -------
+    dict of str to Forecast
+        By dataset.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing that the first stage could work on.
+    """
+    store = None
+    if source is None or open_storage(settings.store).exists(MARKER):
+        store = Store.open(settings.store)
+    config = open_model(settings.checkpoint, settings.engine, None).config
+    coming = _Left(0, *(source or (0, 0.0)))
+    forecasts = {}
+    for name in stages:
+        work = None
+        if store is not None:
+            try:
+                work = Pipeline(settings, store, dry_run=True).plan(name)
+            except UsageError:
+                # What an earlier stage of this run will have made may be all that is missing.
+                if not coming.rows:
+                    raise
+        left = _left(name, work, coming, settings)
+        forecasts[name] = forecast(
+            name,
+            shards=left.shards,
+            seconds=left.seconds,
+            workers=settings.workers,
+            dataset=None if work is None else work.dataset,
+            config=config,
+        )
+        coming = left if name != "audio" else _segments(left, settings)
+    return forecasts
+
+
+def _left(name: str, work: Work | None, coming: _Left, settings: Settings) -> _Left:
+    if name == "mashups":
+        return _pairs_left(work, coming, settings)
+    planned = _Left() if work is None else _planned(work, settings)
+    most = {
+        "audio": plans.MOST_RECORDINGS,
+        "encodings": plans.MOST_SEGMENTS,
+        "clips": settings.batch or plans.batch_size(coming.rows),
+    }[name]
+    return planned + _Left(_shards(coming.rows, most), coming.rows, coming.seconds)
+
+
+def _planned(work: Work, settings: Settings) -> _Left:
+    """Give what the plan of a stage holds beyond what is committed."""
+    dataset = work.dataset
+    shards = len(dataset.pending()) + len(work.new)
+    if work.upstream is None:
+        recordings = Pipeline(settings, Store.open(settings.store)).recordings
+        keys = [
+            item.key
+            for part in (dataset.pending(), work.new)
+            for shard in part
+            for item in shard.items
+        ]
+        return _Left(shards, len(keys), sum(recordings[key].duration or 0.0 for key in keys))
+    before, done = work.upstream.totals(), dataset.totals()
+    return _Left(
+        shards,
+        max(0, before.rows - done.rows - done.quarantined),
+        max(0.0, before.seconds - done.seconds) if shards else 0.0,
+    )
+
+
+def _pairs_left(work: Work | None, coming: _Left, settings: Settings) -> _Left:
+    done = _Left()
+    seconds_a_row = [settings.segment_seconds]
+    if work is not None and work.upstream is not None:
+        totals, before = work.dataset.totals(), work.upstream.totals()
+        done = _Left(rows=totals.rows + totals.quarantined)
+        if before.rows:
+            seconds_a_row.append(before.seconds / before.rows)
+    elif coming.rows:
+        seconds_a_row.append(coming.seconds / coming.rows)
+    pairs = max(0, settings.pairs - done.rows)
+    return _Left(_shards(pairs, plans.MOST_PAIRS), pairs, pairs * min(seconds_a_row))
+
+
+def _segments(recordings: _Left, settings: Settings) -> _Left:
+    """Turn recordings into the segments that they are cut to; each may leave a shorter tail."""
+    whole = int(recordings.seconds / settings.segment_seconds)
+    return _Left(0, whole + recordings.rows, recordings.seconds)
+
+
+def _shards(rows: int, most: int) -> int:
+    return -(-rows // plans.per_shard(rows, most))

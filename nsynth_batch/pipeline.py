@@ -1,0 +1,304 @@
+"""The stages in order: what each reads, what it writes, and how they are run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from hdfs_jobs.canonical import Json
+from hdfs_jobs.cluster import Cluster
+from hdfs_jobs.dataset import Dataset, Shards
+from hdfs_jobs.errors import UsageError
+from hdfs_jobs.events import Event, Outcome
+from hdfs_jobs.runner import run_stage
+from hdfs_jobs.stage import Stage
+from hdfs_jobs.store import Store
+from nsynth_batch import plans
+from nsynth_batch.datasets import COMMANDS, STAGES
+from nsynth_batch.forecast import measured_rate
+from nsynth_batch.pairs import draw_pairs
+from nsynth_batch.pool import Pool, load_pool, save_pool, take_pool
+from nsynth_batch.settings import Settings
+from nsynth_batch.sources.catalog import Catalog, Recordings
+from nsynth_batch.stages.audio import AudioStage
+from nsynth_batch.stages.decode import DecodeStage
+from nsynth_batch.stages.encode import EncodeStage
+from nsynth_batch.stages.engine import open_model
+from nsynth_batch.stages.mash import MashStage
+from sequencer.audio import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from nsynth_batch.nsynth import Model
+
+HOP = 512
+"""Samples a frame stands for where segments are cut; the published model's."""
+
+TIME_LIMITS = {"audio": 1800.0, "encodings": 1800.0, "mashups": 300.0, "clips": 900.0}
+"""Seconds an item may take; decoding starts anew with each sign of progress."""
+
+_ENCODE_BATCH = 4
+_TASK_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """A stage, planned.
+
+    Attributes
+    ----------
+    dataset, stage, upstream
+        What is written, what does it, and what is read.
+    new
+        Shards that the plan was grown by.
+    require
+        What a worker has to run with.
+    notes
+        Lines that a person should read.
+    """
+
+    dataset: Dataset
+    stage: Stage
+    upstream: Dataset | None
+    new: Shards
+    require: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+
+class Pipeline:
+    """The stages over one store.
+
+    Parameters
+    ----------
+    settings : Settings
+        What to do.
+    store : Store
+        Where.
+    dry_run : bool
+        Whether plans are made without being written.
+    """
+
+    def __init__(self, settings: Settings, store: Store, *, dry_run: bool = False) -> None:
+        self.settings = settings
+        self.store = store
+        self._dry_run = dry_run
+
+    @cached_property
+    def recordings(self) -> Recordings:
+        """The catalog as it is when it is first asked for."""
+        return Catalog(self.store.storage).recordings()
+
+    @cached_property
+    def model(self) -> Model:
+        """The model, in this process: what it is decides which dataset is written."""
+        return open_model(self.settings.checkpoint, self.settings.engine, None)
+
+    def plan(self, name: str) -> Work:
+        """Plan what a stage has left to do.
+
+        Parameters
+        ----------
+        name : str
+            The dataset it writes: one of `STAGES`.
+
+        Raises
+        ------
+        UsageError
+            If there is nothing to work on, or the settings do not allow it.
+        """
+        planners: dict[str, Callable[[], Work]] = {
+            "audio": self._plan_audio,
+            "encodings": self._plan_encodings,
+            "mashups": self._plan_mashups,
+            "clips": self._plan_clips,
+        }
+        return planners[name]()
+
+    def run(
+        self,
+        work: Work,
+        cluster: Cluster,
+        on_event: Callable[[Event], None],
+        stop: threading.Event | None = None,
+    ) -> Outcome:
+        """Do what is left of a stage."""
+        settings = self.settings
+        return run_stage(
+            work.dataset,
+            work.stage,
+            upstream=work.upstream,
+            cluster=cluster,
+            time_limit=settings.time_limit or TIME_LIMITS[work.dataset.name],
+            retries=settings.retries,
+            require=work.require,
+            on_event=on_event,
+            stop=stop,
+        )
+
+    def upstream(self, name: str) -> Dataset:
+        """Give the dataset that a stage reads: the latest of the stage before.
+
+        Raises
+        ------
+        UsageError
+            If the stage before was never run.
+        """
+        before = STAGES[STAGES.index(name) - 1]
+        dataset = self.store.latest(before)
+        if dataset is None:
+            raise UsageError(
+                f"{self.store.url} has no {before} yet: "
+                f"run `nsynth-batch {COMMANDS[before]}` first, or `nsynth-batch run` for all stages"
+            )
+        return dataset
+
+    def _plan_audio(self) -> Work:
+        if not self.recordings:
+            raise UsageError(
+                f"{self.store.url} has no recordings yet: run `nsynth-batch harvest SOURCE` first"
+            )
+        stage = AudioStage(segment_samples(self.settings.segment_seconds), HOP)
+        settings: dict[str, Json] = {
+            "sample_rate": SAMPLE_RATE,
+            "segment_samples": stage.segment_samples,
+            "hop": stage.hop,
+        }
+        dataset = self.store.dataset("audio", settings)
+        left = len(self.recordings) - dataset.shards().count_items()
+        new = dataset.plan(
+            plans.audio_items(self.recordings.current(), self.store.url),
+            plans.per_shard(left, plans.MOST_RECORDINGS),
+            dry_run=self._dry_run,
+        )
+        return Work(dataset, stage, None, new, {})
+
+    def _plan_encodings(self) -> Work:
+        audio = self.upstream("encodings")
+        stage = EncodeStage(
+            self.settings.checkpoint, self.settings.engine, self._hop, _ENCODE_BATCH
+        )
+        dataset = self.store.dataset("encodings", {"audio": audio.digest, **self._made_with})
+        items = plans.encode_items(audio, dataset, self.recordings)
+        mean = max(1, plans.segments_of(items) // max(1, len(items)))
+        size = plans.per_shard(len(items), max(1, plans.MOST_SEGMENTS // mean))
+        new = dataset.plan(items, size, dry_run=self._dry_run)
+        return Work(dataset, stage, audio, new, self._made_with, _uncommitted(audio))
+
+    def _plan_mashups(self) -> Work:
+        encodings = self.upstream("mashups")
+        audio_settings = self._settings_of("audio", str(encodings.settings["audio"]))
+        seed, categories = self.settings.seed or 0, self.settings.categories
+        settings: dict[str, Json] = {
+            "encodings": encodings.digest,
+            "seed": seed,
+            "curve": self.settings.curve,
+            "pair": list(categories) if categories else None,
+            "allow_unknown": self.settings.allow_unknown,
+        }
+        dataset = self.store.dataset("mashups", settings)
+        kept = load_pool(dataset)
+        pool = kept or take_pool(
+            encodings, self.recordings, allow_unknown=self.settings.allow_unknown
+        )
+        pairs = draw_pairs(pool.segments, self.settings.pairs, seed, categories)
+        if kept is None and not self._dry_run:
+            save_pool(dataset, pool)
+        left = self.settings.pairs - dataset.shards().count_items()
+        new = dataset.plan(
+            plans.mash_items(pairs),
+            plans.per_shard(left, plans.MOST_PAIRS),
+            dry_run=self._dry_run,
+        )
+        stage = MashStage(
+            encodings=encodings.digest,
+            seed=seed,
+            curve=self.settings.curve,
+            segment_samples=int(str(audio_settings["segment_samples"])),
+            hop=int(str(audio_settings["hop"])),
+        )
+        notes = (*_uncommitted(encodings), *self._left_out(encodings, pool))
+        return Work(dataset, stage, encodings, new, {}, notes)
+
+    def _plan_clips(self) -> Work:
+        mashups = self.upstream("clips")
+        seed = self.settings.seed
+        if seed is None:
+            seed = int(str(mashups.settings["seed"]))
+        stage = DecodeStage(
+            checkpoint=self.settings.checkpoint,
+            engine=self.settings.engine,
+            seed=seed,
+            temperature=self.settings.temperature,
+            made_with=tuple(self._made_with.values()),
+        )
+        settings: dict[str, Json] = {
+            "mashups": mashups.digest,
+            **self._made_with,
+            "seed": seed,
+            "temperature": self.settings.temperature,
+        }
+        dataset = self.store.dataset("clips", settings)
+        left = plans.undecoded(mashups, dataset)
+        batch = self.settings.batch or plans.batch_size(len(left.rows))
+        frames = sum(frames for frames, _, _ in left.rows)
+        batches = -(-len(left.rows) // batch)
+        seconds_a_batch = frames * self._hop / SAMPLE_RATE / max(1, batches)
+        rate = measured_rate(dataset, self.model.config)
+        most = max(1, int(_TASK_SECONDS * rate / max(seconds_a_batch, 1e-9)))
+        new = dataset.plan(
+            left.batches(batch), plans.per_shard(batches, most), dry_run=self._dry_run
+        )
+        return Work(dataset, stage, mashups, new, self._made_with, _uncommitted(mashups))
+
+    @property
+    def _hop(self) -> int:
+        return self.model.config.ae_hop_length
+
+    @property
+    def _made_with(self) -> dict[str, str]:
+        facts = self.model.facts()
+        return {
+            name: facts[name] for name in ("checkpoint", "engine", "precision", "instruction_set")
+        }
+
+    def _settings_of(self, name: str, digest: str) -> Mapping[str, Json]:
+        [dataset] = [d for d in self.store.datasets(name) if d.digest == digest]
+        return dataset.settings
+
+    def _left_out(self, encodings: Dataset, pool: Pool) -> Iterator[str]:
+        """Say what no pair of this seed can hold, and how to get at it."""
+        unknown = sum(not recording.usable for recording in self.recordings.current())
+        if unknown and not self.settings.allow_unknown:
+            yield (
+                f"{unknown} recordings from a wiki have no known licence and are left out; "
+                "--allow-unknown takes them in"
+            )
+        late = encodings.totals().rows - pool.encoded_rows
+        if late > 0:
+            yield (
+                f"{late} segments were encoded after the pool of this seed was drawn: "
+                "another --seed mashes them up too"
+            )
+
+
+def segment_samples(seconds: float) -> int:
+    """Give the length of a segment in samples at 16 kHz: whole hops, at least one.
+
+    Parameters
+    ----------
+    seconds : float
+        As the settings say.
+    """
+    return max(1, round(seconds * SAMPLE_RATE) // HOP) * HOP
+
+
+def _uncommitted(upstream: Dataset) -> tuple[str, ...]:
+    left = len(upstream.pending())
+    if not left:
+        return ()
+    return (
+        f"{left} of {len(upstream.shards())} shards of {upstream.name} are not committed yet and "
+        f"are left out: `nsynth-batch {COMMANDS[upstream.name]}` completes them",
+    )

@@ -1,0 +1,172 @@
+"""What each stage is to do: items made from what the stage before has committed.
+
+Nothing here depends on how many workers there are, so neither does any byte that is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from hdfs_jobs.canonical import Json
+from hdfs_jobs.dataset import Dataset
+from hdfs_jobs.plan import Item, RowRange
+from nsynth_batch.pairs import PoolSegment
+from nsynth_batch.sources.catalog import Recording
+from nsynth_batch.stages.ids import derived_id
+
+PARTS = 16
+"""Into how many shards work is cut where there is enough of it, for workers to share."""
+
+MOST_RECORDINGS = 64
+"""The most recordings a shard of audio is made from."""
+
+MOST_SEGMENTS = 128
+"""The most segments a shard of encodings holds, and an item of it half of that."""
+
+MOST_PAIRS = 512
+"""The most mash-ups a shard holds."""
+
+SMALLEST_BATCH = 8
+LARGEST_BATCH = 64
+"""Mash-ups decoded at once where nobody says how many."""
+
+
+def per_shard(count: int, most: int, parts: int = PARTS) -> int:
+    """Share items out evenly over some shards, with at most so many in one."""
+    return max(1, min(most, -(-count // parts)))
+
+
+def audio_items(recordings: Iterable[Recording], store_url: str) -> Iterator[Item]:
+    """Give an item a recording.
+
+    Parameters
+    ----------
+    recordings : iterable of Recording
+        What the catalog has.
+    store_url : str
+        Where paths inside the store begin.
+    """
+    for recording in recordings:
+        url = recording.raw_url
+        yield Item(
+            key=recording.file_id,
+            title=_title(recording.file_id, recording),
+            url=url if "://" in url else f"{store_url}/{url}",
+        )
+
+
+def encode_items(
+    audio: Dataset, encodings: Dataset, recordings: Mapping[str, Recording]
+) -> list[Item]:
+    """Give the recordings that are cut and not planned for encoding; long ones in several items."""
+    planned = {
+        rows.shard for shard in encodings.shards() for item in shard.items for rows in item.rows
+    }
+    items = []
+    for summary in audio.summaries():
+        if summary.shard in planned or not summary.rows:
+            continue
+        table = audio.read(summary.shard, ["file_id", "segment"])
+        ids = table.column("file_id").to_pylist()
+        segments = table.column("segment").to_pylist()
+        for start, stop in _runs(ids, MOST_SEGMENTS // 2):
+            items.append(
+                Item(
+                    key=f"{ids[start]}:{segments[start]}-{segments[stop - 1]}",
+                    title=_title(ids[start], recordings.get(ids[start])),
+                    rows=(RowRange(summary.shard, start, stop),),
+                )
+            )
+    return items
+
+
+def segments_of(items: Sequence[Item]) -> int:
+    """Count the rows that items are made of."""
+    return sum(rows.stop - rows.start for item in items for rows in item.rows)
+
+
+def mash_items(pairs: Iterable[tuple[PoolSegment, PoolSegment]]) -> Iterator[Item]:
+    """Give an item a pair; pair k is the k-th."""
+    for k, (a, b) in enumerate(pairs):
+        yield Item(
+            key=f"{k}:{a.file_id}.{a.segment}:{b.file_id}.{b.segment}",
+            title=f"pair {k}",
+            rows=tuple(RowRange(s.shard, s.row, s.row + 1) for s in (a, b)),
+            extra={"pair": k},
+        )
+
+
+@dataclass(frozen=True)
+class Undecoded:
+    """Mash-ups that no batch holds yet, shortest first: batches of like length waste least."""
+
+    rows: tuple[tuple[int, int, int], ...]
+    """Frames, shard and row of each."""
+
+    names: dict[int, str]
+    """The content of each shard."""
+
+    def batches(self, size: int) -> Iterator[Item]:
+        """Give an item a batch of at most `size` mash-ups."""
+        for start in range(0, len(self.rows), size):
+            chosen = sorted((shard, row) for _, shard, row in self.rows[start : start + size])
+            ranges = _ranges(chosen)
+            content: Json = [[self.names[r.shard], r.start, r.stop] for r in ranges]
+            yield Item(
+                key=derived_id({"mashups": content}),
+                title=f"a batch of {len(chosen)} mash-ups",
+                rows=ranges,
+            )
+
+
+def undecoded(mashups: Dataset, clips: Dataset) -> Undecoded:
+    """Find the mash-ups that are not planned for decoding."""
+    planned: dict[int, set[int]] = {}
+    for shard in clips.shards():
+        for item in shard.items:
+            for rows in item.rows:
+                planned.setdefault(rows.shard, set()).update(range(rows.start, rows.stop))
+    left: list[tuple[int, int, int]] = []
+    names = {}
+    for summary in mashups.summaries():
+        done = planned.get(summary.shard, set())
+        if len(done) == summary.rows:
+            continue
+        names[summary.shard] = summary.sha256
+        frames = mashups.read(summary.shard, ["frames"]).column("frames").to_pylist()
+        left += [(n, summary.shard, row) for row, n in enumerate(frames) if row not in done]
+    return Undecoded(tuple(sorted(left)), names)
+
+
+def batch_size(mashups: int) -> int:
+    """Choose how many mash-ups are decoded at once.
+
+    Many at once read the weights once for all; a few batches are wanted, for workers to share.
+    """
+    return max(SMALLEST_BATCH, min(LARGEST_BATCH, -(-mashups // 8)))
+
+
+def _title(file_id: str, recording: Recording | None) -> str:
+    return recording.title if recording is not None and recording.title else file_id
+
+
+def _runs(values: Sequence[str], most: int) -> Iterator[tuple[int, int]]:
+    """Give start and stop of each stretch of equal values, at most so long."""
+    start = 0
+    for position in range(1, len(values) + 1):
+        ends = position == len(values) or values[position] != values[start]
+        if ends or position - start == most:
+            yield start, position
+            start = position
+
+
+def _ranges(rows: Sequence[tuple[int, int]]) -> tuple[RowRange, ...]:
+    ranges: list[RowRange] = []
+    for shard, row in rows:
+        last = ranges[-1] if ranges else None
+        if last is not None and last.shard == shard and last.stop == row:
+            ranges[-1] = RowRange(shard, last.start, row + 1)
+        else:
+            ranges.append(RowRange(shard, row, row + 1))
+    return tuple(ranges)

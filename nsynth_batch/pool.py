@@ -1,0 +1,128 @@
+"""The snapshot of encoded segments that the pairs of a seed are drawn over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hdfs_jobs.dataset import Dataset
+from nsynth_batch.pairs import PoolSegment
+from nsynth_batch.sources.catalog import Recording
+
+POOLS = "runs/pools"
+
+SHORTEST_FRAMES = 32
+"""About a second: a shorter segment is left out where its recording has longer ones."""
+
+_SCHEMA = pa.schema(
+    [
+        ("file_id", pa.string()),
+        ("segment", pa.int32()),
+        ("shard", pa.int32()),
+        ("row", pa.int32()),
+        ("frames", pa.int32()),
+        ("categories", pa.list_(pa.string())),
+    ]
+)
+
+
+_ENCODED_ROWS = b"encoded_rows"
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pool as it was when its snapshot was taken.
+
+    Attributes
+    ----------
+    segments
+        By recording and segment.
+    encoded_rows
+        How many segments were encoded then, those that are not in the pool included.
+    """
+
+    segments: tuple[PoolSegment, ...]
+    encoded_rows: int
+
+
+def take_pool(
+    encodings: Dataset, recordings: Mapping[str, Recording], *, allow_unknown: bool
+) -> Pool:
+    """Take the pool of what is encoded now.
+
+    Parameters
+    ----------
+    encodings : Dataset
+        What is encoded.
+    recordings : mapping of str to Recording
+        The catalog by file id: deleted ones are not in the pool.
+    allow_unknown : bool
+        Whether recordings from a wiki without a known licence are in it.
+    """
+    segments = sorted(
+        _worth_hearing(list(_encoded(encodings, recordings, allow_unknown))),
+        key=lambda s: (s.file_id, s.segment),
+    )
+    return Pool(tuple(segments), encodings.totals().rows)
+
+
+def save_pool(mashups: Dataset, pool: Pool) -> None:
+    """Keep the pool that the pairs of a mash-ups dataset are drawn over, for good."""
+    metadata = {_ENCODED_ROWS: str(pool.encoded_rows).encode()}
+    rows = [asdict(segment) for segment in pool.segments]
+    table = pa.Table.from_pylist(rows, schema=_SCHEMA.with_metadata(metadata))
+    with mashups.storage.create(_path(mashups)) as stream:
+        pq.write_table(table, stream, compression="zstd")
+
+
+def load_pool(mashups: Dataset) -> Pool | None:
+    """Give the pool that was kept for a mash-ups dataset; none where none was.
+
+    Recordings encoded after it was taken are not in it, so that pair k stays what it is: they
+    are mashed up under another seed.
+    """
+    try:
+        stream = mashups.storage.open(_path(mashups))
+    except FileNotFoundError:
+        return None
+    with stream:
+        table = pq.read_table(stream)
+    segments = tuple(
+        PoolSegment(**{**row, "categories": tuple(row["categories"])}) for row in table.to_pylist()
+    )
+    return Pool(segments, int(table.schema.metadata[_ENCODED_ROWS]))
+
+
+def _path(mashups: Dataset) -> str:
+    return f"{POOLS}/{mashups.digest}.parquet"
+
+
+def _encoded(
+    encodings: Dataset, recordings: Mapping[str, Recording], allow_unknown: bool
+) -> Iterator[PoolSegment]:
+    for shard, table in encodings.tables(["file_id", "segment", "frames"]):
+        for row, values in enumerate(table.to_pylist()):
+            recording = recordings.get(values["file_id"])
+            if recording is None or recording.deleted:
+                continue
+            if recording.usable or allow_unknown:
+                yield PoolSegment(
+                    values["file_id"],
+                    values["segment"],
+                    shard,
+                    row,
+                    values["frames"],
+                    recording.categories,
+                )
+
+
+def _worth_hearing(segments: list[PoolSegment]) -> Iterator[PoolSegment]:
+    longest: dict[str, int] = {}
+    for segment in segments:
+        longest[segment.file_id] = max(segment.frames, longest.get(segment.file_id, 0))
+    for segment in segments:
+        if segment.frames >= min(SHORTEST_FRAMES, longest[segment.file_id]):
+            yield segment

@@ -1,0 +1,217 @@
+"""Draws what a run tells: a bar on a terminal, plain lines elsewhere. All of it on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from hdfs_jobs.events import (
+    Event,
+    ItemQuarantined,
+    ShardCommitted,
+    ShardRetried,
+    StageFinished,
+    StageStarted,
+)
+from nsynth_batch.text import clock, one_line
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_SECONDS_BETWEEN_LINES = 5.0
+_MOST_NAMED = 5
+
+
+class Report(Protocol):
+    """Where progress goes."""
+
+    def __call__(self, event: Event) -> None:
+        """Take what a stage tells."""
+        ...
+
+    def say(self, line: str) -> None:
+        """Print one line."""
+        ...
+
+    def __enter__(self) -> Report: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def report(stream: TextIO | None = None) -> Report:
+    """Give the report that fits a stream: standard error unless another is named."""
+    stream = stream or sys.stderr
+    return TerminalReport(stream) if stream.isatty() else PlainReport(stream)
+
+
+class _Speed:
+    """How fast a stage goes, and how much longer it takes at that."""
+
+    def __init__(self, pending: int) -> None:
+        self.pending = pending
+        self.done = 0
+        self.seconds = 0.0
+        self._start = time.monotonic()
+
+    def add(self, event: ShardCommitted) -> None:
+        self.done = event.done
+        self.seconds += event.summary.seconds
+
+    def __str__(self) -> str:
+        elapsed = max(time.monotonic() - self._start, 1e-9)
+        left = (self.pending - self.done) * elapsed / max(self.done, 1)
+        return (
+            f"{self.seconds:.1f} s of audio, {self.seconds / elapsed:.2f} audio-s/s, "
+            f"{clock(left)} left"
+        )
+
+
+class PlainReport:
+    """Lines for logs: when a stage begins and ends, and now and then between.
+
+    Parameters
+    ----------
+    stream : TextIO
+        Where they go.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._speed = _Speed(0)
+        self._last_line = 0.0
+        self._set_aside = 0
+
+    def __enter__(self) -> PlainReport:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return
+
+    def say(self, line: str) -> None:
+        """Print one line."""
+        print(line, file=self._stream, flush=True)
+
+    def __call__(self, event: Event) -> None:
+        """Print what an event says, if it is worth a line."""
+        if isinstance(event, StageStarted):
+            self._speed = _Speed(event.pending)
+            self._last_line = time.monotonic()
+            self._set_aside = 0
+            if event.pending:
+                self.say(f"{event.name}: {event.pending} of {event.shards} shards to do")
+        elif isinstance(event, ShardCommitted):
+            self._speed.add(event)
+            if time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+                self._last_line = time.monotonic()
+                self.say(
+                    f"{event.name}: {self._speed.done} of {self._speed.pending} shards, "
+                    f"{self._speed}"
+                )
+        elif isinstance(event, ItemQuarantined):
+            self._set_aside += 1
+            if self._set_aside <= _MOST_NAMED:
+                self.say(quarantine_line(event))
+            elif self._set_aside == _MOST_NAMED + 1:
+                self.say(f"{event.name}: more in quarantine; `nsynth-batch status` lists reasons")
+        elif isinstance(event, ShardRetried):
+            self.say(retry_line(event))
+        elif isinstance(event, StageFinished):
+            self.say(finish_line(event))
+
+
+class TerminalReport(PlainReport):
+    """A bar with rate and remaining time, and the plain lines that matter above it.
+
+    Parameters
+    ----------
+    stream : TextIO
+        A terminal.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        super().__init__(stream)
+        self._console = Console(file=stream, highlight=False)
+        self._progress: Progress = Progress(
+            TextColumn("{task.description:>9}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            console=self._console,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> TerminalReport:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def say(self, line: str) -> None:
+        """Print one line above the bar."""
+        self._console.print(line, markup=False)
+
+    def __call__(self, event: Event) -> None:
+        """Move the bar, or print what an event says."""
+        if isinstance(event, StageStarted):
+            self._speed = _Speed(event.pending)
+            self._set_aside = 0
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(event.name, total=event.pending, speed="")
+        elif isinstance(event, ShardCommitted):
+            self._speed.add(event)
+            if self._task is not None:
+                self._progress.update(self._task, completed=event.done, speed=str(self._speed))
+        else:
+            super().__call__(event)
+
+
+def quarantine_line(event: ItemQuarantined) -> str:
+    """Say what was set aside and why, on one line whatever its name holds."""
+    entry = event.entry
+    title = one_line(entry.title or entry.key)
+    return f"{event.name}: quarantined {title}: {entry.reason}: {one_line(entry.detail)}"
+
+
+def retry_line(event: ShardRetried) -> str:
+    """Say what failed and when it is tried again."""
+    return (
+        f"{event.name}: shard {event.shard} failed ({one_line(event.error)}); "
+        f"attempt {event.attempt + 1} in {event.delay:.0f} s"
+    )
+
+
+def finish_line(event: StageFinished) -> str:
+    """Sum up a stage."""
+    outcome = event.outcome
+    if not outcome.committed and not outcome.drained:
+        return f"{outcome.name}: all {outcome.shards} shards are committed, nothing to do"
+    line = (
+        f"{outcome.name}: {outcome.committed} shards, {outcome.rows} rows, "
+        f"{outcome.seconds:.1f} s of audio in {clock(outcome.wall_seconds)}"
+    )
+    if outcome.quarantined:
+        line += f", {outcome.quarantined} quarantined"
+    return line + (" (drained; run again to go on)" if outcome.drained else "")

@@ -1,0 +1,166 @@
+"""Every setting of a run, typed: defaults < nsynth-batch.toml < NSYNTH_BATCH_* < flags."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from hdfs_jobs.errors import UsageError
+
+SETTINGS_FILE = Path("nsynth-batch.toml")
+"""Read from the folder that a command is started in."""
+
+ENVIRONMENT_PREFIX = "NSYNTH_BATCH_"
+
+_MOST_DEFAULT_WORKERS = 8
+
+
+def _default_workers() -> int:
+    return min(len(os.sched_getaffinity(0)), _MOST_DEFAULT_WORKERS)
+
+
+class Settings(BaseSettings):
+    """What a command works on and how; each field is a flag, a variable and a toml key.
+
+    Attributes
+    ----------
+    store
+        URL of the store: a path, or a URL of a storage that this version knows.
+    checkpoint
+        A bundled name, a magenta prefix, or a converted ``.safetensors``.
+    engine
+        What runs the model.
+    scheduler
+        Address of a running Dask scheduler; none starts workers on this machine.
+    workers
+        Worker processes on this machine.
+    pairs
+        How many mash-ups there are to be in all.
+    seed
+        Keys every draw; none means 0, and for decode the seed of the mash-ups it reads.
+    curve
+        How a mash-up fades from one recording to the other.
+    pair
+        ``A:B``, the categories of the first and the second recording; none takes any two.
+    allow_unknown
+        Let recordings from a wiki into mash-ups although their licence is unknown.
+    temperature
+        Divides the logits before a sample is drawn; 1 is the model's own distribution.
+    batch
+        Mash-ups decoded at once; none lets the plan choose.
+    segment_seconds
+        Length of a segment, cut down to whole hops.
+    max_bad_fraction
+        Quarantined rows above this fraction of a stage's items end a run with 3.
+    time_limit
+        Seconds an item may take before its process is ended; none takes the stage's own.
+    retries
+        How often a shard is tried again after an infrastructure error.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, toml_file=SETTINGS_FILE, extra="forbid", frozen=True
+    )
+
+    store: str = "nsynth-store"
+    checkpoint: str = "small"
+    engine: Literal["auto", "native", "tensorflow", "magenta"] = "auto"
+    scheduler: str | None = None
+    workers: int = Field(default_factory=_default_workers, ge=1)
+    pairs: int = Field(default=16, ge=1)
+    seed: int | None = None
+    curve: Literal["random", "cosine", "linear"] = "random"
+    pair: str | None = None
+    allow_unknown: bool = False
+    temperature: float = Field(default=1.0, gt=0)
+    batch: int | None = Field(default=None, ge=1)
+    segment_seconds: float = Field(default=6.24, ge=0.032, le=3600)
+    max_bad_fraction: float = Field(default=0.5, ge=0, le=1)
+    time_limit: float | None = Field(default=None, gt=0)
+    retries: int = Field(default=3, ge=0)
+
+    @field_validator("pair")
+    @classmethod
+    def _two_categories(cls, value: str | None) -> str | None:
+        if value is not None and not all(part.strip() for part in _split_pair(value)):
+            raise ValueError("two categories joined by a colon, as in nature:music")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Say which source of a value wins, first to last."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def categories(self) -> tuple[str, str] | None:
+        """The two categories that `pair` names, or none."""
+        if self.pair is None:
+            return None
+        first, second = _split_pair(self.pair)
+        return first.strip(), second.strip()
+
+
+def _split_pair(value: str) -> tuple[str, str]:
+    first, _, second = value.partition(":")
+    return first, second
+
+
+def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
+    """Read the settings of a command.
+
+    Parameters
+    ----------
+    flags : Mapping, optional
+        What the command line says; none where it says nothing.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    UsageError
+        If a value is out of range, a key is unknown or the file is no toml: one line.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    try:
+        return Settings(**given)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{SETTINGS_FILE} is no valid toml: {error}") from error
+    except ValidationError as error:
+        raise UsageError(_first_complaint(error, given)) from error
+
+
+def _first_complaint(error: ValidationError, flags: Mapping[str, Any]) -> str:
+    complaint = error.errors()[0]
+    name = str(complaint["loc"][0])
+    if complaint["type"] == "extra_forbidden":
+        known = ", ".join(sorted(Settings.model_fields))
+        return f"{SETTINGS_FILE} has the unknown key {name!r}; known keys are {known}"
+    variable = ENVIRONMENT_PREFIX + name.upper()
+    if name in flags:
+        place = f"--{name.replace('_', '-')}"
+    elif variable in {key.upper() for key in os.environ}:
+        place = variable
+    else:
+        place = f"{name} in {SETTINGS_FILE}"
+    reason = complaint["msg"].removeprefix("Value error, ")
+    return f"{place} is {complaint['input']!r}: {reason}"

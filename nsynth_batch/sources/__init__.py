@@ -1,0 +1,1 @@
+"""Where recordings come from, and the catalog of what came."""

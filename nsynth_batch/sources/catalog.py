@@ -1,0 +1,165 @@
+"""The catalog: what is known of each recording. Files are only added, the latest row wins."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from hdfs_jobs.storage import Storage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from sequencer.rights import Rights
+
+FOLDER = "catalog"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is known of one recording.
+
+    Attributes
+    ----------
+    file_id
+        SHA-1 of its content, in hex.
+    title, author, licence, licence_url, attribution, page_url
+        Its rights; `licence` is an SPDX expression.
+    raw_url
+        Where its bytes are: a path inside the store, or a URL where they are read in place.
+    categories
+        What pairs are chosen by.
+    duration
+        In seconds as its header declares it; none where it does not say.
+    revision
+        Of its page, where it comes from a wiki; none otherwise.
+    retrieved_at
+        When it was seen like this.
+    deleted
+        Whether it may not be used any more.
+    """
+
+    file_id: str
+    title: str
+    page_url: str
+    raw_url: str
+    author: str
+    licence: str
+    licence_url: str
+    attribution: str
+    categories: tuple[str, ...]
+    duration: float | None
+    revision: str | None
+    retrieved_at: datetime
+    deleted: bool = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether its licence lets it into a mash-up without being asked for.
+
+        A folder's recording without rights passes, for its owner put it there; one from a wiki
+        does not.
+        """
+        return self.revision is None or self.rights().known
+
+    def rights(self) -> Rights:
+        """Give the part that the credits are made of."""
+        from sequencer.rights import Rights
+
+        return Rights(**{field.name: getattr(self, field.name) for field in fields(Rights)})
+
+    def same_as(self, other: Recording | None) -> bool:
+        """Whether another row says the same of the recording, apart from when."""
+        return other is not None and self == _at(other, self.retrieved_at)
+
+
+def _at(row: Recording, when: datetime) -> Recording:
+    return Recording(**{**asdict(row), "categories": row.categories, "retrieved_at": when})
+
+
+def schema() -> pa.Schema:
+    """Give the columns of the catalog."""
+    import pyarrow as pa
+
+    types: dict[str, Any] = {
+        "categories": pa.list_(pa.string()),
+        "duration": pa.float64(),
+        "retrieved_at": pa.timestamp("us", tz="UTC"),
+        "deleted": pa.bool_(),
+    }
+    return pa.schema([(f.name, types.get(f.name, pa.string())) for f in fields(Recording)])
+
+
+class Catalog:
+    """The catalog of a store.
+
+    Parameters
+    ----------
+    storage : Storage
+        The store's.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def append(self, rows: Sequence[Recording]) -> None:
+        """Add rows; nothing is written for none."""
+        if not rows:
+            return
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.Table.from_pylist([asdict(row) for row in rows], schema=schema())
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+        with self._storage.create(f"{FOLDER}/{stamp}-{uuid.uuid4().hex}.parquet") as stream:
+            pq.write_table(table, stream, compression="zstd")
+
+    def recordings(self) -> Recordings:
+        """Read the latest row of each recording."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        paths = sorted(e.path for e in self._storage.list(FOLDER) if e.path.endswith(".parquet"))
+        tables = []
+        for path in paths:
+            with self._storage.open(path) as stream:
+                tables.append(pq.read_table(stream, schema=schema()))
+        return Recordings(pa.concat_tables(tables) if tables else schema().empty_table())
+
+
+class Recordings(Mapping[str, Recording]):
+    """Recordings by file id, in the order in which they were first seen.
+
+    The rows stay in Arrow's memory: a million of them are a few hundred MB less than as objects.
+
+    Parameters
+    ----------
+    table : pa.Table
+        Rows of the catalog, older files first.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        times = table.column("retrieved_at").cast("int64").to_pylist()
+        self._latest: dict[str, int] = {}
+        for row, file_id in enumerate(table.column("file_id").to_pylist()):
+            known = self._latest.get(file_id)
+            if known is None or times[row] >= times[known]:
+                self._latest[file_id] = row
+
+    def __getitem__(self, file_id: str) -> Recording:
+        [row] = self._table.slice(self._latest[file_id], 1).to_pylist()
+        return Recording(**{**row, "categories": tuple(row["categories"] or ())})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._latest)
+
+    def __len__(self) -> int:
+        return len(self._latest)
+
+    def current(self) -> Iterator[Recording]:
+        """Give each recording that is not marked as deleted."""
+        return (row for row in self.values() if not row.deleted)

@@ -1,0 +1,119 @@
+"""Recordings to segments: 16 kHz mono, cut, streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from hdfs_jobs.errors import BadInput
+from hdfs_jobs.stage import Counted, Item, Rejected, Task
+from nsynth_batch.stages.arrays import list_column
+from nsynth_batch.stages.schemas import AUDIO
+from sequencer.audio import SAMPLE_RATE, AudioError, mono_blocks, to_int16
+
+Block = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class AudioStage:
+    """Cut each recording in segments of whole hops.
+
+    Attributes
+    ----------
+    segment_samples
+        Length of a segment at 16 kHz, a multiple of `hop`.
+    hop
+        Samples a frame of an encoding stands for; a tail shorter than one is dropped and
+        counted.
+    """
+
+    segment_samples: int
+    hop: int
+
+    name = "audio"
+    schema = AUDIO
+    row_group_rows = 16
+
+    def process(
+        self, item: Item, source: BinaryIO, task: Task
+    ) -> Iterator[pa.RecordBatch | Rejected | Counted]:
+        """Yield a row a segment of the recording that `source` streams.
+
+        Raises
+        ------
+        BadInput
+            If it is no audio, is damaged, holds nothing but zeros or is shorter than one hop.
+        """
+        total = 0
+        blocks = mono_blocks(source, SAMPLE_RATE, refuse_silent=True)
+        try:
+            for segment in cut(blocks, self.segment_samples):
+                whole = len(segment) // self.hop * self.hop
+                if whole < len(segment):
+                    yield Counted("dropped_samples", len(segment) - whole)
+                if whole:
+                    yield self._row(item.key, total, to_int16(segment[:whole]))
+                total += len(segment)
+        except AudioError as error:
+            raise BadInput(error.reason, error.detail) from error
+        if total < self.hop:
+            raise BadInput("too-short", f"{total} samples at 16 kHz; one hop is {self.hop}")
+
+    def _row(self, file_id: str, start: int, samples: npt.NDArray[np.int16]) -> pa.RecordBatch:
+        return pa.record_batch(
+            [
+                pa.array([file_id]),
+                pa.array([start // self.segment_samples], pa.int32()),
+                pa.array([start / SAMPLE_RATE]),
+                list_column([samples], pa.int16()),
+            ],
+            schema=AUDIO,
+        )
+
+    def seconds(self, batch: pa.RecordBatch) -> float:
+        """Seconds of audio in some rows."""
+        return len(batch.column("samples").flatten()) / SAMPLE_RATE
+
+    def facts(self) -> dict[str, str]:
+        """Name the libraries that the bytes depend on."""
+        import soundfile
+        import soxr
+
+        return {
+            "libsndfile": str(soundfile.__libsndfile_version__),
+            "soxr": str(soxr.__version__),
+        }
+
+
+def cut(blocks: Iterable[Block], length: int) -> Iterator[Block]:
+    """Cut a stream of blocks in pieces of one length; the last may be shorter.
+
+    Parameters
+    ----------
+    blocks : iterable of float32 [n_i]
+        The stream.
+    length : int
+        Samples a piece.
+
+    Yields
+    ------
+    float32 [length], the last [1 … length]
+    """
+    waiting: list[Block] = []
+    held = 0
+    for block in blocks:
+        rest = block
+        while held + len(rest) >= length:
+            yield np.concatenate([*waiting, rest[: length - held]])
+            rest = rest[length - held :]
+            waiting, held = [], 0
+        if len(rest):
+            waiting.append(rest)
+            held += len(rest)
+    if held:
+        yield np.concatenate(waiting)

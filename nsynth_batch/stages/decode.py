@@ -1,0 +1,132 @@
+"""Mash-ups to clips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from hdfs_jobs.stage import Item, Rejected, Task
+from nsynth_batch.stages.arrays import list_column, matrices
+from nsynth_batch.stages.engine import open_model
+from nsynth_batch.stages.ids import derived_id
+from nsynth_batch.stages.schemas import CLIPS
+from sequencer.audio import SAMPLE_RATE, to_int16
+from sequencer.gate import measure
+
+
+@dataclass(frozen=True)
+class DecodeStage:
+    """Decode a batch of mash-ups, made up when the work was planned.
+
+    Attributes
+    ----------
+    checkpoint, engine
+        What decodes.
+    seed
+        Keys the draws, together with a mash-up's id.
+    temperature
+        Divides the logits.
+    made_with
+        Checkpoint, engine, precision and instruction set, for the ids.
+    """
+
+    checkpoint: str
+    engine: str
+    seed: int
+    temperature: float
+    made_with: tuple[str, ...]
+
+    name = "clips"
+    schema = CLIPS
+    row_group_rows = 16
+
+    def process(
+        self, item: Item, source: pa.Table, task: Task
+    ) -> Iterator[pa.RecordBatch | Rejected]:
+        """Yield a row a mash-up of `source`, in its order.
+
+        A batch that was decoded before, by a task that did not live to commit it, is taken from
+        the partial results.
+        """
+        name = f"{derived_id({'batch': item.key})}.arrow"
+        if (saved := task.partial.load(name)) is not None:
+            yield from pa.ipc.open_stream(saved)
+            return
+        mash_ids, encodings = [], []
+        for mash_id, encoding in zip(
+            source.column("mash_id").to_pylist(), matrices(source.column("encoding")), strict=True
+        ):
+            if np.isfinite(encoding).all():
+                mash_ids.append(mash_id)
+                encodings.append(encoding)
+            else:
+                yield _rejected(mash_id, "its encoding holds NaN or infinity")
+        if not encodings:
+            return
+        model = open_model(self.checkpoint, self.engine, task.threads)
+        decoded = model.decode(
+            encodings,
+            seed=self.seed,
+            ids=mash_ids,
+            temperature=self.temperature,
+            on_progress=lambda _samples: task.heartbeat(),
+        )
+        rows = []
+        for mash_id, audio in zip(mash_ids, decoded, strict=True):
+            if np.isfinite(audio).all():
+                rows.append((mash_id, audio))
+            else:
+                yield _rejected(mash_id, "the model gave NaN or infinity for it")
+        if rows:
+            batch = self._batch(rows)
+            if len(rows) == len(source):
+                task.partial.save(name, _stream(batch))
+            yield batch
+
+    def _batch(self, rows: list[tuple[str, Any]]) -> pa.RecordBatch:
+        return pa.record_batch(
+            [
+                pa.array([self._clip_id(mash_id) for mash_id, _ in rows]),
+                pa.array([mash_id for mash_id, _ in rows]),
+                pa.array([SAMPLE_RATE] * len(rows), pa.int32()),
+                list_column([to_int16(audio) for _, audio in rows], pa.int16()),
+                pa.array(
+                    [asdict(measure(audio, SAMPLE_RATE)) for _, audio in rows],
+                    CLIPS.field("measures").type,
+                ),
+            ],
+            schema=CLIPS,
+        )
+
+    def _clip_id(self, mash_id: str) -> str:
+        return derived_id(
+            {
+                "mash_id": mash_id,
+                "seed": self.seed,
+                "temperature": self.temperature,
+                "made_with": list(self.made_with),
+            }
+        )
+
+    def seconds(self, batch: pa.RecordBatch) -> float:
+        """Seconds of audio in some rows."""
+        return len(batch.column("samples").flatten()) / SAMPLE_RATE
+
+    def facts(self) -> dict[str, str]:
+        """Say what decodes in this process."""
+        return open_model(self.checkpoint, self.engine, None).facts()
+
+
+def _rejected(mash_id: str, detail: str) -> Rejected:
+    return Rejected(mash_id, f"mash-up {mash_id}", "non-finite", detail)
+
+
+def _stream(batch: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue())

@@ -1,0 +1,101 @@
+"""Pairs of encodings to mash-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from hdfs_jobs.errors import BadInput
+from hdfs_jobs.stage import Item, Task
+from nsynth_batch.curves import Curve, weights
+from nsynth_batch.stages.arrays import list_column, matrices, matrix_column
+from nsynth_batch.stages.ids import derived_id
+from nsynth_batch.stages.schemas import MASHUPS, PARENT
+from sequencer.audio import SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class MashStage:
+    """Cross-fade the two encodings of a pair, cut to the shorter.
+
+    Attributes
+    ----------
+    encodings
+        Digest of the encodings dataset, for the ids.
+    seed
+        Keys the draws of the random curve, together with the number of the pair.
+    curve
+        How one fades into the other.
+    segment_samples
+        Length of a segment at 16 kHz, so where each begins in its recording.
+    hop
+        Samples a frame stands for.
+    """
+
+    encodings: str
+    seed: int
+    curve: Curve
+    segment_samples: int
+    hop: int
+
+    name = "mashups"
+    schema = MASHUPS
+    row_group_rows = 32
+
+    def process(self, item: Item, source: pa.Table, task: Task) -> Iterator[pa.RecordBatch]:
+        """Yield the mash-up of the two rows of `source`, A and B.
+
+        Raises
+        ------
+        BadInput
+            If the mash-up is not finite.
+        """
+        pair = int(str(item.extra["pair"]))
+        a, b = matrices(source.column("encoding"))
+        frames = min(len(a), len(b))
+        curve = weights(self.curve, frames, self.seed, pair)
+        encoding = (1 - curve[:, None]) * a[:frames] + curve[:, None] * b[:frames]
+        if not np.isfinite(encoding).all():
+            raise BadInput("non-finite", "the encoding of a parent holds NaN or infinity")
+        parents = [
+            self._parent(row["file_id"], row["segment"])
+            for row in source.select(["file_id", "segment"]).to_pylist()
+        ]
+        mash_id = derived_id(
+            {
+                "parents": [[parent["file_id"], parent["segment"]] for parent in parents],
+                "encodings": self.encodings,
+                "curve": self.curve,
+                "seed": self.seed,
+                "pair": pair,
+            }
+        )
+        yield pa.record_batch(
+            [
+                pa.array([mash_id]),
+                pa.array(parents[:1], PARENT),
+                pa.array(parents[1:], PARENT),
+                pa.array([self.seed], pa.int64()),
+                list_column([curve], pa.float32()),
+                pa.array([frames], pa.int32()),
+                matrix_column([encoding.astype(np.float32)]),
+            ],
+            schema=MASHUPS,
+        )
+
+    def _parent(self, file_id: str, segment: int) -> dict[str, Any]:
+        start = segment * self.segment_samples / SAMPLE_RATE
+        return {"file_id": file_id, "segment": segment, "start_seconds": start}
+
+    def seconds(self, batch: pa.RecordBatch) -> float:
+        """Seconds of audio that some rows stand for."""
+        frames: list[int] = batch.column("frames").to_pylist()
+        return sum(frames) * self.hop / SAMPLE_RATE
+
+    def facts(self) -> dict[str, str]:
+        """Nothing but NumPy decides the bytes."""
+        return {"numpy": np.__version__}

@@ -1,0 +1,61 @@
+"""What a store holds and what is left to do, read from its manifests alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hdfs_jobs.dataset import Dataset
+from hdfs_jobs.manifest import Quarantined
+from hdfs_jobs.store import Store
+from nsynth_batch.datasets import STAGES
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """Where a stage stands, for the settings it was run with last.
+
+    Attributes
+    ----------
+    shards, committed
+        Shards planned, and done.
+    rows, seconds
+        In the committed shards; seconds of audio.
+    quarantined
+        What was set aside.
+    """
+
+    shards: int = 0
+    committed: int = 0
+    rows: int = 0
+    seconds: float = 0.0
+    quarantined: int = 0
+
+
+def status_of(dataset: Dataset | None) -> StageStatus:
+    """Sum up a dataset; all zero where there is none."""
+    if dataset is None:
+        return StageStatus()
+    totals = dataset.totals()
+    return StageStatus(
+        totals.shards, totals.committed, totals.rows, round(totals.seconds, 3), totals.quarantined
+    )
+
+
+def store_status(store: Store) -> dict[str, StageStatus]:
+    """Sum up the latest dataset of each stage, by its name."""
+    return {name: status_of(store.latest(name)) for name in STAGES}
+
+
+def reasons(dataset: Dataset) -> Counter[str]:
+    """Count what a dataset has in quarantine, by reason."""
+    return Counter(entry.reason for _, entry in quarantined(dataset))
+
+
+def quarantined(dataset: Dataset) -> Iterator[tuple[int, Quarantined]]:
+    """Give each quarantine entry of a dataset with the number of its shard."""
+    for summary in dataset.summaries():
+        if summary.quarantined:
+            for entry in dataset.manifest(summary.shard).quarantined:
+                yield summary.shard, entry

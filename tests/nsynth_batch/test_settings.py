@@ -1,0 +1,76 @@
+"""Settings: defaults < nsynth-batch.toml < NSYNTH_BATCH_* < flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hdfs_jobs.errors import UsageError
+from nsynth_batch.settings import SETTINGS_FILE, load_settings
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_each_source_gives_way_to_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().pairs == 16
+    (folder / SETTINGS_FILE).write_text('pairs = 20\nstore = "from-toml"\nseed = 4\n')
+    assert load_settings().pairs == 20
+    monkeypatch.setenv("NSYNTH_BATCH_PAIRS", "30")
+    monkeypatch.setenv("NSYNTH_BATCH_STORE", "from-environment")
+    assert load_settings().pairs == 30
+    settings = load_settings({"pairs": 40, "store": None})
+    assert (settings.pairs, settings.store, settings.seed) == (40, "from-environment", 4)
+
+
+def test_an_unknown_key_is_one_line_that_names_it(folder: Path) -> None:
+    (folder / SETTINGS_FILE).write_text("pears = 20\n")
+    with pytest.raises(UsageError, match=r"unknown key 'pears'; known keys are .*pairs") as caught:
+        load_settings()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_toml(folder: Path) -> None:
+    (folder / SETTINGS_FILE).write_text("pairs = = 3")
+    with pytest.raises(UsageError, match=r"nsynth-batch\.toml is no valid toml"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"pairs": 0}, "--pairs is 0: Input should be greater than or equal to 1"),
+        ({"temperature": 0.0}, "--temperature is 0.0"),
+        ({"max_bad_fraction": 1.5}, "--max-bad-fraction is 1.5"),
+        ({"pair": "nature"}, "--pair is 'nature': two categories joined by a colon"),
+        ({"pair": ":music"}, "two categories joined by a colon"),
+        ({"segment_seconds": 0.001}, "--segment-seconds is 0.001"),
+    ],
+)
+def test_a_value_out_of_range_names_its_flag(
+    folder: Path, flags: dict[str, object], words: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_settings(flags)
+    assert words in str(caught.value)
+
+
+def test_a_wrong_value_names_the_variable_or_the_file_it_came_from(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / SETTINGS_FILE).write_text('retries = "many"\n')
+    with pytest.raises(UsageError, match=r"retries in nsynth-batch\.toml is 'many'"):
+        load_settings()
+    (folder / SETTINGS_FILE).unlink()
+    monkeypatch.setenv("NSYNTH_BATCH_WORKERS", "two")
+    with pytest.raises(UsageError, match="NSYNTH_BATCH_WORKERS is 'two'"):
+        load_settings()
+
+
+def test_categories_of_a_pair(folder: Path) -> None:
+    assert load_settings({"pair": " nature : bird song "}).categories == ("nature", "bird song")
+    assert load_settings().categories is None
