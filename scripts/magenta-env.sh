@@ -32,14 +32,23 @@ if [ "$(cat "$venv/made-from" 2>/dev/null)" = "$stamp" ]; then
 fi
 
 echo "magenta-env: making $venv (a few minutes, about 2 GB)"
-# An environment that a first run left half made, or that another Python made, starts afresh.
-[ -e "$venv/made-from" ] && "$venv/bin/python" -c '' 2>/dev/null || rm -rf "$venv"
-[ -d "$venv" ] || "$python" -m venv "$venv"
-rm -f "$venv/made-from"
 pip="$venv/bin/python -m pip --disable-pip-version-check --quiet"
-$pip install -c "$pins" -e . \
+if [ -e "$venv/made-from" ] && "$venv/bin/python" -c '' 2>/dev/null; then
+    rm "$venv/made-from"
+    # What magenta asks for is not met on purpose, which pip would tell at each change beside it.
+    $pip uninstall --yes magenta
+else
+    # One that was left half made, or whose Python is gone, starts afresh.
+    rm -rf "$venv"
+    "$python" -m venv "$venv"
+fi
+$pip install --use-pep517 -c "$pins" -e . \
     tensorflow-cpu tensorflow-probability tf-slim note-seq \
     hypothesis pytest pytest-timeout
 $pip install -c "$pins" --no-deps magenta
-"$venv/bin/python" -W ignore -c 'import magenta.models.nsynth.wavenet.fastgen'
+TF_CPP_MIN_LOG_LEVEL=2 "$venv/bin/python" -W ignore -c '
+import tensorflow.compat.v1 as tf
+tf.logging.set_verbosity(tf.logging.ERROR)
+import magenta.models.nsynth.wavenet.fastgen
+'
 echo "$stamp" >"$venv/made-from"

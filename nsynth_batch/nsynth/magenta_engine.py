@@ -32,8 +32,8 @@ class MagentaEngine:
     ----------
     weights : Weights
         Of any size whose longest dilation divides the hop, which magenta's convolutions ask for.
-    threads : int
-        Threads TensorFlow may use; 0 leaves it to TensorFlow.
+    threads : int, optional
+        Threads TensorFlow may use; by default its own choice.
 
     Raises
     ------
@@ -44,7 +44,7 @@ class MagentaEngine:
     name = "magenta"
     precision = "float32"
 
-    def __init__(self, weights: Weights, *, threads: int = 0) -> None:
+    def __init__(self, weights: Weights, *, threads: int | None = None) -> None:
         config = weights.config
         longest = max(*config.dilations, *config.ae_dilations)
         if config.ae_hop_length % longest:
@@ -54,6 +54,9 @@ class MagentaEngine:
             )
         try:
             import tensorflow as tf
+
+            # Else magenta's import and each graph repeat that TensorFlow 1 is deprecated.
+            tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
             from magenta.models.nsynth import utils
             from magenta.models.nsynth.wavenet import h512_bo16
             from magenta.version import __version__ as magenta_version
@@ -61,15 +64,13 @@ class MagentaEngine:
             raise EngineUnavailableError(
                 f"engine magenta: {error}; run 'make magenta-env', then use .venv-magenta/bin"
             ) from None
-        # Else each graph repeats the deprecations of an interface that magenta was written for.
-        tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
         self._tf, self._utils = tf.compat.v1, utils
         self._weights = weights
         published = config == Config()
         graphs = vars(h512_bo16) if published else _resized(h512_bo16, config)
         self._whole_graph, self._step_graph = graphs["Config"], graphs["FastGenerationConfig"]
         self._session_config = tf.compat.v1.ConfigProto(
-            intra_op_parallelism_threads=threads,
+            intra_op_parallelism_threads=threads or 0,
             gpu_options=tf.compat.v1.GPUOptions(allow_growth=True),
         )
         gpus = tf.config.list_physical_devices("GPU")
