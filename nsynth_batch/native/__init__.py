@@ -1,0 +1,7 @@
+"""The C++ engine: its sources, and where it is built the extension module `_engine`.
+
+A stepper advances a batch of clips a sample at a time, a forward pass runs the decoder over known
+samples, and an encoder runs over recordings; all three stand on one matrix product that is
+written once over vector types and compiled for each instruction set. Every sum is accumulated in
+one fixed order, so that a clip's bytes depend on precision and instruction set alone.
+"""

@@ -1,0 +1,36 @@
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+_Floats = npt.NDArray[np.float32]
+_Split = Literal["apart", "together"]
+
+def instruction_sets() -> dict[str, bool]: ...
+
+class Model:
+    def __init__(
+        self, sizes: Mapping[str, int], tensors: Mapping[str, _Floats], instruction_set: str
+    ) -> None: ...
+    @property
+    def instruction_set(self) -> str: ...
+    def decode_memory(
+        self, *, batch: int, threads: int, clips: int, split: _Split, resumes: bool
+    ) -> int: ...
+    def logits_memory(self, *, clips: int, threads: int) -> int: ...
+    def encode_memory(self, *, threads: int, frames: int) -> int: ...
+    def encode(self, inputs: _Floats, *, threads: int, most_frames: int) -> _Floats: ...
+    def logits(self, inputs: _Floats, encodings: _Floats, *, threads: int) -> _Floats: ...
+    def decode(
+        self,
+        encodings: Sequence[_Floats],
+        uniforms: Sequence[_Floats],
+        codes: Sequence[npt.NDArray[np.int16]],
+        *,
+        temperature: float,
+        threads: int,
+        batch: int,
+        split: _Split,
+        heard: Callable[[list[int]], None] | None = None,
+    ) -> None: ...

@@ -1,0 +1,69 @@
+// The decoder over a stretch of known samples: teacher-forced logits, and the history that a
+// resumed clip needs. Sample for sample the same sums in the same order as the stepper's.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "buffer.hpp"
+#include "network.hpp"
+#include "pointers.hpp"
+#include "team.hpp"
+
+namespace nsynth {
+
+class Forward {
+ public:
+  Forward(const Decoder& decoder, int threads);
+  static std::size_t bytes(const Decoder& decoder, int threads);
+
+  // Feeds samples [begin, end), beginning with an empty history. `inputs` holds the network's
+  // input of sample t at inputs[t - begin + 2], and the two before `begin`. Logits go to
+  // logits[t - begin][256] unless null. All members call it; false where `stop` ended it.
+  bool run(const Member& member, const float* inputs, const float* encoding, std::int64_t begin,
+           std::int64_t end, float* logits, const std::atomic<bool>& stop);
+
+  // After a run: the layer's input at sample end - 2 * dilation + i.
+  const float* history(int layer, int i) const { return row(layer, i - 2 * dilation(layer)); }
+
+ private:
+  static constexpr int kChunk = 512;  // samples a layer is given at once
+  static constexpr int kRows = 48;    // of them that stay in a core's cache
+
+  struct Layout {
+    std::vector<std::size_t> inputs;
+    std::size_t skip, hidden, floats;
+    explicit Layout(const Decoder& decoder);
+  };
+  struct Scratch {
+    Scratch(const Decoder& decoder);
+    Buffer partial, gated, condition;
+    Rows rows;
+  };
+
+  int dilation(int layer) const { return decoder_.layers[static_cast<std::size_t>(layer)].dilation; }
+  // Sample `at` of the chunk; below 0 is what came before it.
+  float* row(int layer, int at) const;
+  float* skip_row(std::size_t region, int at) const;
+  void feed(const Member& member, const float* inputs, const float* encoding, std::int64_t begin,
+            int count, float* logits);
+  void layer(int number, Scratch& scratch, const float* encoding, std::int64_t begin, int low,
+             int high, bool skips);
+  void head(Scratch& scratch, const float* encoding, std::int64_t begin, int low, int high,
+            float* logits);
+  // Frame-wise conditioning of chunk samples [low, high) into the scratch, rows.second pointing
+  // at each sample's.
+  void condition(const Matrix& matrix, Scratch& scratch, const float* encoding, std::int64_t begin,
+                 int low, int high);
+
+  const Decoder& decoder_;
+  const Kernels& kernels_;
+  Layout layout_;
+  Buffer state_;
+  std::vector<Scratch> scratch_;
+  bool halted_ = false;
+};
+
+}  // namespace nsynth

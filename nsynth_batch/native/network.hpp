@@ -1,0 +1,91 @@
+// The model's sizes, and its weights packed for one instruction set.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "buffer.hpp"
+#include "kernels.hpp"
+
+namespace nsynth {
+
+struct Config {
+  int num_layers, num_stages, width, skip_width;
+  int ae_num_layers, ae_num_stages, ae_width;
+  int ae_bottleneck, ae_hop_length;
+
+  int dilation(int layer) const { return 1 << (layer % num_stages); }
+  int ae_dilation(int layer) const { return 1 << (layer % ae_num_stages); }
+  // Samples back from which the state of a step may depend on the input.
+  long receptive_field() const;
+};
+
+// A tensor by its name in magenta's checkpoints, or null where it is missing; `count` is how many
+// floats it must hold.
+using Tensors = std::function<const float*(const std::string& name, std::size_t count)>;
+
+// One convolution, or some taps of it, packed as kernels.hpp wants it.
+class Matrix {
+ public:
+  enum class Columns { plain, gate };  // gate: a panel holds the same channels of both halves
+
+  Matrix() = default;
+  Matrix(const Tensors& tensors, const std::string& name, int lanes, int taps, int inputs,
+         int outputs, Columns columns = Columns::plain);
+  // Taps [begin, end) of a convolution; the biases are 0 but for the first of them.
+  Matrix(const Tensors& tensors, const std::string& name, int lanes, int taps, int inputs,
+         int outputs, Columns columns, int begin, int end);
+
+  int panels() const { return panels_; }
+  const float* bias() const { return bias_.data(); }
+  // A product over all panels; rows and pointers are for the caller to fill in.
+  Product product() const;
+
+ private:
+  int taps_ = 0, depth_ = 0, panels_ = 0;
+  Buffer weights_, bias_;
+};
+
+struct DecoderLayer {
+  int dilation;
+  Matrix past;  // the two taps that do not wait for the newest sample, and the bias
+  Matrix now;
+  Matrix condition;
+  Matrix residual, skip;
+};
+
+struct Decoder {
+  Decoder(const Config& config, const Tensors& tensors, const Kernels& kernels);
+
+  Config config;
+  const Kernels* kernels;
+  int width, skip_width;  // rounded up to whole panels
+  Matrix start, skip_start;
+  std::vector<DecoderLayer> layers;
+  Matrix out1, condition_out1, logits;
+  Buffer zeros;  // a row of them: the history before a clip's first sample
+};
+
+struct EncoderLayer {
+  int dilation;
+  Matrix convolution, residual;
+};
+
+struct Encoder {
+  Encoder(const Config& config, const Tensors& tensors, const Kernels& kernels);
+
+  Config config;
+  const Kernels* kernels;
+  int width, bottleneck_width;  // rounded up to whole panels
+  Matrix start;
+  std::vector<EncoderLayer> layers;
+  Matrix bottleneck;
+  Buffer zeros;
+};
+
+// Channels rounded up to whole panels.
+int padded(int channels, int lanes);
+
+}  // namespace nsynth

@@ -1,0 +1,89 @@
+// A batch of clips advanced one sample at a time.
+//
+// The two past taps of a layer of dilation d are known d samples ahead, so they are computed for
+// up to kBlock samples in one product. All layers' blocks begin at multiples of their length in
+// the batch's own count of steps, and clips come and go at multiples of kBlock.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "buffer.hpp"
+#include "network.hpp"
+#include "pointers.hpp"
+#include "team.hpp"
+
+namespace nsynth {
+
+// What is to be decoded; the arrays are the caller's.
+struct Clip {
+  const float* encoding = nullptr;  // [frames][bottleneck]
+  std::int64_t samples = 0;         // frames * hop
+  std::int64_t begin = 0;           // samples that stand in codes already
+  const float* uniforms = nullptr;  // [samples - begin], for those that do not
+  std::int16_t* codes = nullptr;    // [samples], mu-law in [-128, 127]
+  std::atomic<std::int64_t> made{0};
+};
+
+class Forward;
+
+class Stepper {
+ public:
+  static constexpr int kBlock = 8;
+
+  Stepper(const Decoder& decoder, int slots, int threads);
+  // What a stepper of so many slots allocates.
+  static std::size_t bytes(const Decoder& decoder, int slots);
+
+  // The leader's part, between steps. A slot is free where clip(slot) is null; admit() wants
+  // at_block_start().
+  int slots() const { return static_cast<int>(slots_.size()); }
+  const Clip* clip(int slot) const { return slots_[static_cast<std::size_t>(slot)].clip; }
+  bool at_block_start() const { return now_ % kBlock == 0; }
+  bool idle() const;
+  void admit(int slot, Clip* clip);
+  // Gives a slot the history that a teacher-forced pass over its clip's prefix has left.
+  void restore(int slot, const Forward& pass);
+  // Ends a step: clips that are whole leave their slots.
+  void advance();
+
+  // Every member's part: one sample of every clip. False where a logit was not finite.
+  bool step(const Member& member, float temperature);
+
+ private:
+  struct Slot {
+    Clip* clip = nullptr;
+    std::int64_t time = 0;  // the sample being made
+  };
+  struct Layout {
+    std::vector<std::size_t> history, partial;
+    std::size_t condition, condition_out1, gated, skip, hidden, logits, inputs, floats;
+    Layout(const Decoder& decoder, std::size_t slots);
+  };
+
+  static int block(int dilation) { return dilation < kBlock ? dilation : kBlock; }
+  float* history(int layer, std::int64_t step, int slot) const;
+  float* partial(int layer, int ahead, int slot) const;
+  float* condition(int layer, int slot) const;
+  float* row(std::size_t region, int width, int slot) const;
+
+  void condition_frames(const Member& member, Rows& rows) const;
+  void past_taps(const Member& member, Rows& rows) const;
+  void layers(const Member& member, Rows& rows) const;
+  void head(const Member& member, Rows& rows) const;
+  void draw(const Member& member, float temperature);
+
+  const Decoder& decoder_;
+  const Kernels& kernels_;
+  std::vector<Slot> slots_;
+  std::vector<int> active_;
+  std::int64_t now_ = 0;
+  Layout layout_;
+  Buffer state_;
+  std::vector<Rows> rows_;
+  std::atomic<bool> finite_{true};
+};
+
+}  // namespace nsynth

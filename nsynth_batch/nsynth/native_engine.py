@@ -1,0 +1,360 @@
+"""The fast engine for CPUs: the model in C++, without TensorFlow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+import numpy as np
+
+from nsynth_batch.nsynth import mulaw
+from nsynth_batch.nsynth.config import QUANTA
+from nsynth_batch.nsynth.draws import Draws
+from nsynth_batch.nsynth.engines import Array, Codes, EngineUnavailableError
+from nsynth_batch.nsynth.weights import Weights
+
+Split = Literal["apart", "together"]
+
+CLIPS_A_THREAD = 48
+"""Clips a thread advances at once, where memory allows: more gain little."""
+
+_FEW_CLIPS = 4
+_ENCODE_FRAMES = 256
+_MEMORY_SHARE = 0.8
+_CGROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class DecodePlan:
+    """How a decode will be run.
+
+    Attributes
+    ----------
+    batch : int
+        Clips that are advanced at once.
+    split : str
+        ``apart``: each thread has clips of its own. ``together``: all threads share each layer.
+    memory : int
+        Bytes it will allocate: histories, draws and codes; weights not counted.
+    """
+
+    batch: int
+    split: Split
+    memory: int
+
+
+def instruction_sets() -> dict[str, bool]:
+    """Give the instruction sets of this build, the fastest first, and whether the CPU has them.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If the extension was not built.
+    """
+    return _extension().instruction_sets()
+
+
+def available_memory() -> int:
+    """Give the bytes that this process may still allocate, by the machine and its container."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    limits = [page * os.sysconf("SC_AVPHYS_PAGES")]
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+        if "MemAvailable" in fields:
+            limits = [int(fields["MemAvailable"].split()[0]) * 1024]
+    for limit, usage in _CGROUPS:
+        if Path(limit).exists() and (text := Path(limit).read_text().strip()) != "max":
+            limits.append(max(0, int(text) - int(Path(usage).read_text())))
+    return min(limits)
+
+
+class NativeEngine:
+    """The model in C++ on this machine's CPU, in float32.
+
+    A clip's bytes depend on its encoding, its draws, the temperature and the instruction set: on
+    nothing else, neither batch, threads, order nor interruptions.
+
+    Parameters
+    ----------
+    weights : Weights
+    threads : int, optional
+        Threads a call uses; by default one for each core of this process.
+    instruction_set : str, optional
+        One of `instruction_sets()`, or ``auto`` for the fastest. By default what the environment
+        variable NSYNTH_BATCH_INSTRUCTION_SET says, else ``auto``.
+    batch : int, optional
+        Clips to advance at once; by default what suits the threads and fits the memory.
+    memory : int, optional
+        Bytes that a call may allocate; by default most of what the machine or container has left.
+    split : str, optional
+        ``apart`` or ``together``, see `DecodePlan`; by default by the number of clips.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If the extension was not built, or this processor lacks the instruction set.
+    ValueError
+        If a number is below 1 or the instruction set is unknown.
+    """
+
+    name = "native"
+    precision = "float32"
+
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        threads: int | None = None,
+        instruction_set: str | None = None,
+        batch: int | None = None,
+        memory: int | None = None,
+        split: Split | None = None,
+    ) -> None:
+        for what, value in (("threads", threads), ("batch", batch), ("memory", memory)):
+            if value is not None and value < 1:
+                raise ValueError(f"{what} must be above 0, not {value}")
+        wanted = instruction_set or os.environ.get("NSYNTH_BATCH_INSTRUCTION_SET", "auto")
+        extension = _extension()
+        try:
+            self._model = extension.Model(weights.config.to_dict(), dict(weights.tensors), wanted)
+        except RuntimeError as error:
+            raise EngineUnavailableError(str(error)) from None
+        self.config = weights.config
+        self.threads = threads or len(os.sched_getaffinity(0))
+        self.instruction_set = self._model.instruction_set
+        self.device = f"CPU, {self.threads} threads"
+        self.versions = {"numpy": np.__version__}
+        self._batch = batch
+        self._memory = memory
+        self._split = split
+
+    def encode(self, audio: Array) -> Array:
+        """Encode audio.
+
+        Parameters
+        ----------
+        audio : float32 [B, T], T a multiple of the hop
+
+        Returns
+        -------
+        float32 [B, T / hop, bottleneck]
+
+        Raises
+        ------
+        ValueError
+            If the shape does not fit or a sample is not finite.
+        MemoryError
+            If it needs more memory than allowed; nothing was begun then.
+        """
+        codes = self._quantise(audio)
+        frames = codes.shape[1] // self.config.ae_hop_length
+        # Enough pieces for all threads, but none so short that its borders cost more than itself.
+        share = -(-codes.shape[0] * frames // self.threads)
+        most = max(1, min(frames, max(_ENCODE_FRAMES // 4, min(_ENCODE_FRAMES, share))))
+        self._demand("encoding", self._model.encode_memory(threads=self.threads, frames=most))
+        return self._model.encode(
+            np.pad(codes, ((0, 0), (1, 1))), threads=self.threads, most_frames=most
+        )
+
+    def logits(self, audio: Array, encodings: Array) -> Array:
+        """Give teacher-forced logits.
+
+        Parameters
+        ----------
+        audio : float32 [B, T], T = F · hop
+        encodings : float32 [B, F, bottleneck]
+
+        Returns
+        -------
+        float32 [B, T, 256]
+
+        Raises
+        ------
+        ValueError
+            If a shape does not fit or a value is not finite.
+        MemoryError
+            If it needs more memory than allowed; nothing was begun then.
+        """
+        codes = self._quantise(audio)
+        encodings = np.ascontiguousarray(encodings, np.float32)
+        frames = codes.shape[1] // self.config.ae_hop_length
+        if encodings.shape != (len(codes), frames, self.config.ae_bottleneck):
+            raise ValueError(
+                f"encodings {encodings.shape} do not fit audio {codes.shape}: wanted "
+                f"{(len(codes), frames, self.config.ae_bottleneck)}"
+            )
+        _require_finite(encodings, "encodings")
+        state = self._model.logits_memory(clips=len(codes), threads=self.threads)
+        self._demand("logits", state + codes.size * (QUANTA + 1) * 4)
+        # Two zeros before the first sample, and the input of a sample is the one before it.
+        inputs = np.zeros((len(codes), codes.shape[1] + 2), np.float32)
+        inputs[:, 3:] = codes[:, :-1]
+        return self._model.logits(inputs, encodings, threads=self.threads)
+
+    def plan_decode(self, samples: Sequence[int], *, resumes: bool = False) -> DecodePlan:
+        """Choose how many clips of these lengths to advance at once, and count the memory.
+
+        Raises
+        ------
+        MemoryError
+            If not even one clip at a time fits, or the batch that was asked for does not.
+        """
+        clips = max(1, len(samples))
+        fixed = 6 * sum(samples)  # draws and codes
+        split = self._split or ("together" if clips < _FEW_CLIPS * self.threads else "apart")
+
+        def memory(batch: int) -> int:
+            return fixed + self._model.decode_memory(
+                batch=batch, threads=self.threads, clips=clips, split=split, resumes=resumes
+            )
+
+        batch = min(clips, self._batch or CLIPS_A_THREAD * self.threads)
+        limit = self._limit()
+        while self._batch is None and batch > 1 and memory(batch) > limit:
+            batch -= max(1, batch // 16)
+        self._demand(f"decoding {batch} clips at once", memory(batch))
+        return DecodePlan(batch, split, memory(batch))
+
+    def decode(
+        self,
+        encodings: Sequence[Array],
+        draws: Sequence[Draws],
+        *,
+        temperature: float = 1.0,
+        on_progress: Callable[[int], None] | None = None,
+        prefixes: Sequence[Codes] | None = None,
+        on_codes: Callable[[Sequence[Codes]], None] | None = None,
+    ) -> list[Codes]:
+        """Sample the codes of clips of any lengths.
+
+        Parameters
+        ----------
+        encodings : sequence of float32 [F_i, bottleneck]
+        draws : sequence of Draws, one a clip
+        temperature : float
+            Divides the logits.
+        on_progress : callable, optional
+            Hears, a few times a second, how many samples were made since it was last called.
+        prefixes : sequence of int16 arrays, optional
+            What an interrupted decode of the same clips had made of each; empty arrays for
+            nothing. The result is that of the uninterrupted decode.
+        on_codes : callable, optional
+            Is given, at the same times, what has been made of each clip so far: views that later
+            calls do not change. What it keeps can be the `prefixes` of another decode.
+
+        Returns
+        -------
+        list of int16 [F_i · hop], mu-law codes in [-128, 127]
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit, a value is not finite, or a prefix is longer than its clip.
+        MemoryError
+            If it needs more memory than allowed; nothing was begun then.
+        FloatingPointError
+            If the model gives logits that are not finite.
+        """
+        if not temperature > 0 or not np.isfinite(temperature):
+            raise ValueError(f"temperature must be above 0 and finite, not {temperature}")
+        if len(draws) != len(encodings):
+            raise ValueError(f"{len(encodings)} encodings want as many draws, not {len(draws)}")
+        checked = [self._encoding(encoding, i) for i, encoding in enumerate(encodings)]
+        samples = [len(encoding) * self.config.ae_hop_length for encoding in checked]
+        done = self._prefixes(prefixes, samples)
+        plan = self.plan_decode(samples, resumes=any(len(prefix) for prefix in done))
+
+        codes = [np.zeros(n, np.int16) for n in samples]
+        uniforms = []
+        for i, prefix in enumerate(done):
+            codes[i][: len(prefix)] = prefix
+            uniforms.append(draws[i].uniform(len(prefix), samples[i] - len(prefix)))
+        told = sum(len(prefix) for prefix in done)
+
+        def heard(made: list[int]) -> None:
+            nonlocal told
+            if on_progress and sum(made) > told:
+                on_progress(sum(made) - told)
+            told = sum(made)
+            if on_codes:
+                on_codes([codes[i][:n] for i, n in enumerate(made)])
+
+        self._model.decode(
+            checked,
+            uniforms,
+            codes,
+            temperature=temperature,
+            threads=self.threads,
+            batch=plan.batch,
+            split=plan.split,
+            heard=heard if on_progress or on_codes else None,
+        )
+        return codes
+
+    def _quantise(self, audio: Array) -> Array:
+        """Check audio and give what the network sees of it, in [-1, 1)."""
+        hop = self.config.ae_hop_length
+        if audio.ndim != 2 or audio.shape[1] % hop or 0 in audio.shape:
+            raise ValueError(f"audio must be [B, T], T a multiple of {hop}, not {audio.shape}")
+        _require_finite(audio, "audio")
+        return mulaw.encode(audio).astype(np.float32) / np.float32(QUANTA // 2)
+
+    def _encoding(self, encoding: Array, number: int) -> Array:
+        if encoding.ndim != 2 or encoding.shape[1] != self.config.ae_bottleneck:
+            raise ValueError(
+                f"encoding {number} must be [F, {self.config.ae_bottleneck}], not {encoding.shape}"
+            )
+        _require_finite(encoding, f"encoding {number}")
+        return np.ascontiguousarray(encoding, np.float32)
+
+    def _prefixes(
+        self, prefixes: Sequence[Codes] | None, samples: Sequence[int]
+    ) -> Sequence[Codes]:
+        if prefixes is None:
+            return [np.zeros(0, np.int16)] * len(samples)
+        if len(prefixes) != len(samples):
+            raise ValueError(f"{len(samples)} clips want as many prefixes, not {len(prefixes)}")
+        for i, (prefix, most) in enumerate(zip(prefixes, samples, strict=True)):
+            if prefix.ndim != 1 or len(prefix) > most:
+                raise ValueError(f"prefix {i} {prefix.shape} does not fit a clip of {most} samples")
+            if np.any((prefix < mulaw.LOWEST) | (prefix > mulaw.HIGHEST)):
+                raise ValueError(f"prefix {i} holds values that are no mu-law codes")
+        return prefixes
+
+    def _limit(self) -> int:
+        return self._memory or int(_MEMORY_SHARE * available_memory())
+
+    def _demand(self, what: str, needed: int) -> None:
+        limit = self._limit()
+        if needed > limit:
+            raise MemoryError(
+                f"{what} needs {needed / 1e6:.0f} MB and {limit / 1e6:.0f} MB are allowed: "
+                "give it fewer or shorter clips, a smaller batch or more memory"
+            )
+
+
+def _require_finite(values: Array, what: str) -> None:
+    if not np.isfinite(values).all():
+        raise ValueError(f"{what} must be finite: it holds NaN or infinite values")
+
+
+def _extension() -> ModuleType:
+    try:
+        from nsynth_batch.native import _engine
+    except ImportError as error:
+        raise EngineUnavailableError(
+            f"the native engine is not built here ({error}): install the package where a C++ "
+            "compiler is found, or take another engine"
+        ) from None
+    return _engine
