@@ -9,7 +9,6 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.nsynth.draws import Draws
 
 _TRIES = 64
-_DRAWS_A_TRY = 4
 
 
 @dataclass(frozen=True)
@@ -133,11 +132,11 @@ class _Round:
 
     def draw(self, draws: Draws) -> tuple[PoolSegment, PoolSegment] | None:
         """Give a pair that has not met, or none where all have."""
+        *tries, last = draws.uniform(0, 4 * _TRIES + 1).tolist()
         if self._left is None:
-            for attempt in range(_TRIES):
-                u = [float(x) for x in draws.uniform(attempt * _DRAWS_A_TRY, _DRAWS_A_TRY)]
-                a = self._first.draw(u[0], u[1], self._reserved)
-                b = self._second.draw(u[2], u[3], a.file_id)
+            for at in range(0, len(tries), 4):
+                a = self._first.draw(tries[at], tries[at + 1], self._reserved)
+                b = self._second.draw(tries[at + 2], tries[at + 3], a.file_id)
                 if _identity(a, b) not in self._met:
                     self._met.add(_identity(a, b))
                     return a, b
@@ -145,8 +144,7 @@ class _Round:
             self._left = self._not_met()
         if not self._left:
             return None
-        [u_left] = draws.uniform(_TRIES * _DRAWS_A_TRY, 1)
-        return self._left.pop(int(float(u_left) * len(self._left)))
+        return self._left.pop(int(last * len(self._left)))
 
     def _not_met(self) -> list[tuple[PoolSegment, PoolSegment]]:
         left = {

@@ -73,7 +73,7 @@ class FolderSource:
     def _offer(self, entry: Entry, tables: dict[PurePosixPath, dict[str, SourceRow]]) -> Offer:
         path = PurePosixPath(entry.path)
         row = SourceRow(path.name, Rights())
-        for folder in path.parents:
+        for folder in reversed(path.parents):
             listed = tables.get(folder, {})
             row = listed.get(str(path.relative_to(folder)), row)
         title = row.rights.title or printable(path.stem)

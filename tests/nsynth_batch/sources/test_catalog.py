@@ -1,0 +1,106 @@
+"""The catalog: rows are added, and the latest of a recording wins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from hdfs_jobs.storage import Storage, open_storage
+from nsynth_batch.sources.catalog import Catalog, Recording, schema
+from sequencer.rights import Rights
+
+ROW = Recording(
+    file_id="ab" * 20,
+    title="Crow\nin two lines",
+    page_url="https://example.org",
+    raw_url="raw/ab/abab.wav",
+    author="Å. Author",
+    licence="CC-BY-4.0 OR GFDL-1.3-or-later",
+    licence_url="",
+    attribution="by Å.",
+    categories=("animal", "nature"),
+    duration=None,
+    revision=None,
+    retrieved_at=datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC),
+)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return open_storage(str(tmp_path))
+
+
+def test_a_row_comes_back_as_it_went(storage: Storage) -> None:
+    Catalog(storage).append([ROW])
+    assert list(Catalog(storage).recordings().values()) == [ROW]
+
+
+def test_the_columns_are_those_of_the_design(storage: Storage, tmp_path: Path) -> None:
+    Catalog(storage).append([ROW])
+    [file] = (tmp_path / "catalog").glob("*.parquet")
+    assert pq.read_schema(file).names == schema().names == (
+        "file_id title page_url raw_url author licence licence_url attribution categories "
+        "duration revision retrieved_at deleted"
+    ).split()
+
+
+def test_the_latest_wins_whatever_the_order_of_files(storage: Storage) -> None:
+    newer = replace(ROW, title="new", retrieved_at=ROW.retrieved_at + timedelta(seconds=1))
+    for row in (newer, ROW):
+        Catalog(storage).append([row])
+    [found] = Catalog(storage).recordings().values()
+    assert found.title == "new"
+
+
+def test_of_two_at_the_same_moment_the_one_written_last_wins(storage: Storage) -> None:
+    Catalog(storage).append([ROW, replace(ROW, title="last")])
+    assert Catalog(storage).recordings()[ROW.file_id].title == "last"
+
+
+def test_a_deleted_recording_is_known_and_not_current(storage: Storage) -> None:
+    Catalog(storage).append([ROW, replace(ROW, file_id="cd" * 20), replace(ROW, deleted=True)])
+    recordings = Catalog(storage).recordings()
+    assert recordings[ROW.file_id].deleted
+    assert [row.file_id for row in recordings.current()] == ["cd" * 20]
+
+
+def test_nothing_is_written_for_nothing(storage: Storage) -> None:
+    Catalog(storage).append([])
+    assert list(storage.walk()) == []
+    assert len(Catalog(storage).recordings()) == 0
+
+
+def test_same_as_looks_past_the_time() -> None:
+    later = replace(ROW, retrieved_at=datetime.now(UTC))
+    assert later.same_as(ROW)
+    assert not replace(later, author="another").same_as(ROW)
+    assert not later.same_as(None)
+
+
+@pytest.mark.parametrize(
+    ("revision", "licence", "usable"),
+    [
+        (None, "LicenseRef-unknown", True),
+        ("123", "LicenseRef-unknown", False),
+        ("123", "CC0-1.0", True),
+        ("123", "LicenseRef-PD-USGov", True),
+    ],
+)
+def test_only_a_wikis_recordings_need_a_known_licence(
+    revision: str | None, licence: str, usable: bool
+) -> None:
+    assert replace(ROW, revision=revision, licence=licence).usable is usable
+
+
+def test_rights_are_the_credits_part() -> None:
+    assert ROW.rights() == Rights(
+        title=ROW.title,
+        author=ROW.author,
+        licence=ROW.licence,
+        page_url=ROW.page_url,
+        attribution=ROW.attribution,
+    )

@@ -1,0 +1,91 @@
+"""A folder of recordings as a source."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hdfs_jobs.errors import UsageError
+from nsynth_batch.sources.source import Offer, resolve
+from sequencer.errors import SequencerError
+from tests.nsynth_batch.recordings import RECORDINGS, write_wav
+
+
+def offers(folder: Path) -> dict[str, Offer]:
+    return {offer.path: offer for offer in resolve(str(folder)).offers()}
+
+
+def test_the_bundled_recordings_come_with_their_rights() -> None:
+    found = offers(RECORDINGS)
+    crow = found["misc_crow.flac"]
+    assert crow.rights.author == "davidworksonline"
+    assert crow.rights.licence == "CC0-1.0"
+    assert crow.categories == ("animal",)
+    assert all(offer.rights.known for offer in found.values())
+
+
+def test_folders_below_and_suffixes_in_capitals_count_and_other_files_are_counted(
+    tmp_path: Path,
+) -> None:
+    write_wav(tmp_path / "a.WAV")
+    write_wav(tmp_path / "below" / "b.wav")
+    (tmp_path / "notes.txt").write_text("no audio")
+    source = resolve(str(tmp_path))
+    assert [offer.path for offer in source.offers()] == ["a.WAV", "below/b.wav"]
+    assert source.other_files == 1
+
+
+def test_the_nearest_sources_csv_gives_the_rights(tmp_path: Path) -> None:
+    for name in ("here.wav", "below/both.wav", "below/above.wav"):
+        write_wav(tmp_path / name)
+    header = "file,author,licence\n"
+    (tmp_path / "sources.csv").write_text(
+        f"{header}below/both.wav,Far,CC0-1.0\nbelow/above.wav,Above,CC-BY-4.0\n"
+    )
+    (tmp_path / "below" / "sources.csv").write_text(f"{header}both.wav,Near,CC-BY-SA-4.0\n")
+    found = offers(tmp_path)
+    assert found["below/both.wav"].rights.author == "Near"
+    assert found["below/above.wav"].rights.author == "Above"
+    assert not found["here.wav"].rights.known
+    assert found["here.wav"].rights.title == "here"
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.wav", "it's \"quoted\".wav", "two\nlines.wav", "птица-鳥.wav", "ǘmlaut.wav", "#%2F.wav"]
+)
+def test_odd_names_are_titles(tmp_path: Path, name: str) -> None:
+    write_wav(tmp_path / name)
+    [offer] = offers(tmp_path).values()
+    assert offer.rights.title == name.removesuffix(".wav")
+
+
+def test_a_name_that_is_no_utf8_is_still_text(tmp_path: Path) -> None:
+    write_wav(tmp_path / "plain.wav")
+    os.rename(tmp_path / "plain.wav", os.fsencode(tmp_path) + b"/\xff.wav")
+    [offer] = offers(tmp_path).values()
+    assert offer.rights.title == "\N{REPLACEMENT CHARACTER}"
+
+
+def test_no_folder_and_no_audio_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "readme.txt").write_text("nothing to hear")
+    with pytest.raises(UsageError, match=r"no audio in this folder \(1 other files\)"):
+        resolve(str(tmp_path)).offers()
+    with pytest.raises(UsageError, match="no such folder"):
+        resolve(str(tmp_path / "missing"))
+    with pytest.raises(UsageError, match="no such folder"):
+        resolve(str(tmp_path / "readme.txt"))
+
+
+def test_a_damaged_sources_csv_stops_the_harvest_with_its_name(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav")
+    (tmp_path / "sources.csv").write_text("file,author\na.wav,Somebody\n")
+    with pytest.raises(SequencerError, match=r"sources\.csv, line 1: missing column 'licence'"):
+        resolve(str(tmp_path)).offers()
+
+
+@pytest.mark.parametrize("source", ["commons:Category:Bird songs", "webhdfs://host:9870/folder"])
+def test_a_source_of_a_later_version_says_so(source: str) -> None:
+    with pytest.raises(UsageError, match=source.split(":", maxsplit=1)[0]):
+        resolve(source)

@@ -1,0 +1,138 @@
+"""Recordings and their rights into a store."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+
+import pytest
+
+from hdfs_jobs.errors import UsageError
+from hdfs_jobs.storage import Storage, open_storage
+from nsynth_batch.sources.catalog import Catalog
+from nsynth_batch.sources.harvest import Harvest, harvest, preview
+from nsynth_batch.sources.source import resolve
+from tests.nsynth_batch.recordings import tone, write_wav
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a.wav", "b.wav", "c.FLAC"):
+        write_wav(tmp_path / "in" / name)
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Storage:
+    return open_storage(str(tmp_path / "store"))
+
+
+def take(folder: Path, store: Storage, stop: threading.Event | None = None) -> Harvest:
+    return harvest(resolve(str(folder)), lambda: store, stop=stop)
+
+
+def raw(store: Storage) -> dict[str, bytes]:
+    return {entry.path: store.read_bytes(entry.path) for entry in store.walk("raw")}
+
+
+def test_bytes_are_kept_as_they_are_under_their_sha1(folder: Path, store: Storage) -> None:
+    report = take(folder, store)
+    assert (report.found, report.added, report.duplicates) == (3, 3, 0)
+    assert report.bytes == sum(path.stat().st_size for path in folder.iterdir())
+    expected = {}
+    for path in folder.iterdir():
+        sha1 = hashlib.sha1(path.read_bytes()).hexdigest()
+        expected[f"raw/{sha1[:2]}/{sha1}{path.suffix.lower()}"] = path.read_bytes()
+    assert raw(store) == expected
+
+
+def test_the_catalog_says_what_came(folder: Path, store: Storage) -> None:
+    (folder / "sources.csv").write_text(
+        "file,title,author,licence,category,source_url\n"
+        "a.wav,Ä tone,Somebody,CC-BY-4.0,music;nature,https://example.org/a\n"
+    )
+    report = take(folder, store)
+    rows = {row.title: row for row in Catalog(store).recordings().values()}
+    a = rows["Ä tone"]
+    assert (a.author, a.licence, a.categories) == ("Somebody", "CC-BY-4.0", ("music", "nature"))
+    assert (a.page_url, a.licence_url) == (
+        "https://example.org/a",
+        "https://creativecommons.org/licenses/by/4.0/",
+    )
+    assert a.duration == pytest.approx(0.3)
+    assert store.read_bytes(a.raw_url) == (folder / "a.wav").read_bytes()
+    assert rows["b"].licence == "LicenseRef-unknown"
+    assert rows["b"].usable
+    assert report.without_rights == 2
+
+
+def test_a_second_harvest_changes_nothing(folder: Path, store: Storage) -> None:
+    take(folder, store)
+    before = {entry.path for entry in store.walk()}
+    report = take(folder, store)
+    assert (report.found, report.added, report.updated, report.bytes) == (3, 0, 0, 0)
+    assert {entry.path for entry in store.walk()} == before
+
+
+def test_new_recordings_and_changed_rights_are_added(folder: Path, store: Storage) -> None:
+    take(folder, store)
+    first = list(Catalog(store).recordings())
+    write_wav(folder / "new.wav")
+    (folder / "sources.csv").write_text("file,author,licence\nb.wav,Found out,CC0-1.0\n")
+    report = take(folder, store)
+    assert (report.added, report.updated) == (1, 1)
+    recordings = Catalog(store).recordings()
+    assert list(recordings)[:3] == first
+    assert {row.title: row.licence for row in recordings.values()} == {
+        "a": "LicenseRef-unknown",
+        "b": "CC0-1.0",
+        "c": "LicenseRef-unknown",
+        "new": "LicenseRef-unknown",
+    }
+
+
+def test_the_same_content_twice_is_one_recording(folder: Path, store: Storage) -> None:
+    (folder / "z copy.wav").write_bytes((folder / "a.wav").read_bytes())
+    report = take(folder, store)
+    assert (report.found, report.added, report.duplicates) == (4, 3, 1)
+    assert sorted(row.title for row in Catalog(store).recordings().values()) == ["a", "b", "c"]
+
+
+def test_what_was_copied_before_a_kill_is_not_copied_again(folder: Path, store: Storage) -> None:
+    take(folder, store)
+    store.delete("catalog", recursive=True)
+    report = take(folder, store)
+    assert report.added == 0
+    assert len(Catalog(store).recordings()) == 3
+
+
+def test_a_harvest_that_is_asked_to_stop_keeps_what_it_has(folder: Path, store: Storage) -> None:
+    stop = threading.Event()
+    stop.set()
+    assert take(folder, store, stop).drained
+    assert len(Catalog(store).recordings()) == 0
+    assert not take(folder, store).drained
+    assert len(Catalog(store).recordings()) == 3
+
+
+def test_a_source_with_nothing_makes_no_store(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    opened: list[str] = []
+
+    def open_store() -> Storage:
+        opened.append("store")
+        return open_storage(str(tmp_path / "store"))
+
+    with pytest.raises(UsageError, match="no audio"):
+        harvest(resolve(str(tmp_path / "in")), open_store)
+    assert not opened
+
+
+def test_a_preview_copies_nothing(folder: Path) -> None:
+    (folder / "broken.wav").write_bytes(b"RIFF")
+    write_wav(folder / "long.wav", tone(2.0))
+    found, seconds = preview(resolve(str(folder)))
+    assert found.found == 5
+    assert found.bytes == sum(path.stat().st_size for path in folder.iterdir())
+    assert seconds == pytest.approx(2.9)

@@ -1,0 +1,13 @@
+"""What a stage is given beside its input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hdfs_jobs.stage import Partial, Task
+from hdfs_jobs.storage import open_storage
+
+
+def task(folder: Path, threads: int = 1) -> Task:
+    """A task that keeps partial results below a folder."""
+    return Task(threads, Partial(open_storage(str(folder)), "partial"))
