@@ -345,6 +345,7 @@ def test_the_callers_stream_stays_open_and_is_read_from_its_start() -> None:
 
 
 @given(st.lists(st.integers(-32768, 32767), max_size=50))
+@settings(deadline=None)
 def test_int16_comes_back_from_float_unchanged(values: list[int]) -> None:
     samples = np.array(values, np.int16)
     np.testing.assert_array_equal(to_int16(from_int16(samples)), samples)

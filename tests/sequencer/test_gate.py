@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sequencer.audio import from_int16, mono_blocks, to_int16
+from sequencer.gate import Meter, measure, verdict
+from tests.sequencer.sounds import RATE, RECORDINGS, Samples, noise, pluck, tone
+
+
+def judged(samples: np.ndarray) -> tuple[str, str]:
+    return verdict(measure(samples.astype(np.float32), RATE))
+
+
+def mu_law(samples: np.ndarray) -> Samples:
+    """Eight-bit mu-law and back, as a WaveNet speaks."""
+    companded = np.sign(samples) * np.log1p(255 * np.abs(samples)) / np.log(256)
+    codes = np.clip(np.floor(companded * 128), -128, 127)
+    out = (codes + 0.5) / 128
+    return (np.sign(out) * (256 ** np.abs(out) - 1) / 255).astype(np.float32)
+
+
+def saw(frequency: float) -> np.ndarray:
+    return 0.5 * (2 * ((frequency * np.arange(4 * RATE) / RATE) % 1) - 1)
+
+
+CODES = np.random.default_rng(3).integers(-128, 128, 2 * RATE) / 128 * 0.9
+
+CASES = {
+    "digital silence": (np.zeros(RATE), "silence"),
+    "nothing at all": (np.zeros(0), "silence"),
+    "faint hiss": (noise(1.0, 0.0003), "silence"),
+    "mu-law silence": (mu_law(noise(1.0, 1e-5)), "silence"),
+    "bass tone": (tone(4.0, 60), "tone"),
+    "tone": (tone(1.0), "tone"),
+    "loud tone": (tone(1.0, 997, 1.0), "tone"),
+    "16-bit tone": (from_int16(to_int16(tone(2.0, 100, 0.99))), "tone"),
+    "mu-law tone": (mu_law(tone(2.0)), "tone"),
+    "tone with hiss": (tone(2.0) + noise(2.0, 0.01), "tone"),
+    "chord": (tone(2.0, 440, 0.2) + tone(2.0, 550, 0.2) + tone(2.0, 660, 0.2), "tone"),
+    "buzz": (saw(220), "tone"),
+    "square": (0.5 * np.sign(tone(2.0, 200)), "tone"),
+    "white noise": (noise(2.0), "noise"),
+    "uniform codes": (mu_law(CODES), "noise"),
+    "dull noise": (np.convolve(noise(3.0), np.ones(4) / 4), "noise"),
+    "clipped tone": (np.clip(tone(1.0, level=4), -1, 1), "clipped"),
+    "clipped pluck": (np.clip(8 * pluck(2.0), -1, 1), "clipped"),
+    "clipped mu-law": (mu_law(np.clip(8 * pluck(2.0), -1, 1)), "clipped"),
+    "offset": (np.full(RATE, 0.4), "dc"),
+    "tone on an offset": (tone(1.0, level=0.2) + 0.2, "dc"),
+    "pluck": (pluck(2.0), "good"),
+    "mu-law pluck": (mu_law(pluck(2.0)), "good"),
+    "quiet pluck": (pluck(2.0, level=0.03), "good"),
+    "short tone": (tone(0.1), "good"),
+}
+
+
+@pytest.mark.parametrize(("samples", "word"), CASES.values(), ids=CASES)
+def test_synthetic_cases(samples: np.ndarray, word: str) -> None:
+    got, reason = judged(samples)
+    assert got == word, (got, reason, measure(samples.astype(np.float32), RATE))
+    assert (reason == "") == (word == "good")
+
+
+@pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.flac")), ids=lambda path: path.stem)
+def test_real_recordings_are_good(path: Path) -> None:
+    samples = np.concatenate(list(mono_blocks(path)))
+    assert judged(samples)[0] == "good"
+    assert judged(mu_law(samples))[0] == "good"
+
+
+@given(cuts=st.lists(st.integers(0, 2 * RATE), max_size=6))
+@settings(max_examples=25, deadline=None)
+def test_blocks_do_not_matter(cuts: list[int]) -> None:
+    samples = np.concatenate([pluck(1.0), np.clip(noise(1.0, 0.8), -1, 1)])
+    meter = Meter(RATE)
+    for part in np.split(samples, sorted(cuts)):
+        meter.add(part)
+    whole, cut = measure(samples, RATE).as_dict(), meter.measures().as_dict()
+    for name, value in whole.items():
+        assert cut[name] == pytest.approx(value, rel=1e-9), name
+
+
+def test_measures_of_known_sounds() -> None:
+    sine = measure(tone(4.0, 1000, 0.5), RATE)
+    assert sine.peak == pytest.approx(0.5, abs=1e-6)
+    assert sine.rms == pytest.approx(0.5 / 2**0.5, abs=1e-6)
+    assert sine.crest == pytest.approx(3.01, abs=0.01)
+    assert sine.centroid == pytest.approx(1000, abs=2)
+    assert sine.dc == pytest.approx(0, abs=1e-6)
+    assert sine.seconds == 4.0
+    white = measure(noise(8.0, 0.1), RATE)
+    assert white.flatness > 0.95
+    assert white.centroid == pytest.approx(4000, rel=0.02)
+    assert white.rms == pytest.approx(0.1, rel=0.02)
+
+
+def test_loudness_is_that_of_the_standard() -> None:
+    # BS.1770-4: a 997 Hz sine at full scale in one channel measures -3.01 LUFS.
+    assert measure(tone(4.0, 997, 1.0), RATE).loudness == pytest.approx(-3.01, abs=0.05)
+    assert measure(tone(4.0, 997, 0.1), RATE).loudness == pytest.approx(-23.01, abs=0.05)
+    # Silence around it is gated away.
+    padded = np.concatenate([np.zeros(4 * RATE, np.float32), tone(8.0, 997, 0.1)])
+    assert measure(padded, RATE).loudness == pytest.approx(-23.01, abs=0.3)
+    assert measure(np.zeros(RATE, np.float32), RATE).loudness == -120.0
+
+
+@given(st.binary(max_size=4000))
+@settings(max_examples=60, deadline=None)
+def test_every_clip_has_finite_measures_and_a_verdict(data: bytes) -> None:
+    samples = from_int16(np.frombuffer(data[: len(data) // 2 * 2], np.int16))
+    measures = measure(samples, RATE)
+    assert all(np.isfinite(value) for value in measures.as_dict().values())
+    assert 0 <= measures.flatness <= 1 + 1e-9
+    assert 0 <= measures.lines <= 1
+    assert verdict(measures)[0] in {"good", "silence", "tone", "noise", "clipped", "dc"}

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from sequencer.cli import app
+from sequencer.clips import Clip, Parent, write_clips_jsonl
+from sequencer.errors import SequencerError
+from sequencer.piece import make_piece, render_piece
+from sequencer.rights import Rights
+from tests.sequencer.sounds import RATE, RECORDINGS, encoded, noise, pluck
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    """A small clips export: six mash-ups of four recordings, one of them without a licence."""
+    folder = tmp_path / "clips dir"
+    folder.mkdir()
+    licences = ["CC-BY-4.0", "CC0-1.0", "CC-BY-SA-3.0", "LicenseRef-unknown"]
+    parents = [
+        Parent(str(n) * 40, rights=Rights(f"Sound {n}", f"Author {n}", licence))
+        for n, licence in enumerate(licences)
+    ]
+    clips = []
+    for number, (a, b) in enumerate([(0, 1), (1, 2), (2, 3), (3, 0), (0, 2), (1, 3)]):
+        name = f"clip {number}.wav"
+        (folder / name).write_bytes(encoded(pluck(2.0 + number / 7, 150 + 90 * number)))
+        clips.append(
+            Clip(f"id{number}", name, mash_id=f"m{number}", parents=(parents[a], parents[b]))
+        )
+    write_clips_jsonl(folder, clips)
+    return folder
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def contents(*paths: Path) -> list[bytes]:
+    return [path.read_bytes() for path in paths]
+
+
+def test_compose_writes_sound_score_and_credits(export: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "piece.wav"
+    code, printed, warnings = run("compose", export, "-o", out, "--minutes", 0.25, "--seed", 7)
+    assert code == 0, warnings
+    assert f"{out}: 0:15" in printed
+    information = soundfile.info(out)
+    assert (information.frames, information.samplerate, information.channels) == (
+        15 * RATE,
+        RATE,
+        1,
+    )
+    assert information.subtype == "PCM_16"
+    credits_written = out.with_name("piece.credits.txt").read_text()
+    for number in range(4):
+        assert f'"Sound {number}" by Author {number}' in credits_written
+    assert "clips were played again" in warnings
+    assert "licence of 1 of the recordings is not known" in warnings
+    assert sorted(path.name for path in out.parent.iterdir()) == [
+        *("piece.credits.txt", "piece.score.json", "piece.wav")
+    ]
+
+
+def test_same_seed_same_bytes_wherever_it_is_written(export: Path, tmp_path: Path) -> None:
+    first = make_piece(export, tmp_path / "a" / "x.wav", minutes=0.3, seed=7)
+    second = make_piece(export, tmp_path / "b" / "x.wav", minutes=0.3, seed=7)
+    other = make_piece(export, tmp_path / "c" / "x.wav", minutes=0.3, seed=8)
+    one, two, three = (
+        contents(piece.out, piece.score_path, piece.credits_path)
+        for piece in (first, second, other)
+    )
+    assert one == two
+    assert one[0] != three[0]
+    assert str(tmp_path).encode() not in b"".join(one)
+
+
+def test_rendering_its_own_score_gives_the_same_bytes(export: Path, tmp_path: Path) -> None:
+    piece = make_piece(export, tmp_path / "x.wav", minutes=0.3, seed=7)
+    again = render_piece(piece.score_path, export, tmp_path / "y.wav")
+    assert contents(piece.out, piece.score_path, piece.credits_path) == contents(
+        again.out, again.score_path, again.credits_path
+    )
+    before = piece.score_path.read_bytes() + b"\n \n"
+    piece.score_path.write_bytes(before)
+    render_piece(piece.score_path, export, piece.out)
+    assert piece.score_path.read_bytes() == before
+
+
+def test_an_edited_score_is_rendered_and_a_wrong_one_named(export: Path, tmp_path: Path) -> None:
+    piece = make_piece(export, tmp_path / "x.wav", minutes=0.3, seed=7)
+    value = json.loads(piece.score_path.read_text())
+    value["events"] = value["events"][:1]
+    value["events"][0]["fade_out"] = 0.1
+    value["seconds"] = 2.0
+    edited = tmp_path / "edited.json"
+    edited.write_text(json.dumps(value))
+    code, _, errors = run("render", edited, "--clips", export, "-o", tmp_path / "y.flac")
+    assert code == 0, errors
+    assert soundfile.info(tmp_path / "y.flac").frames == 2 * RATE
+    value["events"][0]["gain_db"] = "loud"
+    edited.write_text(json.dumps(value))
+    code, _, errors = run("render", edited, "--clips", export, "-o", tmp_path / "y.flac")
+    assert code == 2
+    assert "edited.json, line 1, event 1, field 'gain_db'" in errors
+
+
+def test_the_credits_go_where_they_are_told(export: Path, tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "credits.txt"
+    code, _, _ = run(
+        "compose", export, "-o", tmp_path / "x.wav", "--minutes", 0.1, "--credits", path
+    )
+    assert code == 0
+    assert path.read_text().startswith("Credits\n")
+    assert not (tmp_path / "x.credits.txt").exists()
+    with pytest.raises(SequencerError, match="a file of their own"):
+        make_piece(export, tmp_path / "x.wav", minutes=0.1, seed=1, credits=tmp_path / "x.wav")
+
+
+def test_a_recording_is_not_overwritten_but_a_composition_is(export: Path) -> None:
+    out = export / "clip 0.wav"
+    before = out.read_bytes()
+    code, _, errors = run("compose", export, "-o", out, "--minutes", 0.1)
+    assert (code, "--force" in errors) == (2, True)
+    assert out.read_bytes() == before
+    piece = export / "piece.wav"
+    for _ in range(2):
+        code, _, errors = run("compose", export, "-o", piece, "--minutes", 0.1)
+        assert code == 0, errors
+
+
+def test_a_piece_in_its_own_folder_does_not_feed_the_next(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.wav").write_bytes(encoded(pluck(1.0, 200 + 100 * number)))
+    first = make_piece(tmp_path, tmp_path / "piece.wav", minutes=0.1, seed=1)
+    bytes_before = first.out.read_bytes()
+    second = make_piece(tmp_path, tmp_path / "piece.wav", minutes=0.1, seed=1)
+    assert set(second.score.clips) == {"0.wav", "1.wav", "2.wav"}
+    assert second.out.read_bytes() == bytes_before
+
+
+def test_bad_clips_are_left_out_unless_kept(export: Path, tmp_path: Path) -> None:
+    (export / "clip 0.wav").write_bytes(encoded(noise(2.0)))
+    (export / "clip 1.wav").write_bytes(b"not a sound")
+    code, _, errors = run("compose", export, "-o", tmp_path / "x.wav", "--minutes", 0.3)
+    assert code == 0
+    assert "left out 'clip 0.wav': noise" in errors
+    assert "left out 'clip 1.wav': not-audio" in errors
+    notes = json.loads((tmp_path / "x.score.json").read_text())["notes"]
+    assert any("clip 0.wav" in note for note in notes)
+    piece = make_piece(export, tmp_path / "x.wav", minutes=0.3, seed=0, keep_all=True)
+    assert set(piece.score.clips) == {"id0", "id2", "id3", "id4", "id5"}
+
+
+def test_a_silent_export_says_what_to_do(export: Path, tmp_path: Path) -> None:
+    for path in export.glob("*.wav"):
+        path.write_bytes(encoded(np.zeros(RATE)))
+    code, _, errors = run("compose", export, "-o", tmp_path / "x.wav")
+    assert code == 2
+    assert errors.count("\n") == 1
+    assert "6 silence" in errors
+    assert "--keep-all" in errors
+    assert run("compose", export, "-o", tmp_path / "x.wav", "--minutes", 0.1, "--keep-all")[0] == 0
+    # Nothing but dither.
+    assert np.abs(soundfile.read(tmp_path / "x.wav")[0]).max() <= 1 / 32768
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["compose", "CLIPS", "-o", "x.mp3"], ".wav or .flac"),
+        (["compose", "nowhere", "-o", "x.wav"], "not a folder"),
+        (["compose", "CLIPS", "-o", "x.wav", "--minutes", "0"], "minutes must be above 0"),
+        (["compose", "CLIPS", "-o", "x.wav", "--seed", "-1"], "seed"),
+        (["compose", "CLIPS", "-o", "x.wav", "--sample-rate", "7"], "rate must be from"),
+        (["compose", "CLIPS", "-o", "x.wav", "--fade-law", "cubic"], "cubic"),
+        (["compose", "CLIPS"], "--out"),
+        (["render", "none.json", "-o", "x.wav"], "none.json"),
+    ],
+)
+def test_usage_errors_exit_with_two(
+    export: Path, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    known = {"CLIPS": str(export), "x.wav": str(tmp_path / "x.wav")}
+    code, _, errors = run(*[known.get(argument, argument) for argument in arguments])
+    assert code == 2
+    assert words in errors
+    assert "Traceback" not in errors
+    assert not (tmp_path / "x.wav").exists()
+
+
+def test_verbose_shows_the_traceback(tmp_path: Path) -> None:
+    _, _, errors = run("compose", tmp_path, "-o", tmp_path / "x.wav", "--verbose")
+    assert "Traceback" in errors
+    assert "holds no sound file" in errors.splitlines()[-1]
+
+
+def test_the_command_itself_on_real_recordings(tmp_path: Path) -> None:
+    out = tmp_path / "piece.wav"
+    script = "from sequencer.cli import main; main()"
+    command = [sys.executable, "-c", script, "compose", str(RECORDINGS), "-o", str(out)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    options = ["--minutes", "0.5", "--seed", "7", "--sample-rate", "44100"]
+    subprocess.run([*command, *options], env=environment, check=True, capture_output=True)
+    samples, rate = soundfile.read(out)
+    assert (len(samples), rate) == (30 * 44_100, 44_100)
+    assert 0.5 < np.abs(samples).max() < 0.9
+    assert "CC0-1.0" in (tmp_path / "piece.credits.txt").read_text()
+
+
+def test_a_killed_render_leaves_no_half_file(export: Path, tmp_path: Path) -> None:
+    out = tmp_path / "piece.wav"
+    script = "from sequencer.cli import main; main()"
+    command = [sys.executable, "-c", script, "compose", str(export), "-o", str(out)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [*command, "--minutes", "120"], env=environment, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".piece.wav.*.part")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert list(tmp_path.glob(".piece.wav.*.part"))
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("piece.")]

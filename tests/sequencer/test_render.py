@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sequencer.audio import mono_blocks
+from sequencer.clips import Clip
+from sequencer.compose import compose
+from sequencer.errors import SequencerError
+from sequencer.fades import correlation, fade_curves
+from sequencer.render import output_format, render, with_measured_gain
+from sequencer.score import FADE_LAWS, Event, FadeLaw, Master, Score
+from sequencer.survey import survey
+from tests.sequencer.sounds import RATE, RECORDINGS, encoded, noise, tone
+
+
+def score_of(
+    folder: Path,
+    sounds: dict[str, np.ndarray],
+    events: list[Event],
+    samples: int,
+    law: FadeLaw = "matched",
+    master: Master | None = None,
+) -> Score:
+    """A score over clips written as float files, so that nothing is rounded on the way in."""
+    clips = {}
+    for name, sound in sounds.items():
+        (folder / f"{name}.wav").write_bytes(encoded(sound, subtype="FLOAT"))
+        clips[name] = Clip(name, f"{name}.wav", seconds=len(sound) / RATE)
+    return Score(3, RATE, samples, law, master or Master(), clips, tuple(events))
+
+
+def rendered(score: Score, folder: Path, **options: int) -> np.ndarray:
+    out = folder / "out.wav"
+    render(score, folder, out, **options)
+    return soundfile.read(out, dtype="float64")[0]
+
+
+STEP = 2 / 32768
+
+
+def test_events_stand_where_the_score_says(tmp_path: Path) -> None:
+    a, b = noise(0.5, 0.1, 1), noise(0.5, 0.1, 2)
+    events = [
+        Event(1000, "a", 200, 3000, gain_db=-6.0),
+        Event(2500, "b", 0, 8000),
+        Event(20_000, "a", 0, 100),
+    ]
+    got = rendered(score_of(tmp_path, {"a": a, "b": b}, events, 21_000), tmp_path)
+    expected = np.zeros(21_000)
+    expected[1000:4000] += a[200:3200] * 10 ** (-6 / 20)
+    expected[2500:10_500] += b
+    expected[20_000:20_100] += a[:100]
+    assert len(got) == 21_000
+    np.testing.assert_allclose(got, expected, atol=STEP)
+
+
+def test_events_beyond_the_end_are_cut_there(tmp_path: Path) -> None:
+    a = noise(0.5, 0.1)
+    score = score_of(tmp_path, {"a": a}, [Event(0, "a", 0, 8000), Event(500, "a", 0, 8000)], 600)
+    got = rendered(score, tmp_path)
+    expected = a[:600].astype(np.float64)
+    expected[500:] += a[:100]
+    np.testing.assert_allclose(got, expected, atol=STEP)
+
+
+@pytest.mark.parametrize("law", FADE_LAWS)
+def test_curves_mirror_each_other_and_never_jump(law: FadeLaw) -> None:
+    for rho in (-1.0, -0.3, 0.0, 0.5, 1.0):
+        falling, rising = fade_curves(500, law, rho)
+        np.testing.assert_allclose(falling, rising[::-1], atol=1e-12)
+        assert (np.diff(rising) > -0.005).all()
+        assert rising[0] < 0.005
+        assert np.abs(np.diff(rising)).max() < 0.01
+
+
+@given(st.floats(-0.5, 1.0))
+@settings(max_examples=50, deadline=None)
+def test_matched_fades_keep_the_power(rho: float) -> None:
+    falling, rising = fade_curves(200, "matched", rho)
+    power = falling**2 + rising**2 + 2 * rho * falling * rising
+    np.testing.assert_allclose(power, 1.0, atol=1e-12)
+
+
+def levels(samples: np.ndarray, size: int = 1600) -> np.ndarray:
+    """Level of each 0.1 s in dB."""
+    return 10 * np.log10(np.mean(samples[: len(samples) // size * size].reshape(-1, size) ** 2, 1))
+
+
+@pytest.mark.parametrize(
+    ("law", "same", "bump"),
+    [
+        ("matched", True, 0.0),
+        ("matched", False, 0.0),
+        ("linear", True, 0.0),
+        ("linear", False, -3.0),
+        ("equal-power", False, 0.0),
+        ("equal-power", True, 3.0),
+    ],
+)
+def test_joins_dip_and_bump_as_each_law_says(
+    tmp_path: Path, law: FadeLaw, same: bool, bump: float
+) -> None:
+    sound = noise(6.0, 0.1, 1)
+    fade = 2 * RATE
+    offset = 2 * RATE if same else 0
+    sounds = {"a": sound[: 4 * RATE], "b": sound if same else noise(6.0, 0.1, 2)}
+    events = [
+        Event(0, "a", 0, 4 * RATE, fade_out=fade),
+        Event(2 * RATE, "b", offset, 4 * RATE, fade_in=fade),
+    ]
+    got = rendered(score_of(tmp_path, sounds, events, 6 * RATE, law), tmp_path)
+    level = levels(got)
+    assert level[:15].mean() == pytest.approx(-20, abs=0.3)
+    assert level[28:32].mean() == pytest.approx(-20 + bump, abs=0.6)
+
+
+def test_correlation_of_known_pairs() -> None:
+    a, b = noise(1.0, 0.3, 1).astype(np.float64), noise(1.0, 0.3, 2).astype(np.float64)
+    assert correlation(a, a * 5) == pytest.approx(1.0)
+    assert correlation(a, -a) == pytest.approx(-1.0)
+    assert abs(correlation(a, b)) < 0.03
+    assert correlation(a, a * 0) == 0.0
+
+
+def test_joins_of_real_recordings_do_not_click(tmp_path: Path) -> None:
+    found = survey(RECORDINGS)
+    score = compose(found.candidates, 1.5, 11)
+    score = with_measured_gain(score, RECORDINGS)
+    render(score, RECORDINGS, tmp_path / "piece.wav")
+    piece = soundfile.read(tmp_path / "piece.wav", dtype="float64")[0]
+    sounds = {
+        name: np.concatenate(list(mono_blocks(RECORDINGS / clip.file)))
+        for name, clip in score.clips.items()
+    }
+    gain = 10 ** (score.master.gain_db / 20)
+    for before, after in itertools.pairwise(score.events):
+        # A click is a step, strong where the ear expects nothing: in the second difference. At the
+        # edges of a join it must not pass what the two clips have there themselves, scaled.
+        own = 2 / 32768 * 2
+        for event in (before, after):
+            part = sounds[event.clip][event.offset : event.offset + event.length]
+            around = part[-event.fade_out - 64 :] if event is before else part[: event.fade_in + 64]
+            scale = gain * 10 ** (event.gain_db / 20) * 1.42
+            own += scale * np.abs(np.diff(around, 2)).max(initial=0.0)
+        for edge in (after.start, before.end):
+            span = piece[edge - 32 : edge + 32]
+            assert np.abs(np.diff(span, 2)).max() <= own + 1e-3
+
+
+def test_the_ends_are_faded(tmp_path: Path) -> None:
+    sound = tone(2.0)
+    master = Master(0.0, 1600, 8000)
+    score = score_of(tmp_path, {"a": sound}, [Event(0, "a", 0, 32_000)], 32_000, master=master)
+    got = rendered(score, tmp_path)
+    assert np.abs(got[:10]).max() < 0.001
+    assert np.abs(got[-10:]).max() < 0.001
+    np.testing.assert_allclose(got[1600:24_000], sound[1600:24_000], atol=STEP)
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
+def test_peaks_are_held_and_the_length_is_exact(tmp_path: Path, rate: int) -> None:
+    found = survey(RECORDINGS)
+    score = compose(found.candidates, 0.5, 5)
+    score = with_measured_gain(score, RECORDINGS, sample_rate=rate)
+    out = tmp_path / "piece.flac"
+    result = render(score, RECORDINGS, out, sample_rate=rate)
+    samples, got_rate = soundfile.read(out)
+    assert (len(samples), got_rate, result.samples) == (30 * rate, rate, 30 * rate)
+    assert result.clipped == 0
+    assert 20 * np.log10(np.abs(samples).max()) == pytest.approx(-1.0, abs=0.02)
+    information = soundfile.info(out)
+    assert (information.format, information.subtype) == ("FLAC", "PCM_16")
+
+
+def test_too_much_gain_is_counted_and_cut(tmp_path: Path) -> None:
+    master = Master(gain_db=12.0)
+    score = score_of(tmp_path, {"a": tone(1.0)}, [Event(0, "a", 0, RATE)], RATE, master=master)
+    result = render(score, tmp_path, tmp_path / "loud.wav")
+    assert result.clipped > 1000
+    assert result.peak == pytest.approx(0.5 * 10 ** (12 / 20), rel=1e-3)
+    assert np.abs(soundfile.read(tmp_path / "loud.wav")[0]).max() >= 32767 / 32768
+
+
+def test_silence_is_not_lifted(tmp_path: Path) -> None:
+    events = [Event(0, "a", 0, RATE)]
+    silent = score_of(tmp_path, {"a": np.zeros(RATE)}, events, RATE)
+    assert with_measured_gain(silent, tmp_path).master.gain_db == 0.0
+    faint = score_of(tmp_path, {"a": tone(1.0, level=1e-5)}, events, RATE)
+    assert with_measured_gain(faint, tmp_path).master.gain_db == 30.0
+
+
+def test_dither_is_triangular_and_seeded(tmp_path: Path) -> None:
+    events = [Event(0, "a", 0, RATE)]
+    score = score_of(tmp_path, {"a": np.full(RATE, 0.25 / 32768)}, events, RATE)
+    first = rendered(score, tmp_path) * 32768
+    assert set(np.unique(first)) <= {-1.0, 0.0, 1.0}
+    # Without dither a quarter of a step would round to nothing.
+    assert first.mean() == pytest.approx(0.25, abs=0.03)
+    np.testing.assert_array_equal(first, rendered(score, tmp_path) * 32768)
+    assert (first != rendered(replace(score, seed=4), tmp_path) * 32768).any()
+
+
+def test_a_wav_grows_into_rf64_and_other_suffixes_are_refused(tmp_path: Path) -> None:
+    assert output_format(Path("a.wav"), 10**6) == "WAV"
+    assert output_format(Path("a.WAV"), 2**31) == "RF64"
+    assert output_format(Path("a.flac"), 2**31) == "FLAC"
+    with pytest.raises(SequencerError, match=r"a\.mp3: end the name in \.wav or \.flac"):
+        output_format(Path("a.mp3"), 1)
+    score = score_of(tmp_path, {"a": tone(1.0)}, [Event(0, "a", 0, RATE)], RATE)
+    with pytest.raises(SequencerError, match="rate must be from"):
+        render(score, tmp_path, tmp_path / "a.wav", sample_rate=10)
+
+
+def test_clips_that_changed_since_are_named(tmp_path: Path) -> None:
+    score = score_of(tmp_path, {"a": tone(1.0)}, [Event(0, "a", 0, RATE)], RATE)
+    (tmp_path / "a.wav").write_bytes(encoded(tone(0.5)))
+    with pytest.raises(SequencerError, match=r"a\.wav: the score plays it up to 1\.0000 s"):
+        render(score, tmp_path, tmp_path / "out.wav")
+    (tmp_path / "a.wav").write_bytes(b"text")
+    with pytest.raises(SequencerError, match=r"a\.wav: not-audio"):
+        render(score, tmp_path, tmp_path / "out.wav")
+    (tmp_path / "a.wav").unlink()
+    with pytest.raises(FileNotFoundError):
+        render(score, tmp_path, tmp_path / "out.wav")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_render_leaves_the_old_file(tmp_path: Path) -> None:
+    sounds = {"a": tone(1.0), "b": tone(1.0)}
+    events = [Event(0, "a", 0, RATE), Event(RATE, "b", 0, RATE)]
+    score = score_of(tmp_path, sounds, events, 2 * RATE)
+    (tmp_path / "b.wav").unlink()
+    out = tmp_path / "out.wav"
+    out.write_bytes(b"old")
+    with pytest.raises(FileNotFoundError):
+        render(score, tmp_path, out)
+    assert out.read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "out.wav"]
+
+
+LONG = """
+import resource, sys
+from pathlib import Path
+from sequencer.compose import compose
+from sequencer.render import render, with_measured_gain
+from sequencer.survey import survey
+folder = Path(sys.argv[1])
+found = survey(folder)
+def piece(minutes):
+    score = compose(found.candidates, minutes, 1)
+    render(score, folder, folder / ".out.wav")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(piece(1), piece(40))
+"""
+
+
+def test_forty_minutes_need_no_more_memory_than_one(tmp_path: Path) -> None:
+    for number in range(4):
+        name = tmp_path / f"{number}.wav"
+        sound = tone(10.0, 200 + 50 * number) * np.linspace(1, 0.1, 10 * RATE)
+        name.write_bytes(encoded(sound))
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", LONG, str(tmp_path)]
+    out = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    short, long = (int(word) for word in out.stdout.split())
+    # In kB; held whole, forty minutes are 300 MB in float64.
+    assert long - short < 20_000

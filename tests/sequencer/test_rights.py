@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from sequencer.errors import SequencerError
+from sequencer.rights import (
+    UNKNOWN_LICENCE,
+    Rights,
+    licence_ids,
+    licence_url,
+    read_sources,
+)
+from tests.sequencer.sounds import RECORDINGS
+
+HEAD = "file,author,licence,title,category,source_url\n"
+
+
+def refusal(text: str | bytes) -> str:
+    stream = io.StringIO(text, newline="") if isinstance(text, str) else io.BytesIO(text)
+    with pytest.raises(SequencerError) as caught:
+        read_sources(stream)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_real_sources() -> None:
+    rows = read_sources(RECORDINGS / "sources.csv")
+    assert {path.name for path in RECORDINGS.glob("*.flac")} == set(rows)
+    piano = rows["ambi_piano.flac"]
+    assert piano.categories == ("music",)
+    assert piano.rights == Rights(
+        title="Ambient piano",
+        author="RutgerMuller",
+        licence="CC0-1.0",
+        licence_url="https://creativecommons.org/publicdomain/zero/1.0/",
+        page_url="http://freesound.org/people/RutgerMuller/sounds/51245/",
+    )
+    assert all(row.rights.known for row in rows.values())
+
+
+def test_bytes_with_a_mark_quotes_and_other_scripts() -> None:
+    text = HEAD + '"a, ""b""\nc.wav",Мусоргский,CC-BY-SA-4.0 OR GFDL-1.3-only,"Гном\n2",x; y,\n'
+    (row,) = read_sources(io.BytesIO(b"\xef\xbb\xbf" + text.encode())).values()
+    assert row.file == 'a, "b"\nc.wav'
+    assert row.rights.author == "Мусоргский"
+    assert row.categories == ("x", "y")
+    assert row.rights.licence_url == ""
+
+
+def test_only_the_required_columns_in_any_order_and_case() -> None:
+    (row,) = read_sources(io.StringIO("Licence, FILE ,author,colour\n,a.wav,Ann,red\n")).values()
+    assert row.rights == Rights(author="Ann", licence=UNKNOWN_LICENCE)
+    assert not row.rights.known
+
+
+def test_blank_lines_are_no_rows() -> None:
+    assert list(read_sources(io.StringIO(HEAD + "\n,,,,,\na.wav,A,MIT,,,\n"))) == ["a.wav"]
+
+
+def test_missing_columns_are_all_named() -> None:
+    message = refusal("file,title\na.wav,A\n")
+    assert "line 1" in message
+    assert "'author', 'licence'" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "empty"),
+        (HEAD + "a.wav,A,MIT,,,\nb.wav,B\n", "line 3: 2 fields where the header has 6"),
+        (HEAD + "a.wav,A,MIT,,,,\n", "line 2: 7 fields"),
+        (
+            HEAD + "a.wav,A,MIT,,,\na.wav,B,MIT,,,\n",
+            "line 3, column 'file': 'a.wav' is listed twice",
+        ),
+        (HEAD + ",A,MIT,,,\n", "line 2, column 'file'"),
+        (HEAD + "a.wav,A,CC BY 4.0,,,\n", "line 2, column 'licence'"),
+        (HEAD + '"a\nb.wav",A,MIT,,,\nc.wav,A,free!,,,\n', "line 4, column 'licence'"),
+        (HEAD + 'a.wav,A,"MIT,,,\n', "not readable as CSV"),
+        ("file,author,licence,author\n", "'author' stands there twice"),
+        ((HEAD + "a.wav,Müller,MIT,,,\n").encode("latin-1"), "line 2: byte 0xfc is not UTF-8"),
+        ("file,author\n".encode("utf-16"), "not UTF-8"),
+    ],
+)
+def test_wrong_rows_are_named(text: str | bytes, words: str) -> None:
+    assert words in refusal(text)
+
+
+def test_a_path_stands_in_the_error(tmp_path: Path) -> None:
+    path = tmp_path / "sources.csv"
+    path.write_text("file\n")
+    with pytest.raises(SequencerError, match=r"sources\.csv, line 1"):
+        read_sources(path)
+
+
+@pytest.mark.parametrize(
+    ("expression", "names"),
+    [
+        ("CC0-1.0", ("CC0-1.0",)),
+        ("CC-BY-4.0 OR GFDL-1.3-or-later", ("CC-BY-4.0", "GFDL-1.3-or-later")),
+        ("(MIT AND CC-BY-3.0) or LicenseRef-PD-US", ("MIT", "CC-BY-3.0", "LicenseRef-PD-US")),
+        ("GPL-2.0+ WITH Font-exception-2.0", ("GPL-2.0+",)),
+        ("DocumentRef-a:LicenseRef-b", ("DocumentRef-a:LicenseRef-b",)),
+    ],
+)
+def test_expressions(expression: str, names: tuple[str, ...]) -> None:
+    assert licence_ids(expression) == names
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "",
+        "CC BY 4.0",
+        "MIT OR",
+        "OR MIT",
+        "(MIT",
+        "MIT)",
+        "MIT WITH",
+        "MIT, BSD",
+        "<b>",
+        "(" * 9999,
+    ],
+)
+def test_words_that_are_no_expression(expression: str) -> None:
+    with pytest.raises(SequencerError, match="no SPDX expression"):
+        licence_ids(expression)
+
+
+@pytest.mark.parametrize(
+    ("licence", "url"),
+    [
+        ("CC-BY-4.0", "https://creativecommons.org/licenses/by/4.0/"),
+        ("cc-by-sa-3.0", "https://creativecommons.org/licenses/by-sa/3.0/"),
+        ("CC-BY-SA-3.0-DE", "https://creativecommons.org/licenses/by-sa/3.0/de/"),
+        ("CC-BY-NC-ND-2.5", "https://creativecommons.org/licenses/by-nc-nd/2.5/"),
+        ("GFDL-1.2-or-later", "https://www.gnu.org/licenses/old-licenses/fdl-1.2.html"),
+        ("LicenseRef-unknown", ""),
+        ("CC-BY-4.0 OR CC0-1.0", ""),
+    ],
+)
+def test_addresses(licence: str, url: str) -> None:
+    assert licence_url(licence) == url
+
+
+def test_unknown_anywhere_is_not_known() -> None:
+    assert not Rights(licence="CC0-1.0 AND LicenseRef-Unknown").known
+    assert Rights(licence="LicenseRef-PD-US").known
