@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from types import TracebackType
 from typing import IO, TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
@@ -52,6 +53,10 @@ class _Hashing(io.RawIOBase):
     def tell(self) -> int:
         return self.count
 
+    def abandon(self) -> None:
+        """Pass nothing on any more."""
+        self._stream = io.BytesIO()
+
 
 class ShardWriter:
     """Writes batches into one Parquet file.
@@ -79,6 +84,21 @@ class ShardWriter:
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
         self._rows = 0
+
+    def __enter__(self) -> ShardWriter:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the file cut short after an exception: pyarrow would write a valid footer."""
+        if kind is not None:
+            self._out.abandon()
+            self._writer.close()
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Take in one batch; full row groups go to the file."""

@@ -126,6 +126,14 @@ def _ignore(event: Event) -> None:
     """Tell nobody."""
 
 
+def _one_line(error: BaseException) -> str:
+    """Say what went wrong with a shard; Dask's own words for a lost worker fill a screen."""
+    name = type(error).__name__
+    if name == "KilledWorker":
+        return "its workers died, or were lost"
+    return f"{name}: {' '.join(str(error).split())}"
+
+
 @dataclass(order=True)
 class _Try:
     """One try at a shard, in order of when it is due."""
@@ -306,7 +314,7 @@ class _Run:
     def _retry(self, tried: _Try, error: BaseException, window: int) -> None:
         from hdfs_jobs.worker import partials_folder
 
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        text = _one_line(error)
         folder = partials_folder(self.dataset, tried.shard)
         blamed = count_blamed(self.dataset.storage, folder)
         # A death that names an item brings the shard on, and every item is named twice at most.

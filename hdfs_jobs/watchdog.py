@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 TIMED_OUT = 70
 """Exit status of a worker process that ended itself."""
@@ -80,9 +81,15 @@ def _set_backstop(block: int, deadline: float | None) -> None:
             _backstops[block] = deadline
         if _backstops:
             left = max(0.001, min(_backstops.values()) - time.monotonic())
-            faulthandler.dump_traceback_later(left, exit=True)
+            faulthandler.dump_traceback_later(left, exit=True, file=_nowhere())
         else:
             faulthandler.cancel_dump_traceback_later()
+
+
+@lru_cache(maxsize=1)
+def _nowhere() -> int:
+    """Return a descriptor for tracebacks: the quarantine says what a terminal need not."""
+    return os.open(os.devnull, os.O_WRONLY)
 
 
 def _nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import pickle
 import tempfile
@@ -94,7 +95,19 @@ def partials_folder(dataset: Dataset, shard: Shard) -> str:
 
 
 def run_shard(job: ShardJob) -> ShardResult | None:
+    """Do one shard on a Dask worker; see `do_shard`."""
+    return do_shard(job, threads_for(job.slots))
+
+
+def do_shard(job: ShardJob, threads: int) -> ShardResult | None:
     """Do one shard and commit it; a shard that is committed already is left as it is.
+
+    Parameters
+    ----------
+    job : ShardJob
+        What to do.
+    threads : int
+        Threads that the stage may use.
 
     Returns
     -------
@@ -118,7 +131,7 @@ def run_shard(job: ShardJob) -> ShardResult | None:
         _refuse_other_facts(job, facts)
         attempt = Attempt(storage, job.partials)
         with attempt.begun():
-            done = _Work(job, stage, attempt, facts).commit()
+            done = _Work(job, stage, attempt, facts, threads).commit()
     storage.delete(job.partials, recursive=True)
     return ShardResult.of(done)
 
@@ -148,14 +161,19 @@ class _Work:
     """One attempt at a shard, from its items to its manifest."""
 
     def __init__(
-        self, job: ShardJob, stage: Stage, attempt: Attempt, facts: Mapping[str, str]
+        self,
+        job: ShardJob,
+        stage: Stage,
+        attempt: Attempt,
+        facts: Mapping[str, str],
+        threads: int,
     ) -> None:
         self._job = job
         self._stage = stage
         self._attempt = attempt
         self._facts = facts
         self._partial = Partial(job.dataset.storage, job.partials)
-        self._threads = threads_for(job.slots)
+        self._threads = threads
         self._quarantined: list[Quarantined] = []
         self._counters: Counter[str] = Counter()
         self._seconds = 0.0
@@ -213,10 +231,11 @@ class _Work:
 
     def _write(self, path: str) -> FileFacts:
         with self._job.dataset.storage.create(path) as stream:
-            writer = ShardWriter(stream, self._stage.schema, self._stage.row_group_rows)
-            for item in self._job.shard.items:
-                self._do_item(item, writer)
-            return writer.finish()
+            schema, group = self._stage.schema, self._stage.row_group_rows
+            with ShardWriter(stream, schema, group) as writer:
+                for item in self._job.shard.items:
+                    self._do_item(item, writer)
+                return writer.finish()
 
     def _do_item(self, item: Item, writer: ShardWriter) -> None:
         """Write an item's rows, or quarantine it, or raise to have the shard tried again."""
@@ -227,7 +246,7 @@ class _Work:
             self._set_aside(item, "crash", "two worker processes died at it", "WorkerDied")
         else:
             try:
-                self._process(item, writer)
+                self._process_patiently(item, writer)
             except BadInput as error:
                 self._set_aside(item, error.reason, error.detail, type(error).__name__)
             except _SourceMissingError as error:
@@ -240,6 +259,20 @@ class _Work:
                 if not self._job.last:
                     raise
                 self._set_aside(item, "error", str(error), type(error).__name__)
+
+    def _process_patiently(self, item: Item, writer: ShardWriter) -> None:
+        """Run the stage on an item, on the last try twice.
+
+        An item may fail for the first time then, if it was another that failed the tries before.
+        """
+        if self._job.last:
+            try:
+                return self._process(item, writer)
+            except (BadInput, OSError, UsageError):
+                raise
+            except Exception:
+                gc.collect()
+        return self._process(item, writer)
 
     def _process(self, item: Item, writer: ShardWriter) -> None:
         """Run the stage on an item; what it gave counts only once it has given all."""
