@@ -88,7 +88,9 @@ class Cluster:
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address=None,
+                # Dask listens for HTTP in any case; so on a free port, with nothing to see.
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
                 memory_limit=0,
                 # What a task raises comes back with its future; nothing is to be said twice.
                 silence_logs=logging.CRITICAL,

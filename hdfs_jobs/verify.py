@@ -37,7 +37,7 @@ def verify_dataset(storage: Storage, dataset: str) -> Iterator[Problem]:
         The storage could not be read: nothing is said then about the file.
     """
     plans, manifests = PlanFiles(storage, dataset), Manifests(storage, dataset)
-    planned: dict[int, str] = {}
+    planned: dict[int, str] | None = None
     try:
         planned = plans.digests()
     except UsageError as error:
@@ -46,7 +46,7 @@ def verify_dataset(storage: Storage, dataset: str) -> Iterator[Problem]:
     for number, name in manifests.names().items():
         path = f"{manifests.folder}/{name}"
         parsed = parse_manifest_name(name)
-        if planned and parsed != (number, planned.get(number)):
+        if planned is not None and parsed != (number, planned.get(number)):
             yield Problem(path, "belongs to no shard of the plan")
         try:
             summary = manifests.load(name).summary()
