@@ -1,0 +1,136 @@
+"""The shape of an NSynth WaveNet autoencoder: its sizes and the tensors they imply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+
+SAMPLE_RATE = 16_000
+"""Samples a second of everything the model reads and writes."""
+
+QUANTA = 256
+"""Mu-law bins, so the width of the logits."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the encoder and the decoder; the defaults are the published model's.
+
+    Attributes
+    ----------
+    num_layers, num_stages
+        Decoder blocks, and after how many of them the dilation starts again at 1.
+    width, skip_width
+        Channels of the decoder's residual path and of its skip sum.
+    filter_length
+        Taps of the decoder's dilated convolutions.
+    ae_num_layers, ae_num_stages, ae_width, ae_filter_length
+        The same for the encoder.
+    ae_bottleneck
+        Channels of an encoding.
+    ae_hop_length
+        Samples a frame of an encoding stands for.
+    """
+
+    num_layers: int = 30
+    num_stages: int = 10
+    width: int = 512
+    skip_width: int = 256
+    filter_length: int = 3
+    ae_num_layers: int = 30
+    ae_num_stages: int = 10
+    ae_width: int = 128
+    ae_filter_length: int = 3
+    ae_bottleneck: int = 16
+    ae_hop_length: int = 512
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{field.name} must be a whole number above 0, not {value!r}")
+        if self.filter_length != 3 or self.ae_filter_length != 3:
+            raise ValueError("filter_length and ae_filter_length must be 3: the model has 3 taps")
+
+    @property
+    def dilations(self) -> tuple[int, ...]:
+        """Dilation of each decoder block, in samples."""
+        return tuple(2 ** (i % self.num_stages) for i in range(self.num_layers))
+
+    @property
+    def ae_dilations(self) -> tuple[int, ...]:
+        """Dilation of each encoder block, in samples."""
+        return tuple(2 ** (i % self.ae_num_stages) for i in range(self.ae_num_layers))
+
+    @property
+    def receptive_field(self) -> int:
+        """How many past samples, the newest one included, a decoder output depends on."""
+        return 1 + (self.filter_length - 1) * (1 + sum(self.dilations))
+
+    def to_dict(self) -> dict[str, int]:
+        """Give the sizes by name, as they stand in a converted checkpoint's metadata."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, int]) -> Config:
+        """Read what `to_dict` gave.
+
+        Raises
+        ------
+        ValueError
+            If a size is unknown, missing or no whole number.
+        """
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"unknown model size {unknown[0]!r}")
+        if missing := sorted(known - set(values)):
+            raise ValueError(f"model size {missing[0]!r} is missing")
+        return cls(**values)
+
+
+CONFIGS: Mapping[str, Config] = {
+    "h512_bo16": Config(),
+    "small": Config(
+        num_layers=10,
+        width=64,
+        skip_width=96,
+        ae_num_layers=10,
+        ae_width=32,
+    ),
+}
+"""Sizes by name: the published model, and the one that comes with the package."""
+
+
+def convolutions(config: Config) -> Iterator[tuple[str, int, int, int]]:
+    """Give each convolution of the model as (name, taps, channels in, channels out).
+
+    The names are those of magenta's checkpoints, in the order of the forward pass.
+    """
+    c, a = config, config.ae_width
+    yield "ae_startconv", c.ae_filter_length, 1, a
+    for i in range(1, c.ae_num_layers + 1):
+        yield f"ae_dilatedconv_{i}", c.ae_filter_length, a, a
+        yield f"ae_res_{i}", 1, a, a
+    yield "ae_bottleneck", 1, a, c.ae_bottleneck
+    yield "startconv", c.filter_length, 1, c.width
+    yield "skip_start", 1, c.width, c.skip_width
+    for i in range(1, c.num_layers + 1):
+        yield f"dilatedconv_{i}", c.filter_length, c.width, 2 * c.width
+        yield f"cond_map_{i}", 1, c.ae_bottleneck, 2 * c.width
+        yield f"res_{i}", 1, c.width, c.width
+        yield f"skip_{i}", 1, c.width, c.skip_width
+    yield "out1", 1, c.skip_width, c.skip_width
+    yield "cond_map_out1", 1, c.ae_bottleneck, c.skip_width
+    yield "logits", 1, c.skip_width, QUANTA
+
+
+def tensor_shapes(config: Config) -> dict[str, tuple[int, ...]]:
+    """Give the shape of each tensor of a model by its name in magenta's checkpoints.
+
+    Weights are `<name>/W` of shape [1, taps, in, out], biases `<name>/biases` of shape [out].
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, taps, inputs, outputs in convolutions(config):
+        shapes[f"{name}/W"] = (1, taps, inputs, outputs)
+        shapes[f"{name}/biases"] = (outputs,)
+    return shapes

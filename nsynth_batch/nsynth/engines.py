@@ -1,0 +1,65 @@
+"""What an engine is: the interface that every way to run the model keeps to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from nsynth_batch.nsynth.draws import Draws
+
+Array = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.int16]
+EngineName = Literal["auto", "native", "tensorflow", "magenta"]
+
+
+class EngineUnavailableError(Exception):
+    """An engine cannot be had here; the message is one line that says what to install."""
+
+
+class Engine(Protocol):
+    """One way to run the model.
+
+    Attributes
+    ----------
+    name
+        ``native``, ``tensorflow`` or ``magenta``.
+    precision
+        What it computes in: ``float32``, ``bfloat16`` …
+    instruction_set
+        What the bytes of its results depend on besides precision.
+    device
+        Where it runs, for people.
+    versions
+        Libraries its results depend on.
+    """
+
+    name: str
+    precision: str
+    instruction_set: str
+    device: str
+    versions: dict[str, str]
+
+    def encode(self, audio: Array) -> Array:
+        """Encode float32 audio [B, T], T a multiple of the hop, to [B, T / hop, bottleneck]."""
+        ...
+
+    def logits(self, audio: Array, encodings: Array) -> Array:
+        """Give teacher-forced logits [B, T, 256] for audio [B, T] under encodings [B, F, 16]."""
+        ...
+
+    def decode(
+        self,
+        encodings: Sequence[Array],
+        draws: Sequence[Draws],
+        *,
+        temperature: float = 1.0,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> list[Codes]:
+        """Sample mu-law codes [F_i · hop] for each encoding [F_i, bottleneck].
+
+        `on_progress` hears how many samples were made since it was last called.
+        """
+        ...

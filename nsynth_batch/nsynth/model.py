@@ -1,0 +1,263 @@
+"""A model that is ready to use: weights, an engine that runs them, and mu-law around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from nsynth_batch.nsynth import mulaw
+from nsynth_batch.nsynth.checkpoint import load_checkpoint
+from nsynth_batch.nsynth.config import Config
+from nsynth_batch.nsynth.draws import Draws
+from nsynth_batch.nsynth.engines import Array, Engine, EngineName, EngineUnavailableError
+from nsynth_batch.nsynth.weights import Weights
+
+
+class Model:
+    """An NSynth autoencoder on one engine.
+
+    Attributes
+    ----------
+    config : Config
+        Its sizes.
+    engine : Engine
+        What runs it.
+    """
+
+    def __init__(self, weights: Weights, engine: Engine) -> None:
+        self.config: Config = weights.config
+        self.engine = engine
+        self._digest = weights.digest()
+
+    def facts(self) -> dict[str, str]:
+        """Say what results depend on: checkpoint, engine, precision, instruction set, versions."""
+        return {
+            "checkpoint": self._digest,
+            "engine": self.engine.name,
+            "precision": self.engine.precision,
+            "instruction_set": self.engine.instruction_set,
+            "device": self.engine.device,
+            "nsynth-batch": version("nsynth-batch"),
+            **self.engine.versions,
+        }
+
+    def encode(self, audio: Array) -> Array:
+        """Encode audio; a tail shorter than a hop is left out.
+
+        Parameters
+        ----------
+        audio : float32 [B, T], in [-1, 1], 16 kHz
+
+        Returns
+        -------
+        float32 [B, T // hop, bottleneck]
+
+        Raises
+        ------
+        ValueError
+            If the shape is another, a sample is not finite, or T is shorter than a hop.
+        """
+        audio = self._audio(audio)
+        hop = self.config.ae_hop_length
+        if audio.shape[1] < hop:
+            raise ValueError(f"audio is {audio.shape[1]} samples: shorter than a hop of {hop}")
+        return self.engine.encode(audio[:, : audio.shape[1] // hop * hop])
+
+    def logits(self, audio: Array, encodings: Array) -> Array:
+        """Give teacher-forced logits: those of each sample from the ones before it.
+
+        Parameters
+        ----------
+        audio : float32 [B, T], T a multiple of the hop
+        encodings : float32 [B, T / hop, bottleneck]
+
+        Returns
+        -------
+        float32 [B, T, 256]
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit each other or a value is not finite.
+        """
+        audio = self._audio(audio)
+        encodings = np.ascontiguousarray(encodings, dtype=np.float32)
+        frames, rest = divmod(audio.shape[1], self.config.ae_hop_length)
+        wanted = (audio.shape[0], frames, self.config.ae_bottleneck)
+        if rest or not frames or encodings.shape != wanted:
+            raise ValueError(
+                f"audio {audio.shape} and encodings {encodings.shape} do not fit: wanted "
+                f"[B, F · {self.config.ae_hop_length}] and [B, F, {self.config.ae_bottleneck}]"
+            )
+        if not np.isfinite(encodings).all():
+            raise ValueError("encodings hold values that are not finite")
+        return self.engine.logits(audio, encodings)
+
+    @overload
+    def decode(
+        self,
+        encodings: Array,
+        seed: int = ...,
+        ids: Sequence[str] | None = ...,
+        *,
+        temperature: float = ...,
+        on_progress: Callable[[int], None] | None = ...,
+    ) -> Array: ...
+
+    @overload
+    def decode(
+        self,
+        encodings: Sequence[Array],
+        seed: int = ...,
+        ids: Sequence[str] | None = ...,
+        *,
+        temperature: float = ...,
+        on_progress: Callable[[int], None] | None = ...,
+    ) -> list[Array]: ...
+
+    def decode(
+        self,
+        encodings: Array | Sequence[Array],
+        seed: int = 0,
+        ids: Sequence[str] | None = None,
+        *,
+        temperature: float = 1.0,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Array | list[Array]:
+        """Sample audio, one sample at a time.
+
+        Parameters
+        ----------
+        encodings : float32 [B, F, bottleneck], or a list of [F_i, bottleneck]
+        seed : int
+            With a clip's id it keys the clip's random draws.
+        ids : sequence of str, optional
+            By default the row's number.
+        temperature : float
+            Divides the logits: below 1 is tamer, above 1 wilder.
+        on_progress : callable, optional
+            Hears how many samples were made since it was last called.
+
+        Returns
+        -------
+        float32 [B, F · hop], or a list of [F_i · hop], as the encodings came
+
+        Raises
+        ------
+        ValueError
+            If a shape is another, a value is not finite, ids are missing or doubled, or the
+            temperature is not above 0.
+        """
+        rows = [np.ascontiguousarray(row, dtype=np.float32) for row in encodings]
+        names = [str(i) for i in range(len(rows))] if ids is None else list(ids)
+        if len(names) != len(rows) or len(set(names)) != len(names):
+            raise ValueError(f"{len(rows)} encodings need as many different ids, not {len(names)}")
+        if not (np.isfinite(temperature) and temperature > 0):
+            raise ValueError(f"temperature must be above 0, not {temperature}")
+        for name, row in zip(names, rows, strict=True):
+            if row.ndim != 2 or row.shape[1] != self.config.ae_bottleneck:
+                raise ValueError(
+                    f"encoding {name!r} has shape {row.shape}, wanted "
+                    f"[frames, {self.config.ae_bottleneck}]"
+                )
+            if not np.isfinite(row).all():
+                raise ValueError(f"encoding {name!r} holds values that are not finite")
+        codes = self.engine.decode(
+            rows,
+            [Draws(seed, name) for name in names],
+            temperature=temperature,
+            on_progress=on_progress,
+        )
+        audio = [mulaw.decode(clip) for clip in codes]
+        if not isinstance(encodings, np.ndarray):
+            return audio
+        samples = encodings.shape[1] * self.config.ae_hop_length
+        return np.stack(audio) if audio else np.zeros((0, samples), np.float32)
+
+    def _audio(self, audio: Array) -> Array:
+        checked = np.ascontiguousarray(audio, dtype=np.float32)
+        if checked.ndim != 2:
+            raise ValueError(f"audio must be [batch, samples], not {checked.shape}")
+        if not np.isfinite(checked).all():
+            raise ValueError("audio holds samples that are not finite")
+        return checked
+
+
+def load_model(
+    checkpoint: str | Path = "small",
+    engine: EngineName = "auto",
+    *,
+    threads: int | None = None,
+    ema: bool = False,
+    **options: Any,
+) -> Model:
+    """Load a model.
+
+    Parameters
+    ----------
+    checkpoint : str or Path
+        A bundled name (``small``), a magenta prefix (``…/model.ckpt-200000``) or a converted
+        ``.safetensors``.
+    engine : str
+        ``native``, ``tensorflow``, ``magenta``; ``auto`` is native where it is built, else
+        tensorflow.
+    threads : int, optional
+        How many threads the engine may use.
+    ema : bool
+        Take a magenta checkpoint's averaged weights.
+    **options
+        The engine's own, as its class names them.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    CheckpointError
+        If the checkpoint cannot be read or does not fit.
+    EngineUnavailableError
+        If the engine cannot be had here; another never takes its place.
+    """
+    weights = load_checkpoint(checkpoint, ema=ema)
+    return Model(weights, make_engine(weights, engine, threads=threads, **options))
+
+
+def make_engine(
+    weights: Weights, engine: EngineName, *, threads: int | None = None, **options: Any
+) -> Engine:
+    """Make the engine of that name for these weights.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If it is unknown or cannot be had here.
+    """
+    if engine == "auto":
+        engine = "native" if native_is_built() else "tensorflow"
+    if engine == "native":
+        from nsynth_batch.nsynth.native_engine import NativeEngine
+
+        return NativeEngine(weights, threads=threads, **options)
+    if engine == "tensorflow":
+        from nsynth_batch.nsynth.tensorflow_engine import TensorflowEngine
+
+        return TensorflowEngine(weights, threads=threads, **options)
+    if engine == "magenta":
+        from nsynth_batch.nsynth.magenta_engine import MagentaEngine
+
+        return MagentaEngine(weights, threads=threads, **options)
+    raise EngineUnavailableError(
+        f"no engine is called {engine!r}: choose auto, native, tensorflow or magenta"
+    )
+
+
+def native_is_built() -> bool:
+    """Tell whether the native engine was built when the package was installed."""
+    from importlib.util import find_spec
+
+    return find_spec("nsynth_batch.native._engine") is not None

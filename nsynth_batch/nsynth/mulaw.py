@@ -1,0 +1,56 @@
+"""Mu-law: 8-bit codes for audio, with the quirks of the published model."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+MU = 255
+LOWEST, HIGHEST = -128, 127
+
+
+def encode(audio: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
+    """Quantise audio to mu-law codes.
+
+    ``floor(128 · sign(x) · ln(1 + 255|x|) / ln 256)``, clipped to [-128, 127]: x = 1 would give
+    128, which has no bin. In float32 throughout, since a float64 logarithm gives -129 for x = -1.
+    The formula is that of ITU-T G.711's continuous form, the offset-free rounding magenta's.
+
+    Parameters
+    ----------
+    audio : float32, any shape, in [-1, 1]
+
+    Returns
+    -------
+    int16, the same shape, in [-128, 127]
+    """
+    x = np.asarray(audio, dtype=np.float32)
+    scale = np.float32(128) / np.log(np.float32(1 + MU))
+    codes = np.floor(np.sign(x) * np.log1p(np.float32(MU) * np.abs(x)) * scale)
+    return np.clip(codes, LOWEST, HIGHEST).astype(np.int16)
+
+
+def decode(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+    """Turn mu-law codes back into audio.
+
+    ``sign(y) / 255 · (256^|y| - 1)`` with ``y = (q + 0.5) / 128``; code 0 is exactly 0.
+
+    Parameters
+    ----------
+    codes : integers, any shape, in [-128, 127]
+
+    Returns
+    -------
+    float32, the same shape, in (-1, 1)
+    """
+    return _TABLE[np.asarray(codes, dtype=np.int64) - LOWEST]
+
+
+def _table() -> npt.NDArray[np.float32]:
+    y = (np.arange(LOWEST, HIGHEST + 1, dtype=np.float32) + np.float32(0.5)) / np.float32(128)
+    audio = np.sign(y) / np.float32(MU) * (np.float32(1 + MU) ** np.abs(y) - 1)
+    audio[-LOWEST] = 0.0
+    return audio.astype(np.float32)
+
+
+_TABLE = _table()
