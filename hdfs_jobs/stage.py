@@ -134,6 +134,10 @@ class Stage(Protocol):
         """Return the seconds of audio in a batch."""
         ...
 
-    def facts(self) -> dict[str, str]:
-        """Return what this worker works with: engine, precision, instruction set, versions."""
+    def facts(self, threads: int) -> dict[str, str]:
+        """Return what this worker works with: engine, precision, instruction set, versions.
+
+        It is asked before any item is processed, with the threads that `Task` will name, for a
+        stage that has to load what it works with to know it.
+        """
         ...

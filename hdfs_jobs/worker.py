@@ -127,7 +127,7 @@ def do_shard(job: ShardJob, threads: int) -> ShardResult | None:
         if storage.exists(job.drain):
             return None
         stage = _load_stage(job.stage)
-        facts = stage.facts()
+        facts = stage.facts(threads)
         _refuse_other_facts(job, facts)
         attempt = Attempt(storage, job.partials)
         with attempt.begun():

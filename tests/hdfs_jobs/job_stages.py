@@ -47,7 +47,7 @@ class Plain:
     def seconds(self, batch: pa.RecordBatch) -> float:
         return batch.num_rows * 0.5
 
-    def facts(self) -> dict[str, str]:
+    def facts(self, threads: int) -> dict[str, str]:
         return {"engine": "plain", "precision": "exact"}
 
     def process(
@@ -111,7 +111,7 @@ class Bytes:
     def seconds(self, batch: pa.RecordBatch) -> float:
         return float(batch.num_rows)
 
-    def facts(self) -> dict[str, str]:
+    def facts(self, threads: int) -> dict[str, str]:
         return {}
 
     def process(
@@ -144,7 +144,7 @@ class Sums:
     def seconds(self, batch: pa.RecordBatch) -> float:
         return 1.0
 
-    def facts(self) -> dict[str, str]:
+    def facts(self, threads: int) -> dict[str, str]:
         return {}
 
     def process(
