@@ -57,6 +57,8 @@ _BLOCK_VALUES = 1 << 17
 # Encoders differ in whether they count the frame that holds the count.
 _MP3_SLACK = 2 * 1152
 _ENDLESS = 1 << 40
+_TAG = 4096
+_READ_AHEAD = 1 << 16
 # libsndfile's word for "unknown" is the largest count it can hold.
 _UNKNOWN_FRAMES = 1 << 62
 
@@ -225,50 +227,64 @@ class _Reader:
     """The face of a stream towards libsndfile, which swallows what its callbacks raise.
 
     The error is kept and libsndfile is told "end of file"; `raise_if_failed` raises the error as
-    itself. A stream that gives fewer bytes than asked for is asked again.
+    itself. A stream that gives fewer bytes than asked for is asked again. It is read ahead, since
+    libsndfile asks for 4 KiB at a time and seeks where it need not.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self._size = stream.seek(0, os.SEEK_END)
+        self._stream_at = -1
+        self._buffer = b""
+        self._buffer_at = 0
         self._error: BaseException | None = None
+        self._position = 0
         self.at_end = False
         self.endless = False
-        self.position = 0
 
     def raise_if_failed(self) -> None:
         if self._error is not None:
             raise self._error
 
     def readinto(self, buffer: memoryview) -> int:
-        if self._error is not None:
-            return 0
         view = memoryview(buffer).cast("B")
         filled = 0
-        try:
-            while filled < len(view):
-                part = self._stream.read(len(view) - filled)
-                if not part:
-                    self.at_end = True
-                    break
-                view[filled : filled + len(part)] = part
-                filled += len(part)
-        # A callback from C cannot let anything through, an interrupt neither.
-        except BaseException as error:
-            self._error = error
-        self.position += filled
+        while filled < len(view) and self._error is None:
+            ready = self._ready(len(view) - filled)
+            if not ready:
+                self.at_end = self._error is None
+                break
+            view[filled : filled + len(ready)] = ready
+            filled += len(ready)
+            self._position += len(ready)
         return filled
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        if self._error is None:
-            try:
-                end = self.endless and whence == os.SEEK_END
-                self.position = _ENDLESS + offset if end else self._stream.seek(offset, whence)
-            except BaseException as error:
-                self._error = error
-        return self.position
+        end = _ENDLESS if self.endless else self._size
+        self._position = offset + {os.SEEK_CUR: self._position, os.SEEK_END: end}.get(whence, 0)
+        return self._position
 
     def tell(self) -> int:
-        return self.position
+        return self._position
+
+    def _ready(self, size: int) -> bytes:
+        """Bytes at the position, from what was read ahead or from the stream."""
+        if self._position >= _ENDLESS - _TAG:
+            # The last bytes of a stream without end, where a decoder looks for a tag: none.
+            return bytes(min(size, max(0, _ENDLESS - self._position)))
+        at = self._position - self._buffer_at
+        if not 0 <= at < len(self._buffer):
+            # A callback from C cannot let anything through, an interrupt neither.
+            try:
+                if self._stream_at != self._position:
+                    self._stream_at = self._stream.seek(self._position)
+                self._buffer = self._stream.read(_READ_AHEAD)
+            except BaseException as error:
+                self._error = error
+                return b""
+            self._stream_at += len(self._buffer)
+            self._buffer_at, at = self._position, 0
+        return self._buffer[at : at + size]
 
 
 _MAGICS = (

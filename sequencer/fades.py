@@ -37,16 +37,18 @@ def fade_curves(length: int, law: FadeLaw, correlation: float = 0.0) -> tuple[Cu
     """
     time = (np.arange(length) + 0.5) / max(1, length)
     if law == "linear":
-        return 1.0 - time, time
-    falling, rising = np.cos(time * np.pi / 2), np.sin(time * np.pi / 2)
+        return time[::-1], time
+    rising = np.sin(time * np.pi / 2)
+    falling = rising[::-1]
     if law == "matched":
         rho = min(1.0, max(_LEAST_CORRELATION, correlation))
-        power = np.sqrt(1.0 + 2.0 * rho * falling * rising)
-        return falling / power, rising / power
+        rising = rising / np.sqrt(1.0 + 2.0 * rho * falling * rising)
+        return rising[::-1], rising
     return falling, rising
 
 
 def correlation(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:
     """Normalised correlation of two sounds [n] at lag 0; 0 where one of them is silent."""
-    norm = float(np.sqrt((first @ first) * (second @ second)))
-    return float(first @ second) / norm if norm > 1e-20 else 0.0
+    # Sums, not dot products: those are BLAS's, whose last bits depend on the number of threads.
+    norm = float(np.sqrt(np.sum(first * first) * np.sum(second * second)))
+    return float(np.sum(first * second)) / norm if norm > 1e-20 else 0.0

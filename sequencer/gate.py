@@ -131,7 +131,7 @@ class Meter:
         exact = samples.astype(np.float64)
         self._count += len(samples)
         self._sum += float(exact.sum())
-        self._square += float(exact @ exact)
+        self._square += float(np.sum(exact * exact))
         self._peak = max(self._peak, float(np.abs(samples).max()))
         joined = np.concatenate([self._last, samples])
         outside = np.abs(joined[1:]) >= np.float32(CLIPPED_LEVEL)
@@ -163,7 +163,9 @@ class Meter:
             crest=20 * float(np.log10(self._peak / rms)) if rms > 0 else 0.0,
             clipped=self._clipped / count,
             flatness=_flatness(power, total),
-            centroid=float(power @ self._frequencies[audible]) / total if total > 0 else 0.0,
+            centroid=float(np.sum(power * self._frequencies[audible])) / total
+            if total > 0
+            else 0.0,
             lines=_share_of_lines(power, total),
             unsteadiness=_unsteadiness(self._levels),
             loudness=_gated_loudness(self._loudness, self._rate / (self._frame // 2)),
@@ -181,7 +183,8 @@ class Meter:
             for row in power:
                 self._spectrum += row
             self._levels.append(power.sum(axis=1))
-            self._loudness.append(power @ self._k_weight)
+            # Sums, not products of BLAS: their last bits do not depend on the number of threads.
+            self._loudness.append((power * self._k_weight).sum(axis=1))
 
 
 def measure(samples: npt.NDArray[np.float32], sample_rate: int) -> Measures:

@@ -230,8 +230,8 @@ class _Playing:
         self.event = event
         self._samples = samples
         self._law = score.fade_law
-        self._in: Curve = fade_curves(event.fade_in, self._law)[1]
-        self._out: Curve = fade_curves(event.fade_out, self._law)[0]
+        self._in: Curve | None = None
+        self._out: Curve | None = None
 
     def join(self, after: _Playing) -> None:
         """Fit both fades to each other where they cover the same span."""
@@ -243,9 +243,12 @@ class _Playing:
         self._out, after._in = fade_curves(length, self._law, rho)
 
     def sound(self) -> Mix:
-        faded = self._samples.copy()
-        faded[: len(self._in)] *= self._in
-        faded[len(faded) - len(self._out) :] *= self._out
+        """Give the faded samples, once: they are changed in place."""
+        event, faded = self.event, self._samples
+        rising = fade_curves(event.fade_in, self._law)[1] if self._in is None else self._in
+        falling = fade_curves(event.fade_out, self._law)[0] if self._out is None else self._out
+        faded[: event.fade_in] *= rising
+        faded[event.length - event.fade_out :] *= falling
         return faded
 
 

@@ -227,7 +227,7 @@ def test_a_killed_render_leaves_no_half_file(export: Path, tmp_path: Path) -> No
     command = [sys.executable, "-c", script, "compose", str(export), "-o", str(out)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        [*command, "--minutes", "120"], env=environment, stderr=subprocess.DEVNULL
+        [*command, "--minutes", "40"], env=environment, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".piece.wav.*.part")) and time.monotonic() < deadline:
