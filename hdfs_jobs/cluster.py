@@ -78,11 +78,17 @@ class Cluster:
         self._stack.close()
 
     def _connect(self) -> Client:
+        if self.scheduler is None:
+            return self._start()
+        return self._join(self.scheduler)
+
+    def _start(self) -> Client:
+        """Start processes of this machine."""
         from distributed import Client, LocalCluster
 
         from hdfs_jobs.interrupts import IgnoreInterrupt
 
-        if self.scheduler is None:
+        try:
             local = LocalCluster(
                 n_workers=self.workers,
                 threads_per_worker=1,
@@ -95,25 +101,34 @@ class Cluster:
                 # What a task raises comes back with its future; nothing is to be said twice.
                 silence_logs=logging.CRITICAL,
             )
-            self._stack.enter_context(local)
-            client: Client = self._stack.enter_context(Client(local))
-            client.register_plugin(IgnoreInterrupt())
-            return client
+        except (OSError, RuntimeError) as error:
+            raise InfrastructureError(
+                f"{self.workers} worker processes could not be started here ({error}); try fewer"
+            ) from error
+        self._stack.enter_context(local)
+        client: Client = self._stack.enter_context(Client(local))
+        client.register_plugin(IgnoreInterrupt())
+        return client
+
+    def _join(self, address: str) -> Client:
+        """Connect to a scheduler that runs already."""
+        from distributed import Client
+
         try:
-            client = Client(self.scheduler, timeout=self._connect_seconds)
+            client = Client(address, timeout=self._connect_seconds)
         except (OSError, TimeoutError) as error:
             raise InfrastructureError(
-                f"{self.scheduler}: no Dask scheduler answers ({error}); start one, or leave the "
+                f"{address}: no Dask scheduler answers ({error}); start one, or leave the "
                 "address out to work on this machine"
             ) from error
         except ValueError as error:
-            raise UsageError(f"{self.scheduler}: not an address ({error})") from error
+            raise UsageError(f"{address}: not an address ({error})") from error
         self._stack.enter_context(client)
         try:
             client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
         except TimeoutError as error:
             raise InfrastructureError(
-                f"{self.scheduler}: the scheduler has no worker; start one with `dask worker`"
+                f"{address}: the scheduler has no worker; start one with `dask worker`"
             ) from error
         return client
 

@@ -251,7 +251,7 @@ class Dataset:
         return verify_dataset(self.storage, self.path)
 
     def freeze(self, require: Mapping[str, str]) -> dict[str, str]:
-        """Settle what the workers of this dataset must be, at the first run for all that follow.
+        """Settle what the workers of this dataset must be, for all runs from the first commit on.
 
         Parameters
         ----------
@@ -266,10 +266,11 @@ class Dataset:
         Raises
         ------
         UsageError
-            Something else was settled by an earlier run.
+            Something else was settled, and shards were committed with it.
         """
         path = f"{self.path}/frozen.json"
-        if require and self.storage.publish(path, canonical_json(dict(require))):
+        if require and not self._manifests.names():
+            self.storage.replace(path, canonical_json(dict(require)))
             return dict(require)
         try:
             settled = parse_object(self.storage.read_bytes(path), f"{self.storage.url}/{path}")

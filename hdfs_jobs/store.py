@@ -60,7 +60,7 @@ class Store:
         except FileNotFoundError:
             if not create:
                 raise UsageError(
-                    f"{url}: not a store (no {MARKER}); `run` and `shard` make one"
+                    f"{url}: not a store (no {MARKER}); check the address, or make one there first"
                 ) from None
             if next(storage.list(), None) is not None:
                 raise UsageError(
