@@ -14,6 +14,7 @@ from hdfs_jobs.cluster import Cluster
 from hdfs_jobs.storage import open_storage
 from hdfs_jobs.store import MARKER, Store
 from nsynth_batch.errors import failure
+from nsynth_batch.nsynth.engines import EngineName
 from nsynth_batch.settings import Settings
 from nsynth_batch.text import one_line, size
 
@@ -21,7 +22,7 @@ _PACKAGES = (
     "nsynth-batch", "dask", "distributed", "numpy", "pyarrow", "soundfile", "soxr", "safetensors",
     "tensorflow", "tensorflow-cpu", "tensorflow-rocm", "hdfs", "hdfs-native",
 )  # fmt: skip
-_ENGINES = ("native", "tensorflow", "magenta")
+_ENGINES: tuple[EngineName, ...] = ("native", "tensorflow", "magenta")
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _memory() -> str:
     return size(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
-def _engine(checkpoint: str, engine: str) -> str:
+def _engine(checkpoint: str, engine: EngineName) -> str:
     from nsynth_batch.nsynth import load_model
 
     facts = load_model(checkpoint, engine=engine).facts()

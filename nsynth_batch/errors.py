@@ -62,6 +62,8 @@ def failure(error: BaseException) -> Failure:
     message = _one_line(words() if callable(words) else str(error))
     if isinstance(code, int):
         return Failure(message, code)
+    if _is_models(error):
+        return Failure(message, USAGE)
     if isinstance(error, OSError):
         code = USAGE if isinstance(error, _SETTLED) else INFRASTRUCTURE
         return Failure(message, code)
@@ -71,6 +73,15 @@ def failure(error: BaseException) -> Failure:
         f"unexpected {type(error).__name__}{place}: {message}; --verbose shows the traceback",
         UNEXPECTED,
     )
+
+
+def _is_models(error: BaseException) -> bool:
+    """Whether a checkpoint or an engine is not to be had."""
+    # Not before there is an error: the model's modules are heavy to import.
+    from nsynth_batch.nsynth.engines import EngineUnavailableError
+    from nsynth_batch.nsynth.weights import CheckpointError
+
+    return isinstance(error, (CheckpointError, EngineUnavailableError))
 
 
 def _one_line(text: str) -> str:

@@ -125,7 +125,8 @@ def _pairs_left(work: Work | None, coming: _Left, settings: Settings) -> _Left:
     elif coming.rows:
         seconds_a_row.append(coming.seconds / coming.rows)
     pairs = max(0, settings.pairs - done.rows)
-    return _Left(_shards(pairs, plans.MOST_PAIRS), pairs, pairs * min(seconds_a_row))
+    shards = _shards(pairs, plans.MOST_PAIRS, plans.MASH_PARTS)
+    return _Left(shards, pairs, pairs * min(seconds_a_row))
 
 
 def _segments(recordings: _Left, settings: Settings) -> _Left:
@@ -134,5 +135,5 @@ def _segments(recordings: _Left, settings: Settings) -> _Left:
     return _Left(0, whole + recordings.rows, recordings.seconds)
 
 
-def _shards(rows: int, most: int) -> int:
-    return -(-rows // plans.per_shard(rows, most))
+def _shards(rows: int, most: int, parts: int = plans.PARTS) -> int:
+    return -(-rows // plans.per_shard(rows, most, parts))

@@ -6,19 +6,22 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hdfs_jobs.canonical import Json
 from hdfs_jobs.cluster import Cluster
-from hdfs_jobs.dataset import Dataset, Shards
+from hdfs_jobs.dataset import Dataset
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.events import Event, Outcome
+from hdfs_jobs.plan import Shards
 from hdfs_jobs.runner import run_stage
 from hdfs_jobs.stage import Stage
 from hdfs_jobs.store import Store
 from nsynth_batch import plans
 from nsynth_batch.datasets import COMMANDS, STAGES
 from nsynth_batch.forecast import measured_rate
+from nsynth_batch.nsynth.checkpoint import bundled_names
 from nsynth_batch.pairs import draw_pairs
 from nsynth_batch.pool import Pool, load_pool, save_pool, take_pool
 from nsynth_batch.settings import Settings
@@ -93,7 +96,13 @@ class Pipeline:
     @cached_property
     def model(self) -> Model:
         """The model, in this process: what it is decides which dataset is written."""
-        return open_model(self.settings.checkpoint, self.settings.engine, None)
+        return open_model(self._checkpoint, self.settings.engine, None)
+
+    @property
+    def _checkpoint(self) -> str:
+        """The checkpoint as workers in other folders find it."""
+        name = self.settings.checkpoint
+        return name if name in bundled_names() else str(Path(name).absolute())
 
     def plan(self, name: str) -> Work:
         """Plan what a stage has left to do.
@@ -176,9 +185,7 @@ class Pipeline:
 
     def _plan_encodings(self) -> Work:
         audio = self.upstream("encodings")
-        stage = EncodeStage(
-            self.settings.checkpoint, self.settings.engine, self._hop, _ENCODE_BATCH
-        )
+        stage = EncodeStage(self._checkpoint, self.settings.engine, self._hop, _ENCODE_BATCH)
         dataset = self.store.dataset("encodings", {"audio": audio.digest, **self._made_with})
         items = plans.encode_items(audio, dataset, self.recordings)
         mean = max(1, plans.segments_of(items) // max(1, len(items)))
@@ -208,7 +215,7 @@ class Pipeline:
         left = self.settings.pairs - dataset.shards().count_items()
         new = dataset.plan(
             plans.mash_items(pairs),
-            plans.per_shard(left, plans.MOST_PAIRS),
+            plans.per_shard(left, plans.MOST_PAIRS, plans.MASH_PARTS),
             dry_run=self._dry_run,
         )
         stage = MashStage(
@@ -227,7 +234,7 @@ class Pipeline:
         if seed is None:
             seed = int(str(mashups.settings["seed"]))
         stage = DecodeStage(
-            checkpoint=self.settings.checkpoint,
+            checkpoint=self._checkpoint,
             engine=self.settings.engine,
             seed=seed,
             temperature=self.settings.temperature,

@@ -27,6 +27,9 @@ MOST_SEGMENTS = 128
 MOST_PAIRS = 512
 """The most mash-ups a shard holds."""
 
+MASH_PARTS = 2
+"""Into how many shards a few mash-ups are cut: they take no time."""
+
 SMALLEST_BATCH = 8
 LARGEST_BATCH = 64
 """Mash-ups decoded at once where nobody says how many."""

@@ -41,7 +41,8 @@ def register(app: typer.Typer) -> None:
 def harvest(settings: Settings, source: Source, dry_run: DryRun = False) -> int:
     """Copy recordings into the store.
 
-    Their rights come along, and the store is made if there is none. Content that the store has is not copied again; other files are counted and left alone.
+    Their rights come along, and the store is made if there is none. Content that the store has
+    is not copied again; other files are counted and left alone.
 
     Example: nsynth-batch harvest ~/recordings --store my-store
     """
@@ -79,8 +80,8 @@ def encode(settings: Settings, dry_run: DryRun = False) -> int:
 def mash(settings: Settings, dry_run: DryRun = False) -> int:
     """Cross-fade random pairs of encodings.
 
-    A pair is of two different recordings. Pairs of a seed are drawn over what is encoded when it is first used, and asking for more
-    leaves those there are as they are.
+    A pair is of two different recordings. Pairs of a seed are drawn over what is encoded when
+    it is first used, and asking for more leaves those there are as they are.
 
     Example: nsynth-batch mash --store my-store --pairs 200 --seed 7 --pair nature:music
     """
@@ -109,7 +110,8 @@ def run(
 ) -> int:
     """Do all of it, SOURCE to clips.
 
-    Harvests SOURCE if one is given; then shard, encode, mash and decode. Run it again to go on where it stopped, to take in new recordings, or with more --pairs.
+    Harvests SOURCE if one is given; then shard, encode, mash and decode. Run it again to go on
+    where it stopped, to take in new recordings, or with more --pairs.
 
     Example: nsynth-batch run ~/recordings --store my-store --pairs 64 --seed 7
     """

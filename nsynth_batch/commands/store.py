@@ -71,7 +71,8 @@ def status(
 def verify(settings: Settings) -> int:
     """Check all that is committed.
 
-    Everything is read again and compared with its manifests; recordings are compared with the SHA-1 that they are named by.
+    Everything is read again and compared with its manifests; recordings are compared with the
+    SHA-1 that they are named by.
 
     Example: nsynth-batch verify --store my-store
     """

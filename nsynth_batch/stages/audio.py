@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from hdfs_jobs.errors import BadInput
-from hdfs_jobs.stage import Counted, Item, Rejected, Task
+from hdfs_jobs.plan import Item
+from hdfs_jobs.stage import Counted, Rejected, Task
 from nsynth_batch.stages.arrays import list_column
 from nsynth_batch.stages.schemas import AUDIO
 from sequencer.audio import SAMPLE_RATE, AudioError, mono_blocks, to_int16
@@ -79,7 +80,7 @@ class AudioStage:
         """Seconds of audio in some rows."""
         return len(batch.column("samples").flatten()) / SAMPLE_RATE
 
-    def facts(self) -> dict[str, str]:
+    def facts(self, threads: int) -> dict[str, str]:
         """Name the libraries that the bytes depend on."""
         import soundfile
         import soxr

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from hdfs_jobs.stage import Item, Rejected, Task
+from hdfs_jobs.plan import Item
+from hdfs_jobs.stage import Rejected, Task
+from nsynth_batch.nsynth.engines import EngineName
 from nsynth_batch.stages.arrays import list_column, matrices
-from nsynth_batch.stages.engine import open_model
+from nsynth_batch.stages.engine import memory_is_a_setting, open_model
 from nsynth_batch.stages.ids import derived_id
 from nsynth_batch.stages.schemas import CLIPS
 from sequencer.audio import SAMPLE_RATE, to_int16
@@ -35,7 +37,7 @@ class DecodeStage:
     """
 
     checkpoint: str
-    engine: str
+    engine: EngineName
     seed: int
     temperature: float
     made_with: tuple[str, ...]
@@ -68,13 +70,14 @@ class DecodeStage:
         if not encodings:
             return
         model = open_model(self.checkpoint, self.engine, task.threads)
-        decoded = model.decode(
-            encodings,
-            seed=self.seed,
-            ids=mash_ids,
-            temperature=self.temperature,
-            on_progress=lambda _samples: task.heartbeat(),
-        )
+        with memory_is_a_setting():
+            decoded = model.decode(
+                encodings,
+                seed=self.seed,
+                ids=mash_ids,
+                temperature=self.temperature,
+                on_progress=lambda _samples: task.heartbeat(),
+            )
         rows = []
         for mash_id, audio in zip(mash_ids, decoded, strict=True):
             if np.isfinite(audio).all():
@@ -116,9 +119,9 @@ class DecodeStage:
         """Seconds of audio in some rows."""
         return len(batch.column("samples").flatten()) / SAMPLE_RATE
 
-    def facts(self) -> dict[str, str]:
+    def facts(self, threads: int) -> dict[str, str]:
         """Say what decodes in this process."""
-        return open_model(self.checkpoint, self.engine, None).facts()
+        return open_model(self.checkpoint, self.engine, threads).facts()
 
 
 def _rejected(mash_id: str, detail: str) -> Rejected:

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from hdfs_jobs.stage import Item, Rejected, Task
+from hdfs_jobs.plan import Item
+from hdfs_jobs.stage import Rejected, Task
+from nsynth_batch.nsynth.engines import EngineName
 from nsynth_batch.stages.arrays import matrix_column, vectors
-from nsynth_batch.stages.engine import open_model
+from nsynth_batch.stages.engine import memory_is_a_setting, open_model
 from nsynth_batch.stages.schemas import ENCODINGS
 from sequencer.audio import SAMPLE_RATE, from_int16
 
@@ -34,7 +36,7 @@ class EncodeStage:
     """
 
     checkpoint: str
-    engine: str
+    engine: EngineName
     hop: int
     batch_segments: int
 
@@ -57,7 +59,8 @@ class EncodeStage:
                     yield self._rejected(ids[row], numbers[row], "too-short", "less than one hop")
                 continue
             audio = np.stack([samples[row][: frames * self.hop] for row in group])
-            encodings = model.encode(from_int16(audio))
+            with memory_is_a_setting():
+                encodings = model.encode(from_int16(audio))
             good = [i for i in range(len(group)) if np.isfinite(encodings[i]).all()]
             for i in set(range(len(group))) - set(good):
                 row = group[i]
@@ -80,9 +83,9 @@ class EncodeStage:
         frames: list[int] = batch.column("frames").to_pylist()
         return sum(frames) * self.hop / SAMPLE_RATE
 
-    def facts(self) -> dict[str, str]:
+    def facts(self, threads: int) -> dict[str, str]:
         """Say what encodes in this process."""
-        return open_model(self.checkpoint, self.engine, None).facts()
+        return open_model(self.checkpoint, self.engine, threads).facts()
 
 
 def equal_lengths(lengths: Sequence[int], most: int) -> Iterator[list[int]]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
+from hdfs_jobs.errors import UsageError
 from nsynth_batch.nsynth import Model, load_model
+from nsynth_batch.nsynth.engines import EngineName
 
 
 @lru_cache(maxsize=1)
-def open_model(checkpoint: str, engine: str, threads: int | None) -> Model:
+def open_model(checkpoint: str, engine: EngineName, threads: int | None) -> Model:
     """Load a model, or give the one that this process loaded before.
 
     Parameters
@@ -19,3 +23,18 @@ def open_model(checkpoint: str, engine: str, threads: int | None) -> Model:
         How many its engine may use; none leaves it to the engine.
     """
     return load_model(checkpoint, engine=engine, threads=threads)
+
+
+@contextmanager
+def memory_is_a_setting() -> Iterator[None]:
+    """Tell want of memory from bad input: another item would not fit either.
+
+    Raises
+    ------
+    UsageError
+        If the block raises MemoryError.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise UsageError(f"not enough memory for the model: {error}; use fewer workers") from error

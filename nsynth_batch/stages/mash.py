@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from hdfs_jobs.errors import BadInput
-from hdfs_jobs.stage import Item, Task
+from hdfs_jobs.plan import Item
+from hdfs_jobs.stage import Task
 from nsynth_batch.curves import Curve, weights
 from nsynth_batch.stages.arrays import list_column, matrices, matrix_column
 from nsynth_batch.stages.ids import derived_id
@@ -96,6 +97,6 @@ class MashStage:
         frames: list[int] = batch.column("frames").to_pylist()
         return sum(frames) * self.hop / SAMPLE_RATE
 
-    def facts(self) -> dict[str, str]:
+    def facts(self, threads: int) -> dict[str, str]:
         """Nothing but NumPy decides the bytes."""
         return {"numpy": np.__version__}

@@ -47,9 +47,7 @@ def test_pairs_are_of_two_recordings_and_do_not_depend_on_how_many_are_asked_for
 
 
 @given(pools(), st.integers(0, 1000))
-def test_the_order_of_the_pool_changes_nothing(
-    pool: list[PoolSegment], seed: int
-) -> None:
+def test_the_order_of_the_pool_changes_nothing(pool: list[PoolSegment], seed: int) -> None:
     shuffled = sorted(pool, key=lambda s: hash((s.file_id, s.segment, seed)))
     assert list(draw_pairs(shuffled, 9, seed)) == list(draw_pairs(pool, 9, seed))
 

@@ -42,10 +42,25 @@ def test_a_row_comes_back_as_it_went(storage: Storage) -> None:
 def test_the_columns_are_those_of_the_design(storage: Storage, tmp_path: Path) -> None:
     Catalog(storage).append([ROW])
     [file] = (tmp_path / "catalog").glob("*.parquet")
-    assert pq.read_schema(file).names == schema().names == (
-        "file_id title page_url raw_url author licence licence_url attribution categories "
-        "duration revision retrieved_at deleted"
-    ).split()
+    assert (
+        pq.read_schema(file).names
+        == schema().names
+        == [
+            "file_id",
+            "title",
+            "page_url",
+            "raw_url",
+            "author",
+            "licence",
+            "licence_url",
+            "attribution",
+            "categories",
+            "duration",
+            "revision",
+            "retrieved_at",
+            "deleted",
+        ]
+    )
 
 
 def test_the_latest_wins_whatever_the_order_of_files(storage: Storage) -> None:

@@ -53,7 +53,8 @@ def test_the_nearest_sources_csv_gives_the_rights(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a b.wav", "it's \"quoted\".wav", "two\nlines.wav", "птица-鳥.wav", "ǘmlaut.wav", "#%2F.wav"]
+    "name",
+    ["a b.wav", 'it\'s "quoted".wav', "two\nlines.wav", "птица-鳥.wav", "ǘmlaut.wav", "#%2F.wav"],
 )
 def test_odd_names_are_titles(tmp_path: Path, name: str) -> None:
     write_wav(tmp_path / name)
@@ -63,7 +64,7 @@ def test_odd_names_are_titles(tmp_path: Path, name: str) -> None:
 
 def test_a_name_that_is_no_utf8_is_still_text(tmp_path: Path) -> None:
     write_wav(tmp_path / "plain.wav")
-    os.rename(tmp_path / "plain.wav", os.fsencode(tmp_path) + b"/\xff.wav")
+    (tmp_path / "plain.wav").rename(tmp_path / os.fsdecode(b"\xff.wav"))
     [offer] = offers(tmp_path).values()
     assert offer.rights.title == "\N{REPLACEMENT CHARACTER}"
 

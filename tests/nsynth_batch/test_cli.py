@@ -1,0 +1,173 @@
+"""The command line itself: help, versions, errors on one line, exit codes."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from nsynth_batch.cli import app, main
+from tests.nsynth_batch.recordings import write_wav
+
+COMMANDS = {
+    "harvest", "shard", "encode", "mash", "decode", "run", "status", "verify", "clips", "gc",
+    "demo", "doctor", "train", "checkpoint inspect", "checkpoint convert", "checkpoint fetch",
+}  # fmt: skip
+
+
+def commands(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        path = f"{prefix}{name}"
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{path} ")
+        else:
+            yield path, command
+
+
+ALL = dict(commands(typer.main.get_command(app)))
+
+
+def test_the_commands_are_those_of_the_design() -> None:
+    assert set(ALL) == COMMANDS
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_every_command_and_option_has_help_and_an_example_that_parses(name: str) -> None:
+    command = ALL[name]
+    first, *_ = command.help.splitlines()
+    assert 10 < len(first) < 60
+    assert all(option.help for option in command.params if option.param_type_name == "option")
+    [example] = [x for x in command.help.splitlines() if x.startswith("Example: ")]
+    words = shlex.split(example.removeprefix("Example: "))
+    assert words[: 1 + len(name.split())] == ["nsynth-batch", *name.split()]
+    command.make_context(name, words[1 + len(name.split()) :])
+
+
+def test_help_answers_in_well_under_a_second_and_imports_nothing_heavy() -> None:
+    heavy = ("tensorflow", "pyarrow", "distributed", "numpy", "pydantic_settings")
+    code = (
+        "import sys; from nsynth_batch.cli import main; code = main(['run', '--help']); "
+        f"print([m for m in {heavy} if m in sys.modules], file=sys.stderr); sys.exit(code)"
+    )
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # Idle it takes a third of a second; a busy machine gets some grace.
+    assert time.monotonic() - started < 3
+    assert done.stderr.strip() == "[]"
+    assert "--max-bad-fraction" in done.stdout
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("nsynth-batch 0.")
+
+
+def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "Usage: nsynth-batch" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("bogus", "No such command 'bogus'"),
+        ("run --bogus", "No such option"),
+        ("run --pairs many", "'--pairs'"),
+        ("run --engine gpu", "'--engine'"),
+        ("clips", "'--to'"),
+        ("harvest", "SOURCE"),
+        ("checkpoint", "Missing command"),
+        ("run --pairs 0", "--pairs is 0"),
+        ("run --pair nature", "nature:music"),
+        ("status --store missing", "missing: not a store"),
+        ("verify --store missing", "missing: not a store"),
+        ("shard --store missing", "missing: not a store"),
+        ("clips --store missing --to out", "missing: not a store"),
+        ("gc --store missing", "missing: not a store"),
+        ("harvest missing", "missing: no such folder"),
+        ("harvest missing --dry-run", "missing: no such folder"),
+        ("harvest empty", "no audio in this folder"),
+        ("harvest commons:Category:Birds", "not part of this version"),
+        ("harvest webhdfs://host:9870/in", "no storage for webhdfs://"),
+        ("status --store webhdfs://host:9870/store", "no storage for webhdfs://"),
+        ("status --store filled", "not a store"),
+        ("harvest filled --store filled", "not a store, and not empty"),
+        ("status --store future", "format 99"),
+        ("status --store filled/a.wav", "not a store but a file"),
+    ],
+)
+def test_a_wrong_command_is_one_line_on_stderr_and_2(
+    arguments: str,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "future").mkdir()
+    (tmp_path / "future" / "store.json").write_text('{"format": 99}')
+    write_wav(tmp_path / "filled" / "a.wav")
+    assert main(arguments.split()) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("nsynth-batch: ")
+    assert captured.err.count("\n") == 1
+    assert words in captured.err
+
+
+def test_verbose_adds_the_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--store", str(tmp_path / "missing"), "--verbose"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("Traceback")
+    assert lines[-1].startswith("nsynth-batch: ")
+
+
+def test_a_toml_with_an_unknown_key_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nsynth-batch.toml").write_text('stroe = "x"\n')
+    assert main(["status"]) == 2
+    assert "unknown key 'stroe'" in capsys.readouterr().err
+
+
+def test_sources_csv_with_missing_columns_is_one_line_and_leaves_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_wav(tmp_path / "in" / "a.wav")
+    (tmp_path / "in" / "sources.csv").write_text("file,title\na.wav,A\n")
+    assert main(["harvest", "in", "--store", "store"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "sources.csv, line 1: missing columns 'author', 'licence'" in error
+    assert not (tmp_path / "store").exists()
+
+
+def test_harvest_and_status_from_the_shell(tmp_path: Path) -> None:
+    write_wav(tmp_path / "in" / "a b.wav")
+    program = [sys.executable, "-m", "nsynth_batch"]
+    store = str(tmp_path / "store")
+    done = subprocess.run(
+        [*program, "harvest", str(tmp_path / "in"), "--store", store],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == ""
+    assert "1 recordings, 1 new" in done.stderr
+    assert "LicenseRef-unknown" in done.stderr
+    done = subprocess.run(
+        [*program, "status", "--json", "--store", store], capture_output=True, text=True, check=True
+    )
+    nothing = '{"shards": 0, "committed": 0, "rows": 0, "seconds": 0.0, "quarantined": 0}'
+    assert done.stdout.strip() == (
+        f'{{"store": "{store}", "stages": {{"audio": {nothing}, "encodings": {nothing}, '
+        f'"mashups": {nothing}, "clips": {nothing}}}}}'
+    )

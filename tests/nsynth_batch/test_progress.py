@@ -1,0 +1,110 @@
+"""What a run prints while it works."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from hdfs_jobs.events import (
+    Event,
+    ItemQuarantined,
+    Outcome,
+    ShardCommitted,
+    ShardRetried,
+    StageFinished,
+    StageStarted,
+)
+from hdfs_jobs.manifest import Quarantined, Summary
+from nsynth_batch.progress import PlainReport, TerminalReport, report
+
+
+def committed(shard: int, done: int) -> ShardCommitted:
+    return ShardCommitted(
+        "clips", Summary(shard, "d", "a", "f", 8, 8, 1000, "s", 49.9, 3.0, 0), done
+    )
+
+
+def finished(**changes: object) -> StageFinished:
+    values: dict[str, object] = {
+        "name": "clips", "shards": 2, "committed": 2, "items": 2, "rows": 16, "quarantined": 0,
+        "seconds": 99.8, "wall_seconds": 61.0, "drained": False,
+    }  # fmt: skip
+    return StageFinished(Outcome(**{**values, **changes}))
+
+
+def quarantined(title: str) -> ItemQuarantined:
+    return ItemQuarantined("audio", 0, Quarantined("key", title, "truncated", "cut short"))
+
+
+def lines(events: list[Event]) -> list[str]:
+    stream = io.StringIO()
+    with PlainReport(stream) as plain:
+        for event in events:
+            plain(event)
+    return stream.getvalue().splitlines()
+
+
+def test_a_stage_begins_and_ends_with_a_line() -> None:
+    printed = lines(
+        [StageStarted("clips", 3, 2), committed(0, 1), committed(1, 2), finished(shards=3)]
+    )
+    assert printed == [
+        "clips: 2 of 3 shards to do",
+        "clips: 2 shards, 16 rows, 99.8 s of audio in 1:01",
+    ]
+
+
+def test_nothing_to_do_is_one_line() -> None:
+    printed = lines([StageStarted("clips", 3, 0), finished(shards=3, committed=0)])
+    assert printed == ["clips: all 3 shards are committed, nothing to do"]
+
+
+def test_a_drained_stage_says_how_to_go_on() -> None:
+    [line] = lines([finished(committed=0, drained=True)])
+    assert line.endswith("(drained; run again to go on)")
+
+
+def test_the_first_in_quarantine_are_named_on_one_line_each_and_the_rest_is_left_to_status() -> (
+    None
+):
+    printed = lines([quarantined(f"two\nlines {i}") for i in range(20)])
+    assert printed[0] == r"audio: quarantined two\nlines 0: truncated: cut short"
+    assert len(printed) == 6
+    assert "nsynth-batch status" in printed[-1]
+
+
+def test_a_retry_says_why_and_when() -> None:
+    [line] = lines([ShardRetried("audio", 4, 1, "OSError: gone", 2.0)])
+    assert line == "audio: shard 4 failed (OSError: gone); attempt 2 in 2 s"
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_bar_with_rate_and_remaining_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    stream = Terminal()
+    bar = report(stream)
+    assert isinstance(bar, TerminalReport)
+    with bar:
+        for event in (
+            StageStarted("clips", 2, 2), committed(0, 1), quarantined("[red]x"), finished(),
+        ):  # fmt: skip
+            bar(event)
+    drawn = stream.getvalue()
+    assert "audio-s/s" in drawn
+    assert "left" in drawn
+    assert "[red]x" in drawn
+    assert "16 rows" in drawn
+
+
+def test_anything_else_gets_lines() -> None:
+    assert type(report(io.StringIO())) is PlainReport
