@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 15.0
 FIRST_WORKER_SECONDS = 60.0
+LOOPBACK = "127.0.0.1"
 
 
 class Cluster:
@@ -60,6 +61,11 @@ class Cluster:
         """Whether something was started or connected to."""
         return self._client is not None
 
+    @property
+    def slots(self) -> dict[str, int]:
+        """How many workers are to be on each machine, by its address, as far as that is known."""
+        return {LOOPBACK: self.workers} if self.scheduler is None else {}
+
     def client(self) -> Client:
         """Return the connected client, with at least one worker behind it.
 
@@ -93,9 +99,9 @@ class Cluster:
                 n_workers=self.workers,
                 threads_per_worker=1,
                 processes=True,
-                host="127.0.0.1",
+                host=LOOPBACK,
                 # Dask listens for HTTP in any case; so on a free port, with nothing to see.
-                dashboard_address="127.0.0.1:0",
+                dashboard_address=f"{LOOPBACK}:0",
                 scheduler_kwargs={"dashboard": False},
                 memory_limit=0,
                 # What a task raises comes back with its future; nothing is to be said twice.

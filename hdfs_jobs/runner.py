@@ -180,7 +180,7 @@ class _Run:
             client = cluster.client()
             template = self._template(require, limit)
             try:
-                self._drive(client, iter(pending), template)
+                self._drive(client, iter(pending), template, cluster.slots)
             finally:
                 self._leave(client)
         if self.failed:
@@ -214,9 +214,15 @@ class _Run:
             slots={},
         )
 
-    def _drive(self, client: Client, pending: Iterator[Shard], template: ShardJob) -> None:
+    def _drive(
+        self,
+        client: Client,
+        pending: Iterator[Shard],
+        template: ShardJob,
+        slots: Mapping[str, int],
+    ) -> None:
         """Keep the window full until nothing is left to do or to wait for."""
-        workers = Workers(client, self.resources, self.patience)
+        workers = Workers(client, self.resources, self.patience, slots)
         draining = False
         more = True
         while True:

@@ -26,14 +26,22 @@ class Workers:
         What a worker must offer to count.
     patience : float
         Seconds without such a worker, or without an answer, before giving up.
+    slots : mapping of str to int
+        Workers that are to be on each machine, though some may be restarting just now.
     """
 
-    def __init__(self, client: Client, resources: Mapping[str, float], patience: float) -> None:
+    def __init__(
+        self,
+        client: Client,
+        resources: Mapping[str, float],
+        patience: float,
+        slots: Mapping[str, int],
+    ) -> None:
         self._client = client
         self._resources = resources
         self._patience = patience
         self._seen = self._looked = time.monotonic()
-        self.slots: Mapping[str, int] = {}
+        self.slots = slots
         self.threads = 0
         self._look()
 

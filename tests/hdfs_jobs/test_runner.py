@@ -114,7 +114,7 @@ def test_whatever_goes_wrong_with_items_the_rest_is_done(
         dataset,
         cluster,
         Plain(traps=str(traps)),
-        time_limit=0.5,
+        time_limit=1.0,
         retries=2,
         on_event=events.append,
     )

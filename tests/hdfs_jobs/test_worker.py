@@ -282,7 +282,7 @@ def test_a_process_that_dies_by_chance_blames_nobody(store: Store, traps: Path) 
 
 def test_the_time_limit_ends_the_process(store: Store) -> None:
     dataset = planned(store, [wrong("a", "hang"), wrong("b"), wrong("c", "hang")])
-    assert deaths_until_done(dataset, Plain(), 0.3) == [70, 70, 0]
+    assert deaths_until_done(dataset, Plain(), 0.6) == [70, 70, 0]
     manifest = dataset.manifest(0)
     assert [(entry.key, entry.reason) for entry in manifest.quarantined] == [
         ("a", "timeout"),
@@ -293,7 +293,7 @@ def test_the_time_limit_ends_the_process(store: Store) -> None:
 
 def test_the_time_limit_ends_a_process_that_holds_the_interpreter(store: Store) -> None:
     dataset = planned(store, [wrong("a", "hang, interpreter locked"), wrong("b")])
-    assert deaths_until_done(dataset, Plain(), 0.3) == [1, 1, 1, 0]
+    assert deaths_until_done(dataset, Plain(), 0.6) == [1, 1, 1, 0]
     (entry,) = dataset.manifest(0).quarantined
     assert (entry.key, entry.reason) == ("a", "crash")
     assert dataset.read(0)["key"].to_pylist() == ["b"] * 5
