@@ -230,6 +230,7 @@ class Pipeline:
 
     def _plan_clips(self) -> Work:
         mashups = self.upstream("clips")
+        self._require_same_checkpoint(mashups)
         seed = self.settings.seed
         if seed is None:
             seed = int(str(mashups.settings["seed"]))
@@ -258,6 +259,15 @@ class Pipeline:
             left.batches(batch), plans.per_shard(batches, most), dry_run=self._dry_run
         )
         return Work(dataset, stage, mashups, new, self._made_with, _uncommitted(mashups))
+
+    def _require_same_checkpoint(self, mashups: Dataset) -> None:
+        """Refuse to decode what another model has encoded: to this one it means nothing."""
+        encoded = self._settings_of("encodings", str(mashups.settings["encodings"]))
+        if encoded["checkpoint"] != self._made_with["checkpoint"]:
+            raise UsageError(
+                f"the mash-ups were encoded by another checkpoint than {self._checkpoint}: decode "
+                "with the one they were encoded by, or run encode and mash with this one first"
+            )
 
     @property
     def _hop(self) -> int:

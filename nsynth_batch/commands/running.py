@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from hdfs_jobs.store import Store
     from nsynth_batch.progress import Report
     from nsynth_batch.settings import Settings
+    from nsynth_batch.sources.harvest import Harvest
+
+_SECONDS_BETWEEN_LINES = 5.0
 
 
 def run_stages(settings: Settings, stages: Sequence[str], source: str | None = None) -> int:
@@ -106,6 +110,7 @@ def harvest_source(settings: Settings, source: str, progress: Report, drain: Dra
     done = harvest(
         resolve(source),
         lambda: Store.open(settings.store, create=True).storage,
+        on_progress=_now_and_then(progress),
         stop=drain.asked,
     )
     progress.say(
@@ -118,6 +123,19 @@ def harvest_source(settings: Settings, source: str, progress: Report, drain: Dra
             "LicenseRef-unknown; a sources.csv beside them gives rights"
         )
     return done.drained
+
+
+def _now_and_then(progress: Report) -> Callable[[Harvest], None]:
+    """Say how far a harvest is, once in a while."""
+    last = time.monotonic()
+
+    def tell(so_far: Harvest) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            progress.say(f"harvest: {so_far.found} recordings, {size(so_far.bytes)} copied")
+
+    return tell
 
 
 def show_plan(settings: Settings, stages: Sequence[str], source: str | None = None) -> int:
@@ -133,8 +151,10 @@ def show_plan(settings: Settings, stages: Sequence[str], source: str | None = No
         rows.append(
             [name, str(one.shards), clock(one.seconds), clock(one.wall_seconds), size(one.bytes)]
         )
-    time = sum(one.wall_seconds for one in forecasts.values())
-    rows.append(["in all", "", "", clock(time), size(sum(o.bytes for o in forecasts.values()))])
+    wall_seconds = sum(one.wall_seconds for one in forecasts.values())
+    rows.append(
+        ["in all", "", "", clock(wall_seconds), size(sum(o.bytes for o in forecasts.values()))]
+    )
     typer.echo(table(rows))
     guessed = [name for name, one in forecasts.items() if one.shards and not one.measured]
     if guessed:
