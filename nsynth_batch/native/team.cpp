@@ -13,7 +13,7 @@ namespace nsynth {
 
 namespace {
 
-constexpr int kSpins = 4000;  // some tens of microseconds
+constexpr int kSpins = 1000;  // some tens of microseconds
 constexpr std::chrono::milliseconds kPoll{40};
 
 void relax() {
@@ -30,16 +30,14 @@ void Barrier::wait() {
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
     arrived_.store(0, std::memory_order_relaxed);
     round_.store(round + 1, std::memory_order_release);
+    round_.notify_all();
     return;
   }
-  for (int spins = 0; round_.load(std::memory_order_acquire) == round;) {
-    if (spins < kSpins) {
-      ++spins;
-      relax();
-    } else {
-      std::this_thread::yield();
-    }
+  for (int spins = 0; spins < kSpins; ++spins) {
+    if (round_.load(std::memory_order_acquire) != round) return;
+    relax();
   }
+  round_.wait(round, std::memory_order_acquire);
 }
 
 void run_threads(int threads, const std::function<void(int)>& work, std::atomic<bool>& stop,

@@ -9,7 +9,8 @@
 
 namespace nsynth {
 
-// Threads that meet many times a step: they spin for a moment, then leave the core to others.
+// Threads that meet many times a step: they spin for a moment, then sleep. One that sleeps is
+// woken at once on a busy machine; one that only yields would wait for its turn.
 class Barrier {
  public:
   explicit Barrier(int members) : members_(members) {}

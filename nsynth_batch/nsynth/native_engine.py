@@ -6,16 +6,22 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Literal
 
 import numpy as np
 
 from nsynth_batch.nsynth import mulaw
-from nsynth_batch.nsynth.config import QUANTA
+from nsynth_batch.nsynth.config import QUANTA, convolutions
 from nsynth_batch.nsynth.draws import Draws
 from nsynth_batch.nsynth.engines import Array, Codes, EngineUnavailableError
 from nsynth_batch.nsynth.weights import Weights
+
+try:
+    from nsynth_batch.native import _engine
+except ImportError as _error:
+    _why_missing = str(_error)
+else:
+    _why_missing = ""
 
 Split = Literal["apart", "together"]
 
@@ -23,6 +29,7 @@ CLIPS_A_THREAD = 48
 """Clips a thread advances at once, where memory allows: more gain little."""
 
 _FEW_CLIPS = 4
+_LARGE_MODEL = 32 * 2**20
 _ENCODE_FRAMES = 256
 _MEMORY_SHARE = 0.8
 _CGROUPS = (
@@ -61,7 +68,8 @@ def instruction_sets() -> dict[str, bool]:
     EngineUnavailableError
         If the extension was not built.
     """
-    return _extension().instruction_sets()
+    _require_built()
+    return _engine.instruction_sets()
 
 
 def available_memory() -> int:
@@ -125,9 +133,9 @@ class NativeEngine:
             if value is not None and value < 1:
                 raise ValueError(f"{what} must be above 0, not {value}")
         wanted = instruction_set or os.environ.get("NSYNTH_BATCH_INSTRUCTION_SET", "auto")
-        extension = _extension()
+        _require_built()
         try:
-            self._model = extension.Model(weights.config.to_dict(), dict(weights.tensors), wanted)
+            self._model = _engine.Model(weights.config.to_dict(), dict(weights.tensors), wanted)
         except RuntimeError as error:
             raise EngineUnavailableError(str(error)) from None
         self.config = weights.config
@@ -212,7 +220,7 @@ class NativeEngine:
         """
         clips = max(1, len(samples))
         fixed = 6 * sum(samples)  # draws and codes
-        split = self._split or ("together" if clips < _FEW_CLIPS * self.threads else "apart")
+        split = self._split or ("together" if self._shares(clips) else "apart")
 
         def memory(batch: int) -> int:
             return fixed + self._model.decode_memory(
@@ -332,6 +340,11 @@ class NativeEngine:
                 raise ValueError(f"prefix {i} holds values that are no mu-law codes")
         return prefixes
 
+    def _shares(self, clips: int) -> bool:
+        """Whether threads gain by sharing layers: where weights from memory bound the speed."""
+        step = 4 * sum(taps * i * o for _, taps, i, o in convolutions(self.config))
+        return clips < _FEW_CLIPS * self.threads and step > _LARGE_MODEL
+
     def _limit(self) -> int:
         return self._memory or int(_MEMORY_SHARE * available_memory())
 
@@ -349,12 +362,9 @@ def _require_finite(values: Array, what: str) -> None:
         raise ValueError(f"{what} must be finite: it holds NaN or infinite values")
 
 
-def _extension() -> ModuleType:
-    try:
-        from nsynth_batch.native import _engine
-    except ImportError as error:
+def _require_built() -> None:
+    if _why_missing:
         raise EngineUnavailableError(
-            f"the native engine is not built here ({error}): install the package where a C++ "
-            "compiler is found, or take another engine"
-        ) from None
-    return _engine
+            f"the native engine is not built here ({_why_missing}): install the package where a "
+            "C++ compiler is found, or take another engine"
+        )

@@ -1,0 +1,70 @@
+"""Models and clips for the tests of the native engine: small, of any odd size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import strategies as st
+
+from nsynth_batch.nsynth.config import Config
+from nsynth_batch.nsynth.draws import Draws
+from nsynth_batch.nsynth.native_engine import instruction_sets
+from nsynth_batch.nsynth.weights import Weights, random_weights
+
+SUPPORTED = [name for name, supported in instruction_sets().items() if supported]
+
+TINY = Config(
+    num_layers=6,
+    num_stages=5,
+    width=20,
+    skip_width=12,
+    ae_num_layers=5,
+    ae_num_stages=4,
+    ae_width=9,
+    ae_bottleneck=5,
+    ae_hop_length=7,
+)
+
+configs = st.builds(
+    Config,
+    num_layers=st.integers(1, 7),
+    num_stages=st.integers(1, 6),
+    width=st.integers(1, 45),
+    skip_width=st.integers(1, 40),
+    ae_num_layers=st.integers(1, 6),
+    ae_num_stages=st.integers(1, 5),
+    ae_width=st.integers(1, 40),
+    ae_bottleneck=st.integers(1, 18),
+    ae_hop_length=st.integers(1, 20),
+)
+
+
+def make_weights(config: Config, seed: int = 0) -> Weights:
+    """Random weights, and biases that are not 0, or an error in them would not show."""
+    weights = random_weights(config, seed)
+    generator = np.random.default_rng(seed)
+    tensors = {
+        name: generator.normal(0, 0.3, value.shape).astype(np.float32)
+        if name.endswith("/biases")
+        else value * np.float32(1.5)
+        for name, value in weights.tensors.items()
+    }
+    return Weights(config, tensors)
+
+
+def make_encodings(
+    config: Config, frames: Sequence[int], seed: int = 0
+) -> list[npt.NDArray[np.float32]]:
+    generator = np.random.default_rng([seed, 1])
+    return [generator.normal(0, 1, (n, config.ae_bottleneck)).astype(np.float32) for n in frames]
+
+
+def make_audio(config: Config, clips: int, frames: int, seed: int = 0) -> npt.NDArray[np.float32]:
+    generator = np.random.default_rng([seed, 2])
+    return generator.uniform(-1, 1, (clips, frames * config.ae_hop_length)).astype(np.float32)
+
+
+def make_draws(clips: int, seed: int = 0) -> list[Draws]:
+    return [Draws(seed, f"clip {i}") for i in range(clips)]

@@ -1,0 +1,213 @@
+"""How the engine behaves: progress, interruptions, memory, and input that cannot be."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from nsynth_batch.nsynth.config import CONFIGS, Config
+from nsynth_batch.nsynth.native_engine import CLIPS_A_THREAD, NativeEngine, available_memory
+from nsynth_batch.nsynth.weights import Weights, random_weights
+from tests.native.models import TINY, make_audio, make_draws, make_encodings, make_weights
+
+ENDLESS = 100_000  # frames of a clip that no test waits for
+
+
+@pytest.fixture(scope="module")
+def engine() -> NativeEngine:
+    return NativeEngine(make_weights(TINY), threads=2)
+
+
+@pytest.fixture(scope="module")
+def small() -> NativeEngine:
+    return NativeEngine(random_weights(CONFIGS["small"], 0), threads=2)
+
+
+def test_it_says_what_it_is(engine: NativeEngine) -> None:
+    assert (engine.name, engine.precision) == ("native", "float32")
+    assert engine.device == "CPU, 2 threads"
+    assert "numpy" in engine.versions
+    assert engine.config == TINY
+
+
+def test_progress_adds_up_to_the_samples(small: NativeEngine) -> None:
+    frames = [6, 2, 4]
+    heard: list[int] = []
+    small.decode(make_encodings(small.config, frames), make_draws(3), on_progress=heard.append)
+    assert sum(heard) == sum(frames) * small.config.ae_hop_length
+    assert min(heard) > 0
+
+
+def test_an_interrupted_decode_goes_on_where_it_was(small: NativeEngine) -> None:
+    frames = [40, 20, 30]
+    encodings, draws = make_encodings(small.config, frames), make_draws(3)
+    kept: list[npt.NDArray[np.int16]] = []
+
+    class Enough(Exception):
+        pass
+
+    def keep(codes: list[npt.NDArray[np.int16]]) -> None:
+        kept[:] = [made.copy() for made in codes]
+        raise Enough
+
+    with pytest.raises(Enough):
+        small.decode(encodings, draws, on_codes=keep)
+    made, whole = [len(codes) for codes in kept], [n * 512 for n in frames]
+    assert 0 < sum(made) < sum(whole)
+    resumed = small.decode(encodings, draws, prefixes=kept)
+    for got, want in zip(resumed, small.decode(encodings, draws), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_ctrl_c_ends_a_decode(engine: NativeEngine) -> None:
+    encodings = make_encodings(TINY, [ENDLESS] * 4)
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        engine.decode(encodings, make_draws(4))
+    assert time.monotonic() - began < 10
+
+
+def test_other_threads_run_while_it_decodes(engine: NativeEngine) -> None:
+    counted = 0
+    decoding = threading.Event()
+
+    class Enough(Exception):
+        pass
+
+    def stop(_: int) -> None:
+        decoding.set()
+        if counted > 100:
+            raise Enough
+
+    def decode() -> None:
+        with pytest.raises(Enough):
+            engine.decode(make_encodings(TINY, [ENDLESS]), make_draws(1), on_progress=stop)
+
+    thread = threading.Thread(target=decode)
+    thread.start()
+    assert decoding.wait(20)
+    while thread.is_alive():
+        counted += 1
+        time.sleep(0.001)
+    thread.join()
+    assert counted > 100
+
+
+def test_a_draw_above_every_share_takes_the_last_bin(engine: NativeEngine) -> None:
+    class Highest:
+        def uniform(self, start: int, count: int) -> npt.NDArray[np.float32]:
+            return np.full(count, 1.5, np.float32)
+
+    assert set(engine.decode(make_encodings(TINY, [2]), [Highest()])[0]) == {127}
+
+
+def test_nothing_to_decode(engine: NativeEngine) -> None:
+    assert engine.decode([], []) == []
+    empty = engine.decode(make_encodings(TINY, [0, 0]), make_draws(2))
+    assert [codes.shape for codes in empty] == [(0,), (0,)]
+
+
+def test_the_batch_follows_the_memory() -> None:
+    config = CONFIGS["h512_bo16"]
+    tiny_weights = make_weights(TINY)
+    roomy = NativeEngine(tiny_weights, threads=2, memory=10**10)
+    lengths = [70] * 1000
+    most = roomy.plan_decode(lengths)
+    assert most.batch == CLIPS_A_THREAD * 2
+    tight = NativeEngine(tiny_weights, threads=2, memory=most.memory // 2)
+    assert 1 <= tight.plan_decode(lengths).batch < most.batch
+    assert tight.plan_decode(lengths).memory <= most.memory // 2
+    assert roomy.plan_decode(lengths, resumes=True).memory > most.memory
+    # The published model's history is 6,138 steps of 512 floats a clip; it must be counted.
+    history = 4 * config.width * 2 * sum(config.dilations)
+    assert history == 12_570_624
+
+
+def test_memory_that_cannot_be_had_is_an_error_before_any_work() -> None:
+    weights = make_weights(TINY)
+    scarce = NativeEngine(weights, threads=1, memory=5_000)
+    encodings, draws = make_encodings(TINY, [50]), make_draws(1)
+    heard: list[int] = []
+    with pytest.raises(MemoryError, match=r"decoding 1 clips at once needs .* MB"):
+        scarce.decode(encodings, draws, on_progress=heard.append)
+    assert heard == []
+    with pytest.raises(MemoryError, match="encoding needs"):
+        scarce.encode(make_audio(TINY, 1, 300))
+    with pytest.raises(MemoryError, match="logits needs"):
+        scarce.logits(make_audio(TINY, 1, 50), np.stack(encodings))
+    with pytest.raises(MemoryError, match="decoding 3 clips"):
+        NativeEngine(weights, batch=3, memory=5_000).decode(encodings * 3, make_draws(3))
+
+
+def test_memory_of_the_machine_is_known() -> None:
+    assert 2**20 < available_memory() < 2**50
+
+
+def test_input_that_cannot_be_is_refused(engine: NativeEngine) -> None:
+    good, draws = make_encodings(TINY, [2, 3]), make_draws(2)
+    bad = [good[0], good[1].copy()]
+    bad[1][2, 0] = np.nan
+    with pytest.raises(ValueError, match="encoding 1 must be finite"):
+        engine.decode(bad, draws)
+    with pytest.raises(ValueError, match=r"encoding 0 must be \[F, 5\], not \(2, 4\)"):
+        engine.decode([good[0][:, :4], good[1]], draws)
+    with pytest.raises(ValueError, match="2 encodings want as many draws, not 1"):
+        engine.decode(good, draws[:1])
+    for temperature in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="temperature must be above 0"):
+            engine.decode(good, draws, temperature=temperature)
+    nothing = np.zeros(0, np.int16)
+    with pytest.raises(ValueError, match=r"prefix 1 .* does not fit a clip of 21 samples"):
+        engine.decode(good, draws, prefixes=[nothing, np.zeros(22, np.int16)])
+    with pytest.raises(ValueError, match="prefix 0 holds values that are no mu-law codes"):
+        engine.decode(good, draws, prefixes=[np.full(3, 128, np.int16), nothing])
+    with pytest.raises(ValueError, match="2 clips want as many prefixes, not 1"):
+        engine.decode(good, draws, prefixes=[nothing])
+
+    audio = make_audio(TINY, 2, 3)
+    with pytest.raises(ValueError, match=r"T a multiple of 7, not \(2, 20\)"):
+        engine.encode(audio[:, :20])
+    with pytest.raises(ValueError, match=r"not \(21,\)"):
+        engine.encode(audio[0])
+    with pytest.raises(ValueError, match="audio must be finite"):
+        engine.encode(np.where(audio == audio[1, 4], np.float32(np.inf), audio))
+    with pytest.raises(ValueError, match=r"wanted \(2, 3, 5\)"):
+        engine.logits(audio, np.zeros((2, 2, 5), np.float32))
+    with pytest.raises(ValueError, match="threads must be above 0, not 0"):
+        NativeEngine(make_weights(TINY), threads=0)
+
+
+def test_logits_that_are_not_finite_are_an_error() -> None:
+    weights = make_weights(TINY)
+    tensors = {**weights.tensors, "logits/W": weights.tensors["logits/W"] * np.float32(1e38)}
+    with pytest.raises(FloatingPointError, match="not finite"):
+        NativeEngine(Weights(TINY, tensors)).decode(make_encodings(TINY, [3]), make_draws(1))
+
+
+def test_weights_that_do_not_fit_are_refused() -> None:
+    weights = make_weights(TINY)
+    tensors = dict(weights.tensors)
+    del tensors["res_3/W"]
+    with pytest.raises(ValueError, match="tensor 'res_3/W' is missing"):
+        NativeEngine(Weights(TINY, tensors))
+    wider = Config(**{**TINY.to_dict(), "width": 21})
+    with pytest.raises(ValueError, match="does not fit"):
+        NativeEngine(Weights(wider, weights.tensors))
+
+
+def test_arrays_in_any_layout_are_taken(engine: NativeEngine) -> None:
+    encodings, draws = make_encodings(TINY, [4]), make_draws(1)
+    strided = np.asfortranarray(encodings[0]).astype(np.float64)
+    np.testing.assert_array_equal(
+        engine.decode([strided], draws)[0], engine.decode(encodings, draws)[0]
+    )
+    audio = make_audio(TINY, 2, 8)
+    np.testing.assert_array_equal(engine.encode(np.asfortranarray(audio)), engine.encode(audio))
