@@ -75,7 +75,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         )
     yield _tried(
         f"checkpoint {settings.checkpoint} by --engine {settings.engine}",
-        partial(_engine, settings.checkpoint, settings.engine),
+        partial(_checkpoint, settings.checkpoint, settings.engine),
     )
     yield _tried(f"store {settings.store}", partial(_store, settings.store))
     if settings.scheduler is not None:
@@ -104,8 +104,17 @@ def _memory() -> str:
 def _engine(checkpoint: str, engine: EngineName) -> str:
     from nsynth_batch.nsynth import load_model
 
+    model = load_model(checkpoint, engine=engine)
+    runs = model.engine
+    versions = ", ".join(f"{name} {number}" for name, number in runs.versions.items())
+    return f"{runs.precision}, {runs.instruction_set}, {runs.device}, {versions}"
+
+
+def _checkpoint(checkpoint: str, engine: EngineName) -> str:
+    from nsynth_batch.nsynth import load_model
+
     facts = load_model(checkpoint, engine=engine).facts()
-    return ", ".join(f"{name} {value}" for name, value in facts.items())
+    return f"runs on engine {facts['engine']}, its weights have SHA-256 {facts['checkpoint']}"
 
 
 def _store(url: str) -> str:
