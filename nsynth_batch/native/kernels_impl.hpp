@@ -144,6 +144,8 @@ struct Multiply {
       const float* w = job.weights + panel * panel_stride +
                        (static_cast<long>(tap) * job.depth + part.begin) * kColumns;
       for (int k = 0; k < part.count; ++k, w += kColumns) {
+        // The next stretch's weights follow these; they come from afar while these are used.
+        if (!kWhole) __builtin_prefetch(w + static_cast<long>(part.count) * kColumns);
         V weight[kPanels][2];
 #pragma GCC unroll 8
         for (int p = 0; p < kPanels; ++p) {

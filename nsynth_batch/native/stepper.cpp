@@ -51,25 +51,27 @@ Stepper::Stepper(const Decoder& decoder, int slots, int threads)
   for (int i = 0; i < threads; ++i) rows_.emplace_back(index(slots * kBlock));
 }
 
-float* Stepper::row(std::size_t region, int width, int slot) const {
-  return state_.data() + region + index(slot) * index(width);
+Stepper::Region Stepper::region(std::size_t begin, std::size_t number, int width) const {
+  return {state_.data() + begin + number * slots_.size() * index(width), index(width)};
 }
 
-float* Stepper::history(int layer, std::int64_t step, int slot) const {
+Stepper::Region Stepper::history(int layer, std::int64_t step) const {
   const std::size_t length = index(2 * decoder_.layers[index(layer)].dilation);
   const std::size_t place = static_cast<std::size_t>(step) % length;
-  return row(layout_.history[index(layer)] + place * slots_.size() * index(decoder_.width),
-             decoder_.width, slot);
+  return region(layout_.history[index(layer)], place, decoder_.width);
 }
 
-float* Stepper::partial(int layer, int ahead, int slot) const {
-  return row(layout_.partial[index(layer)] + index(ahead) * slots_.size() * 2 * index(decoder_.width),
-             2 * decoder_.width, slot);
+Stepper::Region Stepper::partial(int layer, int ahead) const {
+  return region(layout_.partial[index(layer)], index(ahead), 2 * decoder_.width);
 }
 
-float* Stepper::condition(int layer, int slot) const {
-  return row(layout_.condition + index(layer) * slots_.size() * 2 * index(decoder_.width),
-             2 * decoder_.width, slot);
+Stepper::Region Stepper::condition(int layer) const {
+  return region(layout_.condition, index(layer), 2 * decoder_.width);
+}
+
+template <class Pointer>
+void Stepper::gather(std::vector<Pointer>& pointers, const Region& from) const {
+  for (std::size_t r = 0; r < active_.size(); ++r) pointers[r] = from[active_[r]];
 }
 
 bool Stepper::idle() const { return active_.empty(); }
@@ -78,7 +80,7 @@ void Stepper::admit(int slot, Clip* clip) {
   slots_[index(slot)] = Slot{clip, clip->begin};
   active_.push_back(slot);
   std::sort(active_.begin(), active_.end());
-  float* inputs = row(layout_.inputs, kTaps, slot);
+  float* inputs = region(layout_.inputs, 0, kTaps)[slot];
   for (int tap = 0; tap < kTaps; ++tap) {
     const std::int64_t from = clip->begin - kTaps + tap;
     inputs[tap] = from < 0 ? 0.0f : static_cast<float>(clip->codes[from]) * kInputScale;
@@ -90,7 +92,7 @@ void Stepper::restore(int slot, const Forward& pass) {
   for (int layer = 0; layer < decoder_.config.num_layers; ++layer) {
     const int length = 2 * decoder_.layers[index(layer)].dilation;
     for (int i = 0; i < length; ++i)  // now_ + i is the same place as now_ + i - length
-      std::memcpy(history(layer, now_ + i, slot), pass.history(layer, i), bytes);
+      std::memcpy(history(layer, now_ + i)[slot], pass.history(layer, i), bytes);
   }
 }
 
@@ -110,7 +112,7 @@ void Stepper::advance() {
 void Stepper::condition_frames(const Member& member, Rows& rows) const {
   const Config& config = decoder_.config;
   int count = 0;
-  const auto each_due = [&](auto&& add) {
+  const auto each_due = [&](const Region& out) {
     count = 0;
     for (const int slot : active_) {
       const Slot& place = slots_[index(slot)];
@@ -118,7 +120,7 @@ void Stepper::condition_frames(const Member& member, Rows& rows) const {
       if (place.time % config.ae_hop_length != 0 && place.time != place.clip->begin) continue;
       rows.input[index(count)] =
           place.clip->encoding + place.time / config.ae_hop_length * config.ae_bottleneck;
-      rows.out[index(count)] = add(slot);
+      rows.out[index(count)] = out[slot];
       ++count;
     }
   };
@@ -127,11 +129,11 @@ void Stepper::condition_frames(const Member& member, Rows& rows) const {
     rows.run(kernels_.store, matrix, count, begin, end);
   };
   for (int layer = 0; layer < config.num_layers; ++layer) {
-    each_due([&](int slot) { return condition(layer, slot); });
+    each_due(condition(layer));
     if (count == 0) return;
     run(decoder_.layers[index(layer)].condition);
   }
-  each_due([&](int slot) { return row(layout_.condition_out1, decoder_.skip_width, slot); });
+  each_due(region(layout_.condition_out1, 0, decoder_.skip_width));
   run(decoder_.condition_out1);
 }
 
@@ -142,17 +144,20 @@ void Stepper::past_taps(const Member& member, Rows& rows) const {
     if (now_ % ahead != 0) continue;
     const int count = ahead * static_cast<int>(active_.size());
     int at = 0;
-    for (int step = 0; step < ahead; ++step)
+    for (int step = 0; step < ahead; ++step) {
+      // The history holds 2d steps: the place of 2d ago is the one that the step will take.
+      const Region older = history(i, now_ + step);
+      const Region old = history(i, now_ + step + layer.dilation);
+      const Region out = partial(i, step);
       for (const int slot : active_) {
         const std::int64_t time = slots_[index(slot)].time + step;
-        const std::int64_t older = time - 2 * layer.dilation, old = time - layer.dilation;
-        // The history holds 2d steps: the place of 2d ago is the one that the step will take.
-        rows.input[index(at)] = older < 0 ? decoder_.zeros.data() : history(i, now_ + step, slot);
-        rows.input[index(count + at)] =
-            old < 0 ? decoder_.zeros.data() : history(i, now_ + step + layer.dilation, slot);
-        rows.out[index(at)] = partial(i, step, slot);
+        const float* const none = decoder_.zeros.data();
+        rows.input[index(at)] = time < 2 * layer.dilation ? none : older[slot];
+        rows.input[index(count + at)] = time < layer.dilation ? none : old[slot];
+        rows.out[index(at)] = out[slot];
         ++at;
       }
+    }
     const auto [begin, end] = member.share(layer.past.panels());
     rows.run(kernels_.store, layer.past, count, begin, end);
   }
@@ -166,83 +171,71 @@ void Stepper::layers(const Member& member, Rows& rows) const {
     rows.run(kernel, matrix, count, begin, end);
   };
 
-  for (int r = 0; r < count; ++r) {
-    rows.input[index(r)] = row(layout_.inputs, kTaps, active_[index(r)]);
-    rows.out[index(r)] = history(0, now_, active_[index(r)]);
-  }
+  const Region inputs = region(layout_.inputs, 0, kTaps);
+  const Region skip = region(layout_.skip, 0, decoder_.skip_width);
+  const Region gated = region(layout_.gated, 0, decoder_.width);
+  Region in = history(0, now_);
+  gather(rows.input, inputs);
+  gather(rows.out, in);
   run(kernels_.store, decoder_.start);
   member.wait();
-  for (int r = 0; r < count; ++r) {
-    rows.input[index(r)] = history(0, now_, active_[index(r)]);
-    rows.out[index(r)] = row(layout_.skip, decoder_.skip_width, active_[index(r)]);
-  }
+  gather(rows.input, in);
+  gather(rows.out, skip);
   run(kernels_.store, decoder_.skip_start);
 
   for (int i = 0; i <= last; ++i) {
     const DecoderLayer& layer = decoder_.layers[index(i)];
-    const int ahead = static_cast<int>(now_ % block(layer.dilation));
-    for (int r = 0; r < count; ++r) {
-      const int slot = active_[index(r)];
-      rows.input[index(r)] = history(i, now_, slot);
-      rows.first[index(r)] = partial(i, ahead, slot);
-      rows.second[index(r)] = condition(i, slot);
-      rows.out[index(r)] = row(layout_.gated, decoder_.width, slot);
-    }
+    gather(rows.input, in);
+    gather(rows.first, partial(i, static_cast<int>(now_ % block(layer.dilation))));
+    gather(rows.second, condition(i));
+    gather(rows.out, gated);
     run(kernels_.gate, layer.now);
     member.wait();
-    for (int r = 0; r < count; ++r)
-      rows.input[index(r)] = row(layout_.gated, decoder_.width, active_[index(r)]);
+    gather(rows.input, gated);
     if (i < last) {
-      for (int r = 0; r < count; ++r) {
-        rows.first[index(r)] = history(i, now_, active_[index(r)]);
-        rows.out[index(r)] = history(i + 1, now_, active_[index(r)]);
-      }
+      gather(rows.first, in);
+      in = history(i + 1, now_);
+      gather(rows.out, in);
       run(kernels_.add, layer.residual);
     }
-    for (int r = 0; r < count; ++r) {
-      float* skip = row(layout_.skip, decoder_.skip_width, active_[index(r)]);
-      rows.first[index(r)] = skip;
-      rows.out[index(r)] = skip;
-    }
+    gather(rows.first, skip);
+    gather(rows.out, skip);
     run(i < last ? kernels_.add : kernels_.rectify_sum, layer.skip);
     member.wait();
   }
 }
 
 void Stepper::head(const Member& member, Rows& rows) const {
-  const int count = static_cast<int>(active_.size());
   const auto run = [&](ProductKernel kernel, const Matrix& matrix) {
     const auto [begin, end] = member.share(matrix.panels());
-    rows.run(kernel, matrix, count, begin, end);
+    rows.run(kernel, matrix, static_cast<int>(active_.size()), begin, end);
     member.wait();
   };
-  for (int r = 0; r < count; ++r) {
-    const int slot = active_[index(r)];
-    rows.input[index(r)] = row(layout_.skip, decoder_.skip_width, slot);
-    rows.first[index(r)] = row(layout_.condition_out1, decoder_.skip_width, slot);
-    rows.out[index(r)] = row(layout_.hidden, decoder_.skip_width, slot);
-  }
+  const Region hidden = region(layout_.hidden, 0, decoder_.skip_width);
+  gather(rows.input, region(layout_.skip, 0, decoder_.skip_width));
+  gather(rows.first, region(layout_.condition_out1, 0, decoder_.skip_width));
+  gather(rows.out, hidden);
   run(kernels_.rectify_sum, decoder_.out1);
-  for (int r = 0; r < count; ++r) {
-    rows.input[index(r)] = row(layout_.hidden, decoder_.skip_width, active_[index(r)]);
-    rows.out[index(r)] = row(layout_.logits, kQuanta, active_[index(r)]);
-  }
+  gather(rows.input, hidden);
+  gather(rows.out, region(layout_.logits, 0, kQuanta));
   run(kernels_.store, decoder_.logits);
 }
 
 void Stepper::draw(const Member& member, float temperature) {
+  const Region logits = region(layout_.logits, 0, kQuanta);
+  const Region inputs = region(layout_.inputs, 0, kTaps);
   const auto [begin, end] = member.share(static_cast<int>(active_.size()));
   for (int r = begin; r < end; ++r) {
     const int slot = active_[index(r)];
     const Slot& place = slots_[index(slot)];
     const float uniform = place.clip->uniforms[place.time - place.clip->begin];
-    const int bin = kernels_.sample(row(layout_.logits, kQuanta, slot), temperature, uniform);
+    const int bin = kernels_.sample(logits[slot], temperature, uniform);
     if (bin < 0) finite_.store(false, std::memory_order_relaxed);
     const int code = bin < 0 ? 0 : bin - kQuanta / 2;
     place.clip->codes[place.time] = static_cast<std::int16_t>(code);
-    float* inputs = row(layout_.inputs, kTaps, slot);
-    std::copy(inputs + 1, inputs + kTaps, inputs);
-    inputs[kTaps - 1] = static_cast<float>(code) * kInputScale;
+    float* input = inputs[slot];
+    std::copy(input + 1, input + kTaps, input);
+    input[kTaps - 1] = static_cast<float>(code) * kInputScale;
   }
   member.wait();
 }

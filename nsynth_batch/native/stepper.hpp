@@ -57,6 +57,12 @@ class Stepper {
     Clip* clip = nullptr;
     std::int64_t time = 0;  // the sample being made
   };
+  // A row for each slot.
+  struct Region {
+    float* begin;
+    std::size_t width;
+    float* operator[](int slot) const { return begin + static_cast<std::size_t>(slot) * width; }
+  };
   struct Layout {
     std::vector<std::size_t> history, partial;
     std::size_t condition, condition_out1, gated, skip, hidden, logits, inputs, floats;
@@ -64,10 +70,13 @@ class Stepper {
   };
 
   static int block(int dilation) { return dilation < kBlock ? dilation : kBlock; }
-  float* history(int layer, std::int64_t step, int slot) const;
-  float* partial(int layer, int ahead, int slot) const;
-  float* condition(int layer, int slot) const;
-  float* row(std::size_t region, int width, int slot) const;
+  Region region(std::size_t begin, std::size_t number, int width) const;
+  Region history(int layer, std::int64_t step) const;
+  Region partial(int layer, int ahead) const;
+  Region condition(int layer) const;
+  // The rows of all clips, in the order of their slots.
+  template <class Pointer>
+  void gather(std::vector<Pointer>& pointers, const Region& from) const;
 
   void condition_frames(const Member& member, Rows& rows) const;
   void past_taps(const Member& member, Rows& rows) const;
