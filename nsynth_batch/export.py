@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -145,8 +145,8 @@ def _clip(
         samples=len(samples),
         seconds=len(samples) / row["sample_rate"],
         mash_id=row["mash_id"],
-        seed=int(str(settings["seed"])),
-        temperature=float(str(settings["temperature"])),
+        seed=cast(int, settings["seed"]),
+        temperature=cast(float, settings["temperature"]),
         measures=measures,
         verdict=word,
         verdict_reason=reason,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage import open_storage
@@ -85,12 +85,12 @@ def _left(name: str, work: Work | None, coming: _Left, settings: Settings) -> _L
     if name == "mashups":
         return _pairs_left(work, coming, settings)
     planned = _Left() if work is None else _planned(work, settings)
-    most = {
-        "audio": plans.MOST_RECORDINGS,
-        "encodings": plans.MOST_SEGMENTS,
-        "clips": settings.batch or plans.batch_size(coming.rows),
-    }[name]
-    return planned + _Left(_shards(coming.rows, most), coming.rows, coming.seconds)
+    if name == "clips":
+        shards = -(-coming.rows // (settings.batch or plans.batch_size(coming.rows)))
+    else:
+        most = plans.MOST_RECORDINGS if name == "audio" else plans.MOST_SEGMENTS
+        shards = _shards(coming.rows, most)
+    return planned + replace(coming, shards=shards)
 
 
 def _planned(work: Work, settings: Settings) -> _Left:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from hdfs_jobs.canonical import Json
 from hdfs_jobs.cluster import Cluster
@@ -186,7 +186,12 @@ class Pipeline:
     def _plan_encodings(self) -> Work:
         audio = self.upstream("encodings")
         stage = EncodeStage(self._checkpoint, self.settings.engine, self._hop, _ENCODE_BATCH)
-        dataset = self.store.dataset("encodings", {"audio": audio.digest, **self._made_with})
+        settings: dict[str, Json] = {
+            "audio": audio.digest,
+            "hop": self._hop,
+            **self._made_with,
+        }
+        dataset = self.store.dataset("encodings", settings)
         items = plans.encode_items(audio, dataset, self.recordings)
         mean = max(1, plans.segments_of(items) // max(1, len(items)))
         size = plans.per_shard(len(items), max(1, plans.MOST_SEGMENTS // mean))
@@ -206,9 +211,7 @@ class Pipeline:
         }
         dataset = self.store.dataset("mashups", settings)
         kept = load_pool(dataset)
-        pool = kept or take_pool(
-            encodings, self.recordings, allow_unknown=self.settings.allow_unknown
-        )
+        pool = kept or self._new_pool(encodings)
         pairs = draw_pairs(pool.segments, self.settings.pairs, seed, categories)
         if kept is None and not self._dry_run:
             save_pool(dataset, pool)
@@ -222,18 +225,23 @@ class Pipeline:
             encodings=encodings.digest,
             seed=seed,
             curve=self.settings.curve,
-            segment_samples=int(str(audio_settings["segment_samples"])),
-            hop=int(str(audio_settings["hop"])),
+            segment_samples=cast(int, audio_settings["segment_samples"]),
+            hop=cast(int, encodings.settings["hop"]),
         )
         notes = (*_uncommitted(encodings), *self._left_out(encodings, pool))
         return Work(dataset, stage, encodings, new, {}, notes)
+
+    def _new_pool(self, encodings: Dataset) -> Pool:
+        if uncommitted := _uncommitted(encodings):
+            raise UsageError(f"{uncommitted[0]}; a seed's pool is taken once, so do that first")
+        return take_pool(encodings, self.recordings, allow_unknown=self.settings.allow_unknown)
 
     def _plan_clips(self) -> Work:
         mashups = self.upstream("clips")
         self._require_same_checkpoint(mashups)
         seed = self.settings.seed
         if seed is None:
-            seed = int(str(mashups.settings["seed"]))
+            seed = cast(int, mashups.settings["seed"])
         stage = DecodeStage(
             checkpoint=self._checkpoint,
             engine=self.settings.engine,
@@ -316,6 +324,6 @@ def _uncommitted(upstream: Dataset) -> tuple[str, ...]:
     if not left:
         return ()
     return (
-        f"{left} of {len(upstream.shards())} shards of {upstream.name} are not committed yet and "
-        f"are left out: `nsynth-batch {COMMANDS[upstream.name]}` completes them",
+        f"{left} of {len(upstream.shards())} shards of {upstream.name} are not committed yet: "
+        f"`nsynth-batch {COMMANDS[upstream.name]}` completes them",
     )

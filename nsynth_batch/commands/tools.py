@@ -17,6 +17,9 @@ from nsynth_batch.text import clock
 if TYPE_CHECKING:
     from nsynth_batch.settings import Settings
 
+_DEMO_PAIRS = 40
+"""Enough for a minute in which no clip is heard twice."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
@@ -45,7 +48,12 @@ def demo(
     from nsynth_batch.export import export_clips
     from sequencer.piece import make_piece
 
-    settings = settings.model_copy(update={"store": str(out / "store")})
+    settings = settings.model_copy(
+        update={
+            "store": str(out / "store"),
+            "pairs": settings.pairs if "pairs" in settings.model_fields_set else _DEMO_PAIRS,
+        }
+    )
     with as_file(files("nsynth_batch") / "recordings") as recordings:
         code = run_stages(settings, STAGES, str(recordings))
     if code:

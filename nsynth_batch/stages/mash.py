@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -55,7 +55,7 @@ class MashStage:
         BadInput
             If the mash-up is not finite.
         """
-        pair = int(str(item.extra["pair"]))
+        pair = cast(int, item.extra["pair"])
         a, b = matrices(source.column("encoding"))
         frames = min(len(a), len(b))
         curve = weights(self.curve, frames, self.seed, pair)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-RECORDINGS = Path(str(files("nsynth_batch"))) / "recordings"
+RECORDINGS = Path(__file__).parents[2] / "nsynth_batch" / "recordings"
 
 
 def tone(seconds: float, pitch: float = 220.0, rate: int = 16_000) -> np.ndarray:

@@ -1,0 +1,107 @@
+"""`checkpoint` and `train` from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hdfs_jobs.cluster import Cluster
+from hdfs_jobs.errors import UsageError
+from hdfs_jobs.store import Store
+from nsynth_batch.cli import main
+from nsynth_batch.corpora import store_corpus
+from nsynth_batch.nsynth import CONFIGS
+from nsynth_batch.pipeline import Pipeline
+from nsynth_batch.settings import load_settings
+from nsynth_batch.sources.harvest import harvest
+from nsynth_batch.sources.source import resolve
+from tests.nsynth_batch.conftest import TINY
+from tests.nsynth_batch.recordings import tone, write_wav
+
+
+def test_inspect_shows_sizes_and_tensors(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["checkpoint", "inspect", str(tiny)]) == 0
+    out = capsys.readouterr().out
+    assert f"width: {TINY.width}" in out
+    assert "ae_bottleneck/W" in out
+    assert "1 x 3 x 1 x 8" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["inspect", "missing.safetensors"],
+        ["inspect", "{cut}"],
+        ["convert", "missing/model.ckpt-1", "{folder}/out.safetensors"],
+    ],
+)
+def test_a_checkpoint_that_cannot_be_read_is_one_line_and_2(
+    arguments: list[str], tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(tiny.read_bytes()[:3000])
+    given = [word.format(cut=cut, folder=tmp_path) for word in arguments]
+    assert main(["checkpoint", *given]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert given[1].split("/")[0] in error
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_train_goes_on_where_it_stopped_and_scores_what_it_held_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "model"
+    for i in range(6):
+        write_wav(folder / f"{i}.wav", tone(0.2, 200 + 50 * i))
+    (folder / "bad.wav").write_text("no sound")
+    words = ["train", str(out), "--from", str(folder), "--batch", "1", "--crop-samples", "512"]
+    assert main([*words, "--steps", "1", "--held-out", "0.5"]) == 0
+    captured = capsys.readouterr()
+    assert "left out bad.wav: not-audio" in captured.err
+    assert "uniform" in captured.out
+    assert "5.545" in captured.out
+    assert main([*words, "--steps", "2", "--held-out", "0.5"]) == 0
+    assert main(["checkpoint", "inspect", str(out / "model.safetensors")]) == 0
+    assert "step: 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--size", "huge"], f"--size huge: choose one of {', '.join(CONFIGS)}"),
+        (["--from", "missing"], "missing: no such folder"),
+        (["--store", "missing"], "missing: not a store"),
+    ],
+)
+def test_a_training_that_cannot_begin_is_one_line_and_2(
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "out", *words]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"nsynth-batch: {message}")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_store_is_a_corpus_of_whole_recordings(tmp_path: Path) -> None:
+    for i in range(3):
+        write_wav(tmp_path / "in" / f"{i}.wav", tone(0.4 + i / 10, 300))
+    store = Store.open(str(tmp_path / "store"), create=True)
+    with pytest.raises(UsageError, match="no audio yet"):
+        store_corpus(store)
+    harvest(resolve(str(tmp_path / "in")), lambda: store.storage)
+    settings = load_settings({"store": store.url, "segment_seconds": 0.128})
+    pipeline = Pipeline(settings, store)
+    with Cluster(workers=1) as cluster:
+        pipeline.run(pipeline.plan("audio"), cluster, lambda _: None)
+    corpus = store_corpus(store)
+    assert sorted(corpus.names) == sorted(pipeline.recordings)
+    lengths = sorted(len(samples) for _, samples in corpus.recordings())
+    assert lengths == [n // 512 * 512 for n in (6400, 8000, 9600)]
