@@ -75,9 +75,9 @@ def convert(
 
 
 def fetch(
-    source: Annotated[
-        str, typer.Argument(metavar="[URL]", help="The published checkpoint, or another's tar.")
-    ] = "wavenet",
+    url: Annotated[
+        str | None, typer.Argument(metavar="[URL]", help="Of a tar. [default: the published one]")
+    ] = None,
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where it is unpacked.")] = Path(
         "checkpoints"
     ),
@@ -86,16 +86,22 @@ def fetch(
     ] = None,
     verbose: Verbose = False,
 ) -> int:
-    """Download a published checkpoint.
+    """Download the published checkpoint.
 
     A download that broke off is taken up where it ended.
 
     Example: nsynth-batch checkpoint fetch --to checkpoints
     """
-    from nsynth_batch.nsynth.checkpoint import fetch as download
+    from nsynth_batch.nsynth.fetch import PUBLISHED_URL, fetch_checkpoint
+    from nsynth_batch.progress import download_report
 
-    prefix = download(source, to, sha256=sha256)
-    typer.echo(f"{prefix}: use it as --checkpoint {prefix}")
+    with download_report() as on_progress:
+        found = fetch_checkpoint(
+            to, url=url or PUBLISHED_URL, sha256=sha256, on_progress=on_progress
+        )
+    checked = "as it must be" if found.checked else "kept, to be compared with next time"
+    typer.echo(f"{found.prefix}: SHA-256 {found.sha256}, {checked}")
+    typer.echo(f"use it with --checkpoint {found.prefix}")
     return OK
 
 

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,6 +54,53 @@ def test_a_checkpoint_that_cannot_be_read_is_one_line_and_2(
     assert error.count("\n") == 1
     assert given[1].split("/")[0] in error
     assert not (tmp_path / "out.safetensors").exists()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """A folder served on loopback, with a tar of something named like a checkpoint in it."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    for suffix in ("index", "data-00000-of-00001"):
+        (folder / f"model.ckpt-7.{suffix}").write_bytes(suffix.encode() * 1000)
+    with tarfile.open(folder / "published.tar", "w") as tar:
+        for file in sorted(folder.glob("model*")):
+            tar.add(file, arcname=f"inside/{file.name}")
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{served.server_port}"
+        served.shutdown()
+
+
+def test_fetch_unpacks_and_names_the_prefix(
+    server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["checkpoint", "fetch", f"{server}/published.tar", "--to", str(out)]) == 0
+    captured = capsys.readouterr()
+    prefix = out / "inside" / "model.ckpt-7"
+    assert captured.out.splitlines()[-1] == f"use it with --checkpoint {prefix}"
+    assert prefix.with_name("model.ckpt-7.index").read_bytes().startswith(b"index")
+    assert " kB of " in captured.err
+
+
+@pytest.mark.parametrize(
+    ("file", "sha256", "words"),
+    [
+        ("missing.tar", None, "the server answers 404"),
+        ("published.tar", "0" * 64, f"not {'0' * 64}"),
+    ],
+)
+def test_what_cannot_be_fetched_is_one_line_and_2(
+    server: str, file: str, sha256: str | None, words: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "nsynth_batch", "checkpoint", "fetch", f"{server}/{file}"]
+    command += ["--to", str(tmp_path / "out"), *(["--sha256", sha256] if sha256 else [])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert words in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
 
 
 def test_train_goes_on_where_it_stopped_and_scores_what_it_held_out(

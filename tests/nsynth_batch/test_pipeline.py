@@ -1,0 +1,128 @@
+"""What a stage may be planned over, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdfs_jobs.cluster import Cluster
+from hdfs_jobs.errors import UsageError
+from hdfs_jobs.store import Store
+from nsynth_batch.nsynth.weights import random_weights, save_weights
+from nsynth_batch.pipeline import Pipeline, segment_samples
+from nsynth_batch.settings import load_settings
+from nsynth_batch.sources.harvest import harvest
+from nsynth_batch.sources.source import resolve
+from tests.nsynth_batch.conftest import TINY
+from tests.nsynth_batch.recordings import tone, write_wav
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with Cluster(workers=1) as shared:
+        yield shared
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    for i in range(3):
+        write_wav(tmp_path / "in" / f"{i}.wav", tone(0.3, 200 + 50 * i))
+    store = Store.open(str(tmp_path / "store"), create=True)
+    harvest(resolve(str(tmp_path / "in")), lambda: store.storage)
+    return store
+
+
+@pytest.fixture
+def given(store: Store, tiny: Path) -> dict[str, Any]:
+    return {"store": store.url, "checkpoint": str(tiny), "segment_seconds": 0.128, "pairs": 3}
+
+
+def run(store: Store, given: dict[str, Any], cluster: Cluster, *names: str) -> None:
+    pipeline = Pipeline(load_settings(given), store)
+    for name in names:
+        pipeline.run(pipeline.plan(name), cluster, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("encodings", "has no audio yet: run `nsynth-batch shard` first"),
+        ("mashups", "has no encodings yet: run `nsynth-batch encode` first"),
+        ("clips", "has no mashups yet: run `nsynth-batch mash` first"),
+    ],
+)
+def test_a_stage_without_the_one_before_says_which(
+    store: Store, given: dict[str, Any], name: str, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        Pipeline(load_settings(given), store).plan(name)
+
+
+def test_an_empty_store_says_what_comes_first(tmp_path: Path) -> None:
+    empty = Store.open(str(tmp_path / "empty"), create=True)
+    with pytest.raises(UsageError, match="run `nsynth-batch harvest SOURCE` first"):
+        Pipeline(load_settings({"store": empty.url}), empty).plan("audio")
+
+
+def test_a_pool_is_not_taken_of_half_the_encodings(
+    store: Store, given: dict[str, Any], cluster: Cluster
+) -> None:
+    run(store, given, cluster, "audio")
+    pipeline = Pipeline(load_settings(given), store)
+    pipeline.plan("encodings")
+    with pytest.raises(UsageError, match=r"3 of 3 shards of encodings are not committed yet"):
+        pipeline.plan("mashups")
+
+
+def test_what_another_checkpoint_encoded_is_not_decoded(
+    store: Store, given: dict[str, Any], cluster: Cluster, tmp_path: Path
+) -> None:
+    run(store, given, cluster, "audio", "encodings", "mashups")
+    other = tmp_path / "other.safetensors"
+    save_weights(random_weights(TINY, seed=4), other)
+    with pytest.raises(UsageError, match="encoded by another checkpoint"):
+        Pipeline(load_settings({**given, "checkpoint": str(other)}), store).plan("clips")
+
+
+def test_a_dry_run_plans_the_same_shards_and_writes_nothing(
+    store: Store, given: dict[str, Any], cluster: Cluster, tmp_path: Path
+) -> None:
+    run(store, given, cluster, "audio", "encodings")
+    before = sorted(tmp_path.rglob("*"))
+    dry = Pipeline(load_settings(given), store, dry_run=True).plan("mashups")
+    assert sorted(tmp_path.rglob("*")) == before
+    wet = Pipeline(load_settings(given), store).plan("mashups")
+    assert list(dry.new) == list(wet.new)
+    assert dry.dataset.path == wet.dataset.path
+
+
+def test_other_settings_are_another_dataset(
+    store: Store, given: dict[str, Any], cluster: Cluster
+) -> None:
+    run(store, given, cluster, "audio", "encodings")
+    changes: list[dict[str, Any]] = [
+        {}, {"seed": 1}, {"curve": "linear"}, {"allow_unknown": True},
+    ]  # fmt: skip
+    paths = {
+        Pipeline(load_settings({**given, **change}), store).plan("mashups").dataset.path
+        for change in changes
+    }
+    assert len(paths) == len(changes)
+
+
+def test_what_changes_no_byte_changes_no_dataset(store: Store, given: dict[str, Any]) -> None:
+    paths = {
+        Pipeline(load_settings({**given, **change}), store).plan("audio").dataset.path
+        for change in ({}, {"workers": 5}, {"retries": 9}, {"pairs": 77}, {"time_limit": 3.0})
+    }
+    assert len(paths) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "hops"), [(6.24, 195), (0.032, 1), (3.0, 93), (0.5, 15), (3600, 112_500)]
+)
+def test_segments_are_whole_hops(seconds: float, hops: int) -> None:
+    assert segment_samples(seconds) == 512 * hops
