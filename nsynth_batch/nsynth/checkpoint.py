@@ -182,7 +182,7 @@ def _open_magenta(prefix: Path) -> Any:
         ) from None
     try:
         return tf.train.load_checkpoint(str(prefix))
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
         raise _damaged(prefix, error) from None
 
 
@@ -191,7 +191,7 @@ def _read(reader: Any, name: str, prefix: Path) -> Array:
 
     try:
         value: Array = reader.get_tensor(name)
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
         raise _damaged(prefix, error, name) from None
     return value
 

@@ -44,36 +44,44 @@ class Corpus:
     ----------
     recordings : iterable of (name, int16 [n] blocks)
         Spooled to a temporary file as they come, so that memory holds one block.
-    rejected : mapping of str to str
+
+    Attributes
+    ----------
+    names : list of str
+        The recordings, in order.
+    starts : int64 [recordings + 1]
+        Where each begins, in samples, and the end of the last.
+    rejected : dict of str to str
         What could not be read, and why.
     """
 
     def __init__(self, recordings: Iterable[tuple[str, Iterable[Samples]]]) -> None:
-        self._file = tempfile.NamedTemporaryFile(prefix="nsynth-corpus-", suffix=".i16")
         self.rejected: dict[str, str] = {}
         self.names: list[str] = []
         starts = [0]
-        for name, blocks in recordings:
-            start = self._file.tell()
-            try:
-                for block in blocks:
-                    self._file.write(np.ascontiguousarray(block, dtype="<i2").tobytes())
-            except AudioError as error:
-                self._file.seek(start)
-                self._file.truncate()
-                self.rejected[name] = f"{error.reason}: {error.detail}"
-                continue
-            self.names.append(name)
-            starts.append(self._file.tell() // 2)
-        self._file.flush()
+        # A file without a name: it goes with the mapping of it, however the process ends.
+        with tempfile.TemporaryFile(prefix="nsynth-corpus-") as file:
+            for name, blocks in recordings:
+                start = file.tell()
+                try:
+                    for block in blocks:
+                        file.write(np.ascontiguousarray(block, dtype="<i2").tobytes())
+                except AudioError as error:
+                    file.seek(start)
+                    file.truncate()
+                    self.rejected[name] = f"{error.reason}: {error.detail}"
+                    continue
+                self.names.append(name)
+                starts.append(file.tell() // 2)
+            file.flush()
+            self._samples: Samples = (
+                np.memmap(file, dtype="<i2", mode="r")
+                if starts[-1]
+                else np.zeros(0, dtype=np.int16)
+            )
         self.starts = np.array(starts, dtype=np.int64)
         roots = np.cumsum(np.sqrt(np.diff(self.starts)))
-        self._shares = roots / roots[-1] if len(roots) and roots[-1] else roots
-        self._samples: Samples = (
-            np.memmap(self._file.name, dtype="<i2", mode="r")
-            if starts[-1]
-            else np.zeros(0, dtype=np.int16)
-        )
+        self._shares = roots / roots[-1] if starts[-1] else roots
 
     @classmethod
     def from_folder(cls, folder: Path) -> Corpus:

@@ -58,7 +58,7 @@ def evaluate(
     rate = SAMPLE_RATE
     piece = max(hop, int(piece_seconds * rate) // hop * hop)
     for name, samples in corpus.recordings():
-        audio = samples[: len(samples) // hop * hop].astype(np.float32) / 32768
+        audio = np.divide(samples[: len(samples) // hop * hop], 32768, dtype=np.float32)
         if not len(audio):
             continue
         codes = mulaw.encode(audio)
@@ -70,9 +70,7 @@ def evaluate(
         yield RecordingScore(name, len(audio) / rate, total / len(audio), linear_nll(codes))
 
 
-def nll(
-    logits: npt.NDArray[np.float32], codes: npt.NDArray[np.int16]
-) -> npt.NDArray[np.float64]:
+def nll(logits: npt.NDArray[np.float32], codes: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
     """Give the negative log-likelihood of each code.
 
     Parameters

@@ -27,7 +27,7 @@ def encode(audio: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
     x = np.asarray(audio, dtype=np.float32)
     scale = np.float32(128) / np.log(np.float32(1 + MU))
     codes = np.floor(np.sign(x) * np.log1p(np.float32(MU) * np.abs(x)) * scale)
-    return np.clip(codes, LOWEST, HIGHEST).astype(np.int16)
+    return np.asarray(np.clip(codes, LOWEST, HIGHEST), dtype=np.int16)
 
 
 def decode(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
@@ -43,7 +43,9 @@ def decode(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
     -------
     float32, the same shape, in (-1, 1)
     """
-    return _TABLE[np.asarray(codes, dtype=np.int64) - LOWEST]
+    bins = np.asarray(codes, dtype=np.int64) - LOWEST
+    audio: npt.NDArray[np.float32] = _TABLE[bins]
+    return audio
 
 
 def _table() -> npt.NDArray[np.float32]:
@@ -53,4 +55,4 @@ def _table() -> npt.NDArray[np.float32]:
     return audio.astype(np.float32)
 
 
-_TABLE = _table()
+_TABLE: npt.NDArray[np.float32] = _table()

@@ -216,8 +216,7 @@ def _describe_gpu() -> str:
 
 def _put(buffer: Any, index: Any, value: Any) -> Any:
     """Write a row; in a compiled loop this happens in place."""
-    starts = tf.concat([[index], tf.zeros([value.shape.rank], tf.int32)], 0)
-    return tf.raw_ops.XlaDynamicUpdateSlice(input=buffer, update=value[None], indices=starts)
+    return tf.tensor_scatter_nd_update(buffer, [[index]], value[None])
 
 
 def _sample(logits: Any, uniforms: Any) -> Any:

@@ -28,7 +28,13 @@ from nsynth_batch.nsynth.weights import (
 )
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
-_PUBLISHED_RATES = ((0, 2e-4), (90_000, 4e-4 / 3), (120_000, 6e-5), (150_000, 4e-5), (180_000, 2e-5))
+_PUBLISHED_RATES = (
+    (0, 2e-4),
+    (90_000, 4e-4 / 3),
+    (120_000, 6e-5),
+    (150_000, 4e-5),
+    (180_000, 2e-5),
+)
 
 
 def mean_nll(config: Config, tensors: graph.Tensors, codes: Any) -> Any:

@@ -1,0 +1,42 @@
+# make demo and make test set up all they need; see README.md.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+NATIVE := CMakeLists.txt $(wildcard nsynth_batch/native/*.cpp nsynth_batch/native/*.hpp)
+
+.PHONY: demo test lint bench dev magenta-env clean
+
+demo: .venv/installed
+	$(BIN)/nsynth-batch demo --out demo-out
+
+test: dev magenta-env
+	.venv-magenta/bin/python -m pytest tests/nsynth/parity
+	$(BIN)/python -m pytest --ignore tests/nsynth/parity
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: dev
+	$(BIN)/python -m benchmarks
+
+dev: .venv/installed-dev
+
+magenta-env:
+	sh scripts/magenta-env.sh
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt $(NATIVE)
+	$(PIP) install -c constraints.txt -e .
+	touch $@
+
+.venv/installed-dev: .venv/bin/python pyproject.toml constraints.txt $(NATIVE)
+	$(PIP) install -c constraints.txt -e '.[tensorflow,pictures,dev]'
+	touch .venv/installed $@
+
+clean:
+	rm -rf .venv .venv-magenta build demo-out .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nsynth_batch.nsynth import EngineUnavailableError, load_model, mulaw
+from nsynth_batch.nsynth.draws import Draws
+from nsynth_batch.nsynth.model import Model, make_engine
+from nsynth_batch.nsynth.weights import Weights
+
+HOP = 64
+
+
+@pytest.fixture(scope="module", params=["tensorflow", "native"])
+def model(request: pytest.FixtureRequest, tiny: Weights) -> Model:
+    return Model(tiny, make_engine(tiny, request.param))
+
+
+@pytest.fixture(scope="module")
+def audio() -> np.ndarray:
+    return np.random.default_rng(0).uniform(-0.8, 0.8, (3, 5 * HOP + 9)).astype(np.float32)
+
+
+def test_encoding_has_a_frame_a_hop_and_leaves_the_tail(model: Model, audio: np.ndarray) -> None:
+    encodings = model.encode(audio)
+    assert (encodings.shape, encodings.dtype) == ((3, 5, 3), np.float32)
+    np.testing.assert_array_equal(encodings, model.encode(audio[:, : 5 * HOP]))
+
+
+def test_rows_do_not_know_of_each_other(model: Model, audio: np.ndarray) -> None:
+    np.testing.assert_array_equal(model.encode(audio)[1:2], model.encode(audio[1:2]))
+
+
+def test_a_future_sample_changes_no_earlier_logit(model: Model, audio: np.ndarray) -> None:
+    whole = audio[:1, : 5 * HOP]
+    encodings = model.encode(whole)
+    changed = whole.copy()
+    changed[0, 200] = -changed[0, 200]
+    before, after = model.logits(whole, encodings), model.logits(changed, encodings)
+    np.testing.assert_array_equal(before[:, :201], after[:, :201])
+    assert np.abs(before - after)[:, 201].max() > 0
+
+
+def test_step_decoder_samples_from_the_teacher_forced_logits(
+    model: Model, audio: np.ndarray
+) -> None:
+    encodings = model.encode(audio)
+    made = model.decode(encodings, seed=5, ids=["a", "b", "c"], temperature=0.8)
+    logits = model.logits(made, encodings) / np.float32(0.8)
+    masses = np.exp(logits - logits.max(-1, keepdims=True))
+    sums = np.cumsum(masses / masses.sum(-1, keepdims=True), -1)
+    draws = np.stack([Draws(5, name).uniform(0, made.shape[1]) for name in "abc"])
+    # A draw within rounding of a bin's border may fall on either side of it.
+    border = np.abs(sums - draws[..., None]).min(-1) < 1e-5
+    bins = np.minimum((sums < draws[..., None]).sum(-1), 255)
+    agree = bins - 128 == mulaw.encode(made)
+    assert (agree | border).all()
+    assert border.mean() < 0.02
+
+
+def test_decode_gives_back_what_it_was_given(model: Model, audio: np.ndarray) -> None:
+    encodings = model.encode(audio)
+    whole = model.decode(encodings, seed=1)
+    assert (whole.shape, whole.dtype) == ((3, 5 * HOP), np.float32)
+    heard: list[int] = []
+    ragged = model.decode(
+        [encodings[0], encodings[1, :2], encodings[2]], seed=1, on_progress=heard.append
+    )
+    assert [len(clip) for clip in ragged] == [5 * HOP, 2 * HOP, 5 * HOP]
+    assert sum(heard) == 12 * HOP
+    np.testing.assert_array_equal(ragged[1], whole[1, : 2 * HOP])
+
+
+def test_seed_and_id_make_the_clip(model: Model, audio: np.ndarray) -> None:
+    row = model.encode(audio)[:1]
+    one = model.decode(row, seed=1, ids=["x"])
+    np.testing.assert_array_equal(one, model.decode(row, seed=1, ids=["x"]))
+    assert not np.array_equal(one, model.decode(row, seed=2, ids=["x"]))
+    assert not np.array_equal(one, model.decode(row, seed=1, ids=["y"]))
+    np.testing.assert_array_equal(model.decode(row, seed=1), model.decode(row, 1, ["0"]))
+
+
+def test_engines_agree(tiny: Weights, audio: np.ndarray) -> None:
+    one, two = (Model(tiny, make_engine(tiny, name)) for name in ("tensorflow", "native"))
+    encodings = one.encode(audio)
+    np.testing.assert_allclose(two.encode(audio), encodings, rtol=1e-4, atol=1e-5)
+    cut = audio[:, : 5 * HOP]
+    np.testing.assert_allclose(
+        one.logits(cut, encodings), two.logits(cut, encodings), rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda m: m.encode(np.zeros((1, 63), np.float32)), "shorter than a hop"),
+        (lambda m: m.encode(np.zeros(640, np.float32)), r"\[batch, samples\]"),
+        (lambda m: m.encode(np.full((1, 64), np.nan, np.float32)), "not finite"),
+        (lambda m: m.decode([np.zeros((2, 4), np.float32)]), r"'0' has shape \(2, 4\)"),
+        (lambda m: m.decode([np.full((2, 3), np.inf, np.float32)]), "not finite"),
+        (lambda m: m.decode(np.zeros((2, 1, 3), np.float32), ids=["a", "a"]), "different ids"),
+        (lambda m: m.decode(np.zeros((1, 1, 3), np.float32), temperature=0.0), "temperature"),
+        (lambda m: m.logits(np.zeros((1, 64), "f"), np.zeros((1, 2, 3), "f")), "do not fit"),
+    ],
+)
+def test_what_does_not_fit_is_refused(model: Model, call: object, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        call(model)
+
+
+def test_facts_name_what_the_bytes_hang_on(model: Model, tiny: Weights) -> None:
+    facts = model.facts()
+    assert facts["checkpoint"] == tiny.digest()
+    assert facts["engine"] in {"tensorflow", "native"}
+    assert {"precision", "instruction_set", "device", "nsynth-batch"} <= set(facts)
+
+
+def test_engine_that_cannot_be_had_raises(tiny: Weights) -> None:
+    with pytest.raises(EngineUnavailableError, match="make magenta-env"):
+        make_engine(tiny, "magenta")
+    with pytest.raises(EngineUnavailableError, match="no engine is called 'fast'"):
+        load_model("small", engine="fast")
