@@ -56,6 +56,8 @@ def status(
     typer.echo(f"{store.url}\n{table(rows)}")
     for name, stage in stages.items():
         dataset = store.latest(name)
+        if others := len(store.datasets(name)) - 1 if dataset else 0:
+            typer.echo(f"{name}: {others} more of other settings; these are of the latest")
         if dataset is None or not stage.quarantined:
             continue
         counts = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons(dataset).items()))

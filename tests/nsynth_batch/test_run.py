@@ -275,6 +275,11 @@ def test_new_recordings_and_more_pairs_append_and_leave_what_is_committed(job: J
     kept = load_pool(mashups)
     assert kept is not None
     assert "later" in {titles[s.file_id] for s in kept.segments}
+    assert "clips: 1 more of other settings" in job.do("status", more=False).stdout
+    for words, count in ((), 6), (("--all",), PAIRS + 4 + 6):
+        out = job.folder / f"export{count}"
+        assert job.do("clips", "--to", str(out), *words, more=False).returncode == 0
+        assert len((out / "clips.jsonl").read_text("utf-8").splitlines()) == count
 
 
 def test_stages_one_by_one_make_what_run_makes(tmp_path: Path, tiny: Path) -> None:
