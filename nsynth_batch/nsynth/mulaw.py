@@ -44,15 +44,14 @@ def decode(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
     float32, the same shape, in (-1, 1)
     """
     bins = np.asarray(codes, dtype=np.int64) - LOWEST
-    audio: npt.NDArray[np.float32] = _TABLE[bins]
-    return audio
+    return _TABLE[bins]
 
 
 def _table() -> npt.NDArray[np.float32]:
     y = (np.arange(LOWEST, HIGHEST + 1, dtype=np.float32) + np.float32(0.5)) / np.float32(128)
     audio = np.sign(y) / np.float32(MU) * (np.float32(1 + MU) ** np.abs(y) - 1)
     audio[-LOWEST] = 0.0
-    return audio.astype(np.float32)
+    return np.asarray(audio, dtype=np.float32)
 
 
 _TABLE: npt.NDArray[np.float32] = _table()

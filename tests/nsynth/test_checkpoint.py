@@ -69,7 +69,7 @@ def test_converted_checkpoint_is_the_same_model(
     convert(prefix, tmp_path / "m.safetensors")
     assert load_checkpoint(tmp_path / "m.safetensors").digest() == weights.digest()
     assert inspect(tmp_path / "m.safetensors").kind == "safetensors"
-    with pytest.raises(CheckpointError, match="called .safetensors"):
+    with pytest.raises(CheckpointError, match=r"called \.safetensors"):
         convert(prefix, tmp_path / "m.ckpt")
     with pytest.raises(CheckpointError, match="one set of weights"):
         load_checkpoint(tmp_path / "m.safetensors", ema=True)

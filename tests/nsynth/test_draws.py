@@ -18,7 +18,7 @@ def test_any_stretch_is_the_same_as_in_the_whole(
 def test_draws_are_uniform_below_one() -> None:
     draws = Draws(1, "a").uniform(0, 200_000)
     assert draws.dtype == np.float32
-    assert 0 <= draws.min()
+    assert draws.min() >= 0
     assert draws.max() < 1
     counts = np.histogram(draws, 16, (0, 1))[0]
     assert np.abs(counts - 12_500).max() < 500

@@ -153,5 +153,5 @@ def test_unreachable_server_says_so(server: Server, tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"no tar", tar_of("a.txt"), tar_of("a.index", "b.index")])
 def test_what_is_no_checkpoint_says_so(server: Server, tmp_path: Path, content: bytes) -> None:
     server.content = content
-    with pytest.raises(CheckpointError, match="not a whole tar|holds [02] checkpoints"):
+    with pytest.raises(CheckpointError, match=r"not a whole tar|holds [02] checkpoints"):
         fetch_checkpoint(tmp_path, url=server.url)
