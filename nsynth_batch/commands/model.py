@@ -126,9 +126,23 @@ def train(
         typer.Option(help="Up, level and down to zero; or the published model's levels."),
     ] = "trapezoid",
     learning_rate: Annotated[float, typer.Option(help="Of the trapezoid.")] = 2e-3,
+    decay_steps: Annotated[
+        int, typer.Option(min=1, help="Steps at the end in which the rate falls to zero.")
+    ] = 2000,
+    augment: Annotated[
+        bool,
+        typer.Option(
+            "--augment",
+            help="Learn from crops at -12 to +6 dB, up to 3 semitones off, and turned over.",
+        ),
+    ] = False,
     held_out: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of the recordings to hold out.")
-    ] = 0.1,
+        str,
+        typer.Option(
+            metavar="FOLDER|SHARE",
+            help="A folder of recordings to score on, or the share of the recordings to hold out.",
+        ),
+    ] = "0.1",
     seed: Annotated[int, typer.Option(help="Of the initial weights and the crops.")] = 0,
 ) -> int:
     """Train a model on a store's audio or a folder.
@@ -140,12 +154,12 @@ def train(
     """
     from nsynth_batch.commands.signals import draining
     from nsynth_batch.nsynth.config import CONFIGS
+    from nsynth_batch.nsynth.corpus import WIDE, Augmentation
     from nsynth_batch.nsynth.training import Trainer, TrainingOptions
 
     if model_size not in CONFIGS:
         raise CommandError(f"--size {model_size}: choose one of {', '.join(CONFIGS)}", 2)
-    corpus = _corpus(settings, folder)
-    to_train, to_score = corpus.split(held_out)
+    to_train, to_score = _held_out(_corpus(settings, folder), held_out)
     if not to_train.seconds:
         raise CommandError("nothing to train on: give more recordings or a smaller --held-out", 2)
     options = TrainingOptions(
@@ -154,7 +168,9 @@ def train(
         crop_samples=crop_samples,
         schedule=schedule,
         learning_rate=learning_rate,
+        decay_steps=decay_steps,
         seed=seed,
+        augmentation=WIDE if augment else Augmentation(),
     )
     typer.echo(
         f"{len(to_train)} recordings ({clock(to_train.seconds)}) to train on, {len(to_score)} "
@@ -162,7 +178,10 @@ def train(
         err=True,
     )
     show = partial(_show, samples_a_step=batch * crop_samples)
-    trainer = Trainer(CONFIGS[model_size], options, out)
+    try:
+        trainer = Trainer(CONFIGS[model_size], options, out)
+    except ValueError as error:
+        raise CommandError(str(error), 2) from None
     with draining() as drain:
         try:
             trainer.train(to_train, on_progress=show, stop=drain.asked)
@@ -178,12 +197,28 @@ def train(
 def _corpus(settings: Settings, folder: Path | None) -> Corpus:
     from nsynth_batch.commands.running import open_store
     from nsynth_batch.corpora import store_corpus
-    from nsynth_batch.nsynth.corpus import Corpus
 
     if folder is None:
         return store_corpus(open_store(settings))
+    return _read(folder, "--from")
+
+
+def _held_out(corpus: Corpus, held_out: str) -> tuple[Corpus, Corpus]:
+    """Give what to train on and what to score on."""
+    try:
+        share = float(held_out)
+    except ValueError:
+        return corpus, _read(Path(held_out), "--held-out")
+    if not 0 <= share < 1:
+        raise CommandError(f"--held-out {held_out}: a share is from 0 to below 1", 2)
+    return corpus.split(share)
+
+
+def _read(folder: Path, flag: str) -> Corpus:
+    from nsynth_batch.nsynth.corpus import Corpus
+
     if not folder.is_dir():
-        raise CommandError(f"{folder}: no such folder; --from is a folder of recordings", 2)
+        raise CommandError(f"{folder}: no such folder; {flag} is a folder of recordings", 2)
     corpus = Corpus.from_folder(folder)
     for name, reason in corpus.rejected.items():
         typer.echo(f"left out {name}: {reason}", err=True)
@@ -204,9 +239,13 @@ def _score(model: Path, held_out: Corpus) -> None:
     from nsynth_batch.nsynth.evaluation import UNIFORM_NLL, evaluate
 
     rows = [["held out", "seconds", "nats", "linear", "uniform"]]
-    for score in evaluate(load_model(str(model)), held_out):
+    scores = list(evaluate(load_model(str(model)), held_out))
+    for score in scores:
         numbers = (score.nll, score.linear_nll, UNIFORM_NLL)
         rows.append([score.name, f"{score.seconds:.1f}", *(f"{n:.3f}" for n in numbers)])
     typer.echo(f"{model}: trained")
-    if len(rows) > 1:
-        typer.echo(table(rows))
+    if seconds := sum(score.seconds for score in scores):
+        nll = sum(score.nll * score.seconds for score in scores) / seconds
+        linear = sum(score.linear_nll * score.seconds for score in scores) / seconds
+        means = (f"{n:.3f}" for n in (nll, linear, UNIFORM_NLL))
+        typer.echo(table([*rows, ["all, by length", f"{seconds:.1f}", *means]]))

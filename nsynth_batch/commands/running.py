@@ -105,7 +105,7 @@ def harvest_source(settings: Settings, source: str, progress: Report, drain: Dra
     """
     from hdfs_jobs.store import Store
     from nsynth_batch.sources.harvest import harvest
-    from nsynth_batch.sources.source import resolve
+    from nsynth_batch.sources.resolve import resolve
 
     done = harvest(
         resolve(source),
@@ -165,7 +165,7 @@ def show_plan(settings: Settings, stages: Sequence[str], source: str | None = No
 def show_harvest(source: str) -> tuple[int, float]:
     """Print what a harvest would find; give recordings and seconds."""
     from nsynth_batch.sources.harvest import preview
-    from nsynth_batch.sources.source import resolve
+    from nsynth_batch.sources.resolve import resolve
 
     found, seconds = preview(resolve(source))
     typer.echo(

@@ -37,6 +37,10 @@ class Augmentation:
     flip: bool = False
 
 
+WIDE = Augmentation(gain_db=(-12.0, 6.0), semitones=3.0, flip=True)
+"""What the bundled model was trained with."""
+
+
 class Corpus:
     """Recordings as one memory-mapped run of 16 kHz int16 samples.
 

@@ -11,6 +11,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+# Half as fast again for training where TensorFlow leaves it off, as on AMD's processors.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 import numpy as np
 import tensorflow as tf
 from safetensors.numpy import load_file, save_file
@@ -132,6 +135,7 @@ class Trainer:
                 f"crop_samples must be a multiple of the hop {config.ae_hop_length}, "
                 f"not {options.crop_samples}"
             )
+        _one_thread_a_tower()
         self.config, self.options, self.folder = config, options, folder
         self.step = 0
         initial = random_weights(config, options.seed).tensors
@@ -290,3 +294,13 @@ class Trainer:
             return loss
 
         return update
+
+
+def _one_thread_a_tower() -> None:
+    """Run towers beside each other instead of splitting each product."""
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(len(os.sched_getaffinity(0)))
+    except RuntimeError:
+        # TensorFlow runs here already, with threads of another's choice: slower, no worse.
+        return

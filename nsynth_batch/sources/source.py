@@ -1,4 +1,4 @@
-"""What a source is, and which one a person means."""
+"""What a source is."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from hdfs_jobs.errors import UsageError
-from hdfs_jobs.storage import Storage, open_storage
+from hdfs_jobs.storage import Storage
 from sequencer.rights import Rights
 
 
@@ -48,26 +47,3 @@ class Source(Protocol):
     def offers(self) -> Iterator[Offer]:
         """Look at the place now, and give each recording it has in an order that stays."""
         ...
-
-
-def resolve(source: str) -> Source:
-    """Find the source that a SOURCE argument names.
-
-    Parameters
-    ----------
-    source : str
-        A folder of recordings.
-
-    Raises
-    ------
-    UsageError
-        If no source of this version knows it, or there is no such folder.
-    """
-    if source.startswith("commons:"):
-        raise UsageError(
-            f"{source}: harvesting Wikimedia Commons is not part of this version; download the "
-            "files into a folder with a sources.csv beside them and harvest the folder"
-        )
-    from nsynth_batch.sources.folder import FolderSource
-
-    return FolderSource(open_storage(source))

@@ -22,7 +22,7 @@ from nsynth_batch.nsynth import CONFIGS
 from nsynth_batch.pipeline import Pipeline
 from nsynth_batch.settings import load_settings
 from nsynth_batch.sources.harvest import harvest
-from nsynth_batch.sources.source import resolve
+from nsynth_batch.sources.resolve import resolve
 from tests.nsynth_batch.conftest import TINY
 from tests.nsynth_batch.recordings import tone, write_wav
 

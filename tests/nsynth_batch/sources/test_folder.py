@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.sources.source import Offer, resolve
+from nsynth_batch.sources.resolve import resolve
+from nsynth_batch.sources.source import Offer
 from sequencer.errors import SequencerError
 from tests.nsynth_batch.recordings import RECORDINGS, write_wav
 

@@ -12,7 +12,7 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage import Storage, open_storage
 from nsynth_batch.sources.catalog import Catalog
 from nsynth_batch.sources.harvest import Harvest, harvest, preview
-from nsynth_batch.sources.source import resolve
+from nsynth_batch.sources.resolve import resolve
 from tests.nsynth_batch.recordings import tone, write_wav
 
 
