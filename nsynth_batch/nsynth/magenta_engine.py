@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
@@ -19,6 +20,7 @@ from nsynth_batch.nsynth.config import QUANTA, Config
 from nsynth_batch.nsynth.draws import Draws
 from nsynth_batch.nsynth.engines import Array, Codes, EngineUnavailableError
 from nsynth_batch.nsynth.mulaw import LOWEST
+from nsynth_batch.nsynth.processor import processor_instruction_set
 from nsynth_batch.nsynth.weights import Weights
 
 
@@ -74,9 +76,13 @@ class MagentaEngine:
             gpu_options=tf.compat.v1.GPUOptions(allow_growth=True),
         )
         gpus = tf.config.list_physical_devices("GPU")
-        self.device = "GPU" if gpus else "CPU"
-        self.instruction_set = self.device.lower()
-        self.versions = {"magenta": magenta_version, "tensorflow": tf.__version__}
+        self.device = "GPU" if gpus else f"CPU, {threads or os.cpu_count()} threads"
+        self.instruction_set = "gpu" if gpus else processor_instruction_set()
+        self.versions = {
+            "magenta": magenta_version,
+            "tensorflow": tf.__version__,
+            "numpy": np.__version__,
+        }
 
     def encode(self, audio: Array) -> Array:
         """Encode float32 audio [B, T], T a multiple of 512, to float32 [B, T / 512, 16]."""

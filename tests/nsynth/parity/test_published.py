@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from magenta.models.nsynth.wavenet import fastgen
 
 from nsynth_batch.nsynth import Model, mulaw
@@ -39,6 +40,8 @@ def test_logits_agree_past_the_receptive_field(ours: Model, theirs: Model) -> No
     assert np.abs(ours.logits(audio, encodings) - wanted).max() < 1e-3
 
 
+# Magenta makes a session call a sample: half a minute on a machine at rest, minutes on a busy one.
+@pytest.mark.timeout(900)
 def test_the_same_draws_give_magentas_codes(ours: Model, theirs: Model) -> None:
     audio = np.stack([recording(name, HOP) for name in ("ambi_piano.flac", "loop_tabla.flac")])
     encodings = ours.encode(audio)
