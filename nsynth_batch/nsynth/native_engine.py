@@ -28,7 +28,6 @@ Split = Literal["apart", "together"]
 CLIPS_A_THREAD = 48
 """Clips a thread advances at once, where memory allows: more gain little."""
 
-_FEW_CLIPS = 4
 _LARGE_MODEL = 32 * 2**20
 _ENCODE_FRAMES = 256
 _MEMORY_SHARE = 0.8
@@ -341,9 +340,13 @@ class NativeEngine:
         return prefixes
 
     def _shares(self, clips: int) -> bool:
-        """Whether threads gain by sharing layers: where weights from memory bound the speed."""
+        """Whether threads gain by sharing layers.
+
+        They do where some would have no clip and a layer is much work: they meet twice a layer,
+        which costs more than it saves in a small model or on a machine that others use too.
+        """
         step = 4 * sum(taps * i * o for _, taps, i, o in convolutions(self.config))
-        return clips < _FEW_CLIPS * self.threads and step > _LARGE_MODEL
+        return clips < self.threads and step > _LARGE_MODEL
 
     def _limit(self) -> int:
         return self._memory or int(_MEMORY_SHARE * available_memory())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,9 @@ from nsynth_batch.nsynth.config import Config
 from nsynth_batch.nsynth.draws import Draws
 from nsynth_batch.nsynth.native_engine import instruction_sets
 from nsynth_batch.nsynth.weights import Weights, random_weights
+
+EXAMPLES = int(os.environ.get("NSYNTH_BATCH_TEST_EXAMPLES", "25"))
+"""Of a property; the sanitizers' run makes do with fewer."""
 
 SUPPORTED = [name for name, supported in instruction_sets().items() if supported]
 

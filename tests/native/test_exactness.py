@@ -13,6 +13,7 @@ from nsynth_batch.nsynth.engines import EngineUnavailableError
 from nsynth_batch.nsynth.native_engine import NativeEngine, instruction_sets
 from tests.native import wavenet_reference as reference
 from tests.native.models import (
+    EXAMPLES,
     SUPPORTED,
     TINY,
     configs,
@@ -25,7 +26,7 @@ from tests.native.models import (
 CLOSE = 1e-4
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     config=configs,
     instruction_set=st.sampled_from(SUPPORTED),
@@ -48,7 +49,7 @@ def test_logits_are_the_models(
         np.testing.assert_allclose(got[i], want, atol=CLOSE, rtol=CLOSE)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     config=configs,
     instruction_set=st.sampled_from(SUPPORTED),
@@ -70,7 +71,7 @@ def test_encodings_are_the_models(
         np.testing.assert_allclose(got[i], want, atol=CLOSE, rtol=CLOSE)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     config=configs,
     instruction_set=st.sampled_from(SUPPORTED),

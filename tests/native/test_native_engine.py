@@ -44,9 +44,9 @@ def test_progress_adds_up_to_the_samples(small: NativeEngine) -> None:
     assert min(heard) > 0
 
 
-def test_an_interrupted_decode_goes_on_where_it_was(small: NativeEngine) -> None:
-    frames = [40, 20, 30]
-    encodings, draws = make_encodings(small.config, frames), make_draws(3)
+def test_an_interrupted_decode_goes_on_where_it_was(engine: NativeEngine) -> None:
+    frames = [9000, 3000, 5000]
+    encodings, draws = make_encodings(TINY, frames), make_draws(3)
     kept: list[npt.NDArray[np.int16]] = []
 
     class Enough(Exception):
@@ -57,11 +57,10 @@ def test_an_interrupted_decode_goes_on_where_it_was(small: NativeEngine) -> None
         raise Enough
 
     with pytest.raises(Enough):
-        small.decode(encodings, draws, on_codes=keep)
-    made, whole = [len(codes) for codes in kept], [n * 512 for n in frames]
-    assert 0 < sum(made) < sum(whole)
-    resumed = small.decode(encodings, draws, prefixes=kept)
-    for got, want in zip(resumed, small.decode(encodings, draws), strict=True):
+        engine.decode(encodings, draws, on_codes=keep)
+    assert 0 < sum(len(made) for made in kept) < sum(frames) * TINY.ae_hop_length
+    resumed = engine.decode(encodings, draws, prefixes=kept)
+    for got, want in zip(resumed, engine.decode(encodings, draws), strict=True):
         np.testing.assert_array_equal(got, want)
 
 

@@ -15,6 +15,7 @@ from nsynth_batch.nsynth.config import Config
 from nsynth_batch.nsynth.draws import Draws
 from nsynth_batch.nsynth.native_engine import NativeEngine, Split
 from tests.native.models import (
+    EXAMPLES,
     SUPPORTED,
     TINY,
     configs,
@@ -27,7 +28,7 @@ from tests.native.models import (
 splits = st.sampled_from(["apart", "together"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     config=configs,
     instruction_set=st.sampled_from(SUPPORTED),
