@@ -35,7 +35,7 @@ magenta-env:
 	touch $@
 
 .venv/installed-dev: .venv/bin/python pyproject.toml constraints.txt $(NATIVE)
-	$(PIP) install -c constraints.txt -e '.[tensorflow,pictures,dev]'
+	$(PIP) install -c constraints.txt -e '.[tensorflow,dev]'
 	touch .venv/installed $@
 
 clean:

@@ -20,7 +20,7 @@ from nsynth_batch.text import one_line, size
 
 _PACKAGES = (
     "nsynth-batch", "dask", "distributed", "numpy", "pyarrow", "soundfile", "soxr", "safetensors",
-    "tensorflow", "tensorflow-cpu", "tensorflow-rocm", "hdfs", "hdfs-native",
+    "tensorflow", "tensorflow-cpu", "tensorflow-rocm",
 )  # fmt: skip
 _ENGINES: tuple[EngineName, ...] = ("native", "tensorflow", "magenta")
 
