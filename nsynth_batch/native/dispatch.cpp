@@ -8,9 +8,9 @@ std::vector<InstructionSet> instruction_sets() {
   std::vector<InstructionSet> sets;
 #ifdef NSYNTH_X86
   __builtin_cpu_init();
-  sets.push_back({&kAvx512, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                                __builtin_cpu_supports("avx512dq") &&
-                                __builtin_cpu_supports("avx512vl")});
+  sets.push_back(
+      {&kAvx512, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")});
   sets.push_back({&kAvx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")});
 #endif
   sets.push_back({&kPortable, true});

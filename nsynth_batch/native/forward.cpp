@@ -31,7 +31,8 @@ Forward::Scratch::Scratch(const Decoder& decoder)
       gated(index(kRows) * index(decoder.width)),
       condition(scratch_rows(decoder, kRows) *
                 index(std::max(2 * decoder.width, decoder.skip_width))),
-      rows(index(std::max<std::int64_t>(kRows, static_cast<std::int64_t>(scratch_rows(decoder, kRows))))) {}
+      rows(index(std::max<std::int64_t>(
+          kRows, static_cast<std::int64_t>(scratch_rows(decoder, kRows))))) {}
 
 std::size_t Forward::bytes(const Decoder& decoder, int threads) {
   const std::size_t wide = index(std::max(2 * decoder.width, decoder.skip_width));
@@ -66,7 +67,8 @@ bool Forward::run(const Member& member, const float* inputs, const float* encodi
     member.wait();
     if (halted_) return false;
     const int count = static_cast<int>(std::min<std::int64_t>(kChunk, end - at));
-    feed(member, inputs + (at - begin), encoding, at, count, logits ? logits + (at - begin) * kQuanta : nullptr);
+    feed(member, inputs + (at - begin), encoding, at, count,
+         logits ? logits + (at - begin) * kQuanta : nullptr);
     member.wait();
     for (int i = first; i < last; ++i) {
       const int length = 2 * dilation(i);
@@ -121,12 +123,11 @@ void Forward::condition(const Matrix& matrix, Scratch& scratch, const float* enc
   rows.run(kernels_.store, matrix, frames);
   for (int at = low; at < high; ++at)
     rows.second[index(at - low)] =
-        scratch.condition.data() +
-        index((begin + at) / config.ae_hop_length - first) * index(wide);
+        scratch.condition.data() + index((begin + at) / config.ae_hop_length - first) * index(wide);
 }
 
-void Forward::layer(int number, Scratch& scratch, const float* encoding, std::int64_t begin, int low,
-                    int high, bool skips) {
+void Forward::layer(int number, Scratch& scratch, const float* encoding, std::int64_t begin,
+                    int low, int high, bool skips) {
   const DecoderLayer& layer = decoder_.layers[index(number)];
   const int count = high - low;
   const bool last = number == decoder_.config.num_layers - 1;

@@ -43,7 +43,9 @@ class Forward {
     Rows rows;
   };
 
-  int dilation(int layer) const { return decoder_.layers[static_cast<std::size_t>(layer)].dilation; }
+  int dilation(int layer) const {
+    return decoder_.layers[static_cast<std::size_t>(layer)].dilation;
+  }
   // Sample `at` of the chunk; below 0 is what came before it.
   float* row(int layer, int at) const;
   float* skip_row(std::size_t region, int at) const;

@@ -6,7 +6,7 @@
 
 namespace nsynth {
 
-constexpr int kTaps = 3;    // of every dilated convolution of the model
+constexpr int kTaps = 3;      // of every dilated convolution of the model
 constexpr int kQuanta = 256;  // mu-law bins
 
 // Rows times a packed matrix. Outputs come in panels of 2 * lanes columns, packed as
@@ -32,12 +32,12 @@ using ProductKernel = void (*)(const Product&);
 
 struct Kernels {
   const char* name;
-  int lanes;                     // floats a vector
-  ProductKernel store;           // out = bias + in * W
-  ProductKernel gate;            // z = first + second + in * W; out = sigmoid(z[:n]) * tanh(z[n:])
-  ProductKernel add;             // out = first + (bias + in * W)
-  ProductKernel add_rectify;     // the same, and rectified = max(0, out)
-  ProductKernel rectify_sum;     // out = max(0, first + (bias + in * W))
+  int lanes;                  // floats a vector
+  ProductKernel store;        // out = bias + in * W
+  ProductKernel gate;         // z = first + second + in * W; out = sigmoid(z[:n]) * tanh(z[n:])
+  ProductKernel add;          // out = first + (bias + in * W)
+  ProductKernel add_rectify;  // the same, and rectified = max(0, out)
+  ProductKernel rectify_sum;  // out = max(0, first + (bias + in * W))
   // The mu-law bin that a uniform draw picks from softmax(logits / temperature); -1 where the
   // logits are not finite.
   int (*sample)(const float* logits, float temperature, float uniform);

@@ -121,9 +121,9 @@ struct Multiply {
   using V = typename M::V;
   static constexpr int kLanes = Isa::kLanes;
   static constexpr int kColumns = 2 * kLanes;
-  static constexpr int kMaxRows = 96;              // of a block whose inputs stay in L2
-  static constexpr int kBlockFloats = 64 * 1024;   // 256 KB of them
-  static constexpr int kMaxDepth = 256;            // 16 KB of a panel stay in L1
+  static constexpr int kMaxRows = 96;             // of a block whose inputs stay in L2
+  static constexpr int kBlockFloats = 64 * 1024;  // 256 KB of them
+  static constexpr int kMaxDepth = 256;           // 16 KB of a panel stay in L1
 
   // Up to Isa::kRows rows by kPanels panels, all sums in registers. Between the stretches of a sum
   // that is not whole they wait in `carried`.
@@ -133,9 +133,9 @@ struct Multiply {
     for (int r = 0; r < kRows; ++r)
       for (int p = 0; p < kPanels; ++p)
         for (int half = 0; half < 2; ++half)
-          sum[r][p][half] =
-              kWhole || part.first ? Ends::begin(job, row + r, (panel + p) * kColumns + half * kLanes)
-                                   : M::load(carried + r * kColumns + half * kLanes);
+          sum[r][p][half] = kWhole || part.first
+                                ? Ends::begin(job, row + r, (panel + p) * kColumns + half * kLanes)
+                                : M::load(carried + r * kColumns + half * kLanes);
     const long panel_stride = static_cast<long>(job.taps) * job.depth * kColumns;
     for (int tap = part.tap_begin; tap < part.tap_end; ++tap) {
       const float* in[kRows];
@@ -202,12 +202,9 @@ struct Multiply {
         for (int piece = 0; piece < pieces; ++piece) {
           const int from = static_cast<int>(static_cast<long>(job.depth) * piece / pieces);
           const int to = static_cast<int>(static_cast<long>(job.depth) * (piece + 1) / pieces);
-          const Stretch part{tap,
-                             groups == 1 ? job.taps : tap + 1,
-                             from,
-                             to - from,
-                             tap == 0 && piece == 0,
-                             tap == taps - 1 && piece == pieces - 1};
+          const Stretch part{
+              tap,       groups == 1 ? job.taps : tap + 1, from,
+              to - from, tap == 0 && piece == 0,           tap == taps - 1 && piece == pieces - 1};
           for (int group = 0; group < groups; ++group) {
             const int low = count * group / groups, high = count * (group + 1) / groups;
             rows<Isa::kRows>(high - low, job, part, begin + low, panel, carried + low * kColumns);
@@ -223,7 +220,9 @@ struct Multiply {
       return;
     }
     const long fit = kBlockFloats / (static_cast<long>(job.taps) * job.depth + 1);
-    const int most = fit < Isa::kRows ? Isa::kRows : fit > kMaxRows ? kMaxRows : static_cast<int>(fit);
+    const int most = fit < Isa::kRows ? Isa::kRows
+                     : fit > kMaxRows ? kMaxRows
+                                      : static_cast<int>(fit);
     const long blocks = (job.rows + most - 1) / most;
     for (long i = 0; i < blocks; ++i) {
       const int low = static_cast<int>(job.rows * i / blocks);

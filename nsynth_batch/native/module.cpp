@@ -44,9 +44,9 @@ Config read_config(const nb::dict& sizes) {
     if (value < 1) throw std::invalid_argument(std::string(name) + " must be above 0");
     return value;
   };
-  const Config config{size("num_layers"),    size("num_stages"),    size("width"),
-                      size("skip_width"),    size("ae_num_layers"), size("ae_num_stages"),
-                      size("ae_width"),      size("ae_bottleneck"), size("ae_hop_length")};
+  const Config config{size("num_layers"), size("num_stages"),    size("width"),
+                      size("skip_width"), size("ae_num_layers"), size("ae_num_stages"),
+                      size("ae_width"),   size("ae_bottleneck"), size("ae_hop_length")};
   // A history of 2^24 samples is no model that fits a machine; larger shifts are not defined.
   require(config.num_stages <= 24 && config.ae_num_stages <= 24, "num_stages must be at most 24");
   require(size("filter_length") == kTaps && size("ae_filter_length") == kTaps,
@@ -132,7 +132,8 @@ class Model {
 Result Model::encode(const Floats2& inputs, int threads, std::int64_t most_frames) const {
   const Config& config = encoder_->config;
   require(threads > 0 && most_frames > 0, "threads and most_frames must be above 0");
-  require(inputs.shape(1) >= 2 && (inputs.shape(1) - 2) % static_cast<std::size_t>(config.ae_hop_length) == 0,
+  require(inputs.shape(1) >= 2 &&
+              (inputs.shape(1) - 2) % static_cast<std::size_t>(config.ae_hop_length) == 0,
           "the length of the audio must be a multiple of the hop");
   const std::size_t clips = inputs.shape(0);
   const std::int64_t samples = static_cast<std::int64_t>(inputs.shape(1)) - 2;
@@ -142,9 +143,10 @@ Result Model::encode(const Floats2& inputs, int threads, std::int64_t most_frame
   std::vector<EncodeTask> tasks;
   for (std::size_t clip = 0; clip < clips; ++clip)
     for (std::int64_t at = 0; at < frames; at += most_frames)
-      tasks.push_back({inputs.data() + clip * inputs.shape(1), samples, at,
-                       std::min(at + most_frames, frames),
-                       result.data() + (clip * static_cast<std::size_t>(frames) + static_cast<std::size_t>(at)) * wide});
+      tasks.push_back(
+          {inputs.data() + clip * inputs.shape(1), samples, at, std::min(at + most_frames, frames),
+           result.data() +
+               (clip * static_cast<std::size_t>(frames) + static_cast<std::size_t>(at)) * wide});
   const int workers = static_cast<int>(std::min(tasks.size(), static_cast<std::size_t>(threads)));
   std::deque<EncodeWorker> places;
   for (int i = 0; i < workers; ++i) places.emplace_back(*encoder_, std::min(most_frames, frames));
@@ -179,8 +181,8 @@ Result Model::logits(const Floats2& inputs, const Floats3& encodings, int thread
     const auto run = [&](Forward& pass, const Member& member, std::size_t clip) {
       return pass.run(member, inputs.data() + clip * inputs.shape(1),
                       encodings.data() + clip * frames * encodings.shape(2), 0,
-                      static_cast<std::int64_t>(samples),
-                      result.data() + clip * samples * kQuanta, stop);
+                      static_cast<std::int64_t>(samples), result.data() + clip * samples * kQuanta,
+                      stop);
     };
     const auto work = [&](int thread) {
       if (apart) {
@@ -210,7 +212,8 @@ void Model::decode(const std::vector<Floats2>& encodings, const std::vector<Floa
     require(encodings[i].shape(1) == static_cast<std::size_t>(config.ae_bottleneck),
             "the encodings' channels do not fit the model");
     Clip& clip = clips.emplace_back();
-    const std::size_t samples = encodings[i].shape(0) * static_cast<std::size_t>(config.ae_hop_length);
+    const std::size_t samples =
+        encodings[i].shape(0) * static_cast<std::size_t>(config.ae_hop_length);
     require(codes[i].shape(0) == samples, "codes must hold frames times hop samples");
     require(uniforms[i].shape(0) <= samples, "more uniforms than samples");
     clip.encoding = encodings[i].data();
@@ -228,9 +231,10 @@ void Model::decode(const std::vector<Floats2>& encodings, const std::vector<Floa
     for (const Clip& clip : clips) made.append(clip.made.load(std::memory_order_acquire));
     (*heard)(made);
   };
-  const Ending ending = without_gil(
-      [&](std::atomic<bool>& stop, const std::function<void()>& poll) { return decode.run(stop, poll); },
-      tell);
+  const Ending ending =
+      without_gil([&](std::atomic<bool>& stop,
+                      const std::function<void()>& poll) { return decode.run(stop, poll); },
+                  tell);
   if (ending == Ending::not_finite) {
     PyErr_SetString(PyExc_FloatingPointError, "the model gave logits that are not finite");
     throw nb::python_error();

@@ -25,7 +25,9 @@ long Config::receptive_field() const {
   return field;
 }
 
-int padded(int channels, int lanes) { return (channels + 2 * lanes - 1) / (2 * lanes) * (2 * lanes); }
+int padded(int channels, int lanes) {
+  return (channels + 2 * lanes - 1) / (2 * lanes) * (2 * lanes);
+}
 
 Matrix::Matrix(const Tensors& tensors, const std::string& name, int lanes, int taps, int inputs,
                int outputs, Columns columns)
@@ -57,11 +59,13 @@ Matrix::Matrix(const Tensors& tensors, const std::string& name, int lanes, int t
       for (int k = 0; k < depth_; ++k)
         for (int column = 0; column < wide; ++column) {
           const int c = channel(panel, column);
-          *to++ = c < 0 ? 0.0f : weights[(static_cast<std::size_t>(tap) * depth_ + k) * outputs + c];
+          *to++ =
+              c < 0 ? 0.0f : weights[(static_cast<std::size_t>(tap) * depth_ + k) * outputs + c];
         }
     for (int column = 0; column < wide; ++column) {
       const int c = channel(panel, column);
-      bias_[static_cast<std::size_t>(panel) * wide + column] = c < 0 || begin > 0 ? 0.0f : biases[c];
+      bias_[static_cast<std::size_t>(panel) * wide + column] =
+          c < 0 || begin > 0 ? 0.0f : biases[c];
     }
   }
 }
@@ -77,7 +81,10 @@ Product Matrix::product() const {
 }
 
 Decoder::Decoder(const Config& c, const Tensors& tensors, const Kernels& k)
-    : config(c), kernels(&k), width(padded(c.width, k.lanes)), skip_width(padded(c.skip_width, k.lanes)) {
+    : config(c),
+      kernels(&k),
+      width(padded(c.width, k.lanes)),
+      skip_width(padded(c.skip_width, k.lanes)) {
   using Columns = Matrix::Columns;
   const int lanes = k.lanes;
   // The taps of the one input channel stand side by side: one tap of depth 3.
@@ -104,13 +111,17 @@ Decoder::Decoder(const Config& c, const Tensors& tensors, const Kernels& k)
 }
 
 Encoder::Encoder(const Config& c, const Tensors& tensors, const Kernels& k)
-    : config(c), kernels(&k), width(padded(c.ae_width, k.lanes)), bottleneck_width(padded(c.ae_bottleneck, k.lanes)) {
+    : config(c),
+      kernels(&k),
+      width(padded(c.ae_width, k.lanes)),
+      bottleneck_width(padded(c.ae_bottleneck, k.lanes)) {
   const int lanes = k.lanes;
   start = Matrix(tensors, "ae_startconv", lanes, 1, kTaps, c.ae_width);
   for (int i = 0; i < c.ae_num_layers; ++i) {
     EncoderLayer layer;
     layer.dilation = c.ae_dilation(i);
-    layer.convolution = Matrix(tensors, numbered("ae_dilatedconv", i), lanes, kTaps, c.ae_width, c.ae_width);
+    layer.convolution =
+        Matrix(tensors, numbered("ae_dilatedconv", i), lanes, kTaps, c.ae_width, c.ae_width);
     layer.residual = Matrix(tensors, numbered("ae_res", i), lanes, 1, c.ae_width, c.ae_width);
     layers.push_back(std::move(layer));
   }
