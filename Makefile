@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 NATIVE := CMakeLists.txt $(wildcard nsynth_batch/native/*.cpp nsynth_batch/native/*.hpp)
 
-.PHONY: demo test lint bench dev magenta-env clean
+.PHONY: demo test lint bench dev magenta-env small-model clean
 
 demo: .venv/installed
 	$(BIN)/nsynth-batch demo --out demo-out
@@ -26,6 +26,13 @@ dev: .venv/installed-dev
 
 magenta-env:
 	sh scripts/magenta-env.sh
+
+# Trains the bundled model again; nsynth_batch/checkpoints/small.md tells what it needs.
+small-model: dev
+	$(BIN)/python scripts/small_corpus.py build/small-corpus
+	$(BIN)/nsynth-batch train build/small --from build/small-corpus/train \
+	  --held-out build/small-corpus/held-out --steps 8500 --decay-steps 2300 \
+	  --crop-samples 4096 --seed 1 --augment
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
