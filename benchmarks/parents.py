@@ -1,0 +1,87 @@
+"""Measure whether a mash-up can be tied to its parents by its sound.
+
+    python -m benchmarks.parents --store demo-out/store
+
+Where one parent's weight is 0.9 or more for half a second, that stretch of the clip is compared
+with the same stretch of every segment of the store: level-free log spectra in 40 bands, their mean
+and their spread over time. Printed is how often the true parent is the nearest, and among the
+nearest three, beside what chance gives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hdfs_jobs.store import Store
+from nsynth_batch.export import export_clips
+from sequencer.audio import SAMPLE_RATE, mono_blocks
+from sequencer.clips import Clip, read_clips
+
+HOP = 512
+LEAST_FRAMES = 16
+BANDS = 40
+Floats = npt.NDArray[np.float64]
+Key = tuple[str, int]
+
+
+def stretches(clip: Clip) -> Iterator[tuple[Key, int, int]]:
+    """Give the frames in which one parent is heard almost alone."""
+    for parent in clip.parents:
+        alone = np.concatenate([[False], np.array(parent.weights) >= 0.9, [False]])
+        edges = np.flatnonzero(np.diff(alone.astype(int)))
+        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+            if stop - start >= LEAST_FRAMES:
+                yield (parent.file_id, parent.segment), int(start), int(stop)
+
+
+def sound_of(audio: Floats) -> Floats:
+    """Describe a stretch by mean and spread of its log spectrum in 40 bands, level taken out."""
+    frames = np.lib.stride_tricks.sliding_window_view(audio, 1024)[::256]
+    power = np.abs(np.fft.rfft(frames * np.hanning(1024))) ** 2
+    edges = np.geomspace(2, 512, BANDS + 1).astype(int)
+    edges = np.maximum(edges, np.arange(2, BANDS + 3))
+    bands = np.stack([power[:, a:b].sum(1) for a, b in itertools.pairwise(edges)], 1)
+    logs = np.log10(bands / bands.max() + 1e-6)
+    return np.concatenate([logs.mean(0) - logs.mean(), logs.std(0)])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--store", default="demo-out/store")
+    store = Store.open(parser.parse_args().store)
+    audio = store.latest("audio")
+    assert audio is not None
+    segments: dict[Key, Floats] = {}
+    for _, table in audio.tables(["file_id", "segment", "samples"]):
+        for row in table.to_pylist():
+            segments[row["file_id"], row["segment"]] = np.array(row["samples"]) / 32768
+    ranks, rivals = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        export_clips(store, Path(folder))
+        for clip in read_clips(folder):
+            samples = np.concatenate(list(mono_blocks(Path(folder) / clip.file, SAMPLE_RATE)))
+            for parent, start, stop in stretches(clip):
+                heard = sound_of(samples[start * HOP : stop * HOP].astype(np.float64))
+                distances = {
+                    key: float(np.linalg.norm(sound_of(sound[start * HOP : stop * HOP]) - heard))
+                    for key, sound in segments.items()
+                    if len(sound) >= stop * HOP
+                }
+                ranks.append(sum(d < distances[parent] for d in distances.values()))
+                rivals.append(len(distances))
+    found = np.array(ranks)
+    chance = np.mean(1 / np.array(rivals))
+    print(f"{len(found)} stretches, {np.mean(rivals):.1f} segments to choose from")
+    print(f"true parent nearest      {np.mean(found == 0):6.1%}   by chance {chance:6.1%}")
+    print(f"among the nearest three  {np.mean(found < 3):6.1%}   by chance {3 * chance:6.1%}")
+
+
+if __name__ == "__main__":
+    main()
