@@ -14,10 +14,12 @@ BUILD = ROOT / "build" / "sanitized"
 
 
 def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    # CMake may stand beside this Python without its folder being on the path.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**os.environ, "PATH": path, **environment},
         capture_output=True,
         text=True,
         check=False,
