@@ -15,6 +15,7 @@ from sequencer.audio import SAMPLE_RATE
 from sequencer.errors import SequencerError
 from sequencer.piece import Piece, make_piece, render_piece
 from sequencer.score import FadeLaw
+from sequencer.text import clock
 
 _MOST_WARNINGS = 20
 _INFRASTRUCTURE = 75
@@ -136,9 +137,8 @@ def _report(piece: Piece) -> None:
             f"sequencer: warning: {more} more, in the notes of {piece.score_path}", file=sys.stderr
         )
     score = piece.score
-    minutes, seconds = divmod(round(score.seconds), 60)
     print(
-        f"{piece.out}: {minutes}:{seconds:02d}, {len(score.events)} events from "
+        f"{piece.out}: {clock(score.seconds)}, {len(score.events)} events from "
         f"{len(score.clips)} clips, master gain {score.master.gain_db:+.2f} dB"
     )
     print(f"{piece.score_path}: score")

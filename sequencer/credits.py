@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass, field
 
 from sequencer.clips import Clip, Parent
 from sequencer.rights import Rights, licence_ids, licence_url
 from sequencer.score import Score
-
-# Some scripts cannot be written without them.
-_JOINERS = "\u200c\u200d"
+from sequencer.text import clock, flattened
 
 
 @dataclass
@@ -36,7 +33,7 @@ class Source:
     @property
     def title(self) -> str:
         """Its title on one line, or its id where it has none."""
-        return _one_line(self.rights.title or self.file_id)
+        return flattened(self.rights.title or self.file_id)
 
 
 def sources(score: Score) -> list[Source]:
@@ -49,7 +46,7 @@ def sources(score: Score) -> list[Source]:
             others = [other for other in parents if other.file_id != parent.file_id]
             source.direct = source.direct or not (others or clip.mash_id)
             for other in others:
-                title = _one_line(other.rights.title or other.file_id)
+                title = flattened(other.rights.title or other.file_id)
                 if title not in source.partners:
                     source.partners.append(title)
     for source in found.values():
@@ -74,7 +71,7 @@ def credits_text(score: Score) -> str:
         "Credits",
         "=======",
         "",
-        f"This composition ({_clock(score.seconds)}, seed {score.seed}) is made of "
+        f"This composition ({clock(score.seconds)}, seed {score.seed}) is made of "
         f"{_count(len(score.clips), 'clip')} from {_count(len(every), 'recording')}. "
         "Nobody named here endorses it.",
     ]
@@ -91,13 +88,13 @@ def credits_text(score: Score) -> str:
 
 def _entry(number: int, source: Source) -> list[str]:
     rights = source.rights
-    author = _one_line(rights.author) or "author unknown"
+    author = flattened(rights.author) or "author unknown"
     lines = [f'{number}. "{source.title}" by {author}']
     if rights.page_url:
-        lines.append(f"   Page: {_one_line(rights.page_url)}")
+        lines.append(f"   Page: {flattened(rights.page_url)}")
     lines.append(f"   Licence: {_licence(rights)}")
     if rights.attribution:
-        lines.append(f"   Attribution: {_one_line(rights.attribution)}")
+        lines.append(f"   Attribution: {flattened(rights.attribution)}")
     lines.append(f"   Changes: {_changes(source)}")
     return lines
 
@@ -106,7 +103,7 @@ def _licence(rights: Rights) -> str:
     if not rights.known:
         return f"unknown ({rights.licence})"
     if rights.licence_url:
-        return f"{rights.licence}, {_one_line(rights.licence_url)}"
+        return f"{rights.licence}, {flattened(rights.licence_url)}"
     names = dict.fromkeys(licence_ids(rights.licence))
     addresses = [f"{name}: {url}" for name in names if (url := licence_url(name))]
     return ", ".join([rights.licence, *addresses])
@@ -126,20 +123,6 @@ def _changes(source: Source) -> str:
 
 def _itself(clip: Clip) -> Parent:
     return Parent(clip.clip_id, rights=Rights(title=clip.file))
-
-
-def _one_line(text: str) -> str:
-    plain = "".join(
-        " " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") and c not in _JOINERS else c
-        for c in text
-    )
-    return " ".join(plain.split())
-
-
-def _clock(seconds: float) -> str:
-    whole = round(seconds)
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
 def _count(number: int, word: str) -> str:

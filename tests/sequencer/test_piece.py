@@ -118,6 +118,19 @@ def test_an_edited_score_is_rendered_and_a_wrong_one_named(export: Path, tmp_pat
     assert "edited.json, line 1, event 1, field 'gain_db'" in errors
 
 
+def test_hours_are_told_alike_in_the_report_and_the_credits(export: Path, tmp_path: Path) -> None:
+    piece = make_piece(export, tmp_path / "x.wav", minutes=0.1, seed=7)
+    value = json.loads(piece.score_path.read_text()) | {"seconds": 3725.0}
+    piece.score_path.write_text(json.dumps(value))
+    out = tmp_path / "y.flac"
+    code, printed, errors = run(
+        "render", piece.score_path, "--clips", export, "-o", out, "--sample-rate", 8000
+    )
+    assert code == 0, errors
+    assert f"{out}: 1:02:05, " in printed
+    assert "This composition (1:02:05, " in (tmp_path / "y.credits.txt").read_text()
+
+
 def test_the_credits_go_where_they_are_told(export: Path, tmp_path: Path) -> None:
     path = tmp_path / "deep" / "credits.txt"
     code, _, _ = run(
