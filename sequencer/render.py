@@ -171,15 +171,16 @@ def _mastered(score: Score, folder: Path, sample_rate: int) -> Iterator[npt.NDAr
 
 def _fade_ends(block: Mix, position: int, score: Score) -> None:
     """Apply raised cosines over the first and last samples of the composition, in place."""
-    for length, first in (
-        (score.master.fade_in, 0),
-        (score.master.fade_out, score.samples - score.master.fade_out),
+    master = score.master
+    for length, first, rises in (
+        (master.fade_in, 0, True),
+        (master.fade_out, score.samples - master.fade_out, False),
     ):
         lo, hi = max(position, first), min(position + len(block), first + length)
         if lo < hi:
             time = (np.arange(lo, hi) - first + 0.5) / length
             falling = 0.5 + 0.5 * np.cos(np.pi * time)
-            block[lo - position : hi - position] *= falling if first else 1.0 - falling
+            block[lo - position : hi - position] *= 1.0 - falling if rises else falling
 
 
 def _mix(score: Score, folder: Path) -> Iterator[Mix]:

@@ -213,18 +213,12 @@ def read_score(path: str | Path) -> Score:
         events.append(_event(fields, clips, rate, samples))
     if not events:
         raise SequencerError(f"{name}, field 'events': a score needs at least one event")
-    master = top.mapping("master")
-    _known(master, ("gain_db", "fade_in", "fade_out"))
     return Score(
         seed=top.integer("seed", least=0),
         sample_rate=rate,
         samples=samples,
         fade_law=law,
-        master=Master(
-            master.number("gain_db", 0.0, least=-200, most=100),
-            _samples(master, "fade_in", rate, 0.0),
-            _samples(master, "fade_out", rate, 0.0),
-        ),
+        master=_master(top.mapping("master"), rate, samples),
         clips=clips,
         events=tuple(sorted(events, key=lambda event: event.start)),
         notes=top.texts("notes"),
@@ -236,6 +230,17 @@ _TOP_FIELDS = (
     *("notes", "clips", "events"),
 )
 _EVENT_FIELDS = ("at", "clip", "offset", "length", "gain_db", "fade_in", "fade_out", "why")
+
+
+def _master(fields: Fields, rate: int, samples: int) -> Master:
+    _known(fields, ("gain_db", "fade_in", "fade_out"))
+    fades = {}
+    for name in ("fade_in", "fade_out"):
+        fades[name] = _samples(fields, name, rate, 0.0)
+        if fades[name] > samples:
+            why = f"must be at most {samples / rate:g} s, the length of the piece"
+            raise fields.wrong(name, why, fades[name] / rate)
+    return Master(fields.number("gain_db", 0.0, least=-200, most=100), **fades)
 
 
 def _clip(fields: Fields) -> Clip:

@@ -157,6 +157,16 @@ def test_the_ends_are_faded(tmp_path: Path) -> None:
     np.testing.assert_allclose(got[1600:24_000], sound[1600:24_000], atol=STEP)
 
 
+@pytest.mark.parametrize("length", [8000, 32_000])
+def test_a_fade_out_may_be_as_long_as_the_piece(tmp_path: Path, length: int) -> None:
+    sound = np.full(length, 0.5)
+    master = Master(0.0, 0, length)
+    score = score_of(tmp_path, {"a": sound}, [Event(0, "a", 0, length)], length, master=master)
+    got = rendered(score, tmp_path)
+    assert np.abs(got[:10] - 0.5).max() < 0.001
+    assert np.abs(got[-10:]).max() < 0.001
+
+
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
 def test_peaks_are_held_and_the_length_is_exact(tmp_path: Path, rate: int) -> None:
     found = survey(RECORDINGS)

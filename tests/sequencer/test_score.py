@@ -69,6 +69,11 @@ def edited(tmp_path: Path, **changes: Any) -> Path:
         ({"events": []}, "field 'events': a score needs at least one"),
         ({"events": {}}, "field 'events': a list is expected"),
         ({"master": {"gain": 1}}, "field 'gain': not known here"),
+        (
+            {"master": {"fade_in": 9.1}},
+            "'master', field 'fade_in': must be at most 9 s, the length of the piece, not 9.1",
+        ),
+        ({"master": {"fade_out": 9.1}}, "field 'fade_out': must be at most 9 s"),
         ({"tempo": 120}, "field 'tempo': not known here"),
         ({"notes": [1]}, "field 'notes': a list of texts"),
     ],
