@@ -30,7 +30,8 @@ class Item:
     title : str
         What a person calls it, in messages and in the quarantine.
     url : str or None
-        A file to open as a stream.
+        A file to open as a stream: its URL, its absolute path, or a path inside the store, which
+        still holds when the store has moved.
     rows : tuple of RowRange
         Rows of the upstream dataset, put into one table in this order.
     extra : mapping

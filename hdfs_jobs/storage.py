@@ -48,6 +48,28 @@ def open_url(url: str) -> BinaryIO:
     return LocalStorage(folder or ("/" if url.startswith("/") else ".")).open(name)
 
 
+def open_source(storage: Storage, url: str) -> BinaryIO:
+    """Open one file by its own URL or absolute path, or by its path inside a storage.
+
+    Parameters
+    ----------
+    storage : Storage
+        Where a path that is relative begins.
+    url : str
+        With a scheme, or beginning with ``/``: taken as it is.
+
+    Raises
+    ------
+    OSError
+        The file cannot be opened.
+    UsageError
+        No backend knows the URL's scheme.
+    """
+    if url.startswith("/") or _SCHEME.match(url):
+        return open_url(url)
+    return storage.open(url)
+
+
 def _local_path(url: str) -> str:
     scheme = _SCHEME.match(url)
     if not url:

@@ -24,7 +24,7 @@ from hdfs_jobs.manifest import Manifest, Quarantined, Summary
 from hdfs_jobs.parquet import FileFacts, ShardWriter, Spool, difference, read_ranges
 from hdfs_jobs.plan import Item, Shard
 from hdfs_jobs.stage import Counted, Partial, Rejected, Stage, Task
-from hdfs_jobs.storage import open_url
+from hdfs_jobs.storage import open_source
 from hdfs_jobs.watchdog import time_limit
 
 SHOWN_ENTRIES = 100
@@ -308,7 +308,7 @@ class _Work:
     def _open(self, item: Item, stack: ExitStack) -> BinaryIO | pa.Table:
         if item.url is not None:
             try:
-                return stack.enter_context(open_url(item.url))
+                return stack.enter_context(open_source(self._job.dataset.storage, item.url))
             except FileNotFoundError as error:
                 raise _SourceMissingError(f"{item.url}: gone since it was planned") from error
         if item.rows:

@@ -154,6 +154,20 @@ def test_streams(store: Store, tmp_path: Path) -> None:
     assert dataset.manifest(0).counters == {"bytes": 4}
 
 
+def test_a_path_inside_the_store_holds_when_the_store_has_moved(tmp_path: Path) -> None:
+    before = Store.open(str(tmp_path / "before"), create=True)
+    before.storage.publish("raw/odd #1 100%.bin", bytes([1, 2]))
+    outside = tmp_path / "outside.bin"
+    outside.write_bytes(bytes([3]))
+    urls = ["raw/odd #1 100%.bin", str(outside), outside.as_uri()]
+    planned(before, [Item(url, url=url) for url in urls])
+    (tmp_path / "before").rename(tmp_path / "after")
+    dataset = Store.open(str(tmp_path / "after")).latest("plain")
+    assert dataset is not None
+    do_shard(job_of(dataset, Bytes()), threads=1)
+    assert dataset.read(0)["value"].to_pylist() == [1, 2, 3, 3]
+
+
 def test_tables_of_upstream_rows(store: Store) -> None:
     upstream = planned(store, [wrong("a"), wrong("b"), wrong("c")])
     do_shard(job_of(upstream, Plain()), threads=1)
