@@ -13,7 +13,9 @@ import numpy.typing as npt
 import soxr
 
 from nsynth_batch.nsynth.config import SAMPLE_RATE
-from sequencer.audio import AudioError, is_audio_name, mono_blocks, to_int16
+from sequencer.audio import is_audio_name, mono_blocks
+from sequencer.errors import AudioError
+from sequencer.samples import from_int16, to_int16
 
 Samples = npt.NDArray[np.int16]
 
@@ -162,7 +164,7 @@ class Corpus:
             which = int(np.searchsorted(self._shares, draw.random(), side="right"))
             first, last = int(self.starts[which]), int(self.starts[which + 1])
             start = int(draw.integers(first, max(first, last - wanted) + 1))
-            crop = self._samples[start : min(last, start + wanted)].astype(np.float32) / 32768
+            crop = from_int16(self._samples[start : min(last, start + wanted)])
             if wanted != length:
                 crop = soxr.resample(crop, wanted, length, quality="MQ")[:length]
             gain = 10.0 ** (draw.uniform(*augmentation.gain_db) / 20)

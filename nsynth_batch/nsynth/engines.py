@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nsynth_batch.nsynth.draws import Draws
+from nsynth_batch.nsynth.weights import Array
 
-Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int16]
 EngineName = Literal["auto", "native", "tensorflow", "magenta"]
 

@@ -13,6 +13,7 @@ from nsynth_batch.nsynth import mulaw
 from nsynth_batch.nsynth.config import QUANTA, SAMPLE_RATE
 from nsynth_batch.nsynth.corpus import Corpus
 from nsynth_batch.nsynth.model import Model
+from sequencer.samples import from_int16
 
 UNIFORM_NLL = math.log(QUANTA)
 """Nats a sample of a guess that knows nothing: ln 256 = 5.545."""
@@ -58,7 +59,7 @@ def evaluate(
     rate = SAMPLE_RATE
     piece = max(hop, int(piece_seconds * rate) // hop * hop)
     for name, samples in corpus.recordings():
-        audio = np.divide(samples[: len(samples) // hop * hop], 32768, dtype=np.float32)
+        audio = from_int16(samples[: len(samples) // hop * hop])
         if not len(audio):
             continue
         codes = mulaw.encode(audio)

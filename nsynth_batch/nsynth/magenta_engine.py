@@ -18,10 +18,10 @@ import numpy as np
 
 from nsynth_batch.nsynth.config import QUANTA, Config
 from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import Array, Codes, EngineUnavailableError
+from nsynth_batch.nsynth.engines import Codes, EngineUnavailableError
 from nsynth_batch.nsynth.mulaw import LOWEST
 from nsynth_batch.nsynth.processor import processor_instruction_set
-from nsynth_batch.nsynth.weights import Weights
+from nsynth_batch.nsynth.weights import Array, Weights
 
 
 class MagentaEngine:

@@ -13,8 +13,8 @@ from nsynth_batch.nsynth import mulaw
 from nsynth_batch.nsynth.checkpoint import load_checkpoint
 from nsynth_batch.nsynth.config import Config
 from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import Array, Engine, EngineName, EngineUnavailableError
-from nsynth_batch.nsynth.weights import Weights
+from nsynth_batch.nsynth.engines import Engine, EngineName, EngineUnavailableError
+from nsynth_batch.nsynth.weights import Array, Weights
 
 
 class Model:

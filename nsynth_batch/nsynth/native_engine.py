@@ -13,8 +13,8 @@ import numpy as np
 from nsynth_batch.nsynth import mulaw
 from nsynth_batch.nsynth.config import QUANTA, convolutions
 from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import Array, Codes, EngineUnavailableError
-from nsynth_batch.nsynth.weights import Weights
+from nsynth_batch.nsynth.engines import Codes, EngineUnavailableError
+from nsynth_batch.nsynth.weights import Array, Weights
 
 try:
     from nsynth_batch.native import _engine

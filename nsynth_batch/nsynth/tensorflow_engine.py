@@ -12,9 +12,9 @@ import numpy as np
 
 from nsynth_batch.nsynth import graph, mulaw
 from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import Array, Codes, EngineUnavailableError
+from nsynth_batch.nsynth.engines import Codes, EngineUnavailableError
 from nsynth_batch.nsynth.processor import processor_instruction_set
-from nsynth_batch.nsynth.weights import Weights
+from nsynth_batch.nsynth.weights import Array, Weights
 
 try:
     import tensorflow as tf

@@ -229,10 +229,13 @@ class Trainer:
         state: dict[str, Array] = {f"weights:{n}": v.numpy() for n, v in self._weights.items()}
         for slot, variables in self._slots.items():
             state.update({f"{slot}:{name}": v.numpy() for name, v in variables.items()})
-        partial = self._state_file.with_name(f"training.{os.getpid()}.part")
-        save_file(state, partial, {"step": str(self.step), "made_by": self._made_by()})
         save_weights(self.averaged(), self.folder / "model.safetensors")
-        partial.replace(self._state_file)
+        partial = self._state_file.with_name(f"training.{os.getpid()}.part")
+        try:
+            save_file(state, partial, {"step": str(self.step), "made_by": self._made_by()})
+            partial.replace(self._state_file)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def _made_by(self) -> str:
         """Give what must stay the same for a training to go on exactly."""

@@ -155,3 +155,10 @@ def test_what_is_no_checkpoint_says_so(server: Server, tmp_path: Path, content: 
     server.content = content
     with pytest.raises(CheckpointError, match=r"not a whole tar|holds [02] checkpoints"):
         fetch_checkpoint(tmp_path, url=server.url)
+
+
+def test_file_that_leads_elsewhere_is_refused(server: Server, tmp_path: Path) -> None:
+    server.content = tar_of("../outside.index")
+    with pytest.raises(CheckpointError, match="leads elsewhere"):
+        fetch_checkpoint(tmp_path / "in", url=server.url)
+    assert not (tmp_path / "outside.index").exists()
