@@ -93,28 +93,30 @@ class TensorflowEngine:
     ) -> list[Codes]:
         """Sample mu-law codes [F_i · hop] for each encoding [F_i, bottleneck].
 
-        Shorter clips run on silently beside the longest, in chunks of four frames.
+        Shorter clips run on silently beside the longest, in chunks of up to four frames.
         """
         hop, batch = self._config.ae_hop_length, len(encodings)
         frames = [len(encoding) for encoding in encodings]
-        chunks = -(-max(frames, default=0) // _CHUNK_FRAMES)
-        held = np.zeros((batch, chunks * _CHUNK_FRAMES, self._config.ae_bottleneck), np.float32)
+        longest = max(frames, default=0)
+        chunk = min(_CHUNK_FRAMES, longest)
+        padded = -(-longest // _CHUNK_FRAMES) * chunk
+        held = np.zeros((batch, padded, self._config.ae_bottleneck), np.float32)
         for row, encoding in zip(held, encodings, strict=True):
             row[: len(encoding)] = encoding
         made = [np.zeros((batch, 0), np.int16)]
         with tf.device(self._placed_on):
             state = self._silence(batch)
-            for start in range(0, chunks * _CHUNK_FRAMES, _CHUNK_FRAMES):
-                uniforms = np.stack([d.uniform(start * hop, _CHUNK_FRAMES * hop) for d in draws])
+            for start in range(0, padded, max(1, chunk)):
+                uniforms = np.stack([d.uniform(start * hop, chunk * hop) for d in draws])
                 state, codes = self._chunk(
-                    tf.constant(held[:, start : start + _CHUNK_FRAMES].transpose(1, 0, 2)),
+                    tf.constant(held[:, start : start + chunk].transpose(1, 0, 2)),
                     tf.constant(uniforms.T),
                     tf.constant(1.0 / temperature, tf.float32),
                     state,
                 )
                 made.append(codes.numpy().T.astype(np.int16))
                 if on_progress is not None:
-                    live = (min(_CHUNK_FRAMES, max(0, count - start)) for count in frames)
+                    live = (min(chunk, max(0, count - start)) for count in frames)
                     on_progress(sum(live) * hop)
         whole = np.concatenate(made, axis=1)
         return [row[: count * hop].copy() for row, count in zip(whole, frames, strict=True)]
