@@ -20,7 +20,8 @@ from nsynth_batch.sources.catalog import Catalog, Recordings
 from nsynth_batch.stages.arrays import vectors
 from sequencer.clips import Clip, Parent, write_clips_jsonl
 from sequencer.files import replacing
-from sequencer.gate import Measures, verdict
+from sequencer.gate import verdict
+from sequencer.measures import Measures
 from sequencer.rights import Rights
 
 _MASH_COLUMNS = ("mash_id", "a", "b", "weights")

@@ -24,23 +24,7 @@ import soundfile
 
 from sequencer.errors import AudioError
 from sequencer.headers import check_header, declared_mp3_frames
-from sequencer.samples import Resampler, Samples, from_int16, resampled_length, to_int16
-
-__all__ = [
-    "MAX_SAMPLE_RATE",
-    "MIN_SAMPLE_RATE",
-    "SAMPLE_RATE",
-    "SUFFIXES",
-    "AudioError",
-    "Recording",
-    "Resampler",
-    "from_int16",
-    "is_audio_name",
-    "mono_blocks",
-    "open_recording",
-    "resampled_length",
-    "to_int16",
-]
+from sequencer.samples import Resampler, Samples
 
 SAMPLE_RATE = 16_000
 SUFFIXES = frozenset(

@@ -1,20 +1,18 @@
-"""The gate: what a clip measures, and whether it is worth hearing.
+"""The gate: whether a clip is worth hearing, by what was measured of it.
 
 A sample-level network that fails, fails in one of three ways: it falls silent, it holds a tone, or
 it hisses. `verdict` names these, and clipping and an offset beside them, with the measured reason.
 A recording may well be tonal or noisy; it is a failure when it is also *steady*, which sounds that
 happen are not: that is what tells a held tone from a bell and hiss from a cymbal.
-
-Everything is gathered block by block, so a clip of any length is measured in bounded memory.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
+
+from sequencer.measures import LINES, Measures
 
 Verdict = Literal["good", "silence", "tone", "noise", "clipped", "dc"]
 
@@ -25,9 +23,8 @@ DC_OFFSET = 0.02
 DC_SHARE = 0.25
 """… and above that, when it carries a quarter of the power (or is `DC_LARGE` at all)."""
 DC_LARGE = 0.2
-CLIPPED_LEVEL = 0.977
-"""Where the outermost codes of 8-bit mu-law lie (0.978); equal neighbours out there are clipped."""
 CLIPPED_SHARE = 0.02
+"""More samples than this beyond `sequencer.measures.CLIPPED_LEVEL` beside an equal one: clipped."""
 TONE_SHARE = 0.8
 """Most power within a few spectral lines (a sine has 1.00, a sawtooth 0.87) …"""
 TONE_STEADY_DB = 1.0
@@ -38,172 +35,6 @@ NOISE_STEADY_DB = 1.2
 """… and its level hardly moves."""
 STEADY_SECONDS = 0.25
 """Steadiness says nothing about less than this."""
-
-_FRAME_SECONDS = 0.064
-_LINES = 4
-_LINE_REACH = 2
-_FLOOR = 1e-12
-
-
-@dataclass(frozen=True)
-class Measures:
-    """What is measured of one clip.
-
-    Attributes
-    ----------
-    seconds : float
-        Length.
-    peak : float
-        Largest magnitude, full scale 1.
-    rms : float
-        Root mean square of all samples, the offset included.
-    dc : float
-        Mean of all samples.
-    crest : float
-        Peak over rms in dB; 0 for silence.
-    clipped : float
-        Share of samples at or beyond `CLIPPED_LEVEL` that equal their neighbour.
-    flatness : float
-        Geometric over arithmetic mean of the averaged power spectrum, from 50 Hz up: 0 for a
-        tone, 1 for white noise.
-    centroid : float
-        Power-weighted mean frequency in Hz.
-    lines : float
-        Share of the power around the four strongest lines of the averaged spectrum.
-    unsteadiness : float
-        Standard deviation of the level of 64 ms frames, in dB.
-    loudness : float
-        K-weighted and gated after ITU-R BS.1770-4, in LUFS, measured over spectra of 64 ms
-        frames; -120 for silence.
-    """
-
-    seconds: float
-    peak: float
-    rms: float
-    dc: float
-    crest: float
-    clipped: float
-    flatness: float
-    centroid: float
-    lines: float
-    unsteadiness: float
-    loudness: float
-
-    def as_dict(self) -> dict[str, float]:
-        """Name to value, as clips.jsonl holds them."""
-        return asdict(self)
-
-
-class Meter:
-    """Measures samples that come in blocks; the result does not depend on the blocks.
-
-    Parameters
-    ----------
-    sample_rate : int
-        In Hz.
-    """
-
-    def __init__(self, sample_rate: int) -> None:
-        self._rate = sample_rate
-        self._frame = 1 << round(np.log2(max(16.0, _FRAME_SECONDS * sample_rate)))
-        self._window = np.hanning(self._frame + 1)[:-1]
-        self._frequencies = np.fft.rfftfreq(self._frame, 1.0 / sample_rate).astype(np.float64)
-        # Parseval: the sum of these weights times |spectrum|² is a frame's mean square.
-        weights = np.full(len(self._frequencies), 2.0)
-        weights[0] = weights[-1] = 1.0
-        self._to_power = weights / (self._frame * np.sum(self._window**2))
-        self._k_weight = _k_weighting(self._frequencies)
-        self._spectrum = np.zeros(len(self._frequencies))
-        self._levels: list[npt.NDArray[np.float64]] = []
-        self._loudness: list[npt.NDArray[np.float64]] = []
-        self._pending = np.zeros(0, np.float32)
-        self._last = np.zeros(0, np.float32)
-        self._count = 0
-        self._sum = 0.0
-        self._square = 0.0
-        self._peak = 0.0
-        self._clipped = 0
-
-    def add(self, samples: npt.NDArray[np.float32]) -> None:
-        """Take float32 samples [n], full scale ±1."""
-        if not len(samples):
-            return
-        exact = samples.astype(np.float64)
-        self._count += len(samples)
-        self._sum += float(exact.sum())
-        self._square += float(np.sum(exact * exact))
-        self._peak = max(self._peak, float(np.abs(samples).max()))
-        joined = np.concatenate([self._last, samples])
-        outside = np.abs(joined[1:]) >= np.float32(CLIPPED_LEVEL)
-        self._clipped += int(np.count_nonzero(outside & (joined[1:] == joined[:-1])))
-        self._last = samples[-1:]
-        self._pending = np.concatenate([self._pending, samples])
-        hop = self._frame // 2
-        frames = (len(self._pending) - self._frame) // hop + 1
-        if frames > 0:
-            self._spectra(self._pending, frames)
-            self._pending = self._pending[frames * hop :]
-
-    def measures(self) -> Measures:
-        """Measure all that was added; more may follow."""
-        if self._count and not self._levels:
-            # Shorter than one frame: padded with silence, which lowers its level but not its lines.
-            self._spectra(np.pad(self._pending, (0, self._frame - len(self._pending))), 1)
-        count = max(1, self._count)
-        mean = self._sum / count
-        rms = float(np.sqrt(self._square / count))
-        audible = self._frequencies >= min(50.0, self._frequencies[-1] / 4)
-        power = self._spectrum[audible]
-        total = float(power.sum())
-        return Measures(
-            seconds=self._count / self._rate,
-            peak=self._peak,
-            rms=rms,
-            dc=mean,
-            crest=20 * float(np.log10(self._peak / rms)) if rms > 0 else 0.0,
-            clipped=self._clipped / count,
-            flatness=_flatness(power, total),
-            centroid=float(np.sum(power * self._frequencies[audible])) / total
-            if total > 0
-            else 0.0,
-            lines=_share_of_lines(power, total),
-            unsteadiness=_unsteadiness(self._levels),
-            loudness=_gated_loudness(self._loudness, self._rate / (self._frame // 2)),
-        )
-
-    def _spectra(self, samples: npt.NDArray[np.float32], frames: int) -> None:
-        hop = self._frame // 2
-        views = np.lib.stride_tricks.sliding_window_view(samples, self._frame)[::hop][:frames]
-        for start in range(0, frames, 256):
-            spectra = np.fft.rfft(views[start : start + 256] * self._window)
-            power = (spectra.real**2 + spectra.imag**2) * self._to_power
-            power[:, 0] = 0.0
-            # A Hann window spreads an offset over two bins.
-            power[:, 1] = 0.0
-            for row in power:
-                self._spectrum += row
-            self._levels.append(power.sum(axis=1))
-            # Sums, not products of BLAS: their last bits do not depend on the number of threads.
-            self._loudness.append((power * self._k_weight).sum(axis=1))
-
-
-def measure(samples: npt.NDArray[np.float32], sample_rate: int) -> Measures:
-    """Measure one clip.
-
-    Parameters
-    ----------
-    samples : ndarray, float32 [n]
-        Mono, full scale ±1.
-    sample_rate : int
-        In Hz.
-
-    Returns
-    -------
-    Measures
-    """
-    meter = Meter(sample_rate)
-    meter.add(samples)
-    return meter.measures()
 
 
 def verdict(measures: Measures) -> tuple[Verdict, str]:
@@ -231,7 +62,7 @@ def verdict(measures: Measures) -> tuple[Verdict, str]:
         return "good", ""
     if m.lines >= TONE_SHARE and m.unsteadiness <= TONE_STEADY_DB:
         return "tone", (
-            f"{m.lines:.1%} of the power lies in {_LINES} spectral lines, "
+            f"{m.lines:.1%} of the power lies in {LINES} spectral lines, "
             f"whose level moves by {m.unsteadiness:.1f} dB"
         )
     if m.flatness >= NOISE_FLATNESS and m.unsteadiness <= NOISE_STEADY_DB:
@@ -240,60 +71,3 @@ def verdict(measures: Measures) -> tuple[Verdict, str]:
             f"the level moves by {m.unsteadiness:.1f} dB"
         )
     return "good", ""
-
-
-def _flatness(power: npt.NDArray[np.float64], total: float) -> float:
-    if total <= 0:
-        return 0.0
-    mean = total / len(power)
-    return float(np.exp(np.mean(np.log(np.maximum(power, mean * _FLOOR)))) / mean)
-
-
-def _share_of_lines(power: npt.NDArray[np.float64], total: float) -> float:
-    if total <= 0:
-        return 0.0
-    left = power.copy()
-    share = 0.0
-    for _ in range(_LINES):
-        strongest = int(np.argmax(left))
-        around = slice(max(0, strongest - _LINE_REACH), strongest + _LINE_REACH + 1)
-        share += float(left[around].sum())
-        left[around] = 0.0
-    return min(1.0, share / total)
-
-
-def _unsteadiness(levels: list[npt.NDArray[np.float64]]) -> float:
-    if not levels:
-        return 0.0
-    every = np.concatenate(levels)
-    floor = max(float(every.max()) * 1e-8, 1e-30)
-    return float(np.std(10 * np.log10(np.maximum(every, floor))))
-
-
-def _gated_loudness(powers: list[npt.NDArray[np.float64]], frames_per_second: float) -> float:
-    """BS.1770-4 gating: 400 ms blocks, absolute gate -70 LUFS, relative gate -10 LU."""
-    silent = -120.0
-    if not powers:
-        return silent
-    every = np.concatenate(powers)
-    length = min(len(every), max(1, round(0.4 * frames_per_second)))
-    step = max(1, length // 4)
-    sums = np.concatenate([[0.0], np.cumsum(every)])
-    starts = np.arange(0, len(every) - length + 1, step)
-    blocks = (sums[starts + length] - sums[starts]) / length
-    loud = blocks[blocks > 10 ** ((-70 + 0.691) / 10)]
-    if not len(loud):
-        return silent
-    loud = loud[loud > loud.mean() / 10]
-    return float(-0.691 + 10 * np.log10(loud.mean()))
-
-
-def _k_weighting(frequencies: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Power response of the two filters of BS.1770-4, tables 1 and 2 (given for 48 kHz)."""
-    z = np.exp(-2j * np.pi * np.minimum(frequencies, 23_999.0) / 48_000.0)
-    shelf = (1.53512485958697 - 2.69169618940638 * z + 1.19839281085285 * z**2) / (
-        1 - 1.69065929318241 * z + 0.73248077421585 * z**2
-    )
-    high_pass = (1 - 2 * z + z**2) / (1 - 1.99004745483398 * z + 0.99007225036621 * z**2)
-    response: npt.NDArray[np.float64] = np.abs(shelf * high_pass) ** 2
-    return response

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from sequencer.audio import SAMPLE_RATE, AudioError, open_recording
+from sequencer.audio import SAMPLE_RATE, open_recording
 from sequencer.clips import Clip, read_clips
-from sequencer.errors import SequencerError
-from sequencer.gate import Measures, Meter, verdict
+from sequencer.errors import AudioError, SequencerError
+from sequencer.gate import verdict
+from sequencer.measures import Measures, Meter
 
 LEAST_SECONDS = 0.05
 
@@ -96,7 +97,7 @@ def _measured(clip: Clip, root: Path) -> Candidate:
         sample_rate=rate,
         samples=length,
         seconds=round(seconds, 7),
-        measures=measures.as_dict(),
+        measures=asdict(measures),
         verdict=word,
         verdict_reason=reason,
     )

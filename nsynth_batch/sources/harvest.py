@@ -14,7 +14,8 @@ from hdfs_jobs.errors import InfrastructureError
 from hdfs_jobs.storage import Storage
 from nsynth_batch.sources.catalog import Catalog, Recording
 from nsynth_batch.sources.source import Offer, Source
-from sequencer.audio import AudioError, open_recording
+from sequencer.audio import open_recording
+from sequencer.errors import AudioError
 
 RAW = "raw"
 _BLOCK_BYTES = 1 << 20

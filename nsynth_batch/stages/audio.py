@@ -15,7 +15,9 @@ from hdfs_jobs.plan import Item
 from hdfs_jobs.stage import Counted, Rejected, Task
 from nsynth_batch.stages.arrays import list_column
 from nsynth_batch.stages.schemas import AUDIO
-from sequencer.audio import SAMPLE_RATE, AudioError, mono_blocks, to_int16
+from sequencer.audio import SAMPLE_RATE, mono_blocks
+from sequencer.errors import AudioError
+from sequencer.samples import to_int16
 
 Block = npt.NDArray[np.float32]
 

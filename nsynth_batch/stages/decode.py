@@ -16,8 +16,9 @@ from nsynth_batch.stages.arrays import list_column, matrices
 from nsynth_batch.stages.engine import memory_is_a_setting, open_model
 from nsynth_batch.stages.ids import derived_id
 from nsynth_batch.stages.schemas import CLIPS
-from sequencer.audio import SAMPLE_RATE, to_int16
-from sequencer.gate import measure
+from sequencer.audio import SAMPLE_RATE
+from sequencer.measures import measure
+from sequencer.samples import to_int16
 
 
 @dataclass(frozen=True)

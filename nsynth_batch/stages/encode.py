@@ -15,7 +15,8 @@ from nsynth_batch.nsynth.engines import EngineName
 from nsynth_batch.stages.arrays import matrix_column, vectors
 from nsynth_batch.stages.engine import memory_is_a_setting, open_model
 from nsynth_batch.stages.schemas import ENCODINGS
-from sequencer.audio import SAMPLE_RATE, from_int16
+from sequencer.audio import SAMPLE_RATE
+from sequencer.samples import from_int16
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pyarrow as pa
 
-from sequencer.gate import Measures
+from sequencer.measures import Measures
 
 AUDIO = pa.schema(
     [

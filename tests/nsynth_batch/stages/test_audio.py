@@ -18,7 +18,8 @@ from hdfs_jobs.plan import Item
 from hdfs_jobs.stage import Counted
 from nsynth_batch.stages.arrays import vectors
 from nsynth_batch.stages.audio import AudioStage, cut
-from sequencer.audio import mono_blocks, to_int16
+from sequencer.audio import mono_blocks
+from sequencer.samples import to_int16
 from tests.nsynth_batch.recordings import RECORDINGS, tone
 from tests.nsynth_batch.stages.helpers import task
 

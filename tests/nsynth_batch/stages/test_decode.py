@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,8 @@ from hdfs_jobs.stage import Rejected, Task
 from nsynth_batch.stages.arrays import matrix_column, vectors
 from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.stages.engine import memory_is_a_setting, open_model
-from sequencer.audio import to_int16
-from sequencer.gate import measure
+from sequencer.measures import measure
+from sequencer.samples import to_int16
 from tests.nsynth_batch.stages.helpers import task
 
 
@@ -55,7 +55,7 @@ def test_clips_are_what_the_model_decodes_with_their_measures(
     ):
         assert np.array_equal(samples, to_int16(audio))
         assert row["sample_rate"] == 16_000
-        assert row["measures"] == pytest.approx(measure(audio, 16_000).as_dict())
+        assert row["measures"] == pytest.approx(asdict(measure(audio, 16_000)))
     assert table.column("mash_id").to_pylist() == ["mash0", "mash1"]
 
 

@@ -17,7 +17,7 @@ from nsynth_batch.stages.arrays import list_column, matrices
 from nsynth_batch.stages.encode import EncodeStage, equal_lengths
 from nsynth_batch.stages.engine import open_model
 from nsynth_batch.stages.schemas import AUDIO
-from sequencer.audio import from_int16, to_int16
+from sequencer.samples import from_int16, to_int16
 from tests.nsynth_batch.recordings import tone
 from tests.nsynth_batch.stages.helpers import task
 
