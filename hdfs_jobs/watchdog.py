@@ -42,6 +42,7 @@ def time_limit(
         yield _nothing
         return
     ended = threading.Event()
+    ending = threading.Lock()
     deadline = 0.0
 
     def restart() -> None:
@@ -53,17 +54,23 @@ def time_limit(
         while (left := deadline - time.monotonic()) > 0:
             if ended.wait(left):
                 return
-        try:
-            on_expiry()
-        finally:
-            os._exit(TIMED_OUT)
+        # A block that ended, however late, must not be blamed; and one that is being blamed must
+        # not go on to commit what the record then calls timed out.
+        with ending:
+            if ended.is_set():
+                return
+            try:
+                on_expiry()
+            finally:
+                os._exit(TIMED_OUT)
 
     restart()
     threading.Thread(target=watch, name="time-limit", daemon=True).start()
     try:
         yield restart
     finally:
-        ended.set()
+        with ending:
+            ended.set()
         _set_backstop(id(ended), None)
 
 
