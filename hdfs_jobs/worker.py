@@ -299,8 +299,7 @@ class _Work:
                     case batch:
                         spool.add(batch)
                         seconds += self._stage.seconds(batch)
-            for batch in spool.replay():
-                writer.write(batch)
+            _pass_on(spool, writer)
         self._seconds += seconds
         self._counters += counters
         self._quarantined += rejected
@@ -320,6 +319,19 @@ class _Work:
     def _set_aside(self, item: Item, reason: str, detail: str, error: str) -> None:
         one_line = " ".join(detail.split())
         self._quarantined.append(Quarantined(item.key, item.title, reason, one_line, error))
+
+
+def _pass_on(spool: Spool, writer: ShardWriter) -> None:
+    """Write an item's rows into the shard's file.
+
+    Whatever fails here is the shard's failure, for some of the rows are in its file already: the
+    item must neither be run again on that file nor be set aside.
+    """
+    try:
+        for batch in spool.replay():
+            writer.write(batch)
+    except Exception as error:
+        raise OSError(f"the shard could not be written: {error}") from error
 
 
 class _SourceMissingError(FileNotFoundError):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 
@@ -168,6 +168,33 @@ class Saving(Plain):
             os.kill(os.getpid(), signal.SIGKILL)
             return
         yield rows_of(item.key, [2 * int(kept)])
+
+
+class ChokingStorage(LocalStorage):
+    """Is out of memory once, when the first row group goes to a data file."""
+
+    choked = False
+
+    @contextmanager
+    def create(self, path: str) -> Iterator[BinaryIO]:
+        with super().create(path) as stream:
+            yield (
+                stream
+                if not path.endswith(".parquet")
+                else cast("BinaryIO", _Choking(self, stream))
+            )
+
+
+class _Choking:
+    def __init__(self, storage: ChokingStorage, stream: BinaryIO) -> None:
+        self._storage = storage
+        self._stream = stream
+
+    def write(self, data: bytes) -> int:
+        if self._stream.tell() and not self._storage.choked:
+            self._storage.choked = True
+            raise MemoryError("no memory for a row group")
+        return self._stream.write(data)
 
 
 class DyingStorage(LocalStorage):

@@ -25,7 +25,7 @@ from hdfs_jobs.plan import Item, RowRange
 from hdfs_jobs.stage import Stage
 from hdfs_jobs.store import Store
 from hdfs_jobs.worker import ShardJob, do_shard
-from tests.hdfs_jobs.job_stages import Bytes, DyingStorage, Plain, Saving, Sums
+from tests.hdfs_jobs.job_stages import Bytes, ChokingStorage, DyingStorage, Plain, Saving, Sums
 
 SETTINGS = {"kind": "test"}
 
@@ -341,6 +341,18 @@ def test_a_full_disk_fails_the_shard_and_leaves_no_trace(store: Store) -> None:
         "settings.json"
     ]
     assert do_shard(job, threads=1).summary.rows == 4000
+
+
+def test_a_shard_that_cannot_be_written_is_no_fault_of_its_item(store: Store) -> None:
+    planned(store, [wrong("a"), wrong("b")])
+    dataset = Dataset(ChokingStorage(store.url), "plain", SETTINGS)
+    job = job_of(dataset, Plain(row_group_rows=2), last=True)
+    with pytest.raises(OSError, match="could not be written: no memory"):
+        do_shard(job, threads=1)
+    assert len(dataset.pending()) == 1
+    do_shard(job, threads=1)
+    assert dataset.read(0)["key"].to_pylist() == ["a"] * 5 + ["b"] * 5
+    assert dataset.manifest(0).quarantined == ()
 
 
 def test_an_unfinished_write_is_never_read(store: Store, traps: Path) -> None:
