@@ -121,8 +121,10 @@ class Dataset:
         InfrastructureError
             Another run planned at the same moment.
         """
+        # In this order: another run may plan and commit in between.
+        names = self._manifests.names()
         first = self._plans.next_shard()
-        if any(number >= first for number in self._manifests.names()):
+        if any(number >= first for number in names):
             raise UsageError(
                 f"{self.storage.url}/{self._plans.folder}: the plan of committed shards is "
                 "missing; restore it, or delete the dataset to begin anew"
@@ -195,6 +197,14 @@ class Dataset:
     def compact(self, known: Iterable[Summary] = ()) -> None:
         """Bring the index of manifests up to date; manifests of `known` need not be opened."""
         self._manifests.compact(known)
+
+    def forget_deleted(self) -> None:
+        """Drop from the index what it says of manifests that were deleted.
+
+        To be done before shards are worked on: one that is made again has a manifest of the same
+        name, which could not be told any more from the one that the index knows.
+        """
+        self._manifests.forget_deleted()
 
     def manifest(self, number: int) -> Manifest:
         """Return the manifest of a committed shard; KeyError if it is not committed."""

@@ -2,7 +2,9 @@
 
 What exists is what the listing of manifest names says. The index holds summaries of manifests
 that exist, one line each, and is only an accelerator: lines without a manifest are ignored,
-manifests without a line are opened, and a missing or damaged index is like an empty one.
+manifests without a line are opened, and a missing or damaged index is like an empty one. A shard
+that is made again, because its manifest was deleted, has a manifest of the same name: so the line
+of the old one must be gone by then.
 """
 
 from __future__ import annotations
@@ -98,6 +100,12 @@ class Manifests:
                 lines.write(canonical_json(asdict(summary)) + b"\n")
         self._storage.replace(self.index, packed.getvalue())
 
+    def forget_deleted(self) -> None:
+        """Compact the index if it has lines of manifests that are gone."""
+        names = set(self.names().values())
+        if any(line.manifest_name not in names for line in self.indexed()):
+            self.compact()
+
     def _merged(self, at_hand: dict[str, Summary]) -> Iterator[Summary]:
         """Walk the listing and the index side by side: both are sorted by shard."""
         indexed = self.indexed()
@@ -105,9 +113,9 @@ class Manifests:
         for number, name in self.names().items():
             while line is not None and line.shard < number:
                 line = next(indexed, None)
-            if line is not None and line.manifest_name == name:
-                yield line
-            elif name in at_hand:
+            if name in at_hand:
                 yield at_hand[name]
+            elif line is not None and line.manifest_name == name:
+                yield line
             else:
                 yield self.load(name).summary()

@@ -177,6 +177,7 @@ class _Run:
         self.outcome = Outcome(dataset.name, shards, 0, 0, 0, 0, 0.0, 0.0, False)
         self.tell(StageStarted(dataset.name, shards, len(pending)))
         if len(pending) and not self.stop.is_set():
+            dataset.forget_deleted()
             client = cluster.client()
             template = self._template(require, limit)
             try:

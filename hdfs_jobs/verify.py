@@ -37,13 +37,15 @@ def verify_dataset(storage: Storage, dataset: str) -> Iterator[Problem]:
         The storage could not be read: nothing is said then about the file.
     """
     plans, manifests = PlanFiles(storage, dataset), Manifests(storage, dataset)
+    # Manifests before the plan: another run may plan and commit in between.
+    names = manifests.names()
     planned: dict[int, str] | None = None
     try:
         planned = plans.digests()
     except UsageError as error:
         yield Problem(plans.folder, str(error))
     indexed = {summary.manifest_name: summary for summary in manifests.indexed()}
-    for number, name in manifests.names().items():
+    for number, name in names.items():
         path = f"{manifests.folder}/{name}"
         parsed = parse_manifest_name(name)
         if planned is not None and parsed != (number, planned.get(number)):

@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
+from hdfs_jobs.backend import Entry
 from hdfs_jobs.errors import BadInput
 from hdfs_jobs.local import LocalStorage
 from hdfs_jobs.plan import Item
@@ -195,6 +196,21 @@ class _Choking:
             self._storage.choked = True
             raise MemoryError("no memory for a row group")
         return self._stream.write(data)
+
+
+class MeanwhileStorage(LocalStorage):
+    """Has something else happen once, right after the first folder was listed."""
+
+    def __init__(self, root: str, meanwhile: Callable[[], object]) -> None:
+        super().__init__(root)
+        self._meanwhile: Callable[[], object] | None = meanwhile
+
+    def list(self, path: str = "", *, temporary: bool = False) -> Iterator[Entry]:
+        found = [*super().list(path, temporary=temporary)]
+        happens, self._meanwhile = self._meanwhile, None
+        if happens is not None:
+            happens()
+        return iter(found)
 
 
 class DyingStorage(LocalStorage):

@@ -13,10 +13,10 @@ import pytest
 from hdfs_jobs.dataset import Dataset
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.gc import collect_garbage
-from hdfs_jobs.plan import Item, RowRange
+from hdfs_jobs.plan import Item, RowRange, Shard
 from hdfs_jobs.store import Store
-from hdfs_jobs.worker import ShardJob, do_shard
-from tests.hdfs_jobs.job_stages import Plain
+from hdfs_jobs.worker import ShardJob, ShardResult, do_shard
+from tests.hdfs_jobs.job_stages import MeanwhileStorage, Plain
 
 
 @pytest.fixture
@@ -27,9 +27,13 @@ def dataset(store: Store) -> Dataset:
     dataset.plan((Item(f"k{n}", extra=wrong if n == 2 else {}) for n in range(10)), 2)
     for shard in dataset.shards():
         if shard.number in {0, 1, 3}:
-            stage = pickle.dumps(Plain())
-            do_shard(ShardJob(dataset, shard, stage, None, {}, {}, None, False, "no", {}), 1)
+            commit(dataset, shard)
     return dataset
+
+
+def commit(dataset: Dataset, shard: Shard) -> ShardResult | None:
+    stage = pickle.dumps(Plain())
+    return do_shard(ShardJob(dataset, shard, stage, None, {}, {}, None, False, "no", {}), 1)
 
 
 def fresh(dataset: Dataset) -> Dataset:
@@ -87,6 +91,33 @@ def test_a_line_without_a_manifest_counts_for_nothing(dataset: Dataset) -> None:
     dataset.storage.delete(f"{dataset.path}/manifests/{dataset.committed()[1]}")
     assert [summary.shard for summary in fresh(dataset).summaries()] == [0, 3]
     assert [shard.number for shard in fresh(dataset).pending()] == [1, 2, 4]
+
+
+def test_a_shard_made_again_replaces_its_line(dataset: Dataset) -> None:
+    dataset.compact()
+    old = dataset.manifest(1).attempt
+    dataset.storage.delete(data_file(dataset, 1))
+    dataset.storage.delete(f"{dataset.path}/manifests/{dataset.committed()[1]}")
+    again = commit(dataset, next(iter(dataset.pending())))
+    assert again is not None
+    assert again.summary.attempt != old
+    dataset.compact([again.summary])
+    assert [summary.attempt for summary in fresh(dataset).summaries()][1] == again.summary.attempt
+    assert [number for number, _ in fresh(dataset).tables()] == [0, 1, 3]
+    assert list(dataset.verify()) == []
+
+
+def test_lines_of_deleted_manifests_are_forgotten_before_shards_are_made_again(
+    dataset: Dataset,
+) -> None:
+    dataset.compact()
+    dataset.storage.delete(data_file(dataset, 1))
+    dataset.storage.delete(f"{dataset.path}/manifests/{dataset.committed()[1]}")
+    dataset.forget_deleted()
+    # The run is killed before it brings the index up to date.
+    commit(dataset, next(iter(dataset.pending())))
+    assert [number for number, _ in fresh(dataset).tables()] == [0, 1, 3]
+    assert list(dataset.verify()) == []
 
 
 @pytest.mark.parametrize(
@@ -172,6 +203,25 @@ def test_manifests_that_the_plan_does_not_know_stop_a_run(dataset: Dataset) -> N
         with pytest.raises(UsageError, match="plan"):
             use()
     assert len(list(lost.verify())) == 3
+
+
+def one_more_run_meanwhile(store: Store) -> MeanwhileStorage:
+    def plan_and_commit() -> None:
+        dataset = store.dataset("plain", {})
+        dataset.plan([Item("a")], 1)
+        commit(dataset, next(iter(dataset.pending())))
+
+    return MeanwhileStorage(store.url, plan_and_commit)
+
+
+def test_two_runs_that_plan_the_same_do_not_miss_a_plan(store: Store) -> None:
+    dataset = Dataset(one_more_run_meanwhile(store), "plain", {})
+    assert len(dataset.plan([Item("a"), Item("b")], 1)) == 1
+    assert [shard.number for shard in dataset.pending()] == [1]
+
+
+def test_a_run_that_commits_meanwhile_is_no_problem(store: Store) -> None:
+    assert list(Dataset(one_more_run_meanwhile(store), "plain", {}).verify()) == []
 
 
 def snapshot(store: Store) -> set[str]:

@@ -94,6 +94,19 @@ def test_a_second_run_does_nothing_and_starts_nothing(store: Store, cluster: Clu
     assert after == before
 
 
+def test_a_deleted_manifest_is_made_again_and_read(store: Store, cluster: Cluster) -> None:
+    dataset = planned(store, items("", "", ""))
+    run(dataset, cluster)
+    damaged = f"{dataset.path}/{dataset.manifest(1).file}"
+    store.storage.replace(damaged, b"damaged")
+    store.storage.delete(f"{dataset.path}/manifests/{dataset.committed()[1]}")
+    assert run(store.latest("plain"), cluster).committed == 1
+    again = store.latest("plain")
+    assert damaged not in again.data_paths().values()
+    assert [table.num_rows for _, table in again.tables()] == [5, 5, 5]
+    assert list(again.verify()) == []
+
+
 def test_new_items_are_done_and_old_ones_left_alone(store: Store, cluster: Cluster) -> None:
     run(planned(store, items(*[""] * 5), per_shard=2), cluster)
     old = {entry for entry in store.storage.walk("plain") if entry.name.startswith("0000")}
