@@ -31,7 +31,7 @@ class Totals:
     shards, committed : int
         Shards planned, and of those committed.
     items, rows, quarantined : int
-        Items taken in, rows written, quarantine entries.
+        Items taken in, rows written, rows set aside.
     bytes : int
         Of the data files.
     seconds, wall_seconds : float

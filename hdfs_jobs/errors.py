@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def in_one_line(text: str) -> str:
+    """Return a message without its line ends, with one space for each stretch of white space."""
+    return " ".join(text.split())
+
+
 class JobError(Exception):
     """A run that cannot go on; the message is one line that says what to do.
 

@@ -20,7 +20,7 @@ class Outcome:
     committed : int
         Shards that this run saw committed.
     items, rows, quarantined : int
-        Items worked on, rows written and quarantine entries, in those shards.
+        Items worked on, rows written and rows set aside, in those shards.
     seconds : float
         Seconds of audio in those rows, as the stage counts them.
     wall_seconds : float

@@ -30,6 +30,8 @@ class Quarantined:
         One line for people.
     error : str
         The class of the exception, or how the process ended.
+    rows : int
+        How many rows are lost with it: a batch of eight that is set aside whole counts as eight.
     """
 
     key: str
@@ -37,11 +39,12 @@ class Quarantined:
     reason: str
     detail: str
     error: str = "BadInput"
+    rows: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a listing needs of a manifest; `quarantined` is a count.
+    """What a listing needs of a manifest; `quarantined` is a sum.
 
     Attributes
     ----------
@@ -54,7 +57,7 @@ class Summary:
     file : str
         Name of the data file in the dataset's folder.
     items, rows, quarantined : int
-        Items taken in, rows written, entries set aside.
+        Items taken in, rows written, rows set aside.
     bytes : int
         Size of the data file.
     sha256 : str
@@ -118,7 +121,7 @@ class Manifest:
     def summary(self) -> Summary:
         """Return what a listing needs."""
         shared = {f.name: getattr(self, f.name) for f in fields(Summary)}
-        return Summary(**{**shared, "quarantined": len(self.quarantined)})
+        return Summary(**{**shared, "quarantined": sum(q.rows for q in self.quarantined)})
 
 
 def dump_manifest(manifest: Manifest) -> bytes:

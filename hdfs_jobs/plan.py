@@ -36,6 +36,9 @@ class Item:
         Rows of the upstream dataset, put into one table in this order.
     extra : mapping
         Small JSON values for the stage.
+    counts_as : int or None
+        How many rows are lost with the item when it is set aside whole; None for as many as its
+        upstream rows, or one if it has none.
     """
 
     key: str
@@ -43,6 +46,14 @@ class Item:
     url: str | None = None
     rows: tuple[RowRange, ...] = ()
     extra: Mapping[str, Json] = field(default_factory=dict)
+    counts_as: int | None = None
+
+    @property
+    def weight(self) -> int:
+        """How many rows are lost with the item when it is set aside whole."""
+        if self.counts_as is not None:
+            return self.counts_as
+        return sum(part.stop - part.start for part in self.rows) or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +168,8 @@ def _without_defaults(item: Item) -> dict[str, Json]:
         content["rows"] = [[part.shard, part.start, part.stop] for part in item.rows]
     if item.extra:
         content["extra"] = dict(item.extra)
+    if item.counts_as is not None:
+        content["counts_as"] = item.counts_as
     return content
 
 
@@ -167,4 +180,5 @@ def _item(key: str, content: Mapping[str, Any]) -> Item:
         content.get("url"),
         tuple(RowRange(*part) for part in content.get("rows", ())),
         content.get("extra", {}),
+        content.get("counts_as"),
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hdfs_jobs.attempts import count_blamed
 from hdfs_jobs.cluster import Cluster
 from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.errors import InfrastructureError, UsageError
+from hdfs_jobs.errors import InfrastructureError, UsageError, in_one_line
 from hdfs_jobs.events import (
     Event,
     ItemQuarantined,
@@ -126,12 +126,12 @@ def _ignore(event: Event) -> None:
     """Tell nobody."""
 
 
-def _one_line(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     """Say what went wrong with a shard; Dask's own words for a lost worker fill a screen."""
     name = type(error).__name__
     if name == "KilledWorker":
         return "its workers died, or were lost"
-    return f"{name}: {' '.join(str(error).split())}"
+    return f"{name}: {in_one_line(str(error))}"
 
 
 @dataclass(order=True)
@@ -321,7 +321,7 @@ class _Run:
     def _retry(self, tried: _Try, error: BaseException, window: int) -> None:
         from hdfs_jobs.worker import partials_folder
 
-        text = _one_line(error)
+        text = _reason(error)
         folder = partials_folder(self.dataset, tried.shard)
         blamed = count_blamed(self.dataset.storage, folder)
         # A death that names an item brings the shard on, and every item is named twice at most.

@@ -19,7 +19,7 @@ import pyarrow as pa
 from hdfs_jobs.attempts import Attempt
 from hdfs_jobs.backend import Storage
 from hdfs_jobs.dataset import Dataset, describe
-from hdfs_jobs.errors import BadInput, UsageError
+from hdfs_jobs.errors import BadInput, UsageError, in_one_line
 from hdfs_jobs.manifest import Manifest, Quarantined, Summary
 from hdfs_jobs.parquet import FileFacts, ShardWriter, Spool, difference, read_ranges
 from hdfs_jobs.plan import Item, Shard
@@ -317,8 +317,8 @@ class _Work:
         return pa.table({})
 
     def _set_aside(self, item: Item, reason: str, detail: str, error: str) -> None:
-        one_line = " ".join(detail.split())
-        self._quarantined.append(Quarantined(item.key, item.title, reason, one_line, error))
+        entry = Quarantined(item.key, item.title, reason, in_one_line(detail), error, item.weight)
+        self._quarantined.append(entry)
 
 
 def _pass_on(spool: Spool, writer: ShardWriter) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from hdfs_jobs.canonical import Json
 from hdfs_jobs.dataset import Dataset
@@ -30,9 +31,14 @@ MOST_PAIRS = 512
 MASH_PARTS = 2
 """Into how many shards a few mash-ups are cut: they take no time."""
 
+TASK_SECONDS = 600.0
+"""How long a decode task is to take, about."""
+
 SMALLEST_BATCH = 8
 LARGEST_BATCH = 64
 """Mash-ups decoded at once where nobody says how many."""
+
+_FEWEST_AT_ONCE = 4
 
 
 def per_shard(count: int, most: int, parts: int = PARTS) -> int:
@@ -89,14 +95,15 @@ def segments_of(items: Sequence[Item]) -> int:
     return sum(rows.stop - rows.start for item in items for rows in item.rows)
 
 
-def mash_items(pairs: Iterable[tuple[PoolSegment, PoolSegment]]) -> Iterator[Item]:
-    """Give an item a pair; pair k is the k-th."""
-    for k, (a, b) in enumerate(pairs):
+def mash_items(pairs: Iterable[tuple[PoolSegment, PoolSegment]], first: int = 0) -> Iterator[Item]:
+    """Give an item a pair from pair `first` on; pair k is the k-th."""
+    for k, (a, b) in islice(enumerate(pairs), first, None):
         yield Item(
             key=f"{k}:{a.file_id}.{a.segment}:{b.file_id}.{b.segment}",
             title=f"pair {k}",
             rows=tuple(RowRange(s.shard, s.row, s.row + 1) for s in (a, b)),
             extra={"pair": k},
+            counts_as=1,
         )
 
 
@@ -142,12 +149,36 @@ def undecoded(mashups: Dataset, clips: Dataset) -> Undecoded:
     return Undecoded(tuple(sorted(left)), names)
 
 
-def batch_size(mashups: int) -> int:
+def batch_size(mashups: int, most: int = LARGEST_BATCH) -> int:
     """Choose how many mash-ups are decoded at once.
 
     Many at once read the weights once for all; a few batches are wanted, for workers to share.
+
+    Parameters
+    ----------
+    mashups : int
+        How many there are to decode.
+    most : int
+        As many as take the time that a task is to take.
     """
-    return max(SMALLEST_BATCH, min(LARGEST_BATCH, -(-mashups // 8)))
+    return max(1, min(LARGEST_BATCH, most, max(SMALLEST_BATCH, -(-mashups // 8))))
+
+
+def most_at_once(clip_seconds: float, rate: float) -> int:
+    """Give how many clips of a length make a task of about ten minutes, but no fewer than four.
+
+    Fewer would read the weights of a large model for so little that all would take longer; what
+    a killed task has made is kept in any case.
+
+    Parameters
+    ----------
+    clip_seconds : float
+        Mean length.
+    rate : float
+        Audio-seconds a second. It is to follow from the model alone: what is decoded together
+        may not depend on how many workers there were, or how busy.
+    """
+    return max(_FEWEST_AT_ONCE, int(TASK_SECONDS * rate / max(clip_seconds, 1e-9)))
 
 
 def _title(file_id: str, recording: Recording | None) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hdfs_jobs.dataset import Dataset
 from hdfs_jobs.manifest import Quarantined
 from hdfs_jobs.store import Store
-from nsynth_batch.datasets import STAGES
+from nsynth_batch.datasets import DATASETS
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class StageStatus:
     rows, seconds
         In the committed shards; seconds of audio.
     quarantined
-        What was set aside.
+        Rows set aside: every mash-up of a batch that failed whole.
     """
 
     shards: int = 0
@@ -45,12 +45,15 @@ def status_of(dataset: Dataset | None) -> StageStatus:
 
 def store_status(store: Store) -> dict[str, StageStatus]:
     """Sum up the latest dataset of each stage, by its name."""
-    return {name: status_of(store.latest(name)) for name in STAGES}
+    return {name: status_of(store.latest(name)) for name in DATASETS}
 
 
 def reasons(dataset: Dataset) -> Counter[str]:
-    """Count what a dataset has in quarantine, by reason."""
-    return Counter(entry.reason for _, entry in quarantined(dataset))
+    """Count the rows that a dataset has in quarantine, by reason."""
+    counts: Counter[str] = Counter()
+    for _, entry in quarantined(dataset):
+        counts[entry.reason] += entry.rows
+    return counts
 
 
 def quarantined(dataset: Dataset) -> Iterator[tuple[int, Quarantined]]:

@@ -25,6 +25,7 @@ items = st.builds(
     url=st.none() | st.text(),
     rows=st.lists(st.builds(RowRange, *[st.integers(0, 2**40)] * 3), max_size=3).map(tuple),
     extra=st.dictionaries(st.text(), st.integers() | st.text() | st.booleans(), max_size=3),
+    counts_as=st.none() | st.integers(1, 2**40),
 )
 
 

@@ -183,6 +183,20 @@ def test_tables_of_upstream_rows(store: Store) -> None:
         do_shard(job_of(planned_without, Sums()), threads=1)
 
 
+def test_an_item_set_aside_whole_counts_as_the_rows_lost_with_it(store: Store) -> None:
+    upstream = planned(store, [wrong("a"), wrong("b")])
+    do_shard(job_of(upstream, Plain()), threads=1)
+    dataset = store.dataset("plain", {"upstream": upstream.digest})
+    bad = {"wrong": "bad"}
+    batch = Item("batch", rows=(RowRange(0, 0, 3), RowRange(0, 5, 10)), extra=bad)
+    pair = Item("pair", rows=(RowRange(0, 0, 1), RowRange(0, 9, 10)), extra=bad, counts_as=1)
+    dataset.plan([batch, pair, wrong("file", "bad"), wrong("good")], 4)
+    result = do_shard(job_of(dataset, Plain(), upstream=upstream), threads=1)
+    assert result is not None
+    assert [entry.rows for entry in dataset.manifest(0).quarantined] == [8, 1, 1]
+    assert result.summary.quarantined == dataset.totals().quarantined == 10
+
+
 def test_a_worker_that_differs_from_the_plan_refuses(store: Store) -> None:
     dataset = planned(store, [wrong("a")])
     for require in ({"precision": "float16"}, {"instruction_set": "AVX-512"}):
