@@ -3,7 +3,9 @@
 An attempt leaves a mark when it begins and takes it away when it ends, well or with an exception.
 A mark that is found was left by a process that died: the next attempt is then careful, which is
 to mark each item as well. An item whose marks were left twice has most likely killed two
-processes, and is quarantined rather than given a third. An item that ran out of time needs one
+processes, and is quarantined rather than given a third. A mark holds how large the shard's
+partial results were when the item began, and those of a time when they were smaller do not count:
+an item that got further since is long rather than deadly. An item that ran out of time needs one
 mark only, for the watchdog that ended the process knew why.
 """
 
@@ -34,11 +36,12 @@ class Attempt:
     def __init__(self, storage: Storage, folder: str) -> None:
         self.id = uuid.uuid4().hex
         self._storage = storage
+        self._partials = folder
         self._folder = marks_folder(folder)
         left = [entry.name.split("-") for entry in storage.list(self._folder)]
         self._careful = bool(left)
         self._timed_out = {mark[1] for mark in left if mark[0] == "timeout"}
-        self._deaths = Counter(mark[1] for mark in left if mark[0] == "item")
+        self._deaths = Counter((mark[1], int(mark[2])) for mark in left if mark[0] == "item")
 
     @contextmanager
     def begun(self) -> Iterator[None]:
@@ -52,7 +55,7 @@ class Attempt:
         if not self._careful:
             yield
             return
-        with self._mark(f"item-{_short(key)}-{self.id}"):
+        with self._mark(f"item-{_short(key)}-{self._kept()}-{self.id}"):
             yield
 
     def timed_out(self, key: str) -> bool:
@@ -61,11 +64,19 @@ class Attempt:
 
     def killed(self, key: str) -> bool:
         """Whether earlier attempts died at an item too often for a coincidence."""
-        return self._deaths[_short(key)] >= DEATHS_BLAMED
+        deaths = {kept: n for (item, kept), n in self._deaths.items() if item == _short(key)}
+        if sum(deaths.values()) < DEATHS_BLAMED:
+            return False
+        now = self._kept()
+        return sum(n for kept, n in deaths.items() if kept >= now) >= DEATHS_BLAMED
 
     def leave_timeout(self, key: str) -> None:
         """Leave the mark of an item that ran out of time."""
         self._storage.publish(f"{self._folder}/timeout-{_short(key)}", b"")
+
+    def _kept(self) -> int:
+        """Return the bytes of the shard's partial results; marks are empty."""
+        return sum(entry.size for entry in self._storage.walk(self._partials))
 
     @contextmanager
     def _mark(self, name: str) -> Iterator[None]:

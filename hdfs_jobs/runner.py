@@ -324,7 +324,8 @@ class _Run:
         text = _reason(error)
         folder = partials_folder(self.dataset, tried.shard)
         blamed = count_blamed(self.dataset.storage, folder)
-        # A death that names an item brings the shard on, and every item is named twice at most.
+        # A death that names an item brings the shard on: each item is named twice at most for
+        # each time that its partial results grew.
         failures = tried.failures + (blamed <= tried.blamed)
         if failures > self.retries:
             self.failed[tried.number] = text

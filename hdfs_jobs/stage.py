@@ -34,7 +34,9 @@ class Counted:
 class Partial:
     """Results of a shard that is not committed yet, kept for the next attempt at it.
 
-    They are gone after the shard's commit. The next attempt may run on another machine.
+    They are gone after the shard's commit. The next attempt may run on another machine. An item
+    that takes long should see that they grow: after two processes died at it, and they did not
+    grow in between, the item is quarantined.
 
     Parameters
     ----------

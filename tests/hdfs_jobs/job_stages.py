@@ -171,6 +171,24 @@ class Saving(Plain):
         yield rows_of(item.key, [2 * int(kept)])
 
 
+@dataclass(frozen=True)
+class Growing(Plain):
+    """Gets one step further in each process, up to a step that it cannot take."""
+
+    steps: int = 6
+    deadly: int = 7
+
+    def process(
+        self, item: Item, source: BinaryIO | pa.Table, task: Task
+    ) -> Iterator[pa.RecordBatch | Rejected | Counted]:
+        done = task.partial.load("steps") or b""
+        if len(done) < self.steps:
+            if len(done) + 1 < self.deadly:
+                task.partial.save("steps", done + b"s")
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield rows_of(item.key, [len(done)])
+
+
 class ChokingStorage(LocalStorage):
     """Is out of memory once, when the first row group goes to a data file."""
 

@@ -29,7 +29,7 @@ from hdfs_jobs.events import (
 from hdfs_jobs.plan import Item, RowRange
 from hdfs_jobs.runner import run_stage
 from hdfs_jobs.store import Store
-from tests.hdfs_jobs.job_stages import Plain, Sums
+from tests.hdfs_jobs.job_stages import Growing, Plain, Sums
 
 
 def items(*wrongs: str) -> list[Item]:
@@ -168,6 +168,14 @@ def test_nothing_is_tried_for_ever(store: Store, cluster: Cluster, traps: Path) 
         run(dataset, cluster, Plain(traps=str(traps)), retries=1)
     assert time.monotonic() - started < 20
     assert dataset.committed() == {}
+
+
+def test_an_item_outlives_more_deaths_than_retries_if_it_gets_further(
+    store: Store, cluster: Cluster
+) -> None:
+    dataset = planned(store, items(""))
+    run(dataset, cluster, Growing(steps=9, deadly=10), retries=1)
+    assert dataset.read(0)["value"].to_pylist() == [9]
 
 
 def test_stages_over_upstream_rows(store: Store, cluster: Cluster) -> None:

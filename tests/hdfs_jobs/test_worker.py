@@ -25,7 +25,15 @@ from hdfs_jobs.plan import Item, RowRange
 from hdfs_jobs.stage import Stage
 from hdfs_jobs.store import Store
 from hdfs_jobs.worker import ShardJob, do_shard
-from tests.hdfs_jobs.job_stages import Bytes, ChokingStorage, DyingStorage, Plain, Saving, Sums
+from tests.hdfs_jobs.job_stages import (
+    Bytes,
+    ChokingStorage,
+    DyingStorage,
+    Growing,
+    Plain,
+    Saving,
+    Sums,
+)
 
 SETTINGS = {"kind": "test"}
 
@@ -299,6 +307,20 @@ def test_an_item_that_kills_its_process_is_blamed_in_the_end(store: Store) -> No
     assert not store.storage.exists(
         f"{dataset.partials}/00000000-{dataset.manifest(0).input_digest}"
     )
+
+
+def test_an_item_that_gets_further_each_time_is_not_blamed(store: Store) -> None:
+    dataset = planned(store, [wrong("a")])
+    assert deaths_until_done(dataset, Growing(steps=6)) == [-9] * 6 + [0]
+    assert dataset.manifest(0).quarantined == ()
+    assert dataset.read(0)["value"].to_pylist() == [6]
+
+
+def test_an_item_that_gets_no_further_is_blamed_in_the_end(store: Store) -> None:
+    dataset = planned(store, [wrong("a")])
+    assert deaths_until_done(dataset, Growing(steps=6, deadly=4)) == [-9] * 5 + [0]
+    (entry,) = dataset.manifest(0).quarantined
+    assert (entry.key, entry.reason) == ("a", "crash")
 
 
 def test_a_process_that_dies_by_chance_blames_nobody(store: Store, traps: Path) -> None:
