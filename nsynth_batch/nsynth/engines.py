@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -61,5 +61,36 @@ class Engine(Protocol):
         """Sample mu-law codes [F_i · hop] for each encoding [F_i, bottleneck].
 
         `on_progress` hears how many samples were made since it was last called.
+        """
+        ...
+
+
+@runtime_checkable
+class ResumableEngine(Engine, Protocol):
+    """An engine that goes on with clips where another decode of them was interrupted.
+
+    Attributes
+    ----------
+    resumes
+        True: what such an engine is known by.
+    """
+
+    resumes: bool
+
+    def decode(
+        self,
+        encodings: Sequence[Array],
+        draws: Sequence[Draws],
+        *,
+        temperature: float = 1.0,
+        on_progress: Callable[[int], None] | None = None,
+        prefixes: Sequence[Codes] | None = None,
+        on_codes: Callable[[Sequence[Codes]], None] | None = None,
+    ) -> list[Codes]:
+        """Sample mu-law codes as any engine, going on after `prefixes` where they are given.
+
+        `on_codes` is given now and then what has been made of each clip so far, prefixes
+        included. What it keeps can be the `prefixes` of another decode, and the codes are those
+        of a decode that was never interrupted.
         """
         ...

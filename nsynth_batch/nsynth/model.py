@@ -13,7 +13,13 @@ from nsynth_batch.nsynth import mulaw
 from nsynth_batch.nsynth.checkpoint import load_checkpoint
 from nsynth_batch.nsynth.config import Config
 from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import Engine, EngineName, EngineUnavailableError
+from nsynth_batch.nsynth.engines import (
+    Codes,
+    Engine,
+    EngineName,
+    EngineUnavailableError,
+    ResumableEngine,
+)
 from nsynth_batch.nsynth.weights import Array, Weights
 
 
@@ -44,6 +50,11 @@ class Model:
             "nsynth-batch": version("nsynth-batch"),
             **self.engine.versions,
         }
+
+    @property
+    def resumes(self) -> bool:
+        """Whether `decode` takes `prefixes` and `on_codes` on this engine."""
+        return isinstance(self.engine, ResumableEngine)
 
     def encode(self, audio: Array) -> Array:
         """Encode audio; a tail shorter than a hop is left out.
@@ -106,6 +117,8 @@ class Model:
         *,
         temperature: float = ...,
         on_progress: Callable[[int], None] | None = ...,
+        prefixes: Sequence[Codes] | None = ...,
+        on_codes: Callable[[Sequence[Codes]], None] | None = ...,
     ) -> Array: ...
 
     @overload
@@ -117,6 +130,8 @@ class Model:
         *,
         temperature: float = ...,
         on_progress: Callable[[int], None] | None = ...,
+        prefixes: Sequence[Codes] | None = ...,
+        on_codes: Callable[[Sequence[Codes]], None] | None = ...,
     ) -> list[Array]: ...
 
     def decode(
@@ -127,6 +142,8 @@ class Model:
         *,
         temperature: float = 1.0,
         on_progress: Callable[[int], None] | None = None,
+        prefixes: Sequence[Codes] | None = None,
+        on_codes: Callable[[Sequence[Codes]], None] | None = None,
     ) -> Array | list[Array]:
         """Sample audio, one sample at a time.
 
@@ -141,6 +158,11 @@ class Model:
             Divides the logits: below 1 is tamer, above 1 wilder.
         on_progress : callable, optional
             Hears how many samples were made since it was last called.
+        prefixes : sequence of int16 arrays, optional
+            Mu-law codes that an interrupted decode of the same clips had made of each; the result
+            is that of the uninterrupted decode. Only where `resumes`.
+        on_codes : callable, optional
+            Is given now and then the codes made of each clip so far. Only where `resumes`.
 
         Returns
         -------
@@ -149,8 +171,8 @@ class Model:
         Raises
         ------
         ValueError
-            If a shape is another, a value is not finite, ids are missing or doubled, or the
-            temperature is not above 0.
+            If a shape is another, a value is not finite, ids are missing or doubled, the
+            temperature is not above 0, or the engine cannot resume and is asked to.
         """
         rows = [np.ascontiguousarray(row, dtype=np.float32) for row in encodings]
         names = [str(i) for i in range(len(rows))] if ids is None else list(ids)
@@ -166,12 +188,22 @@ class Model:
                 )
             if not np.isfinite(row).all():
                 raise ValueError(f"encoding {name!r} holds values that are not finite")
-        codes = self.engine.decode(
-            rows,
-            [Draws(seed, name) for name in names],
-            temperature=temperature,
-            on_progress=on_progress,
-        )
+        draws = [Draws(seed, name) for name in names]
+        if prefixes is None and on_codes is None:
+            codes = self.engine.decode(
+                rows, draws, temperature=temperature, on_progress=on_progress
+            )
+        elif isinstance(self.engine, ResumableEngine):
+            codes = self.engine.decode(
+                rows,
+                draws,
+                temperature=temperature,
+                on_progress=on_progress,
+                prefixes=prefixes,
+                on_codes=on_codes,
+            )
+        else:
+            raise ValueError(f"engine {self.engine.name} cannot go on with an interrupted decode")
         audio = [mulaw.decode(clip) for clip in codes]
         if not isinstance(encodings, np.ndarray):
             return audio

@@ -117,6 +117,7 @@ class NativeEngine:
 
     name = "native"
     precision = "float32"
+    resumes = True
 
     def __init__(
         self,

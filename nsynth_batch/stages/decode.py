@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from hdfs_jobs.plan import Item
-from hdfs_jobs.stage import Rejected, Task
+from hdfs_jobs.stage import Counted, Rejected, Task
 from nsynth_batch.nsynth.engines import EngineName
 from nsynth_batch.stages.arrays import list_column, matrices
 from nsynth_batch.stages.engine import memory_is_a_setting, open_model
 from nsynth_batch.stages.ids import derived_id
+from nsynth_batch.stages.resume import Progress, stream_of
 from nsynth_batch.stages.schemas import CLIPS
 from sequencer.audio import SAMPLE_RATE
 from sequencer.measures import measure
@@ -35,6 +36,8 @@ class DecodeStage:
         Divides the logits.
     made_with
         Checkpoint, engine, precision and instruction set, for the ids.
+    save_seconds
+        Wall seconds between two saves of what is made so far.
     """
 
     checkpoint: str
@@ -42,6 +45,7 @@ class DecodeStage:
     seed: int
     temperature: float
     made_with: tuple[str, ...]
+    save_seconds: float = 10.0
 
     name = "clips"
     schema = CLIPS
@@ -49,14 +53,14 @@ class DecodeStage:
 
     def process(
         self, item: Item, source: pa.Table, task: Task
-    ) -> Iterator[pa.RecordBatch | Rejected]:
+    ) -> Iterator[pa.RecordBatch | Rejected | Counted]:
         """Yield a row a mash-up of `source`, in its order.
 
         A batch that was decoded before, by a task that did not live to commit it, is taken from
-        the partial results.
+        the partial results; one that was begun is gone on with, on an engine that can.
         """
-        name = f"{derived_id({'batch': item.key})}.arrow"
-        if (saved := task.partial.load(name)) is not None:
+        name = derived_id({"batch": item.key})
+        if (saved := task.partial.load(f"{name}.arrow")) is not None:
             yield from pa.ipc.open_stream(saved)
             return
         mash_ids, encodings = [], []
@@ -71,6 +75,10 @@ class DecodeStage:
         if not encodings:
             return
         model = open_model(self.checkpoint, self.engine, task.threads)
+        progress = Progress(task.partial, f"{name}.codes.arrow", mash_ids, self.save_seconds)
+        prefixes = progress.load() if model.resumes else []
+        if resumed := sum(map(len, prefixes)):
+            yield Counted("resumed_samples", resumed)
         with memory_is_a_setting():
             decoded = model.decode(
                 encodings,
@@ -78,6 +86,8 @@ class DecodeStage:
                 ids=mash_ids,
                 temperature=self.temperature,
                 on_progress=lambda _samples: task.heartbeat(),
+                prefixes=prefixes if model.resumes else None,
+                on_codes=progress.hear if model.resumes else None,
             )
         rows = []
         for mash_id, audio in zip(mash_ids, decoded, strict=True):
@@ -88,7 +98,7 @@ class DecodeStage:
         if rows:
             batch = self._batch(rows)
             if len(rows) == len(source):
-                task.partial.save(name, _stream(batch))
+                task.partial.save(f"{name}.arrow", stream_of(batch))
             yield batch
 
     def _batch(self, rows: list[tuple[str, Any]]) -> pa.RecordBatch:
@@ -127,10 +137,3 @@ class DecodeStage:
 
 def _rejected(mash_id: str, detail: str) -> Rejected:
     return Rejected(mash_id, f"mash-up {mash_id}", "non-finite", detail)
-
-
-def _stream(batch: pa.RecordBatch) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return bytes(sink.getvalue())

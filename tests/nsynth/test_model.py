@@ -120,3 +120,24 @@ def test_engine_that_cannot_be_had_raises(tiny: Weights) -> None:
         make_engine(tiny, "magenta")
     with pytest.raises(EngineUnavailableError, match="no engine is called 'fast'"):
         load_model("small", engine="fast")
+
+
+def test_an_interrupted_decode_goes_on_where_the_engine_can(tiny: Weights) -> None:
+    frames = [np.random.default_rng(1).normal(size=(n, 3)).astype(np.float32) for n in (4, 2)]
+    native = Model(tiny, make_engine(tiny, "native"))
+    assert native.resumes
+    whole = native.decode(frames, seed=1, ids=["a", "b"])
+    made = [mulaw.encode(clip)[:stop] for clip, stop in zip(whole, (100, 0), strict=True)]
+    heard: list[list[int]] = []
+    again = native.decode(
+        frames, seed=1, ids=["a", "b"], prefixes=made,
+        on_codes=lambda codes: heard.append([len(clip) for clip in codes]),
+    )  # fmt: skip
+    for one, two in zip(whole, again, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert heard[-1] == [4 * HOP, 2 * HOP]
+    assert all(lengths[0] >= 100 for lengths in heard)
+    other = Model(tiny, make_engine(tiny, "tensorflow"))
+    assert not other.resumes
+    with pytest.raises(ValueError, match="engine tensorflow cannot go on"):
+        other.decode(frames, prefixes=made)

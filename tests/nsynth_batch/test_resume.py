@@ -1,0 +1,127 @@
+"""A killed decode goes on near where it was, and makes the clips of one that was not killed."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from hdfs_jobs.dataset import Dataset
+from hdfs_jobs.manifest import Manifest
+from hdfs_jobs.plan import Item, RowRange
+from hdfs_jobs.stage import Task
+from hdfs_jobs.store import Store
+from hdfs_jobs.worker import ShardJob, do_shard
+from nsynth_batch.stages.arrays import list_column, matrix_column
+from nsynth_batch.stages.decode import DecodeStage
+from nsynth_batch.stages.resume import Progress
+from nsynth_batch.stages.schemas import MASHUPS, PARENT
+from tests.nsynth_batch.stages.helpers import task
+
+FRAMES = 900
+WORKER = (
+    "import pickle, sys; from hdfs_jobs.worker import do_shard; "
+    "do_shard(pickle.loads(sys.stdin.buffer.read()), 1)"
+)
+
+
+@dataclass(frozen=True)
+class MadeUp:
+    """Two mash-ups of random numbers, a long one and a short one."""
+
+    name = "mashups"
+    schema = MASHUPS
+    row_group_rows = 1
+
+    def process(self, item: Item, source: pa.Table, of: Task) -> Iterator[pa.RecordBatch]:
+        rng = np.random.default_rng(1)
+        rows = [rng.normal(size=(n, 16)).astype(np.float32) for n in (FRAMES, 3)]
+        parents = [{"file_id": "f", "segment": 0, "start_seconds": 0.0}] * 2
+        yield pa.record_batch(
+            [
+                pa.array(["long", "short"]),
+                pa.array(parents, PARENT),
+                pa.array(parents, PARENT),
+                pa.array([0, 0], pa.int64()),
+                list_column([np.ones(len(row), np.float32) for row in rows], pa.float32()),
+                pa.array([len(row) for row in rows], pa.int32()),
+                matrix_column(rows),
+            ],
+            schema=MASHUPS,
+        )
+
+    def seconds(self, batch: pa.RecordBatch) -> float:
+        return 0.0
+
+    def facts(self, threads: int) -> dict[str, str]:
+        return {}
+
+
+def job(dataset: Dataset, stage: object, upstream: Dataset | None = None) -> ShardJob:
+    [shard] = dataset.pending()
+    paths = upstream.data_paths() if upstream else {}
+    storage = upstream.storage if upstream else None
+    return ShardJob(dataset, shard, pickle.dumps(stage), storage, paths, {}, 60.0, False, "no", {})
+
+
+def planned(folder: Path, tiny: Path, save_seconds: float) -> tuple[Dataset, ShardJob]:
+    store = Store.open(str(folder), create=True)
+    mashups = store.dataset("mashups", {})
+    mashups.plan([Item("made up")], 1)
+    do_shard(job(mashups, MadeUp()), 1)
+    clips = store.dataset("clips", {})
+    clips.plan([Item("batch", rows=(RowRange(0, 0, 2),))], 1)
+    stage = DecodeStage(str(tiny), "native", 7, 1.0, ("a",), save_seconds=save_seconds)
+    return clips, job(clips, stage, mashups)
+
+
+def committed(clips: Dataset) -> tuple[pa.Table, Manifest]:
+    return clips.read(0), clips.manifest(0)
+
+
+def test_a_killed_decode_goes_on_and_makes_the_same_bytes(tmp_path: Path, tiny: Path) -> None:
+    whole, one_go = planned(tmp_path / "whole", tiny, 60.0)
+    do_shard(one_go, 1)
+    expected, manifest = committed(whole)
+    assert "resumed_samples" not in manifest.counters
+
+    clips, shard_job = planned(tmp_path / "killed", tiny, 0.2)
+    process = subprocess.Popen([sys.executable, "-c", WORKER], stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(pickle.dumps(shard_job))
+    process.stdin.close()
+    kept = tmp_path / "killed" / clips.partials
+    while not list(kept.rglob("*.codes.arrow")):
+        assert process.poll() is None, "it ended before it was killed"
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not clips.committed()
+
+    do_shard(shard_job, 1)
+    table, manifest = committed(clips)
+    assert table.equals(expected)
+    assert 0 < manifest.counters["resumed_samples"] < (FRAMES + 3) * 512
+    assert not list(kept.rglob("*.arrow"))
+
+
+def test_what_was_kept_of_other_clips_is_not_gone_on_with(tmp_path: Path) -> None:
+    of = task(tmp_path).partial
+    made = [np.arange(5, dtype=np.int16), np.zeros(0, np.int16)]
+    Progress(of, "codes", ["a", "b"], every=0.0).hear(made)
+    again = Progress(of, "codes", ["a", "b"], every=0.0).load()
+    assert [codes.tolist() for codes in again] == [[0, 1, 2, 3, 4], []]
+    assert [len(codes) for codes in Progress(of, "codes", ["a", "c"], every=0.0).load()] == [0, 0]
+
+
+def test_nothing_is_saved_before_it_is_time(tmp_path: Path) -> None:
+    of = task(tmp_path).partial
+    Progress(of, "codes", ["a"], every=60.0).hear([np.ones(5, np.int16)])
+    assert of.load("codes") is None
