@@ -23,6 +23,9 @@ SETTINGS_FILE = Path("nsynth-batch.toml")
 
 ENVIRONMENT_PREFIX = "NSYNTH_BATCH_"
 
+MOST_PAIRS = 10_000_000
+"""The most mash-ups of one seed: planning them takes memory for each."""
+
 _MOST_DEFAULT_WORKERS = 8
 
 
@@ -78,16 +81,16 @@ class Settings(BaseSettings):
     engine: Literal["auto", "native", "tensorflow", "magenta"] = "auto"
     scheduler: str | None = None
     workers: int = Field(default_factory=_default_workers, ge=1)
-    pairs: int = Field(default=16, ge=1)
-    seed: int | None = None
+    pairs: int = Field(default=16, ge=1, le=MOST_PAIRS)
+    seed: int | None = Field(default=None, ge=0, lt=2**63)
     curve: Literal["random", "cosine", "linear"] = "random"
     pair: str | None = None
     allow_unknown: bool = False
-    temperature: float = Field(default=1.0, gt=0)
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     batch: int | None = Field(default=None, ge=1)
     segment_seconds: float = Field(default=6.24, ge=0.032, le=3600)
     max_bad_fraction: float = Field(default=0.5, ge=0, le=1)
-    time_limit: float | None = Field(default=None, gt=0)
+    time_limit: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     retries: int = Field(default=3, ge=0)
 
     @field_validator("pair")

@@ -9,7 +9,7 @@ import typer
 
 from nsynth_batch.commands.options import STORE, DryRun, settings_from
 from nsynth_batch.commands.running import open_store
-from nsynth_batch.errors import OK, UNEXPECTED, CommandError
+from nsynth_batch.errors import OK, UNEXPECTED, USAGE, CommandError
 from nsynth_batch.text import clock, one_line, size, table
 
 if TYPE_CHECKING:
@@ -137,6 +137,8 @@ def gc(
     """
     from hdfs_jobs.gc import collect_garbage
 
+    if not older_than >= 0:
+        raise CommandError(f"--older-than is {older_than:g}: hours are 0 or more", USAGE)
     store = open_store(settings)
     garbage = collect_garbage(store, older_than=older_than * 3600, dry_run=dry_run)
     for file in garbage:

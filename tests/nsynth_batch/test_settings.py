@@ -43,6 +43,11 @@ def test_a_file_that_is_no_toml(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
+        ({"pairs": 10_000_001}, "--pairs is 10000001: Input should be less than or equal to"),
+        ({"temperature": float("inf")}, "--temperature is inf"),
+        ({"time_limit": float("inf")}, "--time-limit is inf"),
+        ({"seed": -1}, "--seed is -1"),
+        ({"seed": 2**63}, "--seed is 9223372036854775808"),
         ({"pairs": 0}, "--pairs is 0: Input should be greater than or equal to 1"),
         ({"temperature": 0.0}, "--temperature is 0.0"),
         ({"max_bad_fraction": 1.5}, "--max-bad-fraction is 1.5"),
