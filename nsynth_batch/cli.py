@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from nsynth_batch.commands import model, stages, store, tools
-from nsynth_batch.errors import failure
+from nsynth_batch.commands.signals import EndedAtOnce
+from nsynth_batch.errors import INTERRUPTED, failure
 
 app = typer.Typer(
     name="nsynth-batch",
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         result = app(given, prog_name="nsynth-batch", standalone_mode=False)
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, EndedAtOnce) as error:
         of_parser = hasattr(error, "format_message")
         if "--verbose" in given and not of_parser:
             traceback.print_exc()
@@ -81,4 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = "; see `nsynth-batch --help`" if of_parser else ""
         print(f"nsynth-batch: {failed.message.rstrip('.')}{hint}", file=sys.stderr)
         return failed.exit_code
+    if result == INTERRUPTED:
+        # The parser keeps the interrupt to itself, and its exit code only comes through.
+        print(f"nsynth-batch: {failure(KeyboardInterrupt()).message}", file=sys.stderr)
     return result if isinstance(result, int) else 0

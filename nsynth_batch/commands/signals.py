@@ -13,6 +13,20 @@ from nsynth_batch.errors import DRAINED, INTERRUPTED
 _EXIT_CODES = {signal.SIGTERM: DRAINED, signal.SIGINT: INTERRUPTED}
 
 
+class EndedAtOnce(BaseException):
+    """A second signal: what is begun is left as it is, and nothing may catch this on the way.
+
+    Parameters
+    ----------
+    exit_code : int
+        What the process exits with.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("ended at once; run the same command again to go on")
+        self.exit_code = exit_code
+
+
 class Drain:
     """Whether this process was asked to stop.
 
@@ -31,7 +45,7 @@ class Drain:
     def hear(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal."""
         if self.asked.is_set():
-            raise KeyboardInterrupt
+            raise EndedAtOnce(_EXIT_CODES[signal.Signals(number)])
         self.exit_code = _EXIT_CODES[signal.Signals(number)]
         self.asked.set()
 

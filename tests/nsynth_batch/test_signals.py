@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from nsynth_batch.commands.signals import draining
+from nsynth_batch.commands.signals import EndedAtOnce, draining
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -17,6 +17,7 @@ def test_the_first_signal_asks_and_the_second_ends(number: signal.Signals, code:
         signal.raise_signal(number)
         assert drain.asked.is_set()
         assert drain.exit_code == code
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(EndedAtOnce) as caught:
             signal.raise_signal(number)
+        assert caught.value.exit_code == code
     assert signal.getsignal(number) is before
