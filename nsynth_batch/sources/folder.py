@@ -55,7 +55,7 @@ class FolderSource:
             path = PurePosixPath(entry.path)
             if path.name == SOURCES_NAME:
                 tables[path.parent] = self._read_sources(entry.path)
-            elif is_audio_name(path.name):
+            elif is_audio_name(path.name) and not _is_hidden(path):
                 recordings.append(entry)
             else:
                 self.other_files += 1
@@ -80,6 +80,11 @@ class FolderSource:
         return Offer(
             self._storage, entry.path, entry.size, replace(row.rights, title=title), row.categories
         )
+
+
+def _is_hidden(path: PurePosixPath) -> bool:
+    """Whether a person sees a file: ._song.wav is what macOS leaves beside song.wav, not audio."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def printable(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -92,17 +92,17 @@ def harvest(
     report = Harvest(other_files=source.other_files)
     catalog = Catalog(storage)
     known = catalog.recordings()
-    seen: set[str] = set()
+    seen: dict[str, Recording] = {}
     waiting: list[Recording] = []
     for offer in offers:
         if stop is not None and stop.is_set():
             report.drained = True
             break
-        row = _take(offer, storage, report)
+        row = _take(offer, storage, (seen, known), report)
         if row.file_id in seen:
             report.duplicates += 1
         else:
-            seen.add(row.file_id)
+            seen[row.file_id] = row
             if not row.same_as(known.get(row.file_id)):
                 report.updated += row.file_id in known
                 waiting.append(row)
@@ -129,12 +129,16 @@ def preview(source: Source) -> tuple[Harvest, float]:
     return report, seconds
 
 
-def _take(offer: Offer, storage: Storage, report: Harvest) -> Recording:
+def _take(
+    offer: Offer, storage: Storage, had: Sequence[Mapping[str, Recording]], report: Harvest
+) -> Recording:
     with offer.storage.open(offer.path) as stream:
         file_id = content_sha1(stream)
         stream.seek(0)
-        target = raw_path(file_id, offer.path)
-        if not storage.exists(target):
+        # The same content under another suffix has a place already.
+        places = (rows[file_id].raw_url for rows in had if file_id in rows)
+        target = next(places, raw_path(file_id, offer.path))
+        if "://" not in target and not storage.exists(target):
             _copy(stream, storage, target, file_id)
             report.added += 1
             report.bytes += offer.size

@@ -62,6 +62,7 @@ class AudioStage:
                 if whole:
                     yield self._row(item.key, total, to_int16(segment[:whole]))
                 total += len(segment)
+                task.heartbeat()
         except AudioError as error:
             raise BadInput(error.reason, error.detail) from error
         if total < self.hop:

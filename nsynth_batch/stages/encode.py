@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from hdfs_jobs.plan import Item
-from hdfs_jobs.stage import Rejected, Task
+from hdfs_jobs.stage import Counted, Rejected, Task
 from nsynth_batch.nsynth.engines import EngineName
 from nsynth_batch.stages.arrays import matrix_column, vectors
 from nsynth_batch.stages.engine import memory_is_a_setting, open_model
@@ -47,21 +47,24 @@ class EncodeStage:
 
     def process(
         self, item: Item, source: pa.Table, task: Task
-    ) -> Iterator[pa.RecordBatch | Rejected]:
+    ) -> Iterator[pa.RecordBatch | Rejected | Counted]:
         """Yield a row a segment of `source`, in its order."""
         model = open_model(self.checkpoint, self.engine, task.threads)
         ids = source.column("file_id").to_pylist()
         numbers = source.column("segment").to_pylist()
         samples = list(vectors(source.column("samples")))
         for group in equal_lengths([len(row) for row in samples], self.batch_segments):
-            frames = len(samples[group[0]]) // self.hop
+            frames, tail = divmod(len(samples[group[0]]), self.hop)
             if not frames:
                 for row in group:
                     yield self._rejected(ids[row], numbers[row], "too-short", "less than one hop")
                 continue
+            if tail:
+                yield Counted("dropped_samples", tail * len(group))
             audio = np.stack([samples[row][: frames * self.hop] for row in group])
             with memory_is_a_setting():
                 encodings = model.encode(from_int16(audio))
+            task.heartbeat()
             good = [i for i in range(len(group)) if np.isfinite(encodings[i]).all()]
             for i in set(range(len(group))) - set(good):
                 row = group[i]

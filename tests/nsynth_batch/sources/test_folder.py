@@ -91,3 +91,11 @@ def test_a_damaged_sources_csv_stops_the_harvest_with_its_name(tmp_path: Path) -
 def test_a_source_of_a_later_version_says_so(source: str) -> None:
     with pytest.raises(UsageError, match=source.split(":", maxsplit=1)[0]):
         resolve(source)
+
+
+def test_hidden_files_are_no_recordings(tmp_path: Path) -> None:
+    for name in ("song.wav", "._song.wav", ".trash/old.wav"):
+        write_wav(tmp_path / name)
+    source = resolve(str(tmp_path))
+    assert [offer.path for offer in source.offers()] == ["song.wav"]
+    assert source.other_files == 2

@@ -136,3 +136,16 @@ def test_a_preview_copies_nothing(folder: Path) -> None:
     assert found.found == 5
     assert found.bytes == sum(path.stat().st_size for path in folder.iterdir())
     assert seconds == pytest.approx(2.9)
+
+
+def test_the_same_content_under_another_suffix_is_not_copied_again(
+    folder: Path, store: Storage
+) -> None:
+    take(folder, store)
+    before = raw(store)
+    [first, *_] = sorted(folder.glob("*.wav"))
+    first.rename(first.with_suffix(".wave.flac"))
+    (folder / "twin.aiff").write_bytes(first.with_suffix(".wave.flac").read_bytes())
+    again = take(folder, store)
+    assert again.added == 0
+    assert raw(store) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdfs_jobs.plan import Item
-from hdfs_jobs.stage import Rejected
+from hdfs_jobs.stage import Counted, Rejected
 from nsynth_batch.stages.arrays import list_column, matrices
 from nsynth_batch.stages.encode import EncodeStage, equal_lengths
 from nsynth_batch.stages.engine import open_model
@@ -96,3 +97,15 @@ def test_runs_are_of_one_length_and_keep_the_order(lengths: list[int], most: int
     assert [row for group in groups for row in group] == list(range(len(lengths)))
     assert all(len({lengths[row] for row in group}) == 1 for group in groups)
     assert all(0 < len(group) <= most for group in groups)
+
+
+def test_a_tail_shorter_than_the_models_hop_is_counted_and_each_group_is_a_sign_of_life(
+    tiny: Path, tmp_path: Path
+) -> None:
+    beats: list[str] = []
+    of = replace(task(tmp_path), heartbeat=lambda: beats.append("beat"))
+    found = list(stage(tiny).process(Item("i"), source([1000, 1000, 1000, 512]), of))
+    tails = [result for result in found if isinstance(result, Counted)]
+    assert sum(tail.n for tail in tails) == 3 * (1000 - 512)
+    assert {tail.name for tail in tails} == {"dropped_samples"}
+    assert len(beats) == 3
