@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-STAGES = ("audio", "encodings", "mashups", "clips")
+DATASETS = ("audio", "encodings", "mashups", "clips")
 
 COMMANDS = {"audio": "shard", "encodings": "encode", "mashups": "mash", "clips": "decode"}
 """The command that makes each."""

@@ -27,6 +27,8 @@ from sequencer.rights import Rights
 _MASH_COLUMNS = ("mash_id", "a", "b", "weights")
 _DECIMALS = 4
 
+_Found = tuple[Clip, npt.NDArray[np.int16]]
+
 
 @dataclass
 class Exported:
@@ -81,15 +83,20 @@ def export_clips(store: Store, folder: Path, *, every: bool = False) -> Exported
     recordings = Catalog(store.storage).recordings()
     report = Exported(0, 0, 0.0, {})
     folder.mkdir(parents=True, exist_ok=True)
+    found = (found for dataset in datasets for found in _clips(store, dataset, recordings))
     write_clips_jsonl(
-        folder,
-        (
-            _write(clip, samples, folder, report)
-            for dataset in datasets
-            for clip, samples in _clips(store, dataset, recordings)
-        ),
+        folder, (_write(clip, samples, folder, report) for clip, samples in _once(found))
     )
     return report
+
+
+def _once(clips: Iterator[_Found]) -> Iterator[_Found]:
+    """Leave out a clip that another dataset has too: one id is one piece of work."""
+    seen: set[str] = set()
+    for clip, samples in clips:
+        if clip.clip_id not in seen:
+            seen.add(clip.clip_id)
+            yield clip, samples
 
 
 def _write(clip: Clip, samples: npt.NDArray[np.int16], folder: Path, report: Exported) -> Clip:
@@ -104,9 +111,7 @@ def _write(clip: Clip, samples: npt.NDArray[np.int16], folder: Path, report: Exp
     return clip
 
 
-def _clips(
-    store: Store, dataset: Dataset, recordings: Recordings
-) -> Iterator[tuple[Clip, npt.NDArray[np.int16]]]:
+def _clips(store: Store, dataset: Dataset, recordings: Recordings) -> Iterator[_Found]:
     digest = dataset.settings["mashups"]
     [mashups] = [d for d in store.datasets("mashups") if d.digest == digest]
     committed = dataset.committed()

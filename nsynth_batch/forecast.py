@@ -67,7 +67,7 @@ def forecast(
         The model's sizes.
     """
     measured = _measured(dataset)
-    rate = measured or _rule_of_thumb(name, config)
+    rate = measured or estimated_rate(name, config)
     at_once = max(1, min(workers, shards))
     return Forecast(
         shards=shards,
@@ -88,7 +88,7 @@ def measured_rate(dataset: Dataset, config: Config) -> float:
     config : Config
         The model's sizes.
     """
-    return _measured(dataset) or _rule_of_thumb(dataset.name, config)
+    return _measured(dataset) or estimated_rate(dataset.name, config)
 
 
 def _measured(dataset: Dataset | None) -> float | None:
@@ -100,7 +100,16 @@ def _measured(dataset: Dataset | None) -> float | None:
     return totals.seconds / totals.wall_seconds
 
 
-def _rule_of_thumb(name: str, config: Config) -> float:
+def estimated_rate(name: str, config: Config) -> float:
+    """Give the audio-seconds a second that a worker makes by rule of thumb.
+
+    Parameters
+    ----------
+    name : str
+        The dataset that the stage writes.
+    config : Config
+        The model's sizes.
+    """
     fixed: Mapping[str, float] = {"audio": _CUT_RATE, "mashups": _MASH_RATE}
     if name in fixed:
         return fixed[name]

@@ -10,9 +10,10 @@ from hdfs_jobs.storage import open_storage
 from hdfs_jobs.store import MARKER, Store
 from nsynth_batch import plans
 from nsynth_batch.forecast import Forecast, forecast
-from nsynth_batch.pipeline import Pipeline, Work
+from nsynth_batch.nsynth import Model
+from nsynth_batch.pipeline import Pipeline, Work, batch_size
 from nsynth_batch.settings import Settings
-from nsynth_batch.stages.engine import open_model
+from nsynth_batch.stages.engine import located, open_model
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def outlook(
     store = None
     if source is None or open_storage(settings.store).exists(MARKER):
         store = Store.open(settings.store)
-    config = open_model(settings.checkpoint, settings.engine, None).config
+    model = open_model(located(settings.checkpoint), settings.engine, None)
     coming = _Left(0, *(source or (0, 0.0)))
     forecasts = {}
     for name in stages:
@@ -68,25 +69,26 @@ def outlook(
                 # What an earlier stage of this run will have made may be all that is missing.
                 if not coming.rows:
                     raise
-        left = _left(name, work, coming, settings)
+        left = _left(name, work, coming, settings, model)
         forecasts[name] = forecast(
             name,
             shards=left.shards,
             seconds=left.seconds,
             workers=settings.workers,
             dataset=None if work is None else work.dataset,
-            config=config,
+            config=model.config,
         )
         coming = left if name != "audio" else _segments(left, settings)
     return forecasts
 
 
-def _left(name: str, work: Work | None, coming: _Left, settings: Settings) -> _Left:
+def _left(name: str, work: Work | None, coming: _Left, settings: Settings, model: Model) -> _Left:
     if name == "mashups":
         return _pairs_left(work, coming, settings)
     planned = _Left() if work is None else _planned(work, settings)
     if name == "clips":
-        shards = -(-coming.rows // (settings.batch or plans.batch_size(coming.rows)))
+        batch = settings.batch or batch_size(model, coming.rows, coming.seconds)
+        shards = -(-coming.rows // batch)
     else:
         most = plans.MOST_RECORDINGS if name == "audio" else plans.MOST_SEGMENTS
         shards = _shards(coming.rows, most)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, cast
 
 from hdfs_jobs.canonical import Json
@@ -14,22 +13,21 @@ from hdfs_jobs.cluster import Cluster
 from hdfs_jobs.dataset import Dataset
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.events import Event, Outcome
-from hdfs_jobs.plan import Shards
+from hdfs_jobs.plan import Shards, group
 from hdfs_jobs.runner import run_stage
 from hdfs_jobs.stage import Stage
 from hdfs_jobs.store import Store
 from nsynth_batch import plans
-from nsynth_batch.datasets import COMMANDS, STAGES
-from nsynth_batch.forecast import measured_rate
-from nsynth_batch.nsynth.checkpoint import bundled_names
+from nsynth_batch.datasets import COMMANDS, DATASETS
+from nsynth_batch.forecast import estimated_rate, measured_rate
 from nsynth_batch.pairs import draw_pairs
-from nsynth_batch.pool import Pool, load_pool, save_pool, take_pool
+from nsynth_batch.pool import Pool, load_pool, pool_path, save_pool, take_pool
 from nsynth_batch.settings import Settings
 from nsynth_batch.sources.catalog import Catalog, Recordings
 from nsynth_batch.stages.audio import AudioStage
 from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.stages.encode import EncodeStage
-from nsynth_batch.stages.engine import open_model
+from nsynth_batch.stages.engine import located, open_model
 from nsynth_batch.stages.mash import MashStage
 from sequencer.audio import SAMPLE_RATE
 
@@ -43,7 +41,6 @@ TIME_LIMITS = {"audio": 1800.0, "encodings": 1800.0, "mashups": 300.0, "clips": 
 """Seconds an item may take; decoding starts anew with each sign of progress."""
 
 _ENCODE_BATCH = 4
-_TASK_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -100,9 +97,7 @@ class Pipeline:
 
     @property
     def _checkpoint(self) -> str:
-        """The checkpoint as workers in other folders find it."""
-        name = self.settings.checkpoint
-        return name if name in bundled_names() else str(Path(name).absolute())
+        return located(self.settings.checkpoint)
 
     def plan(self, name: str) -> Work:
         """Plan what a stage has left to do.
@@ -110,7 +105,7 @@ class Pipeline:
         Parameters
         ----------
         name : str
-            The dataset it writes: one of `STAGES`.
+            The dataset it writes: one of `DATASETS`.
 
         Raises
         ------
@@ -154,7 +149,7 @@ class Pipeline:
         UsageError
             If the stage before was never run.
         """
-        before = STAGES[STAGES.index(name) - 1]
+        before = DATASETS[DATASETS.index(name) - 1]
         dataset = self.store.latest(before)
         if dataset is None:
             raise UsageError(
@@ -211,16 +206,27 @@ class Pipeline:
         }
         dataset = self.store.dataset("mashups", settings)
         kept = load_pool(dataset)
-        pool = kept or self._new_pool(encodings)
-        pairs = draw_pairs(pool.segments, self.settings.pairs, seed, categories)
-        if kept is None and not self._dry_run:
-            save_pool(dataset, pool)
-        left = self.settings.pairs - dataset.shards().count_items()
-        new = dataset.plan(
-            plans.mash_items(pairs),
-            plans.per_shard(left, plans.MOST_PAIRS, plans.MASH_PARTS),
-            dry_run=self._dry_run,
-        )
+        planned = dataset.shards()
+        if kept is None and len(planned):
+            raise UsageError(
+                f"the pool that pairs of seed {seed} are drawn over is missing: restore "
+                f"{self.store.url}/{pool_path(dataset)}, or use another --seed"
+            )
+        pool = self._new_pool(encodings) if kept is None else kept
+        draw = partial(draw_pairs, pool.segments, self.settings.pairs, seed, categories)
+        pairs, done = draw(), planned.count_items()
+        left = max(0, self.settings.pairs - done)
+        size = plans.per_shard(left, plans.MOST_PAIRS, plans.MASH_PARTS)
+        if self._dry_run:
+            # How many shards there would be is known without drawing what is in them.
+            new = Shards(
+                -(-left // size),
+                lambda: group(plans.mash_items(draw(), done), set(), len(planned), size),
+            )
+        else:
+            if kept is None:
+                save_pool(dataset, pool)
+            new = dataset.plan(plans.mash_items(pairs), size)
         stage = MashStage(
             encodings=encodings.digest,
             seed=seed,
@@ -239,6 +245,11 @@ class Pipeline:
     def _plan_clips(self) -> Work:
         mashups = self.upstream("clips")
         self._require_same_checkpoint(mashups)
+        if self.model.engine.name == "magenta" and self.settings.temperature != 1:
+            raise UsageError(
+                f"--temperature {self.settings.temperature:g}: magenta samples at 1 only; leave "
+                "it out, or use --engine native or tensorflow"
+            )
         seed = self.settings.seed
         if seed is None:
             seed = cast(int, mashups.settings["seed"])
@@ -257,12 +268,11 @@ class Pipeline:
         }
         dataset = self.store.dataset("clips", settings)
         left = plans.undecoded(mashups, dataset)
-        batch = self.settings.batch or plans.batch_size(len(left.rows))
-        frames = sum(frames for frames, _, _ in left.rows)
+        seconds = sum(frames for frames, _, _ in left.rows) * self._hop / SAMPLE_RATE
+        batch = self.settings.batch or batch_size(self.model, len(left.rows), seconds)
         batches = -(-len(left.rows) // batch)
-        seconds_a_batch = frames * self._hop / SAMPLE_RATE / max(1, batches)
         rate = measured_rate(dataset, self.model.config)
-        most = max(1, int(_TASK_SECONDS * rate / max(seconds_a_batch, 1e-9)))
+        most = max(1, int(plans.TASK_SECONDS * rate * batches / max(seconds, 1e-9)))
         new = dataset.plan(
             left.batches(batch), plans.per_shard(batches, most), dry_run=self._dry_run
         )
@@ -306,6 +316,25 @@ class Pipeline:
                 f"{late} segments were encoded after the pool of this seed was drawn: "
                 "another --seed mashes them up too"
             )
+
+
+def batch_size(model: Model, mashups: int, seconds: float) -> int:
+    """Give how many mash-ups are decoded at once where the settings do not say it.
+
+    Parameters
+    ----------
+    model : Model
+        What decodes them.
+    mashups : int
+        How many there are.
+    seconds : float
+        How long they are together.
+    """
+    if model.engine.instruction_set == "gpu":
+        # A GPU takes hardly longer for a full batch than for one clip.
+        return plans.batch_size(mashups)
+    rate = estimated_rate("clips", model.config)
+    return plans.batch_size(mashups, plans.most_at_once(seconds / max(1, mashups), rate))
 
 
 def segment_samples(seconds: float) -> int:

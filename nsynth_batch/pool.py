@@ -39,7 +39,7 @@ class Pool:
     Attributes
     ----------
     segments
-        By recording and segment.
+        Sorted by recording and segment.
     encoded_rows
         How many segments were encoded then, those that are not in the pool included.
     """
@@ -74,7 +74,7 @@ def save_pool(mashups: Dataset, pool: Pool) -> None:
     metadata = {_ENCODED_ROWS: str(pool.encoded_rows).encode()}
     rows = [asdict(segment) for segment in pool.segments]
     table = pa.Table.from_pylist(rows, schema=_SCHEMA.with_metadata(metadata))
-    with mashups.storage.create(_path(mashups)) as stream:
+    with mashups.storage.create(pool_path(mashups)) as stream:
         pq.write_table(table, stream, compression="zstd")
 
 
@@ -85,7 +85,7 @@ def load_pool(mashups: Dataset) -> Pool | None:
     are mashed up under another seed.
     """
     try:
-        stream = mashups.storage.open(_path(mashups))
+        stream = mashups.storage.open(pool_path(mashups))
     except FileNotFoundError:
         return None
     with stream:
@@ -96,7 +96,8 @@ def load_pool(mashups: Dataset) -> Pool | None:
     return Pool(segments, int(table.schema.metadata[_ENCODED_ROWS]))
 
 
-def _path(mashups: Dataset) -> str:
+def pool_path(mashups: Dataset) -> str:
+    """Give the place of the pool of a mash-ups dataset in its store."""
     return f"{POOLS}/{mashups.digest}.parquet"
 
 

@@ -1,13 +1,18 @@
-"""Whether a store is whole: every dataset against its manifests, every recording by its name."""
+"""Whether a store is whole: datasets against manifests, recordings against names and catalog."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import PurePosixPath
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from hdfs_jobs.store import Store
 from hdfs_jobs.verify import Problem
-from nsynth_batch.datasets import STAGES
+from nsynth_batch.datasets import DATASETS
+from nsynth_batch.pool import POOLS
+from nsynth_batch.sources.catalog import FOLDER, Catalog
 from nsynth_batch.sources.harvest import RAW, content_sha1
 
 
@@ -24,11 +29,37 @@ def verify_store(store: Store) -> Iterator[Problem]:
     Problem
         A file, and what is the matter with it.
     """
+    there = set()
     for entry in store.storage.walk(RAW):
+        there.add(entry.path)
         with store.storage.open(entry.path) as stream:
             found = content_sha1(stream)
         if found != PurePosixPath(entry.path).stem:
             yield Problem(entry.path, f"the content has SHA-1 {found}, which is not its name")
-    for name in STAGES:
+    damaged = list(_unreadable(store, FOLDER))
+    yield from damaged
+    if not damaged:
+        yield from _missing_recordings(store, there)
+    yield from _unreadable(store, POOLS)
+    for name in DATASETS:
         for dataset in store.datasets(name):
             yield from dataset.verify()
+
+
+def _unreadable(store: Store, folder: str) -> Iterator[Problem]:
+    """Find the tables of a folder that cannot be read: they have no manifest to be held to."""
+    for entry in store.storage.list(folder):
+        if not entry.path.endswith(".parquet"):
+            continue
+        try:
+            with store.storage.open(entry.path) as stream:
+                pq.read_table(stream)
+        except (pa.ArrowException, OSError) as error:
+            yield Problem(entry.path, f"cannot be read: {error}")
+
+
+def _missing_recordings(store: Store, there: Set[str]) -> Iterator[Problem]:
+    for recording in Catalog(store.storage).recordings().current():
+        path = recording.raw_url
+        if "://" not in path and path not in there:
+            yield Problem(path, f"missing, though the catalog has it as {recording.title!r}")

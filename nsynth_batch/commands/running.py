@@ -50,11 +50,11 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
     from hdfs_jobs.store import Store
     from nsynth_batch.pipeline import Pipeline
     from nsynth_batch.progress import report
-    from nsynth_batch.stages.engine import open_model
+    from nsynth_batch.stages.engine import located, open_model
 
     if {"encodings", "clips"} & set(stages):
         # A model that cannot be had is told now, and not after hours of cutting.
-        open_model(settings.checkpoint, settings.engine, None)
+        open_model(located(settings.checkpoint), settings.engine, None)
     with ExitStack() as stack:
         drain = stack.enter_context(draining())
         progress = stack.enter_context(report())

@@ -17,7 +17,7 @@ from nsynth_batch.commands.options import (
     settings_from,
 )
 from nsynth_batch.commands.running import harvest_source, run_stages, show_harvest, show_plan
-from nsynth_batch.datasets import STAGES
+from nsynth_batch.datasets import DATASETS
 from nsynth_batch.errors import OK
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def run(
     Example: nsynth-batch run ~/recordings --store my-store --pairs 64 --seed 7
     """
     act = show_plan if dry_run else run_stages
-    return act(settings, STAGES, source)
+    return act(settings, DATASETS, source)
 
 
 def _do(settings: Settings, name: str, dry_run: bool) -> int:

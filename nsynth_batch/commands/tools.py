@@ -10,7 +10,7 @@ import typer
 
 from nsynth_batch.commands.options import DECODING, MASHING, MODEL, RUNNING, STORE, settings_from
 from nsynth_batch.commands.running import run_stages
-from nsynth_batch.datasets import STAGES
+from nsynth_batch.datasets import DATASETS
 from nsynth_batch.errors import OK, UNEXPECTED, CommandError
 from nsynth_batch.text import clock
 
@@ -55,7 +55,7 @@ def demo(
         }
     )
     with as_file(files("nsynth_batch") / "recordings") as recordings:
-        code = run_stages(settings, STAGES, str(recordings))
+        code = run_stages(settings, DATASETS, str(recordings))
     if code:
         return code
     exported = export_clips(Store.open(settings.store), out / "clips")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.nsynth import Model, load_model
-from nsynth_batch.nsynth.engines import EngineName
+from nsynth_batch.nsynth.checkpoint import bundled_names
+from nsynth_batch.nsynth.engines import EngineName, EngineUnavailableError
+from nsynth_batch.nsynth.weights import CheckpointError
 
 
 @lru_cache(maxsize=1)
@@ -21,8 +24,21 @@ def open_model(checkpoint: str, engine: EngineName, threads: int | None) -> Mode
         As `load_model` takes them.
     threads : int or None
         How many its engine may use; none leaves it to the engine.
+
+    Raises
+    ------
+    UsageError
+        If the checkpoint or the engine cannot be had: no later attempt would have them either.
     """
-    return load_model(checkpoint, engine=engine, threads=threads)
+    try:
+        return load_model(checkpoint, engine=engine, threads=threads)
+    except (CheckpointError, EngineUnavailableError) as error:
+        raise UsageError(str(error)) from error
+
+
+def located(checkpoint: str) -> str:
+    """Name a checkpoint as processes in other folders find it: bundled, or by its whole path."""
+    return checkpoint if checkpoint in bundled_names() else str(Path(checkpoint).absolute())
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,18 @@ import pytest
 from hdfs_jobs.cluster import Cluster
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.store import Store
+from nsynth_batch import plans
+from nsynth_batch.export import export_clips
+from nsynth_batch.nsynth import CONFIGS, Model
 from nsynth_batch.nsynth.weights import random_weights, save_weights
-from nsynth_batch.pipeline import Pipeline, segment_samples
+from nsynth_batch.outlook import outlook
+from nsynth_batch.pipeline import Pipeline, batch_size, segment_samples
+from nsynth_batch.pool import pool_path
 from nsynth_batch.settings import load_settings
 from nsynth_batch.sources.harvest import harvest
 from nsynth_batch.sources.resolve import resolve
+from nsynth_batch.stages.engine import located, open_model
+from nsynth_batch.verify import verify_store
 from tests.nsynth_batch.conftest import TINY
 from tests.nsynth_batch.recordings import tone, write_wav
 
@@ -126,3 +135,79 @@ def test_what_changes_no_byte_changes_no_dataset(store: Store, given: dict[str, 
 )
 def test_segments_are_whole_hops(seconds: float, hops: int) -> None:
     assert segment_samples(seconds) == 512 * hops
+
+
+def test_a_dry_run_of_millions_of_pairs_answers_at_once(
+    store: Store, given: dict[str, Any], cluster: Cluster
+) -> None:
+    run(store, given, cluster, "audio", "encodings", "mashups")
+    many = load_settings({**given, "pairs": 10_000_000})
+    started = time.monotonic()
+    work = Pipeline(many, store, dry_run=True).plan("mashups")
+    forecast = outlook(many, ["mashups"])["mashups"]
+    assert time.monotonic() - started < 10
+    assert len(work.new) == forecast.shards == -(-(10_000_000 - 3) // plans.MOST_PAIRS)
+    first = next(iter(work.new))
+    assert first.number == len(work.dataset.shards())
+    assert first.items[0].extra == {"pair": 3}
+
+
+def test_a_pool_that_is_lost_is_not_drawn_anew(
+    store: Store, given: dict[str, Any], cluster: Cluster
+) -> None:
+    run(store, given, cluster, "audio", "encodings", "mashups")
+    mashups = store.latest("mashups")
+    assert mashups is not None
+    store.storage.delete(pool_path(mashups))
+    with pytest.raises(UsageError, match=r"pool that pairs of seed 0 .* missing: restore .*pools"):
+        Pipeline(load_settings({**given, "pairs": 5}), store).plan("mashups")
+
+
+def test_a_large_model_decodes_few_at_once_and_a_small_one_many(tiny: Path) -> None:
+    small = open_model(str(tiny), "native", None)
+    assert batch_size(small, 10_000, 60_000.0) == plans.LARGEST_BATCH
+    large = Model(random_weights(CONFIGS["h512_bo16"], seed=0), small.engine)
+    assert batch_size(large, 10_000, 60_000.0) == 4
+
+
+def test_a_model_that_is_lost_in_a_worker_is_no_infrastructure_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such checkpoint"):
+        open_model(str(tmp_path / "gone.safetensors"), "native", 1)
+
+
+def test_a_checkpoint_is_one_whatever_folder_it_is_named_from(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny.parent)
+    assert located(tiny.name) == located(str(tiny)) == str(tiny)
+    assert located("small") == "small"
+
+
+def test_clips_of_one_id_are_written_once(
+    store: Store, given: dict[str, Any], cluster: Cluster, tmp_path: Path
+) -> None:
+    run(store, given, cluster, "audio", "encodings", "mashups", "clips")
+    # No recording is from a wiki, so these are the same mash-ups under other settings.
+    run(store, {**given, "allow_unknown": True}, cluster, "mashups", "clips")
+    assert len(store.datasets("clips")) == 2
+    assert export_clips(store, tmp_path / "out", every=True).clips == 3
+    lines = (tmp_path / "out" / "clips.jsonl").read_text("utf-8").splitlines()
+    assert len({json.loads(line)["clip_id"] for line in lines}) == len(lines) == 3
+
+
+def test_verify_names_what_no_manifest_knows_of(
+    store: Store, given: dict[str, Any], cluster: Cluster
+) -> None:
+    run(store, given, cluster, "audio", "encodings", "mashups")
+    assert not list(verify_store(store))
+    gone = next(store.storage.walk("raw")).path
+    store.storage.delete(gone)
+    mashups = store.latest("mashups")
+    assert mashups is not None
+    store.storage.replace(pool_path(mashups), b"no table")
+    problems = {problem.path: problem.what for problem in verify_store(store)}
+    assert set(problems) == {gone, pool_path(mashups)}
+    assert problems[gone].startswith("missing, though the catalog has it as")
+    [catalog] = store.storage.list("catalog")
+    store.storage.replace(catalog.path, b"PAR1")
+    assert catalog.path in {problem.path for problem in verify_store(store)}

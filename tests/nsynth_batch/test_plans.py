@@ -64,3 +64,18 @@ def test_a_pair_is_two_rows_a_first() -> None:
     [_, item] = plans.mash_items([(b, a), (a, b)])
     assert item.rows == (RowRange(2, 3, 4), RowRange(5, 6, 7))
     assert item.extra == {"pair": 1}
+
+
+@given(st.integers(1, 10**6), st.integers(1, 100))
+def test_a_batch_takes_no_longer_than_a_task_may(mashups: int, most: int) -> None:
+    assert plans.batch_size(mashups, most) <= most
+
+
+def test_a_task_is_ten_minutes_long_or_four_clips() -> None:
+    assert plans.most_at_once(6.0, rate=0.2) == 20
+    assert plans.most_at_once(6.0, rate=0.01) == 4
+
+
+def test_pairs_from_one_on_keep_their_numbers() -> None:
+    pairs = [(PoolSegment("a", n, 0, n, 9), PoolSegment("b", n, 0, n, 9)) for n in range(5)]
+    assert list(plans.mash_items(pairs, 3)) == list(plans.mash_items(pairs))[3:]
