@@ -38,6 +38,7 @@ MIN_SAMPLE_RATE = 1_000
 MAX_SAMPLE_RATE = 768_000
 
 _BLOCK_VALUES = 1 << 17
+_LEAST_READ = 1 << 10
 # Encoders differ in whether they count the frame that holds the count.
 _MP3_SLACK = 2 * 1152
 _ENDLESS = 1 << 40
@@ -176,8 +177,10 @@ class Recording:
         size = max(1, _BLOCK_VALUES // self.channels)
         got = 0
         while True:
+            # libsndfile clears what it cannot fill, which for short recordings is nearly all.
+            left = size if self.frames is None else max(self.frames - got, _LEAST_READ)
             try:
-                block = self._file.read(size, dtype="float32", always_2d=True)
+                block = self._file.read(min(size, left), dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as error:
                 self._reader.raise_if_failed()
                 raise self._short(got) from error

@@ -76,6 +76,9 @@ class Clip:
         The recordings; two for a mash-up.
     made_with : mapping of str to str
         checkpoint, engine, precision, instruction_set.
+    sha256 : str
+        Of the file when it was surveyed, 64 hexadecimal digits; empty before. Scores hold it,
+        clips.jsonl does not.
     """
 
     clip_id: str
@@ -91,6 +94,7 @@ class Clip:
     verdict_reason: str = ""
     parents: tuple[Parent, ...] = ()
     made_with: Mapping[str, str] = field(default_factory=dict)
+    sha256: str = ""
 
 
 def write_clips_jsonl(folder: str | Path, clips: Iterable[Clip]) -> Path:

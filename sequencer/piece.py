@@ -12,7 +12,7 @@ from sequencer.compose import compose
 from sequencer.credits import credits_text, unknown_sources
 from sequencer.errors import SequencerError
 from sequencer.files import replacing
-from sequencer.render import output_format, with_measured_gain, write_sound
+from sequencer.render import output_format, render, with_measured_gain
 from sequencer.samples import resampled_length
 from sequencer.score import FadeLaw, Score, read_score, score_json
 from sequencer.survey import survey
@@ -145,7 +145,7 @@ def _write(
         container = output_format(
             paths.out, resampled_length(score.samples, score.sample_rate, sample_rate)
         )
-        rendered = write_sound(score, folder, sound, container=container, sample_rate=sample_rate)
+        rendered = render(score, folder, sound, container=container, sample_rate=sample_rate)
         text = stack.enter_context(replacing(paths.credits))
         text.write_text(credits_text(score), encoding="utf-8", newline="\n")
         if write_score:

@@ -7,6 +7,7 @@ integer rounding, into the file. Memory is bounded by the longest events that so
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +21,7 @@ from sequencer.audio import SAMPLE_RATE, open_recording
 from sequencer.draws import generator
 from sequencer.errors import AudioError, SequencerError
 from sequencer.fades import Curve, correlation, fade_curves
-from sequencer.files import replacing
-from sequencer.samples import Resampler, resampled_length, to_int16
+from sequencer.samples import Resampler, to_int16
 from sequencer.score import Event, Score, with_gain
 
 PEAK_DBFS = -1.0
@@ -60,9 +60,9 @@ class Rendered:
 
 
 def render(
-    score: Score, folder: str | Path, out: str | Path, *, sample_rate: int = SAMPLE_RATE
+    score: Score, folder: str | Path, path: str | Path, *, container: str, sample_rate: int
 ) -> Rendered:
-    """Render a score to a 16-bit file, which appears whole or not at all.
+    """Render a score to a 16-bit file.
 
     Parameters
     ----------
@@ -70,8 +70,11 @@ def render(
         What to play.
     folder : str or Path
         Where the score's clips are.
-    out : str or Path
-        ``.wav`` (RF64 where it would pass 4 GiB) or ``.flac``; an existing file is replaced.
+    path : str or Path
+        The file to write, of any name: what it holds after an error is worthless, so a name that
+        matters is for the caller to give when all is well.
+    container : str
+        libsndfile's format, see `output_format`.
     sample_rate : int
         Of the output in Hz. The mix is resampled once.
 
@@ -82,22 +85,13 @@ def render(
     Raises
     ------
     SequencerError
-        A clip that cannot be read or is shorter than the score says, another suffix, or a rate
-        out of bounds.
+        A clip that cannot be read, is shorter than the score says or is not the file that the
+        score was made of, or a rate out of bounds.
     OSError
-        What writing raised.
+        What reading or writing raised.
     """
-    path = Path(out)
-    container = output_format(path, resampled_length(score.samples, score.sample_rate, sample_rate))
-    with replacing(path) as part:
-        return write_sound(score, folder, part, container=container, sample_rate=sample_rate)
-
-
-def write_sound(
-    score: Score, folder: str | Path, path: Path, *, container: str, sample_rate: int
-) -> Rendered:
-    """Render as `render` does, straight to a path of any name, in libsndfile's `container`."""
     _check_rate(sample_rate)
+    _check_files(score, Path(folder))
     rng = generator(score.seed, "dither")
     peak, clipped, written = 0.0, 0, 0
     with soundfile.SoundFile(
@@ -108,7 +102,7 @@ def write_sound(
             peak = max(peak, float(levels.max(initial=0.0)))
             clipped += int(np.count_nonzero(levels > 1.0))
             # Triangular, two steps wide: the rounding error has no colour and no modulation.
-            draws = rng.random((len(block), 2))
+            draws = rng.random((len(block), 2), dtype=np.float32)
             sound.write(to_int16(block + (draws[:, 0] - draws[:, 1]) / 32768.0))
             written += len(block)
     return Rendered(written, sample_rate, peak, clipped)
@@ -153,6 +147,23 @@ def _check_rate(sample_rate: int) -> None:
     least, most = OUTPUT_RATES
     if not least <= sample_rate <= most:
         raise SequencerError(f"the output's rate must be from {least:,} to {most:,} Hz")
+
+
+def _check_files(score: Score, folder: Path) -> None:
+    """Refuse clips that are not those of the score, before any time is spent on them."""
+    playing = {event.clip for event in score.events}
+    for clip in score.clips.values():
+        if clip.clip_id not in playing or not clip.sha256:
+            continue
+        path = folder / clip.file
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if found != clip.sha256:
+            raise SequencerError(
+                f"{path}: not the file that the score was made of (its sha256 begins with "
+                f"{found[:12]}, the score says {clip.sha256[:12]}); compose again, or remove "
+                "'sha256' from this clip in the score to play what is there now"
+            )
 
 
 def _mastered(score: Score, folder: Path, sample_rate: int) -> Iterator[npt.NDArray[np.float32]]:

@@ -8,6 +8,7 @@ its own.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ FadeLaw = Literal["linear", "equal-power", "matched"]
 FADE_LAWS: tuple[FadeLaw, ...] = get_args(FadeLaw)
 
 _MAX_SECONDS = 1e7
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ def score_json(score: Score) -> str:
             "clip_id": clip.clip_id,
             "file": clip.file,
             "seconds": clip.seconds,
+            "sha256": clip.sha256,
             "mash_id": clip.mash_id,
             "verdict": clip.verdict,
             "parents": [_parent_without_weights(parent_to_json(p)) for p in clip.parents],
@@ -244,7 +247,10 @@ def _master(fields: Fields, rate: int, samples: int) -> Master:
 
 
 def _clip(fields: Fields) -> Clip:
-    _known(fields, ("clip_id", "file", "seconds", "mash_id", "verdict", "parents"))
+    _known(fields, ("clip_id", "file", "seconds", "sha256", "mash_id", "verdict", "parents"))
+    digest = fields.text("sha256", "")
+    if digest and not _SHA256.fullmatch(digest):
+        raise fields.wrong("sha256", "64 hexadecimal digits are expected", digest)
     return Clip(
         clip_id=fields.text("clip_id"),
         file=fields.relative_file("file"),
@@ -252,6 +258,7 @@ def _clip(fields: Fields) -> Clip:
         mash_id=fields.text("mash_id", ""),
         verdict=fields.text("verdict", ""),
         parents=tuple(parent_from_json(parent) for parent in fields.objects("parents")),
+        sha256=digest,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ class Candidate:
     Attributes
     ----------
     clip : Clip
-        With sample_rate, samples, seconds, measures and verdict as found in the file.
+        With sample_rate, samples, seconds, measures, verdict and sha256 as found in the file.
     length : int
         Samples at 16 kHz.
     measures : Measures
@@ -82,11 +83,13 @@ def survey(folder: str | Path, *, keep_all: bool = False) -> Survey:
 def _measured(clip: Clip, root: Path) -> Candidate:
     meter = Meter(SAMPLE_RATE)
     length = 0
-    with open_recording(root / clip.file) as recording:
-        rate = recording.sample_rate
-        for block in recording.mono_blocks():
-            meter.add(block)
-            length += len(block)
+    with (root / clip.file).open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        with open_recording(stream) as recording:
+            rate = recording.sample_rate
+            for block in recording.mono_blocks():
+                meter.add(block)
+                length += len(block)
     seconds = length / SAMPLE_RATE
     if seconds < LEAST_SECONDS:
         raise AudioError("too-short", f"{seconds:.3f} s, and {LEAST_SECONDS:g} s are the least")
@@ -100,6 +103,7 @@ def _measured(clip: Clip, root: Path) -> Candidate:
         measures=asdict(measures),
         verdict=word,
         verdict_reason=reason,
+        sha256=digest,
     )
     return Candidate(found, length, measures)
 

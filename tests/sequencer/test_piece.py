@@ -234,6 +234,32 @@ def test_the_command_itself_on_real_recordings(tmp_path: Path) -> None:
     assert "CC0-1.0" in (tmp_path / "piece.credits.txt").read_text()
 
 
+def test_a_failed_render_leaves_the_old_piece(export: Path, tmp_path: Path) -> None:
+    piece = make_piece(export, tmp_path / "new" / "x.wav", minutes=0.3, seed=7)
+    before = contents(piece.out, piece.score_path, piece.credits_path)
+    value = json.loads(piece.score_path.read_text())
+    for clip in value["clips"]:
+        del clip["sha256"]
+    edited = tmp_path / "edited.json"
+    edited.write_text(json.dumps(value))
+    last_to_enter = list(dict.fromkeys(event.clip for event in piece.score.events))[-1]
+    (export / piece.score.clips[last_to_enter].file).unlink()
+    with pytest.raises(FileNotFoundError):
+        render_piece(edited, export, piece.out)
+    assert contents(piece.out, piece.score_path, piece.credits_path) == before
+    assert len(list(piece.out.parent.iterdir())) == 3
+
+
+def test_a_score_notices_another_clip_of_the_same_name(export: Path, tmp_path: Path) -> None:
+    piece = make_piece(export, tmp_path / "x.wav", minutes=0.3, seed=7)
+    (export / "clip 3.wav").write_bytes(encoded(pluck(3.0, 333)))
+    code, _, errors = run("render", piece.score_path, "--clips", export, "-o", tmp_path / "y.wav")
+    assert code == 2
+    assert "clip 3.wav: not the file that the score was made of" in errors
+    assert errors.count("\n") == 1
+    assert not (tmp_path / "y.wav").exists()
+
+
 def test_a_killed_render_leaves_no_half_file(export: Path, tmp_path: Path) -> None:
     out = tmp_path / "piece.wav"
     script = "from sequencer.cli import main; main()"

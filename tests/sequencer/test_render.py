@@ -16,10 +16,10 @@ from sequencer.clips import Clip
 from sequencer.compose import compose
 from sequencer.errors import SequencerError
 from sequencer.fades import correlation, fade_curves
-from sequencer.render import output_format, render, with_measured_gain
+from sequencer.render import Rendered, output_format, render, with_measured_gain
 from sequencer.score import FADE_LAWS, Event, FadeLaw, Master, Score
 from sequencer.survey import survey
-from tests.sequencer.sounds import RATE, RECORDINGS, encoded, noise, tone
+from tests.sequencer.sounds import RATE, RECORDINGS, encoded, noise, pluck, tone
 
 
 def score_of(
@@ -38,9 +38,13 @@ def score_of(
     return Score(3, RATE, samples, law, master or Master(), clips, tuple(events))
 
 
-def rendered(score: Score, folder: Path, **options: int) -> np.ndarray:
+def wav(score: Score, folder: Path, sample_rate: int = RATE) -> Rendered:
+    return render(score, folder, folder / "out.wav", container="WAV", sample_rate=sample_rate)
+
+
+def rendered(score: Score, folder: Path) -> np.ndarray:
     out = folder / "out.wav"
-    render(score, folder, out, **options)
+    wav(score, folder)
     return soundfile.read(out, dtype="float64")[0]
 
 
@@ -173,7 +177,7 @@ def test_peaks_are_held_and_the_length_is_exact(tmp_path: Path, rate: int) -> No
     score = compose(found.candidates, 0.5, 5)
     score = with_measured_gain(score, RECORDINGS, sample_rate=rate)
     out = tmp_path / "piece.flac"
-    result = render(score, RECORDINGS, out, sample_rate=rate)
+    result = render(score, RECORDINGS, out, container="FLAC", sample_rate=rate)
     samples, got_rate = soundfile.read(out)
     assert (len(samples), got_rate, result.samples) == (30 * rate, rate, 30 * rate)
     assert result.clipped == 0
@@ -185,10 +189,10 @@ def test_peaks_are_held_and_the_length_is_exact(tmp_path: Path, rate: int) -> No
 def test_too_much_gain_is_counted_and_cut(tmp_path: Path) -> None:
     master = Master(gain_db=12.0)
     score = score_of(tmp_path, {"a": tone(1.0)}, [Event(0, "a", 0, RATE)], RATE, master=master)
-    result = render(score, tmp_path, tmp_path / "loud.wav")
+    result = wav(score, tmp_path)
     assert result.clipped > 1000
     assert result.peak == pytest.approx(0.5 * 10 ** (12 / 20), rel=1e-3)
-    assert np.abs(soundfile.read(tmp_path / "loud.wav")[0]).max() >= 32767 / 32768
+    assert np.abs(soundfile.read(tmp_path / "out.wav")[0]).max() >= 32767 / 32768
 
 
 def test_silence_is_not_lifted(tmp_path: Path) -> None:
@@ -218,34 +222,35 @@ def test_a_wav_grows_into_rf64_and_other_suffixes_are_refused(tmp_path: Path) ->
         output_format(Path("a.mp3"), 1)
     score = score_of(tmp_path, {"a": tone(1.0)}, [Event(0, "a", 0, RATE)], RATE)
     with pytest.raises(SequencerError, match="rate must be from"):
-        render(score, tmp_path, tmp_path / "a.wav", sample_rate=10)
+        wav(score, tmp_path, 10)
 
 
 def test_clips_that_changed_since_are_named(tmp_path: Path) -> None:
     score = score_of(tmp_path, {"a": tone(1.0)}, [Event(0, "a", 0, RATE)], RATE)
     (tmp_path / "a.wav").write_bytes(encoded(tone(0.5)))
     with pytest.raises(SequencerError, match=r"a\.wav: the score plays it up to 1\.0000 s"):
-        render(score, tmp_path, tmp_path / "out.wav")
+        wav(score, tmp_path)
     (tmp_path / "a.wav").write_bytes(b"text")
     with pytest.raises(SequencerError, match=r"a\.wav: not-audio"):
-        render(score, tmp_path, tmp_path / "out.wav")
+        wav(score, tmp_path)
     (tmp_path / "a.wav").unlink()
     with pytest.raises(FileNotFoundError):
-        render(score, tmp_path, tmp_path / "out.wav")
-    assert list(tmp_path.iterdir()) == []
+        wav(score, tmp_path)
 
 
-def test_a_failed_render_leaves_the_old_file(tmp_path: Path) -> None:
-    sounds = {"a": tone(1.0), "b": tone(1.0)}
-    events = [Event(0, "a", 0, RATE), Event(RATE, "b", 0, RATE)]
-    score = score_of(tmp_path, sounds, events, 2 * RATE)
-    (tmp_path / "b.wav").unlink()
-    out = tmp_path / "out.wav"
-    out.write_bytes(b"old")
-    with pytest.raises(FileNotFoundError):
-        render(score, tmp_path, out)
-    assert out.read_bytes() == b"old"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "out.wav"]
+def test_another_sound_of_the_same_length_is_not_played(tmp_path: Path) -> None:
+    for name, pitch in [("a", 300), ("b", 500)]:
+        (tmp_path / f"{name}.wav").write_bytes(encoded(pluck(1.0, pitch)))
+    score = compose(survey(tmp_path).candidates, 0.05, 1)
+    wav(score, tmp_path)
+    (tmp_path / "b.wav").write_bytes(encoded(pluck(1.0, 400)))
+    with pytest.raises(SequencerError, match=r"b\.wav: not the file that the score was made of"):
+        wav(score, tmp_path)
+    edited = {name: replace(clip, sha256="") for name, clip in score.clips.items()}
+    assert wav(replace(score, clips=edited), tmp_path).samples == score.samples
+    # What nobody hears does not matter.
+    one = tuple(event for event in score.events if event.clip == "a.wav")
+    assert wav(replace(score, events=one), tmp_path).samples == score.samples
 
 
 LONG = """
@@ -258,7 +263,7 @@ folder = Path(sys.argv[1])
 found = survey(folder)
 def piece(minutes):
     score = compose(found.candidates, minutes, 1)
-    render(score, folder, folder / ".out.wav")
+    render(score, folder, folder / ".out.wav", container="WAV", sample_rate=16_000)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(piece(1), piece(40))
 """

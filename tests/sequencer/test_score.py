@@ -134,6 +134,7 @@ def test_clips_are_checked_too(tmp_path: Path) -> None:
     value = json.loads(score_json(example()))
     for changes, words in [
         ({"file": "../x.wav"}, r"line \d+, clip 2, field 'file'"),
+        ({"sha256": "A" * 64}, r"clip 2, field 'sha256': 64 hexadecimal digits"),
         ({"clip_id": "c0"}, r"clip 2, field 'clip_id': must be unique"),
         ({"parents": [{"title": "x"}]}, r"clip 2, parents\[0\]: field 'file_id' is missing"),
     ]:
