@@ -72,7 +72,8 @@ class Workers:
     def _look(self) -> None:
         from distributed.comm.addressing import get_address_host
 
-        workers: Mapping[str, Any] = self._client.scheduler_info()["workers"]
+        # All of them: some releases tell of the first five only, unless asked.
+        workers: Mapping[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
         slots: Counter[str] = Counter()
         threads = 0
         for address, worker in workers.items():

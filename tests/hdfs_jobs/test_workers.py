@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from distributed import Client, LocalCluster
+
+from hdfs_jobs.cluster import LOOPBACK
+from hdfs_jobs.workers import Workers
+
+
+def test_every_worker_counts_however_many_there_are() -> None:
+    with (
+        LocalCluster(
+            n_workers=7,
+            threads_per_worker=1,
+            processes=False,
+            protocol="tcp://",
+            host=LOOPBACK,
+            dashboard_address=f"{LOOPBACK}:0",
+        ) as running,
+        Client(running) as client,
+    ):
+        workers = Workers(client, {}, patience=1.0, slots={})
+        assert workers.threads == 7
+        assert sum(workers.slots.values()) == 7
