@@ -16,7 +16,7 @@ FORMAT = 1
 MARKER = "store.json"
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _DIGEST = re.compile(r"[0-9a-f]{16}")
-_RESERVED = frozenset({"raw", "catalog", "quarantine", "runs"})
+_RESERVED = frozenset({"quarantine", "runs"})
 
 
 class Store:
@@ -83,7 +83,8 @@ class Store:
         Parameters
         ----------
         name : str
-            Lower-case letters, digits, ``-`` and ``_``.
+            Lower-case letters, digits, ``-`` and ``_``; not a folder that the store has for
+            something else.
         settings : mapping
             All that changes the bytes of a row, the digest of the upstream dataset included.
         """
@@ -96,7 +97,7 @@ class Store:
         digests = sorted(
             entry.name for entry in self.storage.list(name) if _DIGEST.fullmatch(entry.name)
         )
-        return [self._existing(name, digest) for digest in digests]
+        return [self._demand(name, digest) for digest in digests]
 
     def latest(self, name: str) -> Dataset | None:
         """Return the dataset of a name that was planned last: what later stages read."""
@@ -105,12 +106,25 @@ class Store:
             pointer = parse_object(self.storage.read_bytes(path), f"{self.url}/{path}")
         except FileNotFoundError:
             return None
-        return self._existing(name, str(pointer.get("digest")))
+        return self._demand(name, str(pointer.get("digest")))
 
-    def _existing(self, name: str, digest: str) -> Dataset:
+    def existing(self, name: str, digest: str) -> Dataset | None:
+        """Return the dataset of a name and a digest; None if it was never planned, or deleted.
+
+        Raises
+        ------
+        UsageError
+            Its settings were altered.
+        """
         try:
             return Dataset(self.storage, name, read_settings(self.storage, name, digest))
-        except FileNotFoundError as error:
+        except FileNotFoundError:
+            return None
+
+    def _demand(self, name: str, digest: str) -> Dataset:
+        found = self.existing(name, digest)
+        if found is None:
             raise UsageError(
                 f"{self.url}/{name}/{digest}: the settings are missing; restore settings.json"
-            ) from error
+            )
+        return found

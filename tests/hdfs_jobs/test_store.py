@@ -75,6 +75,18 @@ def test_the_dataset_planned_last_is_the_latest(store: Store) -> None:
     assert {each.digest for each in store.datasets("audio")} == {first.digest, second.digest}
 
 
+def test_a_dataset_is_found_by_its_digest_as_long_as_it_is_there(store: Store) -> None:
+    dataset = store.dataset("audio", {"n": 1})
+    assert store.existing("audio", dataset.digest) is None
+    dataset.plan([Item("a")], 1)
+    found = store.existing("audio", dataset.digest)
+    assert found is not None
+    assert (found.digest, found.settings) == (dataset.digest, {"n": 1})
+    assert store.existing("clips", dataset.digest) is None
+    store.storage.delete(dataset.path, recursive=True)
+    assert store.existing("audio", dataset.digest) is None
+
+
 def test_altered_settings_are_refused(store: Store) -> None:
     dataset = store.dataset("audio", {"n": 1})
     dataset.plan([Item("a")], 1)
@@ -84,7 +96,7 @@ def test_altered_settings_are_refused(store: Store) -> None:
             use()
 
 
-@pytest.mark.parametrize("name", ["runs", "raw", "catalog", "quarantine", "", "../x", "A", "a/b"])
+@pytest.mark.parametrize("name", ["runs", "quarantine", "", "../x", "A", "a/b"])
 def test_some_names_are_not_for_datasets(store: Store, name: str) -> None:
     with pytest.raises(ValueError, match="not a name"):
         store.dataset(name, {})
