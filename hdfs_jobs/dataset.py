@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from hdfs_jobs.verify import Problem
 
+DRAINS = "runs/drain"
+"""Folder of the marks of runs that begin nothing any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -35,7 +38,7 @@ class Totals:
     bytes : int
         Of the data files.
     seconds, wall_seconds : float
-        Seconds of audio, and seconds of work on them.
+        Seconds in the rows, as the stage counts them, and seconds of work on them.
     """
 
     shards: int
@@ -60,7 +63,7 @@ class Dataset:
     storage : Storage
         The store's.
     name : str
-        What the rows are, for example ``"audio"``.
+        What the rows are.
     settings : mapping
         JSON values.
     """

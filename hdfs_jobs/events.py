@@ -22,7 +22,7 @@ class Outcome:
     items, rows, quarantined : int
         Items worked on, rows written and rows set aside, in those shards.
     seconds : float
-        Seconds of audio in those rows, as the stage counts them.
+        Seconds in those rows, as the stage counts them.
     wall_seconds : float
         How long the run took.
     drained : bool

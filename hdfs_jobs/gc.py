@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hdfs_jobs.backend import Entry, is_temporary
-from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.runner import DRAINS
+from hdfs_jobs.dataset import DRAINS, Dataset
 from hdfs_jobs.store import Store
 
 DAY = 86400.0

@@ -63,7 +63,7 @@ class Summary:
     sha256 : str
         Of the data file: the same rows have the same bytes.
     seconds, wall_seconds : float
-        Seconds of audio in the rows, and seconds of work.
+        Seconds in the rows, as the stage counts them, and seconds of work.
     """
 
     shard: int

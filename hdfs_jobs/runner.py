@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hdfs_jobs.attempts import count_blamed
 from hdfs_jobs.cluster import Cluster
-from hdfs_jobs.dataset import Dataset
+from hdfs_jobs.dataset import DRAINS, Dataset
 from hdfs_jobs.errors import InfrastructureError, UsageError, in_one_line
 from hdfs_jobs.events import (
     Event,
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.2
 LONGEST_DELAY = 30.0
 COMPACT_AFTER = 1000
-DRAINS = "runs/drain"
 
 
 def run_stage(

@@ -76,15 +76,12 @@ class Task:
         Threads to use: the cores of the machine over the workers on it.
     partial : Partial
         Where to keep partial results.
-    shard : int
-        The shard's number, for messages.
     heartbeat : callable
         Starts the item's time limit anew; for a stage that can show progress inside an item.
     """
 
     threads: int
     partial: Partial
-    shard: int = 0
     heartbeat: Callable[[], None] = _nothing
 
 
@@ -133,7 +130,7 @@ class Stage(Protocol):
         ...
 
     def seconds(self, batch: pa.RecordBatch) -> float:
-        """Return the seconds of audio in a batch."""
+        """Return the seconds in a batch: what progress is measured in, beside rows."""
         ...
 
     def facts(self, threads: int) -> dict[str, str]:

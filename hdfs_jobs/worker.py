@@ -289,7 +289,7 @@ class _Work:
             held = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
             spool = Spool(held, self._stage.schema)
             source = self._open(item, stack)
-            task = Task(self._threads, self._partial, self._job.shard.number, heartbeat)
+            task = Task(self._threads, self._partial, heartbeat)
             for result in self._stage.process(item, source, task):
                 match result:
                     case Rejected(key, title, reason, detail):
