@@ -6,11 +6,9 @@ import re
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from hdfs_jobs.backend import Entry, Storage
+from hdfs_jobs.backend import Storage
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.local import LocalStorage
-
-__all__ = ["Entry", "Storage", "open_storage", "open_url"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hdfs_jobs.storage import Storage
+from hdfs_jobs.backend import Storage
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from hdfs_jobs.backend import Entry, Storage
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.storage import Entry, Storage
 from nsynth_batch.sources.source import Offer
 from sequencer.audio import is_audio_name
 from sequencer.rights import SOURCES_NAME, Rights, SourceRow, read_sources

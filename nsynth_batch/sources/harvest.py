@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from hdfs_jobs.backend import Storage
 from hdfs_jobs.errors import InfrastructureError
-from hdfs_jobs.storage import Storage
 from nsynth_batch.sources.catalog import Catalog, Recording
 from nsynth_batch.sources.source import Offer, Source
 from sequencer.audio import open_recording

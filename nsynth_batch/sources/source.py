@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from hdfs_jobs.storage import Storage
+from hdfs_jobs.backend import Storage
 from sequencer.rights import Rights
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from hdfs_jobs.storage import Storage, open_storage
+from hdfs_jobs.backend import Storage
+from hdfs_jobs.storage import open_storage
 from nsynth_batch.sources.catalog import Catalog, Recording, schema
 from sequencer.rights import Rights
 

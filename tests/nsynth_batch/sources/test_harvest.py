@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from hdfs_jobs.backend import Storage
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.storage import Storage, open_storage
+from hdfs_jobs.storage import open_storage
 from nsynth_batch.sources.catalog import Catalog
 from nsynth_batch.sources.harvest import Harvest, harvest, preview
 from nsynth_batch.sources.resolve import resolve
