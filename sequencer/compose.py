@@ -115,41 +115,34 @@ class _Drawing:
         self._rest = min(others, max(1, math.floor(REST_SHARE * others)))
         self._last = np.full(len(clips), -1 - self._rest, np.int64)
         self._count = 0
-        self._parents = _parent_pairs([candidate.clip for candidate in clips])
-        self._before: int | None = None
+        self._pairs = _parent_pairs([candidate.clip for candidate in clips])
+        self._pair_before = -1
 
     def draw(self) -> tuple[Candidate, str]:
         rested = self._count - self._last > self._rest
         fewest = self._uses[rested].min()
         pool = np.flatnonzero(rested & (self._uses == fewest))
-        if self._before is not None:
-            shared = self._shares_both(pool, self._before)
-            if not shared.all():
-                pool = pool[~shared]
+        if self._pair_before >= 0:
+            others = pool[self._pairs[pool] != self._pair_before]
+            pool = others if len(others) else pool
         chosen = int(pool[self._rng.integers(len(pool))])
         since = self._count - self._last[chosen] - 1
         why = "first use" if fewest == 0 else f"use {fewest + 1}, after {since} others"
         self._uses[chosen] += 1
         self._last[chosen] = self._count
         self._count += 1
-        self._before = chosen
+        self._pair_before = int(self._pairs[chosen])
         return self._clips[chosen], f"{why}; one of {len(pool)} that might follow"
-
-    def _shares_both(self, pool: npt.NDArray[np.int64], before: int) -> npt.NDArray[np.bool_]:
-        if (self._parents[before] < 0).any():
-            return np.zeros(len(pool), np.bool_)
-        shared: npt.NDArray[np.bool_] = (self._parents[pool] == self._parents[before]).all(axis=1)
-        return shared
 
 
 def _parent_pairs(clips: Sequence[Clip]) -> npt.NDArray[np.int64]:
-    """Both parents' numbers [clips, 2] in rising order; -1 where there are not two."""
-    numbers: dict[str, int] = {}
-    pairs = np.full((len(clips), 2), -1, np.int64)
+    """Give each clip's pair of parents a number [clips]; -1 where there are not two."""
+    numbers: dict[frozenset[str], int] = {}
+    pairs = np.full(len(clips), -1, np.int64)
     for row, clip in enumerate(clips):
-        parents = {parent.file_id for parent in clip.parents}
+        parents = frozenset(parent.file_id for parent in clip.parents)
         if len(parents) == 2:
-            pairs[row] = sorted(numbers.setdefault(parent, len(numbers)) for parent in parents)
+            pairs[row] = numbers.setdefault(parents, len(numbers))
     return pairs
 
 

@@ -33,24 +33,22 @@ class Source:
     @property
     def title(self) -> str:
         """Its title on one line, or its id where it has none."""
-        return flattened(self.rights.title or self.file_id)
+        return _title(self)
 
 
 def sources(score: Score) -> list[Source]:
     """List the recordings that a score plays, sorted by title; clips without parents too."""
     found: dict[str, Source] = {}
+    partners: dict[str, set[str]] = {}
     for clip in score.clips.values():
         parents = clip.parents or (_itself(clip),)
         for parent in parents:
             source = found.setdefault(parent.file_id, Source(parent.file_id, parent.rights))
             others = [other for other in parents if other.file_id != parent.file_id]
             source.direct = source.direct or not (others or clip.mash_id)
-            for other in others:
-                title = flattened(other.rights.title or other.file_id)
-                if title not in source.partners:
-                    source.partners.append(title)
+            partners.setdefault(parent.file_id, set()).update(map(_title, others))
     for source in found.values():
-        source.partners.sort()
+        source.partners = sorted(partners[source.file_id])
     return sorted(found.values(), key=lambda source: (source.title.lower(), source.file_id))
 
 
@@ -119,6 +117,10 @@ def _changes(source: Source) -> str:
     if source.direct:
         statements.append("trimmed, levelled, cross-faded with its neighbours, mixed")
     return "; ".join(statements) + "."
+
+
+def _title(source: Source | Parent) -> str:
+    return flattened(source.rights.title or source.file_id)
 
 
 def _itself(clip: Clip) -> Parent:
