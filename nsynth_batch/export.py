@@ -16,6 +16,7 @@ from hdfs_jobs.dataset import Dataset
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.plan import Shard
 from hdfs_jobs.store import Store
+from nsynth_batch.datasets import planned
 from nsynth_batch.sources.catalog import Catalog, Recordings
 from nsynth_batch.stages.arrays import vectors
 from sequencer.clips import Clip, Parent, write_clips_jsonl
@@ -112,8 +113,7 @@ def _write(clip: Clip, samples: npt.NDArray[np.int16], folder: Path, report: Exp
 
 
 def _clips(store: Store, dataset: Dataset, recordings: Recordings) -> Iterator[_Found]:
-    digest = dataset.settings["mashups"]
-    [mashups] = [d for d in store.datasets("mashups") if d.digest == digest]
+    mashups = planned(store, "mashups", str(dataset.settings["mashups"]))
     committed = dataset.committed()
     for shard in dataset.shards():
         if shard.number in committed:

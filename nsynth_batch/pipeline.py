@@ -18,7 +18,7 @@ from hdfs_jobs.runner import run_stage
 from hdfs_jobs.stage import Stage
 from hdfs_jobs.store import Store
 from nsynth_batch import plans
-from nsynth_batch.datasets import COMMANDS, DATASETS
+from nsynth_batch.datasets import COMMANDS, DATASETS, planned
 from nsynth_batch.forecast import estimated_rate, measured_rate
 from nsynth_batch.pairs import draw_pairs
 from nsynth_batch.pool import Pool, load_pool, pool_path, save_pool, take_pool
@@ -172,7 +172,7 @@ class Pipeline:
         dataset = self.store.dataset("audio", settings)
         left = len(self.recordings) - dataset.shards().count_items()
         new = dataset.plan(
-            plans.audio_items(self.recordings.current(), self.store.url),
+            plans.audio_items(self.recordings.current()),
             plans.per_shard(left, plans.MOST_RECORDINGS),
             dry_run=self._dry_run,
         )
@@ -206,22 +206,22 @@ class Pipeline:
         }
         dataset = self.store.dataset("mashups", settings)
         kept = load_pool(dataset)
-        planned = dataset.shards()
-        if kept is None and len(planned):
+        shards = dataset.shards()
+        if kept is None and len(shards):
             raise UsageError(
                 f"the pool that pairs of seed {seed} are drawn over is missing: restore "
                 f"{self.store.url}/{pool_path(dataset)}, or use another --seed"
             )
         pool = self._new_pool(encodings) if kept is None else kept
         draw = partial(draw_pairs, pool.segments, self.settings.pairs, seed, categories)
-        pairs, done = draw(), planned.count_items()
+        pairs, done = draw(), shards.count_items()
         left = max(0, self.settings.pairs - done)
         size = plans.per_shard(left, plans.MOST_PAIRS, plans.MASH_PARTS)
         if self._dry_run:
             # How many shards there would be is known without drawing what is in them.
             new = Shards(
                 -(-left // size),
-                lambda: group(plans.mash_items(draw(), done), set(), len(planned), size),
+                lambda: group(plans.mash_items(draw(), done), set(), len(shards), size),
             )
         else:
             if kept is None:
@@ -245,11 +245,6 @@ class Pipeline:
     def _plan_clips(self) -> Work:
         mashups = self.upstream("clips")
         self._require_same_checkpoint(mashups)
-        if self.model.engine.name == "magenta" and self.settings.temperature != 1:
-            raise UsageError(
-                f"--temperature {self.settings.temperature:g}: magenta samples at 1 only; leave "
-                "it out, or use --engine native or tensorflow"
-            )
         seed = self.settings.seed
         if seed is None:
             seed = cast(int, mashups.settings["seed"])
@@ -299,8 +294,7 @@ class Pipeline:
         }
 
     def _settings_of(self, name: str, digest: str) -> Mapping[str, Json]:
-        [dataset] = [d for d in self.store.datasets(name) if d.digest == digest]
-        return dataset.settings
+        return planned(self.store, name, digest).settings
 
     def _left_out(self, encodings: Dataset, pool: Pool) -> Iterator[str]:
         """Say what no pair of this seed can hold, and how to get at it."""

@@ -46,22 +46,13 @@ def per_shard(count: int, most: int, parts: int = PARTS) -> int:
     return max(1, min(most, -(-count // parts)))
 
 
-def audio_items(recordings: Iterable[Recording], store_url: str) -> Iterator[Item]:
-    """Give an item a recording.
-
-    Parameters
-    ----------
-    recordings : iterable of Recording
-        What the catalog has.
-    store_url : str
-        Where paths inside the store begin.
-    """
+def audio_items(recordings: Iterable[Recording]) -> Iterator[Item]:
+    """Give an item a recording, by its path in the store: a store can be moved half done."""
     for recording in recordings:
-        url = recording.raw_url
         yield Item(
             key=recording.file_id,
             title=_title(recording.file_id, recording),
-            url=url if "://" in url else f"{store_url}/{url}",
+            url=recording.raw_url,
         )
 
 

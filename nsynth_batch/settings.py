@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -98,6 +98,13 @@ class Settings(BaseSettings):
     def _two_categories(cls, value: str | None) -> str | None:
         if value is not None and not all(part.strip() for part in _split_pair(value)):
             raise ValueError("two categories joined by a colon, as in nature:music")
+        return value
+
+    @field_validator("temperature")
+    @classmethod
+    def _that_the_engine_has(cls, value: float, given: ValidationInfo) -> float:
+        if value != 1 and given.data.get("engine") == "magenta":
+            raise ValueError("magenta samples at 1 only; take --engine native or tensorflow")
         return value
 
     @classmethod

@@ -211,3 +211,30 @@ def test_verify_names_what_no_manifest_knows_of(
     [catalog] = store.storage.list("catalog")
     store.storage.replace(catalog.path, b"PAR1")
     assert catalog.path in {problem.path for problem in verify_store(store)}
+
+
+def test_what_later_datasets_were_made_from_is_missed_by_name(
+    store: Store, given: dict[str, Any], cluster: Cluster, tmp_path: Path
+) -> None:
+    run(store, given, cluster, "audio", "encodings", "mashups", "clips")
+    for name, use in (
+        ("mashups", lambda: export_clips(store, tmp_path / "out")),
+        ("audio", lambda: Pipeline(load_settings({**given, "seed": 1}), store).plan("mashups")),
+    ):
+        dataset = store.latest(name)
+        assert dataset is not None
+        store.storage.delete(dataset.path, recursive=True)
+        with pytest.raises(UsageError, match=f"{dataset.path} is gone, and later datasets were"):
+            use()
+
+
+def test_a_store_can_be_moved_between_planning_and_cutting(
+    store: Store, given: dict[str, Any], cluster: Cluster, tmp_path: Path
+) -> None:
+    Pipeline(load_settings(given), store).plan("audio")
+    (tmp_path / "store").rename(tmp_path / "moved")
+    moved = Store.open(str(tmp_path / "moved"))
+    run(moved, {**given, "store": moved.url}, cluster, "audio")
+    audio = moved.latest("audio")
+    assert audio is not None
+    assert (audio.totals().items, audio.totals().quarantined) == (3, 0)

@@ -46,6 +46,10 @@ def test_a_file_that_is_no_toml(folder: Path) -> None:
         ({"pairs": 10_000_001}, "--pairs is 10000001: Input should be less than or equal to"),
         ({"temperature": float("inf")}, "--temperature is inf"),
         ({"time_limit": float("inf")}, "--time-limit is inf"),
+        (
+            {"engine": "magenta", "temperature": 0.9},
+            "--temperature is 0.9: magenta samples at 1 only",
+        ),
         ({"seed": -1}, "--seed is -1"),
         ({"seed": 2**63}, "--seed is 9223372036854775808"),
         ({"pairs": 0}, "--pairs is 0: Input should be greater than or equal to 1"),
