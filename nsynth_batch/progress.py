@@ -17,7 +17,8 @@ from hdfs_jobs.events import (
     StageFinished,
     StageStarted,
 )
-from nsynth_batch.text import clock, one_line, size
+from nsynth_batch.text import one_line, size
+from sequencer.text import clock
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

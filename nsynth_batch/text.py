@@ -8,13 +8,6 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def clock(seconds: float) -> str:
-    """Give a duration as 0:42 or 1:02:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def size(count: float) -> str:
     """Give a number of bytes as 312 B or 4.1 MB."""
     for unit in ("B", "kB", "MB", "GB"):

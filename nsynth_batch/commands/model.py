@@ -10,7 +10,8 @@ import typer
 
 from nsynth_batch.commands.options import STORE, Verbose, settings_from
 from nsynth_batch.errors import OK, UNEXPECTED, CommandError
-from nsynth_batch.text import clock, size, table
+from nsynth_batch.text import size, table
+from sequencer.text import clock
 
 if TYPE_CHECKING:
     from nsynth_batch.nsynth.corpus import Corpus

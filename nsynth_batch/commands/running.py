@@ -11,7 +11,8 @@ import typer
 
 from nsynth_batch.commands.signals import Drain, draining
 from nsynth_batch.errors import OK, QUARANTINE, CommandError
-from nsynth_batch.text import clock, size, table
+from nsynth_batch.text import size, table
+from sequencer.text import clock
 
 if TYPE_CHECKING:
     from hdfs_jobs.dataset import Dataset

@@ -10,7 +10,8 @@ import typer
 from nsynth_batch.commands.options import STORE, DryRun, settings_from
 from nsynth_batch.commands.running import open_store
 from nsynth_batch.errors import OK, UNEXPECTED, USAGE, CommandError
-from nsynth_batch.text import clock, one_line, size, table
+from nsynth_batch.text import one_line, size, table
+from sequencer.text import clock
 
 if TYPE_CHECKING:
     from nsynth_batch.settings import Settings

@@ -12,7 +12,7 @@ from nsynth_batch.commands.options import DECODING, MASHING, MODEL, RUNNING, STO
 from nsynth_batch.commands.running import run_stages
 from nsynth_batch.datasets import DATASETS
 from nsynth_batch.errors import OK, UNEXPECTED, CommandError
-from nsynth_batch.text import clock
+from sequencer.text import clock
 
 if TYPE_CHECKING:
     from nsynth_batch.settings import Settings

@@ -14,6 +14,7 @@ from hdfs_jobs.errors import BadInput
 from hdfs_jobs.plan import Item
 from hdfs_jobs.stage import Counted, Rejected, Task
 from nsynth_batch.stages.arrays import list_column
+from nsynth_batch.stages.lengths import sample_seconds
 from nsynth_batch.stages.schemas import AUDIO
 from sequencer.audio import SAMPLE_RATE, mono_blocks
 from sequencer.errors import AudioError
@@ -81,7 +82,7 @@ class AudioStage:
 
     def seconds(self, batch: pa.RecordBatch) -> float:
         """Seconds of audio in some rows."""
-        return len(batch.column("samples").flatten()) / SAMPLE_RATE
+        return sample_seconds(batch)
 
     def facts(self, threads: int) -> dict[str, str]:
         """Name the libraries that the bytes depend on."""

@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from hdfs_jobs.plan import Item
 from hdfs_jobs.stage import Counted, Rejected, Task
-from nsynth_batch.nsynth.engines import EngineName
 from nsynth_batch.stages.arrays import list_column, matrices
-from nsynth_batch.stages.engine import memory_is_a_setting, open_model
+from nsynth_batch.stages.engine import ModelStage, memory_is_a_setting, open_model
 from nsynth_batch.stages.ids import derived_id
+from nsynth_batch.stages.lengths import sample_seconds
 from nsynth_batch.stages.resume import Progress, stream_of
 from nsynth_batch.stages.schemas import CLIPS
 from sequencer.audio import SAMPLE_RATE
@@ -23,7 +23,7 @@ from sequencer.samples import to_int16
 
 
 @dataclass(frozen=True)
-class DecodeStage:
+class DecodeStage(ModelStage):
     """Decode a batch of mash-ups, made up when the work was planned.
 
     Attributes
@@ -40,8 +40,6 @@ class DecodeStage:
         Wall seconds between two saves of what is made so far.
     """
 
-    checkpoint: str
-    engine: EngineName
     seed: int
     temperature: float
     made_with: tuple[str, ...]
@@ -128,11 +126,7 @@ class DecodeStage:
 
     def seconds(self, batch: pa.RecordBatch) -> float:
         """Seconds of audio in some rows."""
-        return len(batch.column("samples").flatten()) / SAMPLE_RATE
-
-    def facts(self, threads: int) -> dict[str, str]:
-        """Say what decodes in this process."""
-        return open_model(self.checkpoint, self.engine, threads).facts()
+        return sample_seconds(batch)
 
 
 def _rejected(mash_id: str, detail: str) -> Rejected:

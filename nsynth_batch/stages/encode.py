@@ -11,16 +11,15 @@ import pyarrow as pa
 
 from hdfs_jobs.plan import Item
 from hdfs_jobs.stage import Counted, Rejected, Task
-from nsynth_batch.nsynth.engines import EngineName
 from nsynth_batch.stages.arrays import matrix_column, vectors
-from nsynth_batch.stages.engine import memory_is_a_setting, open_model
+from nsynth_batch.stages.engine import ModelStage, memory_is_a_setting, open_model
+from nsynth_batch.stages.lengths import frame_seconds
 from nsynth_batch.stages.schemas import ENCODINGS
-from sequencer.audio import SAMPLE_RATE
 from sequencer.samples import from_int16
 
 
 @dataclass(frozen=True)
-class EncodeStage:
+class EncodeStage(ModelStage):
     """Encode the segments of a recording, those of equal length together.
 
     Nothing is padded and nothing of another recording shares a batch, so an encoding depends on
@@ -36,8 +35,6 @@ class EncodeStage:
         The most segments encoded at once.
     """
 
-    checkpoint: str
-    engine: EngineName
     hop: int
     batch_segments: int
 
@@ -84,12 +81,7 @@ class EncodeStage:
 
     def seconds(self, batch: pa.RecordBatch) -> float:
         """Seconds of audio that some rows stand for."""
-        frames: list[int] = batch.column("frames").to_pylist()
-        return sum(frames) * self.hop / SAMPLE_RATE
-
-    def facts(self, threads: int) -> dict[str, str]:
-        """Say what encodes in this process."""
-        return open_model(self.checkpoint, self.engine, threads).facts()
+        return frame_seconds(batch, self.hop)
 
 
 def equal_lengths(lengths: Sequence[int], most: int) -> Iterator[list[int]]:

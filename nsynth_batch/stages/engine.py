@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,6 +40,24 @@ def open_model(checkpoint: str, engine: EngineName, threads: int | None) -> Mode
 def located(checkpoint: str) -> str:
     """Name a checkpoint as processes in other folders find it: bundled, or by its whole path."""
     return checkpoint if checkpoint in bundled_names() else str(Path(checkpoint).absolute())
+
+
+@dataclass(frozen=True)
+class ModelStage:
+    """What the stages that run a model have in common.
+
+    Attributes
+    ----------
+    checkpoint, engine
+        The model, as `open_model` takes it.
+    """
+
+    checkpoint: str
+    engine: EngineName
+
+    def facts(self, threads: int) -> dict[str, str]:
+        """Say what runs the model in this process."""
+        return open_model(self.checkpoint, self.engine, threads).facts()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from hdfs_jobs.stage import Task
 from nsynth_batch.curves import Curve, weights
 from nsynth_batch.stages.arrays import list_column, matrices, matrix_column
 from nsynth_batch.stages.ids import derived_id
+from nsynth_batch.stages.lengths import frame_seconds
 from nsynth_batch.stages.schemas import MASHUPS, PARENT
 from sequencer.audio import SAMPLE_RATE
 
@@ -94,8 +95,7 @@ class MashStage:
 
     def seconds(self, batch: pa.RecordBatch) -> float:
         """Seconds of audio that some rows stand for."""
-        frames: list[int] = batch.column("frames").to_pylist()
-        return sum(frames) * self.hop / SAMPLE_RATE
+        return frame_seconds(batch, self.hop)
 
     def facts(self, threads: int) -> dict[str, str]:
         """Nothing but NumPy decides the bytes."""

@@ -6,14 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsynth_batch.text import clock, one_line, size, table
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0:00"), (59.6, "1:00"), (3599, "59:59"), (3600, "1:00:00")]
-)
-def test_clock(seconds: float, words: str) -> None:
-    assert clock(seconds) == words
+from nsynth_batch.text import one_line, size, table
 
 
 @pytest.mark.parametrize(
