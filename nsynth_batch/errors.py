@@ -5,6 +5,8 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 
+from sequencer.text import flattened
+
 OK = 0
 UNEXPECTED = 1
 USAGE = 2
@@ -59,7 +61,7 @@ def failure(error: BaseException) -> Failure:
     code = getattr(error, "exit_code", None)
     # The command line parser's own errors put their words together when asked.
     words = getattr(error, "format_message", None)
-    message = _one_line(words() if callable(words) else str(error))
+    message = flattened(words() if callable(words) else str(error))
     if isinstance(code, int):
         return Failure(message, code)
     if _is_models(error):
@@ -82,7 +84,3 @@ def _is_models(error: BaseException) -> bool:
     from nsynth_batch.nsynth.weights import CheckpointError
 
     return isinstance(error, (CheckpointError, EngineUnavailableError))
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from hdfs_jobs.dataset import Dataset
-from nsynth_batch.nsynth.config import SAMPLE_RATE, Config, convolutions
-
-_FLOPS_A_WORKER = 20e9
-_CUT_RATE = 200.0
-_MASH_RATE = 2000.0
-_SAMPLE_BYTES = 2
-_COMPRESSED = 0.8
+from hdfs_jobs.errors import UsageError
+from hdfs_jobs.storage import open_storage
+from hdfs_jobs.store import MARKER, Store
+from nsynth_batch import plans
+from nsynth_batch.nsynth import Model
+from nsynth_batch.nsynth.config import Config
+from nsynth_batch.pipeline import Pipeline, batch_size
+from nsynth_batch.rates import bytes_a_second, estimated_rate, measured_rate
+from nsynth_batch.settings import Settings
+from nsynth_batch.stages.engine import located, open_model
+from nsynth_batch.work import Work
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,20 @@ class Forecast:
     wall_seconds: float
     bytes: int
     measured: bool
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What a stage has left to do; `inputs` are recordings for audio and segments after it."""
+
+    shards: int = 0
+    inputs: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: _Left) -> _Left:
+        return _Left(
+            self.shards + other.shards, self.inputs + other.inputs, self.seconds + other.seconds
+        )
 
 
 def forecast(
@@ -66,70 +84,124 @@ def forecast(
     config : Config
         The model's sizes.
     """
-    measured = _measured(dataset)
+    measured = None if dataset is None else measured_rate(dataset)
     rate = measured or estimated_rate(name, config)
     at_once = max(1, min(workers, shards))
     return Forecast(
         shards=shards,
         seconds=seconds,
         wall_seconds=seconds / rate / at_once,
-        bytes=int(seconds * _bytes_a_second(name, config)),
+        bytes=int(seconds * bytes_a_second(name, config)),
         measured=measured is not None,
     )
 
 
-def measured_rate(dataset: Dataset, config: Config) -> float:
-    """Give the audio-seconds a second that a worker makes in a stage.
+def forecast_run(
+    settings: Settings, stages: Sequence[str], source: tuple[int, float] | None = None
+) -> dict[str, Forecast]:
+    """Forecast some stages of a run, without doing any of it.
 
     Parameters
     ----------
-    dataset : Dataset
-        What was committed says it; where nothing was, the size of the model does.
-    config : Config
-        The model's sizes.
+    settings : Settings
+        What to do.
+    stages : sequence of str
+        Datasets to complete, in order.
+    source : (int, float), optional
+        Recordings and seconds of a source that is harvested first; all are taken for new.
+
+    Returns
+    -------
+    dict of str to Forecast
+        By dataset.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing that the first stage could work on.
     """
-    return _measured(dataset) or estimated_rate(dataset.name, config)
+    store = None
+    if source is None or open_storage(settings.store).exists(MARKER):
+        store = Store.open(settings.store)
+    model = open_model(located(settings.checkpoint), settings.engine, None)
+    coming = _Left(0, *(source or (0, 0.0)))
+    forecasts = {}
+    for name in stages:
+        work = None
+        if store is not None:
+            try:
+                work = Pipeline(settings, store, dry_run=True).plan(name)
+            except UsageError:
+                # What an earlier stage of this run will have made may be all that is missing.
+                if not coming.inputs:
+                    raise
+        left = _left(name, work, coming, settings, model)
+        forecasts[name] = forecast(
+            name,
+            shards=left.shards,
+            seconds=left.seconds,
+            workers=settings.workers,
+            dataset=None if work is None else work.dataset,
+            config=model.config,
+        )
+        coming = left if name != "audio" else _segments(left, settings)
+    return forecasts
 
 
-def _measured(dataset: Dataset | None) -> float | None:
-    if dataset is None:
-        return None
-    totals = dataset.totals()
-    if totals.seconds <= 0 or totals.wall_seconds <= 0:
-        return None
-    return totals.seconds / totals.wall_seconds
+def _left(name: str, work: Work | None, coming: _Left, settings: Settings, model: Model) -> _Left:
+    if name == "mashups":
+        return _pairs_left(work, coming, settings)
+    planned = _Left() if work is None else _planned(work, settings)
+    if name == "clips":
+        batch = settings.batch or batch_size(model, coming.inputs, coming.seconds)
+        shards = -(-coming.inputs // batch)
+    else:
+        most = plans.MOST_RECORDINGS if name == "audio" else plans.MOST_SEGMENTS
+        shards = _shards(coming.inputs, most)
+    return planned + replace(coming, shards=shards)
 
 
-def estimated_rate(name: str, config: Config) -> float:
-    """Give the audio-seconds a second that a worker makes by rule of thumb.
-
-    Parameters
-    ----------
-    name : str
-        The dataset that the stage writes.
-    config : Config
-        The model's sizes.
-    """
-    fixed: Mapping[str, float] = {"audio": _CUT_RATE, "mashups": _MASH_RATE}
-    if name in fixed:
-        return fixed[name]
-    of_encoder = name == "encodings"
-    weights = sum(
-        taps * inputs * outputs
-        for layer, taps, inputs, outputs in convolutions(config)
-        # Conditioning is computed once a frame, not once a sample.
-        if layer.startswith("ae_") == of_encoder and not layer.startswith("cond_map")
+def _planned(work: Work, settings: Settings) -> _Left:
+    """Give what the plan of a stage holds beyond what is committed."""
+    dataset = work.dataset
+    shards = len(dataset.pending()) + len(work.new)
+    if work.upstream is None:
+        recordings = Pipeline(settings, Store.open(settings.store)).recordings
+        keys = [
+            item.key
+            for part in (dataset.pending(), work.new)
+            for shard in part
+            for item in shard.items
+        ]
+        return _Left(shards, len(keys), sum(recordings[key].duration or 0.0 for key in keys))
+    before, done = work.upstream.totals(), dataset.totals()
+    return _Left(
+        shards,
+        max(0, before.rows - done.rows - done.quarantined),
+        max(0.0, before.seconds - done.seconds) if shards else 0.0,
     )
-    return _FLOPS_A_WORKER / (2 * weights * SAMPLE_RATE)
 
 
-def _bytes_a_second(name: str, config: Config) -> float:
-    frames = SAMPLE_RATE / config.ae_hop_length
-    encoding = 4 * config.ae_bottleneck * frames
-    sizes = {
-        "audio": _COMPRESSED * _SAMPLE_BYTES * SAMPLE_RATE,
-        "encodings": encoding,
-        "mashups": encoding + 4 * frames,
-        "clips": _COMPRESSED * _SAMPLE_BYTES * SAMPLE_RATE,
-    }
-    return sizes[name]
+def _pairs_left(work: Work | None, coming: _Left, settings: Settings) -> _Left:
+    done = _Left()
+    seconds_a_row = [settings.segment_seconds]
+    if work is not None and work.upstream is not None:
+        totals, before = work.dataset.totals(), work.upstream.totals()
+        done = _Left(inputs=totals.rows + totals.quarantined)
+        if before.rows:
+            seconds_a_row.append(before.seconds / before.rows)
+    elif coming.inputs:
+        seconds_a_row.append(coming.seconds / coming.inputs)
+    pairs = max(0, settings.pairs - done.inputs)
+    shards = _shards(pairs, plans.MOST_PAIRS, plans.MASH_PARTS)
+    return _Left(shards, pairs, pairs * min(seconds_a_row))
+
+
+def _segments(recordings: _Left, settings: Settings) -> _Left:
+    """Turn recordings into the segments that they are cut to; each may leave a shorter tail."""
+    whole = int(recordings.seconds / settings.segment_seconds)
+    return _Left(0, whole + recordings.inputs, recordings.seconds)
+
+
+def _shards(rows: int, most: int, parts: int = plans.PARTS) -> int:
+    return -(-rows // plans.per_shard(rows, most, parts))

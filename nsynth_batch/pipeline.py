@@ -1,27 +1,21 @@
-"""The stages in order: what each reads, what it writes, and how they are run."""
+"""The stages in order: what each reads and what it writes."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, cast
 
 from hdfs_jobs.canonical import Json
-from hdfs_jobs.cluster import Cluster
 from hdfs_jobs.dataset import Dataset
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.events import Event, Outcome
 from hdfs_jobs.plan import Shards, group
-from hdfs_jobs.runner import run_stage
-from hdfs_jobs.stage import Stage
 from hdfs_jobs.store import Store
 from nsynth_batch import plans
 from nsynth_batch.datasets import COMMANDS, DATASETS, planned
-from nsynth_batch.forecast import estimated_rate, measured_rate
 from nsynth_batch.pairs import draw_pairs
 from nsynth_batch.pool import Pool, load_pool, pool_path, save_pool, take_pool
+from nsynth_batch.rates import estimated_rate, measured_rate
 from nsynth_batch.settings import Settings
 from nsynth_batch.sources.catalog import Catalog, Recordings
 from nsynth_batch.stages.audio import AudioStage
@@ -29,6 +23,7 @@ from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.stages.encode import EncodeStage
 from nsynth_batch.stages.engine import located, open_model
 from nsynth_batch.stages.mash import MashStage
+from nsynth_batch.work import Work
 from sequencer.audio import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -37,34 +32,7 @@ if TYPE_CHECKING:
 HOP = 512
 """Samples a frame stands for where segments are cut; the published model's."""
 
-TIME_LIMITS = {"audio": 1800.0, "encodings": 1800.0, "mashups": 300.0, "clips": 900.0}
-"""Seconds an item may take; decoding starts anew with each sign of progress."""
-
 _ENCODE_BATCH = 4
-
-
-@dataclass(frozen=True)
-class Work:
-    """A stage, planned.
-
-    Attributes
-    ----------
-    dataset, stage, upstream
-        What is written, what does it, and what is read.
-    new
-        Shards that the plan was grown by.
-    require
-        What a worker has to run with.
-    notes
-        Lines that a person should read.
-    """
-
-    dataset: Dataset
-    stage: Stage
-    upstream: Dataset | None
-    new: Shards
-    require: Mapping[str, str]
-    notes: tuple[str, ...] = ()
 
 
 class Pipeline:
@@ -119,27 +87,6 @@ class Pipeline:
             "clips": self._plan_clips,
         }
         return planners[name]()
-
-    def run(
-        self,
-        work: Work,
-        cluster: Cluster,
-        on_event: Callable[[Event], None],
-        stop: threading.Event | None = None,
-    ) -> Outcome:
-        """Do what is left of a stage."""
-        settings = self.settings
-        return run_stage(
-            work.dataset,
-            work.stage,
-            upstream=work.upstream,
-            cluster=cluster,
-            time_limit=settings.time_limit or TIME_LIMITS[work.dataset.name],
-            retries=settings.retries,
-            require=work.require,
-            on_event=on_event,
-            stop=stop,
-        )
 
     def upstream(self, name: str) -> Dataset:
         """Give the dataset that a stage reads: the latest of the stage before.
@@ -266,7 +213,7 @@ class Pipeline:
         seconds = sum(frames for frames, _, _ in left.rows) * self._hop / SAMPLE_RATE
         batch = self.settings.batch or batch_size(self.model, len(left.rows), seconds)
         batches = -(-len(left.rows) // batch)
-        rate = measured_rate(dataset, self.model.config)
+        rate = measured_rate(dataset) or estimated_rate("clips", self.model.config)
         most = max(1, int(plans.TASK_SECONDS * rate * batches / max(seconds, 1e-9)))
         new = dataset.plan(
             left.batches(batch), plans.per_shard(batches, most), dry_run=self._dry_run

@@ -93,8 +93,8 @@ def fetch(
 
     Example: nsynth-batch checkpoint fetch --to checkpoints
     """
+    from nsynth_batch.downloads import download_report
     from nsynth_batch.nsynth.fetch import PUBLISHED_URL, fetch_checkpoint
-    from nsynth_batch.progress import download_report
 
     with download_report() as on_progress:
         found = fetch_checkpoint(

@@ -73,7 +73,7 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
                 raise
             for note in work.notes:
                 progress.say(f"{name}: {note}")
-            outcome = pipeline.run(work, cluster, progress, drain.asked)
+            outcome = work.run(settings, cluster, progress, drain.asked)
             if outcome.drained:
                 return drain.exit_code
             too_many += excess(work.dataset, settings.max_bad_fraction)
@@ -141,13 +141,13 @@ def _now_and_then(progress: Report) -> Callable[[Harvest], None]:
 
 def show_plan(settings: Settings, stages: Sequence[str], source: str | None = None) -> int:
     """Print what `run_stages` would do, and do nothing."""
-    from nsynth_batch.outlook import outlook
+    from nsynth_batch.forecast import forecast_run
 
     preview = None
     if source is not None:
         preview = show_harvest(source)
     rows = [["stage", "shards", "audio", "time", "bytes"]]
-    forecasts = outlook(settings, stages, preview)
+    forecasts = forecast_run(settings, stages, preview)
     for name, one in forecasts.items():
         rows.append(
             [name, str(one.shards), clock(one.seconds), clock(one.wall_seconds), size(one.bytes)]

@@ -11,8 +11,9 @@ from hdfs_jobs.dataset import Dataset
 from hdfs_jobs.manifest import Manifest
 from hdfs_jobs.plan import Item
 from hdfs_jobs.store import Store
-from nsynth_batch.forecast import forecast, measured_rate
+from nsynth_batch.forecast import forecast
 from nsynth_batch.nsynth.config import CONFIGS
+from nsynth_batch.rates import measured_rate
 
 SMALL, PUBLISHED = CONFIGS["small"], CONFIGS["h512_bo16"]
 
@@ -33,10 +34,13 @@ def commit(dataset: Dataset, seconds: float, wall_seconds: float) -> None:
 
 
 def test_what_was_measured_goes_before_a_rule_of_thumb(clips: Dataset) -> None:
-    guessed = measured_rate(clips, SMALL)
+    assert measured_rate(clips) is None
+    guessed = forecast("clips", shards=1, seconds=1, workers=1, dataset=clips, config=SMALL)
     commit(clips, seconds=60.0, wall_seconds=30.0)
-    assert measured_rate(clips, SMALL) == pytest.approx(2.0)
-    assert guessed != pytest.approx(2.0)
+    assert measured_rate(clips) == pytest.approx(2.0)
+    found = forecast("clips", shards=1, seconds=1, workers=1, dataset=clips, config=SMALL)
+    assert (guessed.measured, found.measured) == (False, True)
+    assert found.wall_seconds == pytest.approx(0.5)
 
 
 def test_a_larger_model_takes_longer_in_proportion_to_its_sums() -> None:

@@ -154,7 +154,7 @@ def test_a_store_is_a_corpus_of_whole_recordings(tmp_path: Path) -> None:
     settings = load_settings({"store": store.url, "segment_seconds": 0.128})
     pipeline = Pipeline(settings, store)
     with Cluster(workers=1) as cluster:
-        pipeline.run(pipeline.plan("audio"), cluster, lambda _: None)
+        pipeline.plan("audio").run(settings, cluster, lambda _: None)
     corpus = store_corpus(store)
     assert sorted(corpus.names) == sorted(pipeline.recordings)
     lengths = sorted(len(samples) for _, samples in corpus.recordings())

@@ -15,9 +15,9 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.store import Store
 from nsynth_batch import plans
 from nsynth_batch.export import export_clips
+from nsynth_batch.forecast import forecast_run
 from nsynth_batch.nsynth import CONFIGS, Model
 from nsynth_batch.nsynth.weights import random_weights, save_weights
-from nsynth_batch.outlook import outlook
 from nsynth_batch.pipeline import Pipeline, batch_size, segment_samples
 from nsynth_batch.pool import pool_path
 from nsynth_batch.settings import load_settings
@@ -50,9 +50,10 @@ def given(store: Store, tiny: Path) -> dict[str, Any]:
 
 
 def run(store: Store, given: dict[str, Any], cluster: Cluster, *names: str) -> None:
-    pipeline = Pipeline(load_settings(given), store)
+    settings = load_settings(given)
+    pipeline = Pipeline(settings, store)
     for name in names:
-        pipeline.run(pipeline.plan(name), cluster, lambda _: None)
+        pipeline.plan(name).run(settings, cluster, lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_a_dry_run_of_millions_of_pairs_answers_at_once(
     many = load_settings({**given, "pairs": 10_000_000})
     started = time.monotonic()
     work = Pipeline(many, store, dry_run=True).plan("mashups")
-    forecast = outlook(many, ["mashups"])["mashups"]
+    forecast = forecast_run(many, ["mashups"])["mashups"]
     assert time.monotonic() - started < 10
     assert len(work.new) == forecast.shards == -(-(10_000_000 - 3) // plans.MOST_PAIRS)
     first = next(iter(work.new))
