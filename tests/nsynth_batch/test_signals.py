@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from nsynth_batch.commands.signals import EndedAtOnce, draining
+from tests.nsynth_batch.recordings import tone, write_wav
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -21,3 +26,36 @@ def test_the_first_signal_asks_and_the_second_ends(number: signal.Signals, code:
             signal.raise_signal(number)
         assert caught.value.exit_code == code
     assert signal.getsignal(number) is before
+
+
+def test_an_interrupt_is_told_and_ends_with_130() -> None:
+    code = (
+        "import signal, sys; from nsynth_batch.cli import main; "
+        "signal.signal(signal.SIGALRM, signal.default_int_handler); "
+        "signal.setitimer(signal.ITIMER_REAL, 0.2); sys.exit(main(['doctor']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr == "nsynth-batch: interrupted; run the same command again to go on\n"
+
+
+def test_a_second_sigterm_ends_at_once_and_with_143(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        # Long enough to be at work on when the signals come.
+        write_wav(tmp_path / "in" / f"{name}.wav", tone(900.0, 200.0 + ord(name)))
+    store = ["--store", str(tmp_path / "store"), "--workers", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nsynth_batch", "run", str(tmp_path / "in"), *store],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    while not list(tmp_path.glob("store/runs/partial/audio/**/begin-*")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    rest = process.stderr.read()
+    assert process.wait() == 143, rest
+    assert "Traceback" not in rest
+    assert "nsynth-batch: ended at once; run the same command again to go on\n" in rest
