@@ -6,6 +6,7 @@ import pickle
 import resource
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -173,23 +174,29 @@ def test_a_storage_travels_to_workers(storage: Storage) -> None:
     assert pickle.loads(pickle.dumps(storage)).read_bytes("file") == b"content"
 
 
-@pytest.fixture
+@contextmanager
 def no_room() -> Iterator[None]:
-    """Let no file of this process grow beyond 1000 bytes, as if the disk were full."""
+    """Let no file of this process grow beyond 1000 bytes, as if the disk were full.
+
+    No fixture: what pytest itself writes after the test may be a file too.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_no_room_is_an_os_error_and_leaves_nothing(storage: Storage, no_room: None) -> None:
+def test_no_room_is_an_os_error_and_leaves_nothing(storage: Storage) -> None:
     storage.replace("mutable", b"old")
-    with pytest.raises(OSError, match="too large"), storage.create("file") as stream:
-        stream.write(bytes(5000))
-    with pytest.raises(OSError, match="too large"):
-        storage.publish("file", bytes(5000))
-    with pytest.raises(OSError, match="too large"):
-        storage.replace("mutable", bytes(5000))
+    with no_room():
+        with pytest.raises(OSError, match="too large"), storage.create("file") as stream:
+            stream.write(bytes(5000))
+        with pytest.raises(OSError, match="too large"):
+            storage.publish("file", bytes(5000))
+        with pytest.raises(OSError, match="too large"):
+            storage.replace("mutable", bytes(5000))
     assert names(storage, temporary=True) == {"mutable"}
     assert storage.read_bytes("mutable") == b"old"
 
