@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 from dataclasses import dataclass
 
@@ -15,7 +16,18 @@ INFRASTRUCTURE = 75
 INTERRUPTED = 130
 DRAINED = 143
 
-_SETTLED = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
+_SETTLED = (
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
+_ADVICE = {
+    errno.EROFS: "the file system is read-only: give a --store that can be written",
+    errno.ENOSPC: "the disk is full: make room, then run the same command again to go on",
+    errno.EDQUOT: "the quota is used up: make room, then run the same command again to go on",
+}
 
 
 class CommandError(Exception):
@@ -67,8 +79,10 @@ def failure(error: BaseException) -> Failure:
     if _is_models(error):
         return Failure(message, USAGE)
     if isinstance(error, OSError):
-        code = USAGE if isinstance(error, _SETTLED) else INFRASTRUCTURE
-        return Failure(message, code)
+        settled = isinstance(error, _SETTLED) or error.errno == errno.EROFS
+        if advice := _ADVICE.get(error.errno or 0):
+            message = f"{message}; {advice}"
+        return Failure(message, USAGE if settled else INFRASTRUCTURE)
     last = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" in {last[0].name}, line {last[0].lineno} of {last[0].filename}" if last else ""
     return Failure(

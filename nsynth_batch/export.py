@@ -15,7 +15,7 @@ import soundfile
 from hdfs_jobs.dataset import Dataset
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.plan import Shard
-from hdfs_jobs.store import Store
+from hdfs_jobs.store import MARKER, Store
 from nsynth_batch.datasets import planned
 from nsynth_batch.sources.catalog import Catalog, Recordings
 from nsynth_batch.stages.arrays import vectors
@@ -75,8 +75,11 @@ def export_clips(store: Store, folder: Path, *, every: bool = False) -> Exported
     Raises
     ------
     UsageError
-        If the store has no clips.
+        If the store has no clips, or the folder is a file or a store.
     """
+    if folder.is_file() or (folder / MARKER).exists():
+        kind = "file" if folder.is_file() else "store"
+        raise UsageError(f"{folder} is a {kind}: give clips a folder of their own with --to")
     latest = store.latest("clips")
     if latest is None or not latest.committed():
         raise UsageError(f"{store.url} has no clips yet: run `nsynth-batch run` first")

@@ -181,8 +181,13 @@ class Pipeline:
             segment_samples=cast(int, audio_settings["segment_samples"]),
             hop=cast(int, encodings.settings["hop"]),
         )
-        notes = (*_uncommitted(encodings), *self._left_out(encodings, pool))
-        return Work(dataset, stage, encodings, new, {}, notes)
+        notes = [*_uncommitted(encodings), *self._left_out(encodings, pool)]
+        if done > self.settings.pairs:
+            notes.append(
+                f"{done} mash-ups of this seed are there already: --pairs {self.settings.pairs} "
+                "is their total, and takes none away"
+            )
+        return Work(dataset, stage, encodings, new, {}, tuple(notes))
 
     def _new_pool(self, encodings: Dataset) -> Pool:
         if uncommitted := _uncommitted(encodings):

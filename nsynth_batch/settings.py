@@ -93,6 +93,13 @@ class Settings(BaseSettings):
     time_limit: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     retries: int = Field(default=3, ge=0)
 
+    @field_validator("scheduler")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("tcp://", "tls://")):
+            raise ValueError("give the scheduler as tcp://host:port or tls://host:port")
+        return value
+
     @field_validator("pair")
     @classmethod
     def _two_categories(cls, value: str | None) -> str | None:
@@ -151,9 +158,11 @@ def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
         If a value is out of range, a key is unknown or the file is no toml: one line.
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
+    if SETTINGS_FILE.is_dir():
+        raise UsageError(f"{SETTINGS_FILE} is a folder; settings are read from a file of that name")
     try:
         return Settings(**given)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{SETTINGS_FILE} is no valid toml: {error}") from error
     except ValidationError as error:
         raise UsageError(_first_complaint(error, given)) from error

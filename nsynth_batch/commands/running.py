@@ -92,7 +92,8 @@ def excess(dataset: Dataset, most: float) -> list[str]:
         return []
     return [
         f"{totals.quarantined} of {whole} in {dataset.name} were quarantined, more than "
-        f"--max-bad-fraction {most:g} allows: `nsynth-batch status` lists the reasons"
+        f"--max-bad-fraction {most:g} allows: `nsynth-batch status --quarantine` lists them; "
+        "a shard is tried again if its manifest is deleted"
     ]
 
 

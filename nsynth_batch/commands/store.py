@@ -85,11 +85,11 @@ def verify(settings: Settings) -> int:
     found = 0
     for problem in verify_store(store):
         found += 1
-        typer.echo(f"{problem.path}: {problem.what}")
+        typer.echo(one_line(f"{problem.path}: {problem.what}"))
     if found:
         raise CommandError(
-            f"{found} problems in {store.url}: restore these files from a copy, or delete a "
-            "shard's manifest to have it made again",
+            f"{found} problems in {store.url}: restore these files from a copy; a shard of a "
+            "dataset is made again if its manifest is deleted",
             UNEXPECTED,
         )
     typer.echo(f"{store.url}: all that is committed is whole")

@@ -11,7 +11,7 @@ import numpy as np
 
 from nsynth_batch.nsynth import mulaw
 from nsynth_batch.nsynth.checkpoint import load_checkpoint
-from nsynth_batch.nsynth.config import Config
+from nsynth_batch.nsynth.config import QUANTA, Config
 from nsynth_batch.nsynth.draws import Draws
 from nsynth_batch.nsynth.engines import (
     Codes,
@@ -70,21 +70,23 @@ class Model:
         Raises
         ------
         ValueError
-            If the shape is another, a sample is not finite, or T is shorter than a hop.
+            If the shape is another or a sample is not finite.
         """
         audio = self._audio(audio)
         hop = self.config.ae_hop_length
-        if audio.shape[1] < hop:
-            raise ValueError(f"audio is {audio.shape[1]} samples: shorter than a hop of {hop}")
-        return self.engine.encode(audio[:, : audio.shape[1] // hop * hop])
+        frames = audio.shape[1] // hop
+        if not len(audio) or not frames:
+            return np.zeros((len(audio), frames, self.config.ae_bottleneck), np.float32)
+        return self.engine.encode(audio[:, : frames * hop])
 
     def logits(self, audio: Array, encodings: Array) -> Array:
         """Give teacher-forced logits: those of each sample from the ones before it.
 
         Parameters
         ----------
-        audio : float32 [B, T], T a multiple of the hop
-        encodings : float32 [B, T / hop, bottleneck]
+        audio : float32 [B, T]
+        encodings : float32 [B, F, bottleneck]
+            A frame for each hop that was begun: F = T / hop, rounded up.
 
         Returns
         -------
@@ -97,16 +99,20 @@ class Model:
         """
         audio = self._audio(audio)
         encodings = np.ascontiguousarray(encodings, dtype=np.float32)
-        frames, rest = divmod(audio.shape[1], self.config.ae_hop_length)
-        wanted = (audio.shape[0], frames, self.config.ae_bottleneck)
-        if rest or not frames or encodings.shape != wanted:
+        rows, samples = audio.shape
+        frames = -(-samples // self.config.ae_hop_length)
+        wanted = (rows, frames, self.config.ae_bottleneck)
+        if encodings.shape != wanted:
             raise ValueError(
-                f"audio {audio.shape} and encodings {encodings.shape} do not fit: wanted "
-                f"[B, F · {self.config.ae_hop_length}] and [B, F, {self.config.ae_bottleneck}]"
+                f"audio {audio.shape} and encodings {encodings.shape} do not fit: wanted {wanted}"
             )
         if not np.isfinite(encodings).all():
             raise ValueError("encodings hold values that are not finite")
-        return self.engine.logits(audio, encodings)
+        if not rows or not samples:
+            return np.zeros((rows, samples, QUANTA), np.float32)
+        # What stands after the end changes nothing before it: the decoder is causal.
+        whole = np.pad(audio, ((0, 0), (0, frames * self.config.ae_hop_length - samples)))
+        return self.engine.logits(whole, encodings)[:, :samples]
 
     @overload
     def decode(

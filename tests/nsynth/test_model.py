@@ -90,10 +90,26 @@ def test_engines_agree(tiny: Weights, audio: np.ndarray) -> None:
     )
 
 
+def test_nothing_gives_nothing(model: Model) -> None:
+    assert model.encode(np.zeros((0, 640), np.float32)).shape == (0, 10, 3)
+    assert model.encode(np.zeros((2, 63), np.float32)).shape == (2, 0, 3)
+    assert model.logits(np.zeros((0, 64), "f"), np.zeros((0, 1, 3), "f")).shape == (0, 64, 256)
+    assert model.decode(np.zeros((2, 0, 3), np.float32)).shape == (2, 0)
+    assert model.decode(np.zeros((0, 4, 3), np.float32)).shape == (0, 256)
+    assert model.decode([]) == []
+
+
+def test_logits_of_a_begun_hop_are_those_of_the_whole(model: Model, audio: np.ndarray) -> None:
+    encodings = model.encode(audio)
+    whole = model.logits(audio[:, : 5 * HOP], encodings)
+    np.testing.assert_allclose(
+        model.logits(audio[:, : 4 * HOP + 9], encodings), whole[:, : 4 * HOP + 9], atol=1e-6
+    )
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda m: m.encode(np.zeros((1, 63), np.float32)), "shorter than a hop"),
         (lambda m: m.encode(np.zeros(640, np.float32)), r"\[batch, samples\]"),
         (lambda m: m.encode(np.full((1, 64), np.nan, np.float32)), "not finite"),
         (lambda m: m.decode([np.zeros((2, 4), np.float32)]), r"'0' has shape \(2, 4\)"),

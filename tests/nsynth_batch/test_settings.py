@@ -40,6 +40,16 @@ def test_a_file_that_is_no_toml(folder: Path) -> None:
         load_settings()
 
 
+def test_a_file_in_another_encoding_or_a_folder(folder: Path) -> None:
+    (folder / SETTINGS_FILE).write_bytes(b'store = "\xe9"')
+    with pytest.raises(UsageError, match=r"nsynth-batch\.toml is no valid toml"):
+        load_settings()
+    (folder / SETTINGS_FILE).unlink()
+    (folder / SETTINGS_FILE).mkdir()
+    with pytest.raises(UsageError, match="is a folder"):
+        load_settings()
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
@@ -55,6 +65,7 @@ def test_a_file_that_is_no_toml(folder: Path) -> None:
         ({"pairs": 0}, "--pairs is 0: Input should be greater than or equal to 1"),
         ({"temperature": 0.0}, "--temperature is 0.0"),
         ({"max_bad_fraction": 1.5}, "--max-bad-fraction is 1.5"),
+        ({"scheduler": "garbage"}, "--scheduler is 'garbage': give the scheduler as tcp://"),
         ({"pair": "nature"}, "--pair is 'nature': two categories joined by a colon"),
         ({"pair": ":music"}, "two categories joined by a colon"),
         ({"segment_seconds": 0.001}, "--segment-seconds is 0.001"),
