@@ -119,7 +119,7 @@ def do_shard(job: ShardJob, threads: int) -> ShardResult | None:
     UsageError
         This worker is not what the plan demands.
     OSError
-        Storage failed; the shard can be tried again.
+        Storage failed, or the file of an item is gone; the shard can be tried again.
     """
     storage = job.dataset.storage
     done = job.dataset.find(job.shard)
@@ -249,10 +249,6 @@ class _Work:
                 self._process_patiently(item, writer)
             except BadInput as error:
                 self._set_aside(item, error.reason, error.detail, type(error).__name__)
-            except _SourceMissingError as error:
-                if not self._job.last:
-                    raise
-                self._set_aside(item, "missing", str(error), "FileNotFoundError")
             except (OSError, UsageError):
                 raise
             except Exception as error:
@@ -309,7 +305,11 @@ class _Work:
             try:
                 return stack.enter_context(open_source(self._job.dataset.storage, item.url))
             except FileNotFoundError as error:
-                raise _SourceMissingError(f"{item.url}: gone since it was planned") from error
+                # A mount that was dropped looks like this: nothing of it is given up for good.
+                raise FileNotFoundError(
+                    f"{item.title or item.key}: {error.filename or item.url} is gone since it was "
+                    "planned: bring it back, or harvest it again"
+                ) from error
         if item.rows:
             if self._job.upstream is None:
                 raise UsageError(f"{self._job.dataset.name}: its items need an upstream dataset")
@@ -332,10 +332,6 @@ def _pass_on(spool: Spool, writer: ShardWriter) -> None:
             writer.write(batch)
     except Exception as error:
         raise OSError(f"the shard could not be written: {error}") from error
-
-
-class _SourceMissingError(FileNotFoundError):
-    """The file of an item is gone: not the store's failure, and settled by the last try."""
 
 
 def quarantine_path(dataset: Dataset, manifest: Manifest) -> str:

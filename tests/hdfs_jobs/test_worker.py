@@ -147,19 +147,26 @@ def test_streams(store: Store, tmp_path: Path) -> None:
     odd = tmp_path / "odd #1\n100%.bin"
     odd.write_bytes(bytes([1, 2, 255, 4]))
     (tmp_path / "empty").touch()
-    paths = [odd, tmp_path / "empty", tmp_path / "gone"]
+    paths = [odd, tmp_path / "empty"]
     dataset = planned(store, [Item(path.name, path.name, url=str(path)) for path in paths])
-    with pytest.raises(FileNotFoundError, match="gone since it was planned"):
-        do_shard(job_of(dataset, Bytes()), threads=1)
-    result = do_shard(job_of(dataset, Bytes(), last=True), threads=1)
+    result = do_shard(job_of(dataset, Bytes()), threads=1)
     found = {(entry.key, entry.reason, entry.error) for entry in result.quarantined}
     assert found == {
         (f"{odd.name}:2", "too-high", "Rejected"),
         ("empty", "empty", "BadInput"),
-        ("gone", "missing", "FileNotFoundError"),
     }
     assert dataset.read(0)["value"].to_pylist() == [1, 2, 4]
     assert dataset.manifest(0).counters == {"bytes": 4}
+
+
+@pytest.mark.parametrize("url", ["raw/gone.bin", "/nowhere/gone.bin"])
+def test_a_file_that_is_gone_is_never_quarantined(store: Store, url: str) -> None:
+    dataset = planned(store, [Item("key", "sub/take 1.bin", url=url)])
+    for last in (False, True):
+        with pytest.raises(FileNotFoundError, match=r"sub/take 1\.bin: /.*gone\.bin .* again"):
+            do_shard(job_of(dataset, Bytes(), last=last), threads=1)
+    assert len(dataset.pending()) == 1
+    assert list(store.storage.walk(dataset.quarantine)) == []
 
 
 def test_a_path_inside_the_store_holds_when_the_store_has_moved(tmp_path: Path) -> None:
