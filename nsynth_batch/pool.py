@@ -9,8 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hdfs_jobs.dataset import Dataset
+from hdfs_jobs.errors import UsageError
 from nsynth_batch.pairs import PoolSegment
 from nsynth_batch.sources.catalog import Recording
+from nsynth_batch.sources.tables import read_table
 
 POOLS = "runs/pools"
 
@@ -30,6 +32,8 @@ _SCHEMA = pa.schema(
 
 
 _ENCODED_ROWS = b"encoded_rows"
+
+_REMEDY = "restore it from a copy, or mash under another --seed, which draws over a pool of its own"
 
 
 @dataclass(frozen=True)
@@ -83,17 +87,24 @@ def load_pool(mashups: Dataset) -> Pool | None:
 
     Recordings encoded after it was taken are not in it, so that pair k stays what it is: they
     are mashed up under another seed.
+
+    Raises
+    ------
+    UsageError
+        If it is damaged.
     """
+    storage, path = mashups.storage, pool_path(mashups)
     try:
-        stream = mashups.storage.open(pool_path(mashups))
+        table = read_table(storage, path, _REMEDY)
     except FileNotFoundError:
         return None
-    with stream:
-        table = pq.read_table(stream)
+    encoded_rows = (table.schema.metadata or {}).get(_ENCODED_ROWS, b"")
+    if not table.schema.equals(_SCHEMA) or not encoded_rows.isdigit():
+        raise UsageError(f"{storage.url}/{path} is no pool of this version: {_REMEDY}")
     segments = tuple(
         PoolSegment(**{**row, "categories": tuple(row["categories"])}) for row in table.to_pylist()
     )
-    return Pool(segments, int(table.schema.metadata[_ENCODED_ROWS]))
+    return Pool(segments, int(encoded_rows))
 
 
 def pool_path(mashups: Dataset) -> str:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hdfs_jobs.backend import Storage
+from hdfs_jobs.errors import UsageError
+from nsynth_batch.sources.tables import read_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,6 +42,8 @@ class Recording:
         When it was seen like this.
     deleted
         Whether it may not be used any more.
+    source_path
+        Where its source had it: what messages call it. None in stores of before this was kept.
     """
 
     file_id: str
@@ -55,6 +59,7 @@ class Recording:
     revision: str | None
     retrieved_at: datetime
     deleted: bool = False
+    source_path: str | None = None
 
     @property
     def usable(self) -> bool:
@@ -118,16 +123,29 @@ class Catalog:
             pq.write_table(table, stream, compression="zstd")
 
     def recordings(self) -> Recordings:
-        """Read the latest row of each recording."""
+        """Read the latest row of each recording.
+
+        Raises
+        ------
+        UsageError
+            A file of the catalog is damaged.
+        """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         paths = sorted(e.path for e in self._storage.list(FOLDER) if e.path.endswith(".parquet"))
-        tables = []
-        for path in paths:
-            with self._storage.open(path) as stream:
-                tables.append(pq.read_table(stream, schema=schema()))
+        tables = [self._read(path) for path in paths]
         return Recordings(pa.concat_tables(tables) if tables else schema().empty_table())
+
+    def _read(self, path: str) -> pa.Table:
+        remedy = "restore it from a copy, or delete it and harvest its source again"
+        table = read_table(self._storage, path, remedy, schema())
+        for name in ("file_id", "retrieved_at"):
+            if table.column(name).null_count:
+                raise UsageError(
+                    f"{self._storage.url}/{path} is no file of a catalog: rows without "
+                    f"{name}; {remedy}"
+                )
+        return table
 
 
 class Recordings(Mapping[str, Recording]):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from hdfs_jobs.backend import Storage
+from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage import open_storage
 from nsynth_batch.sources.catalog import Catalog, Recording, schema
 from sequencer.rights import Rights
@@ -60,6 +62,7 @@ def test_the_columns_are_those_of_the_design(storage: Storage, tmp_path: Path) -
             "revision",
             "retrieved_at",
             "deleted",
+            "source_path",
         ]
     )
 
@@ -120,3 +123,31 @@ def test_rights_are_the_credits_part() -> None:
         page_url=ROW.page_url,
         attribution=ROW.attribution,
     )
+
+
+def test_a_catalog_of_before_paths_were_kept_is_read(storage: Storage, tmp_path: Path) -> None:
+    old = pa.Table.from_pylist([asdict(ROW)], schema=schema()).drop_columns(["source_path"])
+    (tmp_path / "catalog").mkdir()
+    pq.write_table(old, tmp_path / "catalog" / "old.parquet")
+    assert list(Catalog(storage).recordings().values()) == [ROW]
+
+
+def test_a_damaged_catalog_is_named_and_not_to_be_tried_again(
+    storage: Storage, tmp_path: Path
+) -> None:
+    Catalog(storage).append([ROW] * 100)
+    [file] = (tmp_path / "catalog").glob("*.parquet")
+    whole = file.read_bytes()
+    middle = bytearray(whole)
+    middle[4:60] = bytes(56)
+    for content in (b"", whole[:-20], b"no table at all", bytes(middle)):
+        file.write_bytes(content)
+        with pytest.raises(UsageError, match=rf"{file} cannot be read \(.*\): restore it"):
+            Catalog(storage).recordings()
+
+
+def test_another_table_is_no_catalog(storage: Storage, tmp_path: Path) -> None:
+    (tmp_path / "catalog").mkdir()
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "catalog" / "mine.parquet")
+    with pytest.raises(UsageError, match=r"mine\.parquet is no file of a catalog: .* file_id"):
+        Catalog(storage).recordings()
