@@ -47,11 +47,14 @@ def per_shard(count: int, most: int, parts: int = PARTS) -> int:
 
 
 def audio_items(recordings: Iterable[Recording]) -> Iterator[Item]:
-    """Give an item a recording, by its path in the store: a store can be moved half done."""
+    """Give an item a recording, by its path in the store: a store can be moved half done.
+
+    Messages call it by the path that its source had it under, for titles may be alike.
+    """
     for recording in recordings:
         yield Item(
             key=recording.file_id,
-            title=_title(recording.file_id, recording),
+            title=recording.source_path or _title(recording.file_id, recording),
             url=recording.raw_url,
         )
 

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from hdfs_jobs.backend import Entry, Storage
 from hdfs_jobs.errors import UsageError
+from hdfs_jobs.local import LocalStorage
+from hdfs_jobs.store import MARKER
 from nsynth_batch.sources.source import Offer
+from nsynth_batch.text import one_line
 from sequencer.audio import is_audio_name
 from sequencer.rights import SOURCES_NAME, Rights, SourceRow, read_sources
+
+_NAMED = 5
+"""How many files a note names."""
 
 
 class FolderSource:
     """The recordings below a folder of any storage.
+
+    A store below it is left alone: what it holds are no recordings of this source, and without
+    the rights that its catalog has.
 
     Parameters
     ----------
@@ -25,18 +34,23 @@ class FolderSource:
     Raises
     ------
     UsageError
-        If there is no such folder.
+        If there is no such folder, or it is a store.
     """
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self.other_files = 0
+        self.notes: tuple[str, ...] = ()
         try:
             is_folder = storage.stat("").is_dir
         except FileNotFoundError:
             is_folder = False
         if not is_folder:
             raise UsageError(f"{storage.url}: no such folder; SOURCE is a folder of recordings")
+        if storage.exists(MARKER):
+            raise UsageError(
+                f"{storage.url}: a store ({MARKER} is in it); SOURCE is a folder of recordings"
+            )
 
     def offers(self) -> Iterator[Offer]:
         """Give each recording, by path.
@@ -48,23 +62,48 @@ class FolderSource:
         SequencerError
             If a sources.csv is damaged.
         """
-        self.other_files = 0
         recordings: list[Entry] = []
         tables: dict[PurePosixPath, dict[str, SourceRow]] = {}
-        for entry in self._storage.walk():
+        stores: list[str] = []
+        dead_links: list[str] = []
+        others = 0
+        for entry in self._files(stores, dead_links):
             path = PurePosixPath(entry.path)
-            if path.name == SOURCES_NAME:
+            if _is_hidden(path):
+                others += 1
+            elif path.name == SOURCES_NAME:
                 tables[path.parent] = self._read_sources(entry.path)
-            elif is_audio_name(path.name) and not _is_hidden(path):
+            elif is_audio_name(path.name):
                 recordings.append(entry)
             else:
-                self.other_files += 1
+                others += 1
+        self.other_files = others + len(stores) + len(dead_links)
+        absent = _listed(tables) - {entry.path for entry in recordings}
+        notes = (
+            (f"no recording is where a {SOURCES_NAME} lists one", sorted(absent)),
+            ("a store is left alone with all that is in it", stores),
+            ("a link leads nowhere", dead_links),
+        )
+        self.notes = tuple(f"{what}: {_first_few(names)}" for what, names in notes if names)
         if not recordings:
             raise UsageError(
                 f"{self._storage.url}: no audio in this folder ({self.other_files} other files); "
                 "recordings are known by their suffix, such as .wav, .flac, .ogg, .mp3"
             )
         return (self._offer(entry, tables) for entry in sorted(recordings, key=lambda e: e.path))
+
+    def _files(self, stores: list[str], dead_links: list[str]) -> Iterator[Entry]:
+        """Give every file outside of stores; note stores and links that lead nowhere."""
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            found = list(self._storage.list(folder))
+            if any(entry.name == MARKER and not entry.is_dir for entry in found):
+                stores.append(folder)
+                continue
+            dead_links += _dead_links(self._storage, folder)
+            folders += (entry.path for entry in found if entry.is_dir)
+            yield from (entry for entry in found if not entry.is_dir)
 
     def _read_sources(self, path: str) -> dict[str, SourceRow]:
         with self._storage.open(path) as stream:
@@ -80,6 +119,30 @@ class FolderSource:
         return Offer(
             self._storage, entry.path, entry.size, replace(row.rights, title=title), row.categories
         )
+
+
+def _listed(tables: dict[PurePosixPath, dict[str, SourceRow]]) -> set[str]:
+    return {
+        f"{folder}/{name}" if folder.name else name
+        for folder, rows in tables.items()
+        for name in rows
+    }
+
+
+def _dead_links(storage: Storage, folder: str) -> Iterator[str]:
+    """Find what a storage does not list, because nothing is there to be read."""
+    if not isinstance(storage, LocalStorage):
+        return
+    with os.scandir(Path(storage.url) / folder) as found:
+        for item in found:
+            if item.is_symlink() and not Path(item.path).exists():
+                yield f"{folder}/{item.name}" if folder else item.name
+
+
+def _first_few(names: Sequence[str]) -> str:
+    shown = ", ".join(one_line(printable(name)) for name in names[:_NAMED])
+    more = len(names) - _NAMED
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _is_hidden(path: PurePosixPath) -> bool:

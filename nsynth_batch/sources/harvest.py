@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import BinaryIO
@@ -13,6 +13,7 @@ from typing import BinaryIO
 from hdfs_jobs.backend import Storage
 from hdfs_jobs.errors import InfrastructureError
 from nsynth_batch.sources.catalog import Catalog, Recording
+from nsynth_batch.sources.folder import printable
 from nsynth_batch.sources.source import Offer, Source
 from sequencer.audio import open_recording
 from sequencer.errors import AudioError
@@ -35,11 +36,15 @@ class Harvest:
     updated
         Those that the store had and whose rights or title changed.
     duplicates
-        Those whose content another one of the same source has; the first one stands.
+        Those whose content another one of the same source has; the first one stands, but for
+        one without a known licence.
     without_rights
-        Those of unknown licence.
+        Those that are left with no known licence, duplicates not counted again; in a preview,
+        which reads no content, all that are offered without one.
     other_files
         Files that are no recordings.
+    notes
+        What a person should know of the source, a sentence each.
     drained
         Whether it was asked to stop before it was through.
     """
@@ -51,6 +56,7 @@ class Harvest:
     duplicates: int = 0
     without_rights: int = 0
     other_files: int = 0
+    notes: tuple[str, ...] = ()
     drained: bool = False
 
 
@@ -65,6 +71,9 @@ def harvest(
 
     Content that the store has is read to know it by its SHA-1 and not copied again. A harvest
     that ends half way is completed by the next one.
+
+    Rights are only replaced by rights: a recording whose licence is known keeps its row when the
+    same content is offered without one.
 
     Parameters
     ----------
@@ -89,25 +98,31 @@ def harvest(
     """
     offers = source.offers()
     storage = open_store()
-    report = Harvest(other_files=source.other_files)
+    report = Harvest(other_files=source.other_files, notes=source.notes)
     catalog = Catalog(storage)
     known = catalog.recordings()
     seen: dict[str, Recording] = {}
+    given_rights: set[str] = set()
     waiting: list[Recording] = []
     for offer in offers:
         if stop is not None and stop.is_set():
             report.drained = True
             break
         row = _take(offer, storage, (seen, known), report)
-        if row.file_id in seen:
-            report.duplicates += 1
-        else:
-            seen[row.file_id] = row
-            if not row.same_as(known.get(row.file_id)):
-                report.updated += row.file_id in known
-                waiting.append(row)
+        file_id = row.file_id
+        old, first = known.get(file_id), seen.get(file_id)
         report.found += 1
-        report.without_rights += not offer.rights.known
+        report.duplicates += first is not None
+        if first is None or (offer.rights.known and file_id not in given_rights):
+            row = _without_loss(row, old)
+            seen[file_id] = row
+            if offer.rights.known:
+                given_rights.add(file_id)
+            if not row.same_as(first or old):
+                report.updated += old is not None and (first is None or first.same_as(old))
+                waiting.append(row)
+            lacked = first is not None and not first.rights().known
+            report.without_rights += (not row.rights().known) - lacked
         if len(waiting) == _ROWS_A_FILE:
             catalog.append(waiting)
             waiting = []
@@ -125,7 +140,7 @@ def preview(source: Source) -> tuple[Harvest, float]:
         report.without_rights += not offer.rights.known
         with offer.storage.open(offer.path) as stream:
             seconds += _declared_seconds(stream) or 0.0
-    report.other_files = source.other_files
+    report.other_files, report.notes = source.other_files, source.notes
     return report, seconds
 
 
@@ -158,7 +173,15 @@ def _take(
         duration=duration,
         revision=None,
         retrieved_at=datetime.now(UTC),
+        source_path=printable(offer.path),
     )
+
+
+def _without_loss(row: Recording, old: Recording | None) -> Recording:
+    """Give the row that is to stand: what is known of rights is not given up for nothing."""
+    if old is None or row.rights().known or not old.rights().known:
+        return row
+    return replace(old, raw_url=row.raw_url, retrieved_at=row.retrieved_at, deleted=False)
 
 
 def content_sha1(stream: BinaryIO) -> str:

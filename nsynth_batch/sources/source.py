@@ -17,7 +17,7 @@ class Offer:
     Attributes
     ----------
     storage, path
-        Where its bytes are.
+        Where its bytes are; people know it by the path.
     size
         In bytes.
     rights
@@ -40,9 +40,12 @@ class Source(Protocol):
     ----------
     other_files
         How many files it holds that are no recordings; known once `offers` was called.
+    notes
+        What a person should know of the place, a sentence each; known then too.
     """
 
     other_files: int
+    notes: tuple[str, ...]
 
     def offers(self) -> Iterator[Offer]:
         """Look at the place now, and give each recording it has in an order that stays."""

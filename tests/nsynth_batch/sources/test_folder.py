@@ -99,3 +99,51 @@ def test_hidden_files_are_no_recordings(tmp_path: Path) -> None:
     source = resolve(str(tmp_path))
     assert [offer.path for offer in source.offers()] == ["song.wav"]
     assert source.other_files == 2
+
+
+def test_a_store_inside_is_left_alone(tmp_path: Path) -> None:
+    write_wav(tmp_path / "song.wav")
+    write_wav(tmp_path / "deep" / "store" / "raw" / "ab" / "abab.wav")
+    write_wav(tmp_path / "deep" / "beside.wav")
+    (tmp_path / "deep" / "store" / "store.json").write_text('{"format": 1}')
+    (tmp_path / "deep" / "store" / "sources.csv").write_text("damaged")
+    source = resolve(str(tmp_path))
+    assert [offer.path for offer in source.offers()] == ["deep/beside.wav", "song.wav"]
+    assert source.other_files == 1
+    assert source.notes == ("a store is left alone with all that is in it: deep/store",)
+
+
+def test_a_store_is_no_source(tmp_path: Path) -> None:
+    write_wav(tmp_path / "raw" / "ab" / "abab.wav")
+    (tmp_path / "store.json").write_text('{"format": 1}')
+    with pytest.raises(UsageError, match=r"a store \(store\.json is in it\)"):
+        resolve(str(tmp_path))
+
+
+def test_what_a_sources_csv_lists_in_vain_is_named(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav")
+    write_wav(tmp_path / "below" / "b.wav")
+    header = "file,author,licence\n"
+    (tmp_path / "sources.csv").write_text(f"{header}a.wav,A,CC0-1.0\nbelow/b.wav,B,CC0-1.0\n")
+    source = resolve(str(tmp_path))
+    source.offers()
+    assert source.notes == ()
+    rows = "".join(f"gone {n}.wav,C,CC0-1.0\n" for n in range(6))
+    (tmp_path / "below" / "sources.csv").write_text(f"{header}b.wav,B,CC0-1.0\n{rows}")
+    source.offers()
+    assert source.notes == (
+        "no recording is where a sources.csv lists one: below/gone 0.wav, below/gone 1.wav, "
+        "below/gone 2.wav, below/gone 3.wav, below/gone 4.wav and 1 more",
+    )
+
+
+def test_links_are_followed_and_dead_ones_counted(tmp_path: Path) -> None:
+    write_wav(tmp_path / "elsewhere" / "real.wav")
+    folder = tmp_path / "in"
+    (folder / "below").mkdir(parents=True)
+    (folder / "live.wav").symlink_to(tmp_path / "elsewhere" / "real.wav")
+    (folder / "below" / "dead.wav").symlink_to(tmp_path / "elsewhere" / "gone.wav")
+    source = resolve(str(folder))
+    assert [offer.path for offer in source.offers()] == ["live.wav"]
+    assert source.other_files == 1
+    assert source.notes == ("a link leads nowhere: below/dead.wav",)

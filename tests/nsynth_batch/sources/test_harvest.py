@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from hdfs_jobs.backend import Storage
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage import open_storage
+from hdfs_jobs.store import Store
+from nsynth_batch.plans import audio_items
 from nsynth_batch.sources.catalog import Catalog
 from nsynth_batch.sources.harvest import Harvest, harvest, preview
 from nsynth_batch.sources.resolve import resolve
@@ -149,4 +152,96 @@ def test_the_same_content_under_another_suffix_is_not_copied_again(
     (folder / "twin.aiff").write_bytes(first.with_suffix(".wave.flac").read_bytes())
     again = take(folder, store)
     assert again.added == 0
+    assert raw(store) == before
+
+
+HEADER = "file,title,author,licence\n"
+
+
+def test_a_harvest_of_the_folder_that_holds_the_store_keeps_the_rights(folder: Path) -> None:
+    (folder / "sources.csv").write_text(f"{HEADER}a.wav,A tone,Somebody,CC-BY-4.0\n")
+    inside = Store.open(str(folder / "nsynth-store"), create=True).storage
+    take(folder, inside)
+    before = dict(Catalog(inside).recordings())
+    again = take(folder, inside)
+    assert (again.found, again.updated, again.duplicates, again.other_files) == (3, 0, 0, 1)
+    assert again.notes == ("a store is left alone with all that is in it: nsynth-store",)
+    assert dict(Catalog(inside).recordings()) == before
+
+
+def test_what_has_rights_keeps_them_when_it_comes_without(
+    folder: Path, store: Storage, tmp_path: Path
+) -> None:
+    (folder / "sources.csv").write_text(f"{HEADER}a.wav,A tone,Somebody,CC-BY-4.0\n")
+    take(folder, store)
+    before = dict(Catalog(store).recordings())
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "0123.wav").write_bytes((folder / "a.wav").read_bytes())
+    report = take(tmp_path / "bare", store)
+    assert (report.updated, report.without_rights) == (0, 0)
+    assert dict(Catalog(store).recordings()) == before
+    (tmp_path / "bare" / "sources.csv").write_text(f"{HEADER}0123.wav,,Another,CC0-1.0\n")
+    assert take(tmp_path / "bare", store).updated == 1
+    row = Catalog(store).recordings()[hashlib.sha1((folder / "a.wav").read_bytes()).hexdigest()]
+    assert (row.title, row.author, row.licence) == ("0123", "Another", "CC0-1.0")
+
+
+@pytest.mark.parametrize("later", ["0 copy.wav", "z copy.wav"])
+def test_of_two_alike_the_one_with_rights_stands(folder: Path, store: Storage, later: str) -> None:
+    (folder / later).write_bytes((folder / "a.wav").read_bytes())
+    file_id = hashlib.sha1((folder / "a.wav").read_bytes()).hexdigest()
+
+    def listed(name: str, licence: str) -> None:
+        (folder / "sources.csv").write_text(f"{HEADER}{name},Named,Somebody,{licence}\n")
+
+    listed(later, "CC-BY-4.0")
+    report = take(folder, store)
+    assert (report.found, report.added, report.duplicates, report.updated) == (4, 3, 1, 0)
+    assert report.without_rights == 2
+    assert Catalog(store).recordings()[file_id].licence == "CC-BY-4.0"
+    assert take(folder, store).updated == 0
+    listed("a.wav", "CC-BY-SA-4.0")
+    assert take(folder, store).updated == 1
+    row = Catalog(store).recordings()[file_id]
+    assert (row.licence, row.source_path) == ("CC-BY-SA-4.0", "a.wav")
+
+
+def test_rights_found_for_a_later_copy_are_one_update(folder: Path, store: Storage) -> None:
+    take(folder, store)
+    (folder / "a.wav").rename(folder / "a renamed.wav")
+    (folder / "z copy.wav").write_bytes((folder / "a renamed.wav").read_bytes())
+    (folder / "sources.csv").write_text(f"{HEADER}z copy.wav,Named,Somebody,CC0-1.0\n")
+    report = take(folder, store)
+    assert (report.updated, report.without_rights) == (1, 2)
+
+
+def test_a_duplicate_without_a_licence_is_not_counted_again(folder: Path, store: Storage) -> None:
+    for name in ("y copy.wav", "z copy.wav"):
+        (folder / name).write_bytes((folder / "a.wav").read_bytes())
+    assert take(folder, store).without_rights == 3
+
+
+def test_recordings_of_one_title_are_told_apart_by_their_path(
+    tmp_path: Path, store: Storage
+) -> None:
+    for name in ("cut.wav", "cut.flac", "sub/dir/cut.wav"):
+        write_wav(tmp_path / "in" / name, tone(0.3, 100.0 + len(name)))
+    (tmp_path / "in" / "sources.csv").write_text(f"{HEADER}cut.wav,The cut,Somebody,CC0-1.0\n")
+    take(tmp_path / "in", store)
+    rows = list(Catalog(store).recordings().values())
+    assert {(row.source_path, row.title) for row in rows} == {
+        ("cut.wav", "The cut"),
+        ("cut.flac", "cut"),
+        ("sub/dir/cut.wav", "cut"),
+    }
+    assert {item.title for item in audio_items(rows)} == {row.source_path for row in rows}
+    before = replace(rows[0], source_path=None)
+    assert next(audio_items([before])).title == before.title
+
+
+def test_a_missing_raw_file_comes_back_by_another_harvest(folder: Path, store: Storage) -> None:
+    take(folder, store)
+    before = raw(store)
+    store.delete(next(iter(before)))
+    assert take(folder, store).added == 1
     assert raw(store) == before
