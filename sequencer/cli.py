@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sequencer.audio import SAMPLE_RATE
-from sequencer.errors import SequencerError
+from sequencer.errors import SequencerError, exit_code_of
 from sequencer.piece import Piece, make_piece, render_piece
 from sequencer.score import FadeLaw
-from sequencer.text import clock
+from sequencer.text import clock, flattened
 
 _MOST_WARNINGS = 20
-_INFRASTRUCTURE = 75
+_UNEXPECTED = 1
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="sequencer",
     help="Stitch clips into compositions, with every source credited.",
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -56,7 +55,7 @@ def compose_command(
     ] = "matched",
     keep_all: Annotated[
         bool,
-        typer.Option("--keep-all", help="Play clips too that the gate calls bad (silence, noise)."),
+        typer.Option("--keep-all", help="Play clips too that would be left out (silence, noise)."),
     ] = False,
     force: Force = False,
     verbose: Verbose = False,
@@ -67,22 +66,24 @@ def compose_command(
     the credits. The same clips, seed and options give the same bytes; an earlier composition of
     this name is replaced.
 
+    Clips of an export that fell silent, hold a tone or hiss are left out. In a folder of your own
+    sounds only silence and a bare offset are.
+
     Example: sequencer compose clips/ -o piece.wav --minutes 2 --seed 7
     """
-    with _errors_on_one_line(verbose):
-        _report(
-            make_piece(
-                clips,
-                out,
-                minutes=minutes,
-                seed=seed,
-                sample_rate=sample_rate,
-                credits=credits,
-                fade_law=fade_law,
-                keep_all=keep_all,
-                force=force,
-            )
+    _report(
+        make_piece(
+            clips,
+            out,
+            minutes=minutes,
+            seed=seed,
+            sample_rate=sample_rate,
+            credits=credits,
+            fade_law=fade_law,
+            keep_all=keep_all,
+            force=force,
         )
+    )
 
 
 @app.command("render")
@@ -102,30 +103,66 @@ def render_command(
 
     Example: sequencer render piece.score.json --clips clips/ -o edited.wav
     """
-    with _errors_on_one_line(verbose):
-        folder = score.parent if clips is None else clips
-        _report(
-            render_piece(score, folder, out, sample_rate=sample_rate, credits=credits, force=force)
-        )
+    folder = score.parent if clips is None else clips
+    _report(render_piece(score, folder, out, sample_rate=sample_rate, credits=credits, force=force))
 
 
-def main() -> None:
-    """Run the command."""
-    app()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; whatever goes wrong is one line on stderr.
 
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; those of the process by default.
 
-@contextlib.contextmanager
-def _errors_on_one_line(verbose: bool) -> Iterator[None]:
+    Returns
+    -------
+    int
+        The exit code: 0; 1 for an error of this program; 2 for arguments, files and paths; 75 for
+        what may pass, such as a full disk; 130 when interrupted.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        yield
-    except (SequencerError, OSError) as error:
-        if verbose:
+        result = app(given, prog_name="sequencer", standalone_mode=False)
+    except (Exception, KeyboardInterrupt) as error:
+        # Where an error of the parser came up helps nobody.
+        if "--verbose" in given and not hasattr(error, "format_message"):
             traceback.print_exc()
-        code = error.exit_code if isinstance(error, SequencerError) else _INFRASTRUCTURE
-        if isinstance(error, FileNotFoundError):
-            code = SequencerError.exit_code
-        print(f"sequencer: {' '.join(str(error).splitlines())}", file=sys.stderr)
-        raise typer.Exit(code) from error
+        message, code = _failure(error)
+        print(f"sequencer: {message}", file=sys.stderr)
+        return code
+    if result == _INTERRUPTED:
+        # The parser keeps the interrupt to itself, and its exit code only comes through.
+        print(f"sequencer: {_failure(KeyboardInterrupt())[0]}", file=sys.stderr)
+    return result if isinstance(result, int) else 0
+
+
+def _failure(error: BaseException) -> tuple[str, int]:
+    """Find line and exit code of an error."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; what was there before stands as it was", _INTERRUPTED
+    # The parser's own errors put their words together when asked.
+    format_message = getattr(error, "format_message", None)
+    if callable(format_message):
+        message = flattened(format_message()).rstrip(".")
+        return f"{message}; see `sequencer --help`", SequencerError.exit_code
+    message = flattened(str(error))
+    if isinstance(error, SequencerError):
+        return message, error.exit_code
+    if isinstance(error, OSError):
+        code = exit_code_of(error)
+        what_to_do = (
+            "check its name and rights" if code == SequencerError.exit_code else "try again"
+        )
+        named = error.filename is not None and error.strerror is not None
+        words = f"{error.filename}: {error.strerror}" if named else message
+        return f"{flattened(words)}; {what_to_do}", code
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" in {last[0].name}, line {last[0].lineno} of {last[0].filename}" if last else ""
+    return (
+        f"unexpected {type(error).__name__}{place}: {message}; --verbose shows the traceback",
+        _UNEXPECTED,
+    )
 
 
 def _report(piece: Piece) -> None:

@@ -138,11 +138,17 @@ def read_clips(folder: str | Path) -> list[Clip]:
     if not root.is_dir():
         raise SequencerError(f"{root} is not a folder of clips")
     listed = root / CLIPS_NAME
-    clips = list(_read_jsonl(listed)) if listed.is_file() else list(_scan(root))
+    exported = is_export(root)
+    clips = list(_read_jsonl(listed)) if exported else list(_scan(root))
     if not clips:
-        where = f"{listed} lists no clip" if listed.is_file() else f"{root} holds no sound file"
+        where = f"{listed} lists no clip" if exported else f"{root} holds no sound file"
         raise SequencerError(f"{where}; give a clips export or a folder of sound files")
     return clips
+
+
+def is_export(folder: str | Path) -> bool:
+    """Whether a folder is a clips export: decoded clips, not somebody's own sounds."""
+    return (Path(folder) / CLIPS_NAME).is_file()
 
 
 def _scan(root: Path) -> Iterator[Clip]:

@@ -10,6 +10,17 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an error of the operating system that names no file, as a full disk's, name `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a hidden name beside `path` to write to; it takes the name `path` when all went well.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from sequencer.audio import SAMPLE_RATE
 from sequencer.clips import SCORE_SUFFIX
 from sequencer.compose import compose
 from sequencer.credits import credits_text, unknown_sources
-from sequencer.errors import SequencerError
+from sequencer.errors import OutputError, SequencerError
 from sequencer.files import replacing
 from sequencer.render import output_format, render, with_measured_gain
 from sequencer.samples import resampled_length
@@ -61,7 +63,7 @@ def make_piece(
     credits : str or Path, optional
         Where the credits go; ``STEM.credits.txt`` beside `out` by default.
     keep_all : bool
-        Whether clips that the gate calls bad are played too.
+        Whether what `survey` leaves out for its verdict is played too.
     force : bool
         Whether `out` may replace a file that is no composition.
 
@@ -72,9 +74,10 @@ def make_piece(
     Raises
     ------
     SequencerError
-        See `read_clips`, `survey`, `compose` and `render`.
+        See `read_clips`, `survey`, `compose` and `render`; `OutputError` for a file that cannot
+        be written.
     OSError
-        What reading or writing raised.
+        What reading raised.
     """
     paths = _paths(out, credits, force=force)
     found = survey(folder, keep_all=keep_all)
@@ -100,13 +103,13 @@ def render_piece(
     Raises
     ------
     SequencerError
-        See `read_score` and `render`.
+        See `read_score` and `render`; `OutputError` for a file that cannot be written.
     OSError
-        What reading or writing raised.
+        What reading raised.
     """
     score = read_score(score_path)
     paths = _paths(out, credits, force=force)
-    itself = Path(score_path).resolve() == paths.score.resolve()
+    itself = _place(score_path) == _place(paths.score)
     return _write(score, folder, paths, sample_rate, write_score=not itself)
 
 
@@ -122,11 +125,15 @@ def _paths(out: str | Path, credits: str | Path | None, *, force: bool) -> _Path
     output_format(sound, 0)
     score = sound.with_suffix(SCORE_SUFFIX)
     paths = _Paths(sound, score, Path(credits or sound.with_suffix(CREDITS_SUFFIX)))
-    if paths.credits.resolve() in (sound.resolve(), score.resolve()):
+    if _place(paths.credits) in (_place(sound), _place(score)):
         raise SequencerError(f"{paths.credits}: the credits need a file of their own")
-    if sound.is_dir():
+    try:
+        is_folder, is_there = sound.is_dir(), sound.exists()
+    except OSError as error:
+        raise OutputError(sound, error) from error
+    if is_folder:
         raise SequencerError(f"{sound} is a folder; name the file to write")
-    if sound.exists() and not score.is_file() and not force:
+    if is_there and not score.is_file() and not force:
         raise SequencerError(
             f"{sound} exists and is no composition (no {score.name} beside it); "
             "choose another name, or --force to replace it"
@@ -134,22 +141,47 @@ def _paths(out: str | Path, credits: str | Path | None, *, force: bool) -> _Path
     return paths
 
 
+def _place(path: str | Path) -> str:
+    """Where a path leads; one that only leads to itself, which `Path.resolve` refuses, stays."""
+    return os.path.realpath(path)
+
+
+@contextlib.contextmanager
+def _output(path: Path) -> Iterator[Path]:
+    """Give a name to write to as `replacing` does; what fails there is about `path`.
+
+    An error that names another file, such as a clip that is gone, is about that file.
+    """
+    about: list[str | None] = [None]
+    try:
+        with replacing(path) as part:
+            about.append(str(part))
+            yield part
+    except OSError as error:
+        if error.filename not in about:
+            raise
+        raise OutputError(path, error) from error
+
+
 def _write(
     score: Score, folder: str | Path, paths: _Paths, sample_rate: int, *, write_score: bool
 ) -> Piece:
     for path in (paths.out, paths.credits):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(path, error) from error
     with contextlib.ExitStack() as stack:
         # Left in reverse, so the sound takes its name last: where it is, the others are.
-        sound = stack.enter_context(replacing(paths.out))
+        sound = stack.enter_context(_output(paths.out))
         container = output_format(
             paths.out, resampled_length(score.samples, score.sample_rate, sample_rate)
         )
         rendered = render(score, folder, sound, container=container, sample_rate=sample_rate)
-        text = stack.enter_context(replacing(paths.credits))
+        text = stack.enter_context(_output(paths.credits))
         text.write_text(credits_text(score), encoding="utf-8", newline="\n")
         if write_score:
-            data = stack.enter_context(replacing(paths.score))
+            data = stack.enter_context(_output(paths.score))
             data.write_text(score_json(score), encoding="utf-8", newline="\n")
     warnings = list(score.notes)
     if rendered.clipped:

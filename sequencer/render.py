@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from sequencer.audio import SAMPLE_RATE, open_recording
 from sequencer.draws import generator
 from sequencer.errors import AudioError, SequencerError
 from sequencer.fades import Curve, correlation, fade_curves
+from sequencer.files import naming
+from sequencer.output import sound_writer
 from sequencer.samples import Resampler, to_int16
 from sequencer.score import Event, Score, with_gain
 
@@ -88,22 +89,20 @@ def render(
         A clip that cannot be read, is shorter than the score says or is not the file that the
         score was made of, or a rate out of bounds.
     OSError
-        What reading or writing raised.
+        What reading or writing raised, with the name of the file.
     """
     _check_rate(sample_rate)
     _check_files(score, Path(folder))
     rng = generator(score.seed, "dither")
     peak, clipped, written = 0.0, 0, 0
-    with soundfile.SoundFile(
-        path, "w", sample_rate, 1, subtype="PCM_16", format=container
-    ) as sound:
+    with sound_writer(Path(path), container=container, sample_rate=sample_rate) as write:
         for block in _mastered(score, Path(folder), sample_rate):
             levels = np.abs(block)
             peak = max(peak, float(levels.max(initial=0.0)))
             clipped += int(np.count_nonzero(levels > 1.0))
             # Triangular, two steps wide: the rounding error has no colour and no modulation.
             draws = rng.random((len(block), 2), dtype=np.float32)
-            sound.write(to_int16(block + (draws[:, 0] - draws[:, 1]) / 32768.0))
+            write(to_int16(block + (draws[:, 0] - draws[:, 1]) / 32768.0))
             written += len(block)
     return Rendered(written, sample_rate, peak, clipped)
 
@@ -156,7 +155,7 @@ def _check_files(score: Score, folder: Path) -> None:
         if clip.clip_id not in playing or not clip.sha256:
             continue
         path = folder / clip.file
-        with path.open("rb") as stream:
+        with naming(path), path.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
         if found != clip.sha256:
             raise SequencerError(
@@ -271,7 +270,7 @@ def _samples_of(event: Event, score: Score, folder: Path) -> Mix:
     parts = []
     position = 0
     try:
-        with open_recording(folder / clip.file) as recording:
+        with naming(folder / clip.file), open_recording(folder / clip.file) as recording:
             for block in recording.mono_blocks(score.sample_rate):
                 parts.append(block[max(0, event.offset - position) : max(0, stop - position)])
                 position += len(block)

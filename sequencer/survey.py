@@ -7,12 +7,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sequencer.audio import SAMPLE_RATE, open_recording
-from sequencer.clips import Clip, read_clips
+from sequencer.clips import Clip, is_export, read_clips
 from sequencer.errors import AudioError, SequencerError
+from sequencer.files import naming
 from sequencer.gate import verdict
 from sequencer.measures import Measures, Meter
 
 LEAST_SECONDS = 0.05
+UNPLAYABLE = frozenset({"silence", "dc"})
+"""Verdicts for which a sound of one's own is left out: there is nothing in it to hear."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,10 @@ class Survey:
 def survey(folder: str | Path, *, keep_all: bool = False) -> Survey:
     """Open and measure every clip of a folder, one block at a time.
 
-    A clip that cannot be read, or is shorter than `LEAST_SECONDS`, is left out with a note; so is
-    one whose verdict is not ``good``, unless `keep_all`.
+    A clip that cannot be read, or is shorter than `LEAST_SECONDS`, is left out with a note; so is,
+    unless `keep_all`, a clip of an export whose verdict is not ``good``: the model failed there.
+    In a plain folder a held tone, noise or clipping are as somebody made them, so they play, with
+    a note; only what `UNPLAYABLE` names is left out.
 
     Raises
     ------
@@ -58,6 +63,7 @@ def survey(folder: str | Path, *, keep_all: bool = False) -> Survey:
     notes: list[str] = []
     judged: dict[str, int] = {}
     clips = read_clips(root)
+    exported = is_export(root)
     for clip in clips:
         try:
             candidate = _measured(clip, root)
@@ -69,21 +75,22 @@ def survey(folder: str | Path, *, keep_all: bool = False) -> Survey:
             continue
         found = candidate.clip
         if found.verdict != "good":
-            judged[found.verdict] = judged.get(found.verdict, 0) + 1
-            if not keep_all:
+            if not keep_all and (exported or found.verdict in UNPLAYABLE):
+                judged[found.verdict] = judged.get(found.verdict, 0) + 1
                 notes.append(f"left out {clip.file!r}: {found.verdict}: {found.verdict_reason}")
                 continue
             notes.append(f"kept {clip.file!r}: {found.verdict}: {found.verdict_reason}")
         candidates.append(candidate)
     if not candidates:
-        raise SequencerError(_nothing_left(root, len(clips), judged, notes))
+        raise SequencerError(_nothing_left(root, exported, len(clips), judged, notes))
     return Survey(tuple(candidates), tuple(notes))
 
 
 def _measured(clip: Clip, root: Path) -> Candidate:
     meter = Meter(SAMPLE_RATE)
     length = 0
-    with (root / clip.file).open("rb") as stream:
+    path = root / clip.file
+    with naming(path), path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         with open_recording(stream) as recording:
             rate = recording.sample_rate
@@ -108,13 +115,18 @@ def _measured(clip: Clip, root: Path) -> Candidate:
     return Candidate(found, length, measures)
 
 
-def _nothing_left(root: Path, count: int, judged: dict[str, int], notes: list[str]) -> str:
+def _nothing_left(
+    root: Path, exported: bool, count: int, judged: dict[str, int], notes: list[str]
+) -> str:
+    things = "clips" if exported else "sounds"
     if judged:
         words = ", ".join(f"{number} {word}" for word, number in sorted(judged.items()))
         unreadable = count - sum(judged.values())
         others = f", {unreadable} unreadable" if unreadable else ""
+        found = "is good" if exported else "has anything to hear"
+        what_to_do = "train longer" if exported else "give other sounds"
         return (
-            f"none of the {count} clips in {root} is good ({words}{others}); "
-            "train longer, or use --keep-all to compose with them anyway"
+            f"none of the {count} {things} in {root} {found} ({words}{others}); "
+            f"{what_to_do}, or use --keep-all to compose with them anyway"
         )
-    return f"none of the {count} clips in {root} can be read; the first: {notes[0]}"
+    return f"none of the {count} {things} in {root} can be read; the first: {notes[0]}"

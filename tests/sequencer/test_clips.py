@@ -191,9 +191,42 @@ def test_when_all_are_bad_the_way_out_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(encoded(noise(1.0)))
     (tmp_path / "b.wav").write_bytes(encoded(noise(1.0, seed=2)))
     (tmp_path / "c.wav").write_bytes(b"")
-    with pytest.raises(SequencerError, match=r"2 noise, 1 unreadable.*--keep-all"):
+    write_clips_jsonl(tmp_path, [Clip(name, name) for name in ["a.wav", "b.wav", "c.wav"]])
+    with pytest.raises(SequencerError, match=r"2 noise, 1 unreadable.*train.*--keep-all"):
         survey(tmp_path)
     for name in ["a.wav", "b.wav"]:
         (tmp_path / name).write_bytes(b"text")
     with pytest.raises(SequencerError, match=r"none of the 3 clips .* can be read"):
         survey(tmp_path)
+
+
+def test_sounds_of_ones_own_are_left_out_only_when_nothing_is_to_hear(tmp_path: Path) -> None:
+    sounds = {
+        "clipped.wav": np.clip(8 * pluck(2.0), -1, 1),
+        "held.wav": tone(1.0),
+        "hiss.wav": noise(1.0),
+        "offset.wav": np.full(RATE, 0.4),
+        "plain.wav": pluck(1.0),
+        "zero.wav": np.zeros(RATE),
+    }
+    for name, samples in sounds.items():
+        (tmp_path / name).write_bytes(encoded(samples))
+    found = survey(tmp_path)
+    played = {"clipped.wav", "held.wav", "hiss.wav", "plain.wav"}
+    assert {item.clip.file for item in found.candidates} == played
+    assert [note.split(": ")[:2] for note in found.notes] == [
+        ["kept 'clipped.wav'", "clipped"],
+        ["kept 'held.wav'", "tone"],
+        ["kept 'hiss.wav'", "noise"],
+        ["left out 'offset.wav'", "dc"],
+        ["left out 'zero.wav'", "silence"],
+    ]
+    for name in played:
+        (tmp_path / name).unlink()
+    with pytest.raises(SequencerError) as caught:
+        survey(tmp_path)
+    assert str(caught.value) == (
+        f"none of the 2 sounds in {tmp_path} has anything to hear (1 dc, 1 silence); "
+        "give other sounds, or use --keep-all to compose with them anyway"
+    )
+    assert len(survey(tmp_path, keep_all=True).candidates) == 2

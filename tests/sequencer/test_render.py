@@ -253,6 +253,14 @@ def test_another_sound_of_the_same_length_is_not_played(tmp_path: Path) -> None:
     assert wav(replace(score, events=one), tmp_path).samples == score.samples
 
 
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    score = score_of(tmp_path, {"a": tone(2.0)}, [Event(0, "a", 0, 32_000)], 32_000)
+    for container in ["WAV", "FLAC", "RF64"]:
+        with pytest.raises(OSError, match="No space left") as caught:
+            render(score, tmp_path, "/dev/full", container=container, sample_rate=RATE)
+        assert caught.value.filename == "/dev/full"
+
+
 LONG = """
 import resource, sys
 from pathlib import Path
