@@ -12,6 +12,7 @@ import typer
 
 from sequencer.audio import SAMPLE_RATE
 from sequencer.errors import SequencerError, exit_code_of
+from sequencer.interrupts import heard_interrupts
 from sequencer.piece import Piece, make_piece, render_piece
 from sequencer.score import FadeLaw
 from sequencer.text import clock, flattened
@@ -123,7 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        result = app(given, prog_name="sequencer", standalone_mode=False)
+        with heard_interrupts():
+            result = app(given, prog_name="sequencer", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
         # Where an error of the parser came up helps nobody.
         if "--verbose" in given and not hasattr(error, "format_message"):

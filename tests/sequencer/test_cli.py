@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ COMMAND = "import sys; from sequencer.cli import main; sys.exit(main())"
 LITTLE_ROOM = (
     f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); {COMMAND}"
 )
+LONG = ["--minutes", "15"]
 BROKEN = f"""
 from sequencer.cli import app
 @app.command("broken")
@@ -110,3 +113,23 @@ def test_tones_of_ones_own_are_played(tmp_path: Path) -> None:
     assert code == 2
     assert "none of the 5 clips" in errors
     assert "(5 tone); train longer" in errors
+
+
+def test_an_interrupt_is_one_line_wherever_it_comes(sounds: Path, tmp_path: Path) -> None:
+    out = tmp_path / "piece.wav"
+    for number in range(3):
+        process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, "compose", str(sounds), "-o", str(out), *LONG],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob(".piece.wav.*.part")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.013 * number)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130, errors
+        assert errors == "sequencer: interrupted; what was there before stands as it was\n"
+        assert [path.name for path in tmp_path.iterdir()] == ["sounds"]

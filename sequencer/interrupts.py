@@ -1,0 +1,40 @@
+"""An interrupt that is not lost where libsndfile calls back."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+import soundfile
+
+_RETRY_SECONDS = 0.005
+
+
+@contextlib.contextmanager
+def heard_interrupts() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt, but not inside a callback of soundfile.
+
+    What is raised there is printed and dropped, so the signal comes again a little later. For the
+    main thread only, where signals are heard.
+    """
+    before = {
+        number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGVTALRM)
+    }
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, frame: FrameType | None) -> None:
+    while frame is not None:
+        code = frame.f_code
+        if code.co_filename == soundfile.__file__ and code.co_name.startswith("vio_"):
+            signal.setitimer(signal.ITIMER_VIRTUAL, _RETRY_SECONDS)
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt
