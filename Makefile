@@ -30,7 +30,7 @@ magenta-env:
 # Trains the bundled model again; nsynth_batch/checkpoints/small.md tells what it needs.
 small-model: dev
 	$(BIN)/python scripts/small_corpus.py build/small-corpus
-	$(BIN)/nsynth-batch train build/small --from build/small-corpus/train \
+	TF_ENABLE_ONEDNN_OPTS=1 $(BIN)/nsynth-batch train build/small --from build/small-corpus/train \
 	  --held-out build/small-corpus/held-out --steps 8500 --decay-steps 2300 \
 	  --crop-samples 4096 --seed 1 --augment
 

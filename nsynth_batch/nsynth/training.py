@@ -11,9 +11,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-# Half as fast again for training where TensorFlow leaves it off, as on AMD's processors.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-
 import numpy as np
 import tensorflow as tf
 from safetensors.numpy import load_file, save_file
