@@ -61,9 +61,9 @@ def run_stage(
 
     A shard whose attempt fails is tried again `retries` times, after growing delays; one that
     lost its worker to an item that can be named is tried again for free. Bad input is
-    quarantined at once; what a stage cannot explain (any exception that is no OSError), or a
-    source file that is gone, on the last try. If a shard fails to the last the others are still
-    done, unless nothing succeeds any more; then the run ends with InfrastructureError.
+    quarantined at once; what a stage cannot explain (any exception that is no OSError), on the
+    last try. If a shard fails to the last, for a source file that is gone as well, the others are
+    still done, unless nothing succeeds any more; then the run ends with InfrastructureError.
 
     Parameters
     ----------

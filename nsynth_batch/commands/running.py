@@ -124,6 +124,8 @@ def harvest_source(settings: Settings, source: str, progress: Report, drain: Dra
             f"harvest: warning: {done.without_rights} recordings have no licence and go on as "
             "LicenseRef-unknown; a sources.csv beside them gives rights"
         )
+    for note in done.notes:
+        progress.say(f"harvest: warning: {note}")
     return done.drained
 
 
@@ -175,6 +177,8 @@ def show_harvest(source: str) -> tuple[int, float]:
         f"far as headers tell), {found.other_files} other files, "
         f"{found.without_rights} without a licence"
     )
+    for note in found.notes:
+        typer.echo(f"harvest: warning: {note}")
     return found.found, seconds
 
 

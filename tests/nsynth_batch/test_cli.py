@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import subprocess
 import sys
@@ -150,6 +151,46 @@ def test_sources_csv_with_missing_columns_is_one_line_and_leaves_no_store(
     assert error.count("\n") == 1
     assert "sources.csv, line 1: missing columns 'author', 'licence'" in error
     assert not (tmp_path / "store").exists()
+
+
+def test_a_harvest_names_what_it_left_alone_and_what_is_listed_in_vain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_wav(tmp_path / "a.wav")
+    (tmp_path / "sources.csv").write_text(
+        "file,author,licence\na.wav,Somebody,CC-BY-4.0\ngone.wav,Somebody,CC-BY-4.0\n"
+    )
+    assert main(["harvest", "."]) == 0
+    assert main(["harvest", "."]) == 0
+    first, second = capsys.readouterr().err.split("harvest: 1 recordings")[1:]
+    listed = "harvest: warning: no recording is where a sources.csv lists one: gone.wav\n"
+    assert listed in first
+    assert "left alone" not in first
+    assert listed in second
+    assert "harvest: warning: a store is left alone with all that is in it: nsynth-store" in second
+    assert "LicenseRef-unknown" not in first + second
+    assert main(["harvest", ".", "--dry-run"]) == 0
+    assert listed in capsys.readouterr().out
+
+
+def test_a_store_that_lost_a_recording_ends_with_75_and_goes_on_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.wav", "sub/b.wav"):
+        write_wav(tmp_path / "in" / name)
+    assert main(["harvest", "in"]) == 0
+    sha1 = hashlib.sha1((tmp_path / "in" / "sub" / "b.wav").read_bytes()).hexdigest()
+    [raw] = (tmp_path / "nsynth-store" / "raw").rglob(f"{sha1}.wav")
+    raw.unlink()
+    capsys.readouterr()
+    assert main(["shard", "--workers", "1", "--retries", "0"]) == 75
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f"sub/b.wav: {raw} is gone" in error
+    assert "harvest it again" in error
+    assert main(["harvest", "in"]) == 0
+    assert main(["shard", "--workers", "1"]) == 0
 
 
 def test_harvest_and_status_from_the_shell(tmp_path: Path) -> None:

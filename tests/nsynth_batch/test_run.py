@@ -113,7 +113,7 @@ def test_good_recordings_come_through_and_bad_ones_have_their_reason(
     assert audio is not None
     assert encodings is not None
     found = {entry.title: entry.reason for _, entry in quarantined(audio)}
-    assert found == bad
+    assert found == {f"{name}.wav": reason for name, reason in bad.items()}
     recordings = Catalog(store.storage).recordings()
     ids = {i for _, t in encodings.tables(["file_id"]) for i in t.column("file_id").to_pylist()}
     assert {recordings[i].title for i in ids} == good - {"crow", "8 bit"} | {"Crow", "Eight"}
@@ -132,7 +132,7 @@ def test_status_tells_every_stage(job: Job) -> None:
     assert stages["clips"]["seconds"] == pytest.approx(stages["mashups"]["seconds"])
     lines = job.do("status", "--quarantine", more=False).stdout
     assert "quarantine of audio: 1 absurd-header, 2 empty, 2 non-finite, 1 not-audio" in lines
-    assert "  three hours: absurd-header: " in lines
+    assert "  three hours.wav: absurd-header: " in lines
 
 
 def test_verify_finds_everything_whole_and_names_what_is_not(job: Job) -> None:
