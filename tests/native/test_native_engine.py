@@ -12,7 +12,12 @@ import numpy.typing as npt
 import pytest
 
 from nsynth_batch.nsynth.config import CONFIGS, Config
-from nsynth_batch.nsynth.native_engine import CLIPS_A_THREAD, NativeEngine, available_memory
+from nsynth_batch.nsynth.native_engine import (
+    CLIPS_A_THREAD,
+    NativeEngine,
+    available_memory,
+    fastest_proven,
+)
 from nsynth_batch.nsynth.weights import Weights, random_weights
 from tests.native.models import TINY, make_audio, make_draws, make_encodings, make_weights
 
@@ -34,6 +39,11 @@ def test_it_says_what_it_is(engine: NativeEngine) -> None:
     assert engine.device == "CPU, 2 threads"
     assert "numpy" in engine.versions
     assert engine.config == TINY
+
+
+def test_an_instruction_set_that_was_never_run_is_not_chosen() -> None:
+    assert fastest_proven({"avx512": True, "avx2": True, "portable": True}) == "avx2"
+    assert fastest_proven({"avx512": True, "avx2": False, "portable": True}) == "portable"
 
 
 def test_progress_adds_up_to_the_samples(small: NativeEngine) -> None:
