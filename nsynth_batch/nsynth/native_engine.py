@@ -29,7 +29,7 @@ CLIPS_A_THREAD = 48
 """Clips a thread advances at once, where memory allows: more gain little."""
 
 UNPROVEN = frozenset({"avx512"})
-"""Instruction sets that are compiled but were never run: had by name, never chosen by themselves."""
+"""Instruction sets that are compiled but were never run: had by name, not chosen by themselves."""
 
 _LARGE_MODEL = 32 * 2**20
 _ENCODE_FRAMES = 256
