@@ -3,6 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+comma := ,
 NATIVE := CMakeLists.txt $(wildcard nsynth_batch/native/*.cpp nsynth_batch/native/*.hpp)
 
 .PHONY: demo test lint bench dev magenta-env small-model clean
@@ -41,8 +42,11 @@ small-model: dev
 	$(PIP) install -c constraints.txt -e .
 	touch $@
 
+# Kerberos for WebHDFS is built against the system's library, where that is there.
+EXTRAS = tensorflow,pictures,exports,dev$(if $(shell command -v krb5-config),$(comma)kerberos)
+
 .venv/installed-dev: .venv/bin/python pyproject.toml constraints.txt $(NATIVE)
-	$(PIP) install -c constraints.txt -e '.[tensorflow,dev]'
+	$(PIP) install -c constraints.txt -e '.[$(EXTRAS)]'
 	touch .venv/installed $@
 
 clean:

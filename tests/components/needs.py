@@ -1,0 +1,86 @@
+"""What a test needs of the machine, and the one command that installs what is missing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+_SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin")
+
+
+def program(name: str) -> str | None:
+    """Find a program, in the folders too that only root has on its path."""
+    places = (Path(folder) / name for folder in _SBIN)
+    return shutil.which(name) or next((str(place) for place in places if place.exists()), None)
+
+
+@dataclass(frozen=True)
+class Component:
+    """Something real that tests run against.
+
+    Attributes
+    ----------
+    packages
+        The Debian packages that bring it.
+    there
+        Whether the machine has it.
+    """
+
+    packages: tuple[str, ...]
+    there: Callable[[], bool]
+
+
+def _programs(*names: str) -> Callable[[], bool]:
+    return lambda: all(program(name) for name in names)
+
+
+def _kerberos() -> bool:
+    # The client's library is built against the system's, so it may be the part that is missing.
+    return _programs("krb5kdc", "kadmin.local", "kinit")() and bool(find_spec("requests_kerberos"))
+
+
+COMPONENTS = {
+    "hdfs": Component(("default-jdk-headless", "maven"), _programs("java", "mvn")),
+    "kerberos": Component(("krb5-kdc", "krb5-admin-server", "krb5-user", "libkrb5-dev"), _kerberos),
+    "mediawiki": Component(
+        (
+            *("mediawiki", "php-cli", "php-sqlite3", "php-mbstring"),
+            *("php-xml", "php-intl", "php-curl", "php-gd"),
+        ),
+        lambda: _programs("php")() and Path("/usr/share/mediawiki").is_dir(),
+    ),
+    "chromium": Component(("chromium", "chromium-driver"), _programs("chromium", "chromedriver")),
+}
+
+_missed: set[str] = set()
+
+
+def need(name: str) -> None:
+    """Skip the test where the machine lacks a component; the end of the run says what to do."""
+    import pytest  # this file also runs where nothing is installed yet
+
+    if not COMPONENTS[name].there():
+        _missed.add(name)
+        pytest.skip(f"{name} is not installed")
+
+
+def remedy() -> str | None:
+    """Give the line that ends a run in which something was missing."""
+    if not _missed:
+        return None
+    return (
+        f"Skipped for want of {', '.join(sorted(_missed))}. To run them too: "
+        f"sudo apt-get install -y {' '.join(packages(_missed))}, and make test again."
+    )
+
+
+def packages(names: Collection[str]) -> list[str]:
+    """Give the Debian packages of components."""
+    return sorted({package for name in names for package in COMPONENTS[name].packages})
+
+
+if __name__ == "__main__":
+    print(" ".join(packages(COMPONENTS)))
