@@ -4,17 +4,59 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from hdfs_jobs.errors import InfrastructureError, UsageError
+from hdfs_jobs.errors import InfrastructureError, UsageError, in_one_line
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Security
 
 CONNECT_SECONDS = 15.0
 FIRST_WORKER_SECONDS = 60.0
 LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """What a client shows to a scheduler of ``tls://``, and whom it trusts.
+
+    Attributes
+    ----------
+    ca, cert, key : str
+        PEM files: the authority that signed the cluster's certificates, and this client's own
+        certificate and private key. Empty ones are taken from Dask's own configuration.
+    """
+
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+    def security(self) -> Security:
+        """Return Dask's form of it; nothing but an encrypted connection will do.
+
+        Raises
+        ------
+        UsageError
+            A file is not there, or none is named here or in Dask's configuration.
+        """
+        from distributed import Security
+
+        given = {"tls_ca_file": self.ca, "tls_client_cert": self.cert, "tls_client_key": self.key}
+        security = Security(require_encryption=True, **{n: v for n, v in given.items() if v})
+        for name in given:
+            value = getattr(security, name)
+            if not value:
+                raise UsageError(
+                    "tls:// needs the cluster's authority and this client's certificate and key: "
+                    f"{name} is not given"
+                )
+            # Dask takes the text of a certificate too.
+            if "\n" not in value and not Path(value).is_file():
+                raise UsageError(f"{value}: no such file, which tls:// needs as {name}")
+        return security
 
 
 class Cluster:
@@ -31,6 +73,8 @@ class Cluster:
         Processes to start when `scheduler` is None.
     connect_seconds : float
         How long to wait for a scheduler to answer.
+    certificates : Certificates
+        For ``tls://``.
 
     Raises
     ------
@@ -43,6 +87,7 @@ class Cluster:
         scheduler: str | None = None,
         workers: int = 1,
         connect_seconds: float = CONNECT_SECONDS,
+        certificates: Certificates = Certificates(),
     ) -> None:
         if scheduler is not None and not scheduler.startswith(("tcp://", "tls://")):
             raise UsageError(
@@ -53,6 +98,7 @@ class Cluster:
         self.scheduler = scheduler
         self.workers = workers
         self._connect_seconds = connect_seconds
+        self._certificates = certificates
         self._stack = ExitStack()
         self._client: Client | None = None
 
@@ -60,6 +106,11 @@ class Cluster:
     def started(self) -> bool:
         """Whether something was started or connected to."""
         return self._client is not None
+
+    def offers(self, resource: str) -> bool:
+        """Whether some worker offers a Dask resource; connects if that has not been done."""
+        workers = self.client().scheduler_info(n_workers=-1)["workers"].values()
+        return any(worker.get("resources", {}).get(resource, 0) > 0 for worker in workers)
 
     @property
     def slots(self) -> dict[str, int]:
@@ -119,13 +170,21 @@ class Cluster:
     def _join(self, address: str) -> Client:
         """Connect to a scheduler that runs already."""
         from distributed import Client
+        from distributed.comm.core import FatalCommClosedError
 
+        encrypted = address.startswith("tls://")
+        security = self._certificates.security() if encrypted else None
         try:
-            client = Client(address, timeout=self._connect_seconds)
+            client = Client(address, timeout=self._connect_seconds, security=security)
+        except FatalCommClosedError as error:
+            raise UsageError(
+                f"{address}: the scheduler's certificate is not of the authority that this client "
+                "trusts; both are to be signed by the same one"
+            ) from error
         except (OSError, TimeoutError) as error:
             raise InfrastructureError(
-                f"{address}: no Dask scheduler answers ({error}); start one, or leave the "
-                "address out to work on this machine"
+                f"{address}: no Dask scheduler answers ({in_one_line(str(error))}); start one, or "
+                "leave the address out to work on this machine"
             ) from error
         except ValueError as error:
             raise UsageError(f"{address}: not an address ({error})") from error

@@ -52,6 +52,7 @@ def run_stage(
     window: int | None = None,
     require: Mapping[str, str] | None = None,
     resources: Mapping[str, float] | None = None,
+    prefer: Mapping[str, float] | None = None,
     on_event: Callable[[Event], None] | None = None,
     stop: threading.Event | None = None,
     backoff: float = 1.0,
@@ -85,6 +86,8 @@ def run_stage(
         Facts that each worker must report, settled with the first run of the dataset.
     resources : mapping of str to float or None
         Dask resources that a shard takes.
+    prefer : mapping of str to float or None
+        Dask resources that a shard takes as well where any worker offers them.
     on_event : callable or None
         Told of everything, in the calling thread.
     stop : threading.Event or None
@@ -113,6 +116,7 @@ def run_stage(
         retries=retries,
         window=window,
         resources=dict(resources or {}),
+        prefer=dict(prefer or {}),
         backoff=backoff,
         patience=patience,
         tell=on_event or _ignore,
@@ -153,7 +157,8 @@ class _Run:
     upstream: Dataset | None
     retries: int
     window: int | None
-    resources: Mapping[str, float]
+    resources: dict[str, float]
+    prefer: Mapping[str, float]
     backoff: float
     patience: float
     tell: Callable[[Event], None]
@@ -178,6 +183,7 @@ class _Run:
         if len(pending) and not self.stop.is_set():
             dataset.forget_deleted()
             client = cluster.client()
+            self.resources |= {k: n for k, n in self.prefer.items() if cluster.offers(k)}
             template = self._template(require, limit)
             try:
                 self._drive(client, iter(pending), template, cluster.slots)

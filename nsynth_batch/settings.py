@@ -46,6 +46,12 @@ class Settings(BaseSettings):
         What runs the model.
     scheduler
         Address of a running Dask scheduler; none starts workers on this machine.
+    tls_ca, tls_cert, tls_key
+        PEM files for a scheduler of ``tls://``: who signed the cluster's certificates, and this
+        program's own certificate and key; none takes what Dask's own configuration says.
+    gpu_resource
+        The Dask resource by which workers with a GPU are known: mash-ups are decoded on those
+        alone, where there are any. Empty decodes on every worker.
     workers
         Worker processes on this machine.
     pairs
@@ -80,6 +86,10 @@ class Settings(BaseSettings):
     checkpoint: str = "small"
     engine: Literal["auto", "native", "tensorflow", "magenta"] = "auto"
     scheduler: str | None = None
+    tls_ca: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    gpu_resource: str = "GPU"
     workers: int = Field(default_factory=_default_workers, ge=1)
     pairs: int = Field(default=16, ge=1, le=MOST_PAIRS)
     seed: int | None = Field(default=None, ge=0, lt=2**63)

@@ -49,6 +49,7 @@ class Work:
         stop: threading.Event | None = None,
     ) -> Outcome:
         """Do what is left of the stage; the parameters are those of `run_stage`."""
+        on_gpu = self.dataset.name == "clips" and settings.gpu_resource
         return run_stage(
             self.dataset,
             self.stage,
@@ -57,6 +58,7 @@ class Work:
             time_limit=settings.time_limit or TIME_LIMITS[self.dataset.name],
             retries=settings.retries,
             require=self.require,
+            prefer={settings.gpu_resource: 1} if on_gpu else None,
             on_event=on_event,
             stop=stop,
         )

@@ -34,6 +34,21 @@ FLAGS: dict[str, Any] = {
             help="A running Dask scheduler (tcp://… or tls://…). [default: workers of our own]",
         ),
     ],
+    "tls_ca": Annotated[
+        str | None, typer.Option(metavar="PEM", help="Who signed the certificates of tls://.")
+    ],
+    "tls_cert": Annotated[
+        str | None, typer.Option(metavar="PEM", help="This program's certificate for tls://.")
+    ],
+    "tls_key": Annotated[str | None, typer.Option(metavar="PEM", help="The certificate's key.")],
+    "gpu_resource": Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Dask resource of workers with a GPU, which decode where there are any; '' takes "
+            "every worker. [default: GPU]",
+        ),
+    ],
     "workers": Annotated[
         int | None,
         typer.Option(metavar="N", help="Worker processes on this machine. [default: its cores]"),
@@ -90,7 +105,8 @@ FLAGS: dict[str, Any] = {
 
 STORE = ("store",)
 MODEL = ("checkpoint", "engine")
-RUNNING = ("scheduler", "workers", "max_bad_fraction", "time_limit", "retries")
+CLUSTER = ("scheduler", "tls_ca", "tls_cert", "tls_key", "gpu_resource", "workers")
+RUNNING = (*CLUSTER, "max_bad_fraction", "time_limit", "retries")
 AUDIO = ("segment_seconds",)
 MASHING = ("pairs", "seed", "curve", "pair", "allow_unknown")
 DECODING = ("temperature", "batch")

@@ -46,7 +46,7 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
     CommandError
         If more was quarantined than the settings allow.
     """
-    from hdfs_jobs.cluster import Cluster
+    from hdfs_jobs.cluster import Certificates, Cluster
     from hdfs_jobs.errors import UsageError
     from hdfs_jobs.store import Store
     from nsynth_batch.pipeline import Pipeline
@@ -61,7 +61,10 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
         progress = stack.enter_context(report())
         if source is not None and harvest_source(settings, source, progress, drain):
             return drain.exit_code
-        cluster = stack.enter_context(Cluster(settings.scheduler, settings.workers))
+        certificates = Certificates(settings.tls_ca, settings.tls_cert, settings.tls_key)
+        cluster = stack.enter_context(
+            Cluster(settings.scheduler, settings.workers, certificates=certificates)
+        )
         pipeline = Pipeline(settings, Store.open(settings.store))
         too_many: list[str] = []
         for name in stages:
