@@ -1,0 +1,103 @@
+"""A Dask scheduler and workers as processes of their own, as an operator starts them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+_READY_SECONDS = 60.0
+
+
+class DaskServers:
+    """One scheduler, any number of workers with a Nanny each.
+
+    Parameters
+    ----------
+    folder : Path
+        For logs and the workers' scratch space.
+    tls : sequence of str
+        The command line's ``--tls-…`` flags; with any, the scheduler speaks TLS alone.
+    """
+
+    def __init__(self, folder: Path, tls: Sequence[str] = ()) -> None:
+        self._folder = folder
+        self._tls = list(tls)
+        self._started: list[subprocess.Popen[bytes]] = []
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+            port = probe.getsockname()[1]
+        self.address = f"{'tls' if tls else 'tcp'}://{LOOPBACK}:{port}"
+        self._port = port
+        self.scheduler = self.start_scheduler()
+
+    def start_scheduler(self) -> subprocess.Popen[bytes]:
+        """Start the scheduler, or start it again after it was killed."""
+        flags = ["--host", LOOPBACK, "--port", str(self._port), "--no-dashboard"]
+        if self._tls:
+            flags += ["--protocol", "tls"]
+        return self._start("scheduler", *flags, *self._tls)
+
+    def start_worker(
+        self, *, resources: Mapping[str, float] | None = None, flags: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker of one thread; its Nanny is the process that is returned."""
+        offers = " ".join(f"{name}={n:g}" for name, n in (resources or {}).items())
+        return self._start(
+            *("worker", self.address, "--nworkers", "1", "--nthreads", "1", "--no-dashboard"),
+            *("--memory-limit", "0", "--local-directory", str(self._folder)),
+            *(("--resources", offers) if offers else ()),
+            *flags,
+            *self._tls,
+        )
+
+    def stop(self) -> None:
+        """End everything that was started, workers first."""
+        for process in reversed(self._started):
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+        for process in reversed(self._started):
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        log = self._folder / f"{arguments[0]}-{len(self._started)}.log"
+        dask = Path(sys.executable).with_name("dask")
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [dask, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                # The workers import the tests' own stages.
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            )
+        self._started.append(process)
+        ready = b"Scheduler at:" if arguments[0] == "scheduler" else b"Registered to:"
+        deadline = time.monotonic() + _READY_SECONDS
+        while ready not in log.read_bytes():
+            if process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError(f"dask {arguments[0]} did not start: {log.read_text()}")
+            time.sleep(0.05)
+        return process
+
+
+@contextmanager
+def dask_servers(folder: Path, tls: Sequence[str] = ()) -> Iterator[DaskServers]:
+    """Start a scheduler and end it, with its workers, after the block."""
+    servers = DaskServers(folder, tls)
+    try:
+        yield servers
+    finally:
+        servers.stop()
