@@ -51,11 +51,12 @@ class StageStarted:
 
 @dataclass(frozen=True, slots=True)
 class ShardCommitted:
-    """A shard is done; `done` of the run's pending shards are."""
+    """A shard is done, by the worker at an address; `done` of the run's pending shards are."""
 
     name: str
     summary: Summary
     done: int
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

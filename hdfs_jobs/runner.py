@@ -321,7 +321,7 @@ class _Run:
             self._compact()
         for entry in result.quarantined:
             self.tell(ItemQuarantined(name, done.shard, entry))
-        self.tell(ShardCommitted(name, done, self.outcome.committed))
+        self.tell(ShardCommitted(name, done, self.outcome.committed, result.worker))
 
     def _retry(self, tried: _Try, error: BaseException, window: int) -> None:
         from hdfs_jobs.worker import partials_folder

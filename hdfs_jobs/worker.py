@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import BinaryIO
 
@@ -82,6 +82,7 @@ class ShardResult:
 
     summary: Summary
     quarantined: tuple[Quarantined, ...]
+    worker: str = ""
 
     @classmethod
     def of(cls, manifest: Manifest) -> ShardResult:
@@ -96,7 +97,10 @@ def partials_folder(dataset: Dataset, shard: Shard) -> str:
 
 def run_shard(job: ShardJob) -> ShardResult | None:
     """Do one shard on a Dask worker; see `do_shard`."""
-    return do_shard(job, threads_for(job.slots))
+    from distributed import get_worker
+
+    done = do_shard(job, threads_for(job.slots))
+    return done and replace(done, worker=get_worker().address)
 
 
 def do_shard(job: ShardJob, threads: int) -> ShardResult | None:

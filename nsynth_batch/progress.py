@@ -1,4 +1,4 @@
-"""Draws what a run tells: a bar on a terminal, plain lines elsewhere. All of it on stderr."""
+"""Draws what a run tells: a bar on a terminal, lines or JSON elsewhere. All of it on stderr."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from hdfs_jobs.events import (
     StageFinished,
     StageStarted,
 )
+from hdfs_jobs.runlog import json_line, record
 from nsynth_batch.text import one_line
 from sequencer.text import clock
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from hdfs_jobs.canonical import Json
 
 _SECONDS_BETWEEN_LINES = 5.0
 _MOST_NAMED = 5
@@ -46,9 +49,11 @@ class Report(Protocol):
     ) -> None: ...
 
 
-def report(stream: TextIO | None = None) -> Report:
+def report(stream: TextIO | None = None, log_format: str = "text") -> Report:
     """Give the report that fits a stream: standard error unless another is named."""
     stream = stream or sys.stderr
+    if log_format == "json":
+        return JsonReport(stream)
     return TerminalReport(stream) if stream.isatty() else PlainReport(stream)
 
 
@@ -187,6 +192,41 @@ class TerminalReport(PlainReport):
                 self._progress.update(self._task, completed=event.done, speed=str(self._speed))
         else:
             super().__call__(event)
+
+
+class JsonReport:
+    """A JSON object a line, for a collector of logs.
+
+    Parameters
+    ----------
+    stream : TextIO
+        Where they go.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> JsonReport:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return
+
+    def say(self, line: str) -> None:
+        """Print a note."""
+        self._print({"event": "Note", "text": line})
+
+    def __call__(self, event: Event) -> None:
+        """Print an event."""
+        self._print(record(event))
+
+    def _print(self, fields: dict[str, Json]) -> None:
+        print(json_line(fields), end="", file=self._stream, flush=True)
 
 
 def quarantine_line(event: ItemQuarantined) -> str:

@@ -74,6 +74,8 @@ class Settings(BaseSettings):
         Quarantined rows above this fraction of a stage's items end a run with 3.
     time_limit
         Seconds an item may take before its process is ended; none takes the stage's own.
+    log_format
+        How progress is told on stderr: lines for people, or JSON for a log collector.
     retries
         How often a shard is tried again after an infrastructure error.
     """
@@ -101,6 +103,7 @@ class Settings(BaseSettings):
     segment_seconds: float = Field(default=6.24, ge=0.032, le=3600)
     max_bad_fraction: float = Field(default=0.5, ge=0, le=1)
     time_limit: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    log_format: Literal["text", "json"] = "text"
     retries: int = Field(default=3, ge=0)
 
     @field_validator("scheduler")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.manifest import Quarantined
+from hdfs_jobs.manifest import Quarantined, Summary
 from hdfs_jobs.store import Store
 from nsynth_batch.datasets import DATASETS
 
@@ -46,6 +46,15 @@ def status_of(dataset: Dataset | None) -> StageStatus:
 def store_status(store: Store) -> dict[str, StageStatus]:
     """Sum up the latest dataset of each stage, by its name."""
     return {name: status_of(store.latest(name)) for name in DATASETS}
+
+
+def committed_shards(store: Store) -> Iterator[tuple[str, Summary]]:
+    """Give each committed shard of each stage's latest dataset, in order, with its statistics."""
+    for name in DATASETS:
+        dataset = store.latest(name)
+        if dataset is not None:
+            for summary in sorted(dataset.summaries(), key=lambda one: one.shard):
+                yield name, summary
 
 
 def reasons(dataset: Dataset) -> Counter[str]:

@@ -96,6 +96,10 @@ FLAGS: dict[str, Any] = {
         float | None,
         typer.Option(metavar="S", help="Seconds an item may take. [default: the stage's own]"),
     ],
+    "log_format": Annotated[
+        Literal["text", "json"] | None,
+        typer.Option(help="Progress on stderr: lines, or JSON for a log collector."),
+    ],
     "retries": Annotated[
         int | None,
         typer.Option(metavar="N", help="Tries more after an infrastructure error. [default: 3]"),
@@ -106,7 +110,7 @@ FLAGS: dict[str, Any] = {
 STORE = ("store",)
 MODEL = ("checkpoint", "engine")
 CLUSTER = ("scheduler", "tls_ca", "tls_cert", "tls_key", "gpu_resource", "workers")
-RUNNING = (*CLUSTER, "max_bad_fraction", "time_limit", "retries")
+RUNNING = (*CLUSTER, "max_bad_fraction", "time_limit", "retries", "log_format")
 AUDIO = ("segment_seconds",)
 MASHING = ("pairs", "seed", "curve", "pair", "allow_unknown")
 DECODING = ("temperature", "batch")

@@ -49,6 +49,7 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
     from hdfs_jobs.cluster import Certificates, Cluster
     from hdfs_jobs.errors import UsageError
     from hdfs_jobs.store import Store
+    from nsynth_batch.logs import LoggedReport
     from nsynth_batch.pipeline import Pipeline
     from nsynth_batch.progress import report
     from nsynth_batch.stages.engine import located, open_model
@@ -58,14 +59,18 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
         open_model(located(settings.checkpoint), settings.engine, None)
     with ExitStack() as stack:
         drain = stack.enter_context(draining())
-        progress = stack.enter_context(report())
+        started = {"stages": list(stages), "source": source, "settings": settings.model_dump()}
+        told = report(log_format=settings.log_format)
+        progress = stack.enter_context(LoggedReport(told, started))
         if source is not None and harvest_source(settings, source, progress, drain):
             return drain.exit_code
         certificates = Certificates(settings.tls_ca, settings.tls_cert, settings.tls_key)
         cluster = stack.enter_context(
             Cluster(settings.scheduler, settings.workers, certificates=certificates)
         )
-        pipeline = Pipeline(settings, Store.open(settings.store))
+        store = Store.open(settings.store)
+        progress.log_to(store.storage)
+        pipeline = Pipeline(settings, store)
         too_many: list[str] = []
         for name in stages:
             try:

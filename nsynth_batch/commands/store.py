@@ -32,6 +32,10 @@ def status(
     quarantine: Annotated[
         bool, typer.Option("--quarantine", help="List every quarantined item with its reason.")
     ] = False,
+    shards: Annotated[
+        bool,
+        typer.Option("--shards", help="One line a committed shard; with --json one object a line."),
+    ] = False,
 ) -> int:
     """Show what is done and what is left.
 
@@ -39,6 +43,8 @@ def status(
 
     Example: nsynth-batch status --store my-store --json
     """
+    if shards:
+        return _show_shards(settings, as_json)
     import json
     from dataclasses import asdict
 
@@ -67,6 +73,27 @@ def status(
             for _, entry in quarantined(dataset):
                 title, detail = one_line(entry.title or entry.key), one_line(entry.detail)
                 typer.echo(f"  {title}: {entry.reason}: {detail}")
+    return OK
+
+
+def _show_shards(settings: Settings, as_json: bool) -> int:
+    import json
+    from dataclasses import asdict
+
+    from nsynth_batch.status import committed_shards
+
+    store = open_store(settings)
+    rows = [["stage", "shard", "items", "rows", "audio", "work", "audio-s/s", "bytes", "bad"]]
+    for name, one in committed_shards(store):
+        if as_json:
+            typer.echo(json.dumps({"stage": name, **asdict(one)}))
+            continue
+        rate = f"{one.seconds / one.wall_seconds:.2f}" if one.wall_seconds else ""
+        numbers = map(str, (one.shard, one.items, one.rows))
+        times = (clock(one.seconds), clock(one.wall_seconds), rate)
+        rows.append([name, *numbers, *times, size(one.bytes), str(one.quarantined)])
+    if not as_json:
+        typer.echo(f"{store.url}\n{table(rows)}")
     return OK
 
 
