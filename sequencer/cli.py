@@ -1,23 +1,18 @@
-"""The `sequencer` command: parse, call one function, print."""
+"""The command `sequencer`: finds the command that is meant, and ends with its exit code."""
 
 from __future__ import annotations
 
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from sequencer.audio import SAMPLE_RATE
+from sequencer.commands import compose, render
 from sequencer.errors import SequencerError, exit_code_of
 from sequencer.interrupts import heard_interrupts
-from sequencer.piece import Piece, make_piece, render_piece
-from sequencer.score import FadeLaw
-from sequencer.text import clock, flattened
+from sequencer.text import flattened
 
-_MOST_WARNINGS = 20
 _UNEXPECTED = 1
 _INTERRUPTED = 130
 
@@ -29,83 +24,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Out = Annotated[Path, typer.Option("--out", "-o", help="The file to write: .wav or .flac.")]
-Credits = Annotated[
-    Path | None,
-    typer.Option("--credits", help="Where the credits go.  [default: STEM.credits.txt beside OUT]"),
-]
-Rate = Annotated[int, typer.Option("--sample-rate", help="Of the output, in Hz.")]
-Force = Annotated[
-    bool, typer.Option("--force", help="Replace OUT even if it is not a composition.")
-]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")]
-
-
-@app.command("compose")
-def compose_command(
-    clips: Annotated[
-        Path, typer.Argument(help="A clips export, or any folder of sound files.", metavar="CLIPS")
-    ],
-    out: Out,
-    minutes: Annotated[float, typer.Option("--minutes", help="Length of the composition.")] = 2.0,
-    seed: Annotated[int, typer.Option("--seed", help="Another seed, another piece.")] = 0,
-    sample_rate: Rate = SAMPLE_RATE,
-    credits: Credits = None,
-    fade_law: Annotated[
-        FadeLaw, typer.Option("--fade-law", help="How clips give way to each other.")
-    ] = "matched",
-    keep_all: Annotated[
-        bool,
-        typer.Option("--keep-all", help="Play clips too that would be left out (silence, noise)."),
-    ] = False,
-    force: Force = False,
-    verbose: Verbose = False,
-) -> None:
-    """Compose a piece from a folder of clips.
-
-    Writes OUT, the score beside it (STEM.score.json, which can be edited and rendered again) and
-    the credits. The same clips, seed and options give the same bytes; an earlier composition of
-    this name is replaced.
-
-    Clips of an export that fell silent, hold a tone or hiss are left out. In a folder of your own
-    sounds only silence and a bare offset are.
-
-    Example: sequencer compose clips/ -o piece.wav --minutes 2 --seed 7
-    """
-    _report(
-        make_piece(
-            clips,
-            out,
-            minutes=minutes,
-            seed=seed,
-            sample_rate=sample_rate,
-            credits=credits,
-            fade_law=fade_law,
-            keep_all=keep_all,
-            force=force,
-        )
-    )
-
-
-@app.command("render")
-def render_command(
-    score: Annotated[Path, typer.Argument(help="A score, edited or not.", metavar="SCORE")],
-    out: Out,
-    clips: Annotated[
-        Path | None,
-        typer.Option("--clips", help="The folder of its clips.  [default: where the score is]"),
-    ] = None,
-    sample_rate: Rate = SAMPLE_RATE,
-    credits: Credits = None,
-    force: Force = False,
-    verbose: Verbose = False,
-) -> None:
-    """Render a score again, at its own master gain.
-
-    Example: sequencer render piece.score.json --clips clips/ -o edited.wav
-    """
-    folder = score.parent if clips is None else clips
-    _report(render_piece(score, folder, out, sample_rate=sample_rate, credits=credits, force=force))
+for group in (compose, render):
+    group.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -165,20 +85,3 @@ def _failure(error: BaseException) -> tuple[str, int]:
         f"unexpected {type(error).__name__}{place}: {message}; --verbose shows the traceback",
         _UNEXPECTED,
     )
-
-
-def _report(piece: Piece) -> None:
-    for warning in piece.warnings[:_MOST_WARNINGS]:
-        print(f"sequencer: warning: {warning}", file=sys.stderr)
-    more = len(piece.warnings) - _MOST_WARNINGS
-    if more > 0:
-        print(
-            f"sequencer: warning: {more} more, in the notes of {piece.score_path}", file=sys.stderr
-        )
-    score = piece.score
-    print(
-        f"{piece.out}: {clock(score.seconds)}, {len(score.events)} events from "
-        f"{len(score.clips)} clips, master gain {score.master.gain_db:+.2f} dB"
-    )
-    print(f"{piece.score_path}: score")
-    print(f"{piece.credits_path}: credits")

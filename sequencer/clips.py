@@ -17,6 +17,7 @@ from sequencer.errors import SequencerError
 from sequencer.fields import Fields
 from sequencer.files import replacing
 from sequencer.rights import SOURCES_NAME, Rights, SourceRow, licence_ids, read_sources
+from sequencer.weights import thinned
 
 CLIPS_NAME = "clips.jsonl"
 SCORE_SUFFIX = ".score.json"
@@ -95,6 +96,12 @@ class Clip:
     parents: tuple[Parent, ...] = ()
     made_with: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
+
+
+def with_thinned_weights(clip: Clip) -> Clip:
+    """Give the clip as a score keeps it: few points in place of a weight a frame."""
+    parents = (replace(parent, weights=thinned(parent.weights)) for parent in clip.parents)
+    return replace(clip, parents=tuple(parents))
 
 
 def write_clips_jsonl(folder: str | Path, clips: Iterable[Clip]) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sequencer.audio import SAMPLE_RATE
-from sequencer.clips import Clip
+from sequencer.clips import Clip, with_thinned_weights
 from sequencer.draws import generator
 from sequencer.errors import SequencerError
 from sequencer.score import FADE_LAWS, Event, FadeLaw, Master, Score
@@ -28,6 +28,8 @@ MOST_SECONDS = 12.0
 REST_SHARE = 2 / 3
 """A clip rests until this share of the other clips has played."""
 MOST_MINUTES = 10_080.0
+LOUDNESS = -16.0
+"""What the whole piece is brought to (LUFS)."""
 
 _MASTER_FADES = (0.01, 2.0)
 
@@ -97,7 +99,7 @@ def compose(
         sample_rate=SAMPLE_RATE,
         samples=total,
         fade_law=fade_law,
-        master=Master(0.0, fades[0], fades[1]),
+        master=Master(0.0, fades[0], fades[1], loudness=LOUDNESS),
         clips=_those_that_play(clips, events),
         events=tuple(events),
         notes=(*notes, *_remarks(clips, events, total)),
@@ -179,7 +181,7 @@ def _level_gain(candidate: Candidate) -> float:
 def _those_that_play(clips: Sequence[Candidate], events: Sequence[Event]) -> dict[str, Clip]:
     playing = {event.clip for event in events}
     return {
-        candidate.clip.clip_id: candidate.clip
+        candidate.clip.clip_id: with_thinned_weights(candidate.clip)
         for candidate in clips
         if candidate.clip.clip_id in playing
     }

@@ -98,6 +98,10 @@ class Fields:
             raise self.wrong(name, "a path inside the clips' folder is expected", value)
         return value
 
+    def holds(self, name: str) -> bool:
+        """Whether a field is there and not null."""
+        return self._value.get(name) is not None
+
     def names(self) -> list[str]:
         """Give the names of all fields."""
         return list(self._value)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 from collections.abc import Iterator
 from types import FrameType
-
-import soundfile
 
 _RETRY_SECONDS = 0.005
 
@@ -31,7 +30,8 @@ def heard_interrupts() -> Iterator[None]:
 
 
 def _interrupt(_number: int, frame: FrameType | None) -> None:
-    while frame is not None:
+    soundfile = sys.modules.get("soundfile")
+    while soundfile is not None and frame is not None:
         code = frame.f_code
         if code.co_filename == soundfile.__file__ and code.co_name.startswith("vio_"):
             signal.setitimer(signal.ITIMER_VIRTUAL, _RETRY_SECONDS)

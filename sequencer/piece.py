@@ -16,7 +16,8 @@ from sequencer.errors import OutputError, SequencerError
 from sequencer.files import replacing
 from sequencer.render import output_format, render, with_measured_gain
 from sequencer.samples import resampled_length
-from sequencer.score import FadeLaw, Score, read_score, score_json
+from sequencer.score import FadeLaw, Score
+from sequencer.scorefile import read_score, score_json
 from sequencer.survey import survey
 
 CREDITS_SUFFIX = ".credits.txt"

@@ -12,7 +12,7 @@ from sequencer.clips import Clip, Parent
 from sequencer.compose import FADE_SHARE, MOST_SECONDS, REST_SHARE, compose
 from sequencer.errors import SequencerError
 from sequencer.measures import measure
-from sequencer.score import score_json
+from sequencer.scorefile import score_json
 from sequencer.survey import Candidate
 from tests.sequencer.sounds import RATE, pluck
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from sequencer.compose import compose
 from sequencer.errors import SequencerError
-from sequencer.score import Score, read_score, score_json
+from sequencer.score import Layer, Master, Score, Section
+from sequencer.scorefile import read_score, score_json
 from tests.sequencer.test_compose import candidate
 
 
@@ -43,8 +45,8 @@ def test_each_event_has_a_line() -> None:
 def test_a_score_holds_no_path_and_no_time_of_day() -> None:
     value = json.loads(score_json(example()))
     assert list(value) == [
-        *("schema", "version", "seed", "sample_rate", "seconds", "fade_law", "master"),
-        *("notes", "clips", "events"),
+        *("schema", "version", "seed", "sample_rate", "seconds", "channels", "fade_law", "style"),
+        *("licence", "target", "master", "layers", "sections", "notes", "clips", "events"),
     ]
     assert all(not clip["file"].startswith("/") for clip in value["clips"])
 
@@ -61,7 +63,16 @@ def edited(tmp_path: Path, **changes: Any) -> Path:
     ("changes", "words"),
     [
         ({"schema": "other"}, "field 'schema': not a score"),
-        ({"version": 2}, "field 'version': this program reads version 1, not 2"),
+        ({"version": 1}, "field 'version': this program reads version 2; compose again, not 1"),
+        ({"channels": 6}, "field 'channels': must be 1 or 2, not 6"),
+        ({"licence": "CC BY"}, "field 'licence': 'CC BY' is no SPDX expression"),
+        ({"target": "?"}, "field 'target': '?' is no SPDX expression"),
+        ({"layers": [{"name": "../x"}]}, "layer 1, field 'name': up to 40 letters"),
+        ({"layers": [{"name": "a"}, {"name": "a"}]}, "layer 2, field 'name': must be unique"),
+        ({"layers": [{"name": "pads"}]}, "event 1, field 'layer': must be one of pads"),
+        ({"sections": [{"at": 9, "name": "x"}]}, "section 1, field 'at': the composition ends"),
+        ({"master": {"loudness": 3}}, "field 'loudness': must be from -70 to 0"),
+        ({"master": {"true_peak": 1}}, "field 'true_peak': must be from -40 to 0"),
         ({"seconds": -1}, "field 'seconds': must be from 0"),
         ({"seconds": 0}, "field 'seconds': must be above 0"),
         ({"fade_law": "cubic"}, "field 'fade_law': must be one of linear"),
@@ -98,6 +109,8 @@ def test_errors_at_the_top_name_the_field(
         ({"offset": 0.9}, "field 'length': the clip has 1"),
         ({"fade_in": 0.9, "fade_out": 0.9}, "field 'fade_out': fade_in and fade_out together"),
         ({"gain_db": 1000}, "field 'gain_db': must be from -200 to 100"),
+        ({"pan": 1.5}, "field 'pan': must be from -1 to 1"),
+        ({"layer": "pads"}, "field 'layer': must be one of main"),
         ({"gain_db": True}, "field 'gain_db': a number is expected"),
         ({"gain": 3}, "field 'gain': not known here; known are at, clip"),
     ],
@@ -125,7 +138,7 @@ def test_lines_are_those_of_any_layout(tmp_path: Path) -> None:
     path = tmp_path / "indented.json"
     path.write_text(json.dumps(value, indent=2))
     start = [n for n, line in enumerate(path.read_text().splitlines(), 1) if line == "    {"]
-    expected = start[len(value["clips"]) + 2]
+    expected = start[len(value["layers"]) + len(value["clips"]) + 2]
     with pytest.raises(SequencerError, match=f"line {expected}, event 3"):
         read_score(path)
 
@@ -136,6 +149,7 @@ def test_clips_are_checked_too(tmp_path: Path) -> None:
         ({"file": "../x.wav"}, r"line \d+, clip 2, field 'file'"),
         ({"sha256": "A" * 64}, r"clip 2, field 'sha256': 64 hexadecimal digits"),
         ({"clip_id": "c0"}, r"clip 2, field 'clip_id': must be unique"),
+        ({"parents": [{"file_id": "x", "weights": [2]}]}, r"clip 2, field 'parents': in 'weights'"),
         ({"parents": [{"title": "x"}]}, r"clip 2, parents\[0\]: field 'file_id' is missing"),
     ]:
         clips = [dict(clip) for clip in value["clips"]]
@@ -165,3 +179,34 @@ def test_events_in_any_order_and_without_the_optional_fields(tmp_path: Path) -> 
         (4000, "c0", 0.0),
         (16_000, "c1", 0.0),
     ]
+
+
+def test_everything_that_a_score_holds_comes_back(tmp_path: Path) -> None:
+    plain = example()
+    clips = {
+        name: replace(
+            clip,
+            made_with={"engine": "native"},
+            parents=(replace(clip.parents[0], weights=(0.0, 0.125, 1.0)), *clip.parents[1:]),
+        )
+        for name, clip in plain.clips.items()
+    }
+    score = replace(
+        plain,
+        clips=clips,
+        channels=2,
+        style="drone",
+        layers=(Layer("main"), Layer("low rumble", -6.5)),
+        sections=(Section(0, "sparse"), Section(48_000, "rising", "from 2 to 5 a minute")),
+        master=Master(-1.25, 160, 320, loudness=-23.0, true_peak=-2.0),
+        licence="CC-BY-SA-4.0",
+        target="CC-BY-SA-4.0",
+        events=tuple(replace(event, pan=-0.5, layer="low rumble") for event in plain.events),
+    )
+    path = tmp_path / "full.score.json"
+    path.write_text(score_json(score), encoding="utf-8")
+    got = read_score(path)
+    assert got == replace(score, clips=got.clips)
+    for name, clip in got.clips.items():
+        assert clip.made_with == {"engine": "native"}
+        assert clip.parents == clips[name].parents
