@@ -13,7 +13,7 @@ from hdfs_jobs.verify import Problem
 from nsynth_batch.datasets import DATASETS
 from nsynth_batch.pool import POOLS
 from nsynth_batch.sources.catalog import FOLDER, Catalog
-from nsynth_batch.sources.harvest import RAW, content_sha1
+from nsynth_batch.sources.raw import RAW, content_sha1
 
 
 def verify_store(store: Store) -> Iterator[Problem]:

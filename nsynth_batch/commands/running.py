@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hdfs_jobs.store import Store
     from nsynth_batch.progress import Report
     from nsynth_batch.settings import Settings
-    from nsynth_batch.sources.harvest import Harvest
+    from nsynth_batch.sources.ledger import Harvest
 
 _SECONDS_BETWEEN_LINES = 5.0
 

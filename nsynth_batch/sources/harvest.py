@@ -4,60 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from hdfs_jobs.backend import Storage
 from hdfs_jobs.errors import InfrastructureError
-from nsynth_batch.sources.catalog import Catalog, Recording
+from nsynth_batch.sources.catalog import Recording
 from nsynth_batch.sources.folder import printable
+from nsynth_batch.sources.ledger import Harvest, Ledger
+from nsynth_batch.sources.raw import blocks, content_sha1, declared_seconds, raw_path
 from nsynth_batch.sources.source import Offer, Source
-from sequencer.audio import open_recording
-from sequencer.errors import AudioError
-
-RAW = "raw"
-_BLOCK_BYTES = 1 << 20
-_ROWS_A_FILE = 1000
-
-
-@dataclass
-class Harvest:
-    """What a harvest found and did, in recordings unless it says otherwise.
-
-    Attributes
-    ----------
-    found
-        Recordings that the source offered.
-    added, bytes
-        Those whose content is new to the store, and their size.
-    updated
-        Those that the store had and whose rights or title changed.
-    duplicates
-        Those whose content another one of the same source has; the first one stands, but for
-        one without a known licence.
-    without_rights
-        Those that are left with no known licence, duplicates not counted again; in a preview,
-        which reads no content, all that are offered without one.
-    other_files
-        Files that are no recordings.
-    notes
-        What a person should know of the source, a sentence each.
-    drained
-        Whether it was asked to stop before it was through.
-    """
-
-    found: int = 0
-    added: int = 0
-    bytes: int = 0
-    updated: int = 0
-    duplicates: int = 0
-    without_rights: int = 0
-    other_files: int = 0
-    notes: tuple[str, ...] = ()
-    drained: bool = False
 
 
 def harvest(
@@ -72,8 +29,7 @@ def harvest(
     Content that the store has is read to know it by its SHA-1 and not copied again. A harvest
     that ends half way is completed by the next one.
 
-    Rights are only replaced by rights: a recording whose licence is known keeps its row when the
-    same content is offered without one.
+    Rights are only replaced by rights: see `Ledger`.
 
     Parameters
     ----------
@@ -99,35 +55,14 @@ def harvest(
     offers = source.offers()
     storage = open_store()
     report = Harvest(other_files=source.other_files, notes=source.notes)
-    catalog = Catalog(storage)
-    known = catalog.recordings()
-    seen: dict[str, Recording] = {}
-    given_rights: set[str] = set()
-    waiting: list[Recording] = []
+    ledger = Ledger(storage, report)
     for offer in offers:
         if stop is not None and stop.is_set():
             report.drained = True
             break
-        row = _take(offer, storage, (seen, known), report)
-        file_id = row.file_id
-        old, first = known.get(file_id), seen.get(file_id)
-        report.found += 1
-        report.duplicates += first is not None
-        if first is None or (offer.rights.known and file_id not in given_rights):
-            row = _without_loss(row, old)
-            seen[file_id] = row
-            if offer.rights.known:
-                given_rights.add(file_id)
-            if not row.same_as(first or old):
-                report.updated += old is not None and (first is None or first.same_as(old))
-                waiting.append(row)
-            lacked = first is not None and not first.rights().known
-            report.without_rights += (not row.rights().known) - lacked
-        if len(waiting) == _ROWS_A_FILE:
-            catalog.append(waiting)
-            waiting = []
+        ledger.add(_take(offer, storage, ledger, report))
         on_progress(report)
-    catalog.append(waiting)
+    ledger.save()
     return report
 
 
@@ -139,26 +74,23 @@ def preview(source: Source) -> tuple[Harvest, float]:
         report.bytes += offer.size
         report.without_rights += not offer.rights.known
         with offer.storage.open(offer.path) as stream:
-            seconds += _declared_seconds(stream) or 0.0
+            seconds += declared_seconds(stream) or 0.0
     report.other_files, report.notes = source.other_files, source.notes
     return report, seconds
 
 
-def _take(
-    offer: Offer, storage: Storage, had: Sequence[Mapping[str, Recording]], report: Harvest
-) -> Recording:
+def _take(offer: Offer, storage: Storage, ledger: Ledger, report: Harvest) -> Recording:
     with offer.storage.open(offer.path) as stream:
         file_id = content_sha1(stream)
         stream.seek(0)
         # The same content under another suffix has a place already.
-        places = (rows[file_id].raw_url for rows in had if file_id in rows)
-        target = next(places, raw_path(file_id, offer.path))
+        target = ledger.place(file_id) or raw_path(file_id, offer.path)
         if "://" not in target and not storage.exists(target):
             _copy(stream, storage, target, file_id)
             report.added += 1
             report.bytes += offer.size
         stream.seek(0)
-        duration = _declared_seconds(stream)
+        duration = declared_seconds(stream)
     rights = offer.rights
     return Recording(
         file_id=file_id,
@@ -177,31 +109,11 @@ def _take(
     )
 
 
-def _without_loss(row: Recording, old: Recording | None) -> Recording:
-    """Give the row that is to stand: what is known of rights is not given up for nothing."""
-    if old is None or row.rights().known or not old.rights().known:
-        return row
-    return replace(old, raw_url=row.raw_url, retrieved_at=row.retrieved_at, deleted=False)
-
-
-def content_sha1(stream: BinaryIO) -> str:
-    """Give the SHA-1 of what a stream holds from here on, in hex."""
-    digest = hashlib.sha1(usedforsecurity=False)
-    for block in _blocks(stream):
-        digest.update(block)
-    return digest.hexdigest()
-
-
-def raw_path(file_id: str, name: str) -> str:
-    """Give the place of a recording's bytes in a store."""
-    return f"{RAW}/{file_id[:2]}/{file_id}{PurePosixPath(name).suffix.lower()}"
-
-
 def _copy(stream: BinaryIO, storage: Storage, target: str, file_id: str) -> None:
     digest = hashlib.sha1(usedforsecurity=False)
     try:
         with storage.create(target) as copy:
-            for block in _blocks(stream):
+            for block in blocks(stream):
                 digest.update(block)
                 copy.write(block)
             if digest.hexdigest() != file_id:
@@ -211,17 +123,3 @@ def _copy(stream: BinaryIO, storage: Storage, target: str, file_id: str) -> None
     except FileExistsError:
         # Another harvest stored the same content meanwhile.
         return
-
-
-def _blocks(stream: BinaryIO) -> Iterator[bytes]:
-    while block := stream.read(_BLOCK_BYTES):
-        yield block
-
-
-def _declared_seconds(stream: BinaryIO) -> float | None:
-    try:
-        with open_recording(stream) as recording:
-            return recording.seconds
-    except AudioError:
-        # Whatever is wrong with it, the audio stage puts it in the quarantine with the reason.
-        return None

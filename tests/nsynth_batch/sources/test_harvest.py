@@ -15,7 +15,8 @@ from hdfs_jobs.storage import open_storage
 from hdfs_jobs.store import Store
 from nsynth_batch.plans import audio_items
 from nsynth_batch.sources.catalog import Catalog
-from nsynth_batch.sources.harvest import Harvest, harvest, preview
+from nsynth_batch.sources.harvest import harvest, preview
+from nsynth_batch.sources.ledger import Harvest
 from nsynth_batch.sources.resolve import resolve
 from tests.nsynth_batch.recordings import tone, write_wav
 

@@ -1,0 +1,138 @@
+"""What a harvest counts, and the rows that it writes to the catalog."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from hdfs_jobs.backend import Storage
+from nsynth_batch.sources.catalog import Catalog, Recording
+
+_ROWS_A_FILE = 1000
+_SECONDS_A_FILE = 60.0
+
+
+@dataclass
+class Harvest:
+    """What a harvest found and did, in recordings unless it says otherwise.
+
+    Attributes
+    ----------
+    found
+        Recordings that the source offered.
+    added, bytes
+        Those whose content is new to the store, and their size.
+    updated
+        Those that the store had and whose rights or title changed.
+    duplicates
+        Those whose content another one of the same source has; the first one stands, but for
+        one without a known licence.
+    without_rights
+        Those that are left with no known licence, duplicates not counted again; in a preview,
+        which reads no content, all that are offered without one.
+    other_files
+        Files that are no recordings.
+    notes
+        What a person should know of the source, a sentence each.
+    drained
+        Whether it was asked to stop before it was through.
+    left_out
+        Those that the filters of a source on the web left out, by the filter.
+    refused
+        Those set aside for their own sake, by the reason; the quarantine has each of them.
+    deleted
+        Those of the store that their source has no more, or not with this content.
+    unfetched
+        Those that are still to be fetched: the network, or a server, did not let it.
+    """
+
+    found: int = 0
+    added: int = 0
+    bytes: int = 0
+    updated: int = 0
+    duplicates: int = 0
+    without_rights: int = 0
+    other_files: int = 0
+    notes: tuple[str, ...] = ()
+    drained: bool = False
+    left_out: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    deleted: int = 0
+    unfetched: int = 0
+
+
+class Ledger:
+    """Takes a recording after the other, and keeps the catalog up with them.
+
+    Rights are only replaced by rights: a recording whose licence is known keeps its row when the
+    same content is offered without one; but what the same page of a wiki says later stands.
+
+    Parameters
+    ----------
+    storage : Storage
+        The store's.
+    report : Harvest
+        What is counted.
+    """
+
+    def __init__(self, storage: Storage, report: Harvest) -> None:
+        self._catalog = Catalog(storage)
+        self._report = report
+        self._given_rights: set[str] = set()
+        self._waiting: list[Recording] = []
+        self._saved_at = time.monotonic()
+        self.known = self._catalog.recordings()
+        self.seen: dict[str, Recording] = {}
+
+    def place(self, file_id: str) -> str | None:
+        """Give where the bytes of a recording are by the catalog; its suffix may be another."""
+        for rows in (self.seen, self.known):
+            if file_id in rows:
+                return rows[file_id].raw_url
+        return None
+
+    def add(self, row: Recording) -> None:
+        """Take what a source says of a recording."""
+        report, file_id = self._report, row.file_id
+        old, first = self.known.get(file_id), self.seen.get(file_id)
+        has_rights = row.rights().known
+        report.found += 1
+        report.duplicates += first is not None
+        if first is None or (has_rights and file_id not in self._given_rights):
+            row = _without_loss(row, old)
+            self.seen[file_id] = row
+            if has_rights:
+                self._given_rights.add(file_id)
+            if not row.same_as(first or old):
+                report.updated += old is not None and (first is None or first.same_as(old))
+                self._write(row)
+            lacked = first is not None and not first.rights().known
+            report.without_rights += (not row.rights().known) - lacked
+
+    def mark_deleted(self, file_id: str) -> None:
+        """Take a recording out of use: its source has it no more."""
+        self._report.deleted += 1
+        self._write(replace(self.known[file_id], deleted=True, retrieved_at=datetime.now(UTC)))
+
+    def save(self) -> None:
+        """Write the rows that were not written yet."""
+        self._catalog.append(self._waiting)
+        self._waiting = []
+        self._saved_at = time.monotonic()
+
+    def _write(self, row: Recording) -> None:
+        self._waiting.append(row)
+        late = time.monotonic() - self._saved_at >= _SECONDS_A_FILE
+        if late or len(self._waiting) == _ROWS_A_FILE:
+            self.save()
+
+
+def _without_loss(row: Recording, old: Recording | None) -> Recording:
+    """Give the row that is to stand: what is known of rights is not given up for nothing."""
+    if old is None or row.rights().known or not old.rights().known:
+        return row
+    if row.revision is not None and row.page_url == old.page_url:
+        return row
+    return replace(old, raw_url=row.raw_url, retrieved_at=row.retrieved_at, deleted=False)
