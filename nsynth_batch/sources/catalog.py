@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FOLDER = "catalog"
 
+_ROWS_AT_ONCE = 10_000
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -170,7 +172,7 @@ class Recordings(Mapping[str, Recording]):
 
     def __getitem__(self, file_id: str) -> Recording:
         [row] = self._table.slice(self._latest[file_id], 1).to_pylist()
-        return Recording(**{**row, "categories": tuple(row["categories"] or ())})
+        return _recording(row)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._latest)
@@ -180,4 +182,12 @@ class Recordings(Mapping[str, Recording]):
 
     def current(self) -> Iterator[Recording]:
         """Give each recording that is not marked as deleted."""
-        return (row for row in self.values() if not row.deleted)
+        places = list(self._latest.values())
+        # Many rows at a time: one by one, a million take more than a minute.
+        for start in range(0, len(places), _ROWS_AT_ONCE):
+            rows = self._table.take(places[start : start + _ROWS_AT_ONCE]).to_pylist()
+            yield from (_recording(row) for row in rows if not row["deleted"])
+
+
+def _recording(row: dict[str, Any]) -> Recording:
+    return Recording(**{**row, "categories": tuple(row["categories"] or ())})
