@@ -6,7 +6,10 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from hdfs_jobs.backend import Storage
 from hdfs_jobs.errors import UsageError
@@ -163,29 +166,33 @@ class Recordings(Mapping[str, Recording]):
 
     def __init__(self, table: pa.Table) -> None:
         self._table = table
-        times = table.column("retrieved_at").cast("int64").to_pylist()
-        self._latest: dict[str, int] = {}
-        for row, file_id in enumerate(table.column("file_id").to_pylist()):
-            known = self._latest.get(file_id)
-            if known is None or times[row] >= times[known]:
-                self._latest[file_id] = row
+        ids = table.column("file_id").combine_chunks().dictionary_encode()
+        self._ids: pa.StringArray = ids.dictionary
+        times = table.column("retrieved_at").cast("int64").to_numpy()
+        self._latest = np.empty(len(self._ids), np.int64)
+        # Of several rows of one recording the last in this order stays: a later one of one time.
+        order = np.argsort(times, kind="stable")
+        self._latest[ids.indices.to_numpy()[order]] = order
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {file_id: number for number, file_id in enumerate(self)}
 
     def __getitem__(self, file_id: str) -> Recording:
-        [row] = self._table.slice(self._latest[file_id], 1).to_pylist()
+        [row] = self._table.slice(self._latest[self._numbers[file_id]], 1).to_pylist()
         return _recording(row)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._latest)
+        return iter(self._ids.to_pylist())
 
     def __len__(self) -> int:
-        return len(self._latest)
+        return len(self._ids)
 
     def current(self) -> Iterator[Recording]:
         """Give each recording that is not marked as deleted."""
-        places = list(self._latest.values())
         # Many rows at a time: one by one, a million take more than a minute.
-        for start in range(0, len(places), _ROWS_AT_ONCE):
-            rows = self._table.take(places[start : start + _ROWS_AT_ONCE]).to_pylist()
+        for start in range(0, len(self), _ROWS_AT_ONCE):
+            rows = self._table.take(self._latest[start : start + _ROWS_AT_ONCE]).to_pylist()
             yield from (_recording(row) for row in rows if not row["deleted"])
 
 
