@@ -1,0 +1,176 @@
+"""Measure the job layer alone: a catalog of a million recordings, and a stage that does nothing.
+
+    python -m benchmarks.scale --recordings 1000000 --per-shard 10 --run 2000 4000
+    python -m benchmarks.scale --recordings 20000 --store hdfs://127.0.0.1:9000/scale
+
+The driver holds Dask's scheduler too, so its CPU time is both. `--run` gives how many shards go
+through Dask, once for each number; the rest are committed by this process, as a worker does it,
+so that `status`, resuming and listing are measured at several sizes of the same store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import resource
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from hdfs_jobs.cluster import Cluster
+from hdfs_jobs.dataset import Dataset
+from hdfs_jobs.events import Event, ShardCommitted
+from hdfs_jobs.manifest import Manifest, Summary
+from hdfs_jobs.plan import Item, Shard
+from hdfs_jobs.runner import run_stage
+from hdfs_jobs.stage import Task
+from hdfs_jobs.store import Store
+from nsynth_batch.sources.catalog import Catalog, Recording
+from nsynth_batch.status import store_status
+
+CATALOG_ROWS = 50_000
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A stage that writes no row."""
+
+    name = "audio"
+    row_group_rows = 1
+    schema = pa.schema([("file_id", pa.string())])
+
+    def process(
+        self, item: Item, source: BinaryIO | pa.Table, task: Task
+    ) -> Iterator[pa.RecordBatch]:
+        return iter(())
+
+    def seconds(self, batch: pa.RecordBatch) -> float:
+        return 0.0
+
+    def facts(self, threads: int) -> dict[str, str]:
+        return {}
+
+
+def recording(number: int) -> Recording:
+    return Recording(
+        file_id=f"{number:040x}",
+        title=f"File:Recording {number}.wav",
+        page_url=f"https://example.org/wiki/File:Recording_{number}.wav",
+        raw_url=f"raw/{number % 256:02x}/{number:040x}.wav",
+        author=f"Author {number % 5000}",
+        licence="CC-BY-SA-4.0",
+        licence_url="https://creativecommons.org/licenses/by-sa/4.0/",
+        attribution="",
+        categories=("nature",),
+        duration=30.0,
+        revision=None,
+        retrieved_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+class Clock:
+    """Wall and CPU seconds of this process since it was made."""
+
+    def __init__(self) -> None:
+        gc.collect()
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def show(self, what: str, per: int = 0) -> None:
+        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
+        each = f"{1000 * cpu / per:8.2f} ms CPU each" if per else ""
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        print(f"{what:48} {wall:8.2f} s, peak {memory:6.0f} MB {each}", flush=True)
+
+
+def commit_here(dataset: Dataset, shards: list[Shard], template: Manifest) -> None:
+    """Commit shards as a worker does, but for their data files, which are empty anyway."""
+
+    def commit(shard: Shard) -> Summary:
+        manifest = replace(template, shard=shard.number, input_digest=shard.digest)
+        dataset.publish(manifest)
+        return manifest.summary()
+
+    with ThreadPoolExecutor(8) as pool:
+        dataset.compact(list(pool.map(commit, shards)))
+
+
+def look(url: str, committed: int) -> None:
+    """Measure what commands do first on a store of that many committed shards."""
+    dataset = Store.open(url).latest("audio")
+    clock = Clock()
+    pending = len(dataset.pending())
+    clock.show(f"  resume: find {pending} pending of {committed + pending}")
+    clock = Clock()
+    store_status(Store.open(url))
+    clock.show("  status")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--recordings", type=int, default=1_000_000)
+    parser.add_argument("--per-shard", type=int, default=10)
+    parser.add_argument("--run", type=int, nargs="*", default=[1000, 2000], help="shards by Dask")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 30_000, 100_000])
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--store", help="a store that is not there yet; a temporary folder if none")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        url = options.store or str(Path(folder) / "store")
+        store = Store.open(url, create=True)
+        catalog = Catalog(store.storage)
+        clock = Clock()
+        for start in range(0, options.recordings, CATALOG_ROWS):
+            stop = min(start + CATALOG_ROWS, options.recordings)
+            catalog.append([recording(number) for number in range(start, stop)])
+        clock.show(f"catalog of {options.recordings:,} recordings")
+        clock = Clock()
+        known = catalog.recordings()
+        clock.show("  read again")
+        dataset = store.dataset("audio", {"benchmark": 1})
+        clock = Clock()
+        dataset.plan(
+            # The addresses go along for their size alone: there is nothing to open.
+            (Item(r.file_id, r.title, extra={"url": r.raw_url}) for r in known.current()),
+            options.per_shard,
+        )
+        shards = len(dataset.shards())
+        clock.show(f"plan of {shards:,} shards")
+        del known
+        with Cluster(workers=options.workers) as cluster:
+            cluster.client()
+            for count in options.run:
+                run_some(dataset, cluster, count)
+        done = sorted(dataset.summaries(), key=lambda one: one.shard)
+        template = dataset.manifest(done[0].shard)
+        for size in sorted(size for size in options.sizes if size <= shards):
+            pending = dataset.pending()
+            missing = list(islice(pending, max(0, size - (shards - len(pending)))))
+            commit_here(dataset, missing, template)
+            print(f"{size:,} shards committed", flush=True)
+            look(url, size)
+
+
+def run_some(dataset: Dataset, cluster: Cluster, count: int) -> None:
+    """Run until that many shards are committed, then drain."""
+    stop = threading.Event()
+
+    def watch(event: Event) -> None:
+        if isinstance(event, ShardCommitted) and event.done >= count:
+            stop.set()
+
+    clock = Clock()
+    outcome = run_stage(dataset, Nothing(), cluster=cluster, on_event=watch, stop=stop)
+    clock.show(f"{outcome.committed:,} shards by Dask", outcome.committed)
+
+
+if __name__ == "__main__":
+    main()
