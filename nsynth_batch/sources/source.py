@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from hdfs_jobs.backend import Storage
+from nsynth_batch.sources.catalog import Recording
 from sequencer.rights import Rights
 
 
@@ -49,4 +52,89 @@ class Source(Protocol):
 
     def offers(self) -> Iterator[Offer]:
         """Look at the place now, and give each recording it has in an order that stays."""
+        ...
+
+
+@dataclass(frozen=True)
+class WebOffer:
+    """A recording that a source on the web offers.
+
+    Attributes
+    ----------
+    name
+        What its source calls it: ``File:…`` on a wiki, else its URL.
+    url
+        Where its bytes are.
+    rights, categories
+        As in `Offer`.
+    size, sha1, seconds, uploaded_at
+        Of its content, as far as the source tells before it is fetched.
+    revision
+        Of its page, where it comes from a wiki.
+    """
+
+    name: str
+    url: str
+    rights: Rights
+    categories: tuple[str, ...] = ()
+    size: int | None = None
+    sha1: str | None = None
+    seconds: float | None = None
+    uploaded_at: datetime | None = None
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A recording that its source names and that cannot be taken, for its own sake.
+
+    Attributes
+    ----------
+    name
+        As in `WebOffer`.
+    reason
+        A slug that reports count by.
+    detail
+        One line for people.
+    """
+
+    name: str
+    reason: str
+    detail: str
+
+
+class WebSource(Protocol):
+    """A place on the web that recordings come from.
+
+    Attributes
+    ----------
+    hosts
+        That may be asked for its files.
+    other_files
+        How many files it named so far that are no recordings.
+    left_out
+        How many its filters left out so far, by the filter.
+    notes
+        What a person should know of it, a sentence each.
+    """
+
+    hosts: Collection[str]
+    other_files: int
+    left_out: Counter[str]
+    notes: tuple[str, ...]
+
+    def offers(self) -> Iterator[WebOffer | Refusal]:
+        """Ask the place now; more is asked for as more is taken."""
+        ...
+
+    def again(self, offer: WebOffer) -> WebOffer | Refusal:
+        """Ask again about one, whose content was not as told."""
+        ...
+
+    def owns(self, row: Recording) -> bool:
+        """Whether a recording of the catalog came from this place."""
+        ...
+
+    def gone(self, names: Collection[str]) -> Iterator[str]:
+        """Ask which of some names the place has no more."""
         ...

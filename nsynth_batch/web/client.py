@@ -262,8 +262,15 @@ class Client:
         ):
             yield answer
 
-    def blocks(self, answer: requests.Response) -> Iterator[bytes]:
-        """Give the body of an answer, no faster than the rate of all files together.
+    def blocks(self, answer: requests.Response, *, paid: bool = True) -> Iterator[bytes]:
+        """Give the body of an answer.
+
+        Parameters
+        ----------
+        answer : requests.Response
+            Whose body was not read yet.
+        paid : bool
+            Whether it comes no faster than the rate of all files together.
 
         Raises
         ------
@@ -290,7 +297,7 @@ class Client:
                     raise Transient(f"only {came} bytes came in {spent:.0f} s")
                 spent, came = 0.0, 0
             yield block
-            if wait := self._bucket.take(len(block)):
+            if paid and (wait := self._bucket.take(len(block))):
                 pause(wait, self.stop)
 
     @property

@@ -1,0 +1,357 @@
+"""Take the recordings of a source on the web into a store: what is new, changed or gone."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from hdfs_jobs.backend import Storage
+from hdfs_jobs.errors import InfrastructureError
+from nsynth_batch.sources.catalog import Recording
+from nsynth_batch.sources.crew import Crew
+from nsynth_batch.sources.download import Downloads, key_of
+from nsynth_batch.sources.ledger import Harvest, Ledger
+from nsynth_batch.sources.partial import discard_old
+from nsynth_batch.sources.raw import RAW, declared_seconds
+from nsynth_batch.sources.refusals import Refusals
+from nsynth_batch.sources.source import Refusal, WebOffer, WebSource
+from nsynth_batch.web.client import FILES_AT_ONCE, Client, Wrong
+from nsynth_batch.web.throttle import Stopped, pause
+
+_MOST_WAITING = 64
+"""How far the listing may be ahead of the downloads."""
+
+_MOST_WRONG = 3
+"""How often a file may come wrong, although its source says it is as it was."""
+
+_MOST_FAILED = 3
+"""Files in a row that cannot be had, after which the host is taken to be down."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A recording whose bytes are in the store."""
+
+    offer: WebOffer
+    file_id: str
+    place: str
+    new: bool
+
+
+class Stored:
+    """Which content a store has, found by listing: a suffix may be another than expected."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._places: dict[str, dict[str, str]] = {}
+
+    def place(self, file_id: str) -> str | None:
+        """Give the path of some content; none if it is not there."""
+        folder = f"{RAW}/{file_id[:2]}"
+        if folder not in self._places:
+            entries = self._storage.list(folder)
+            self._places[folder] = {e.name.partition(".")[0]: e.path for e in entries}
+        return self._places[folder].get(file_id)
+
+
+def harvest_web(
+    source: WebSource,
+    client: Client,
+    open_store: Callable[[], Storage],
+    *,
+    on_progress: Callable[[Harvest], None] = lambda _: None,
+) -> Harvest:
+    """Fetch what a source offers and the store lacks, and write down its rights.
+
+    What is stored stays so, whatever happens then; the same harvest run again goes on.
+
+    Parameters
+    ----------
+    source : WebSource
+        Where recordings come from.
+    client : Client
+        What asks; its `stop` ends the harvest, and what has come by then is kept.
+    open_store : callable
+        Gives the storage of the store; called once the source has shown that it has something.
+    on_progress : callable
+        Hears the counts now and then.
+
+    Returns
+    -------
+    Harvest
+
+    Raises
+    ------
+    InfrastructureError
+        If the listing cannot be had, or file after file cannot; what came is kept.
+    UsageError
+        If the source has nothing at all.
+    """
+    report = Harvest()
+    work: _Work | None = None
+    try:
+        for item in source.offers():
+            work = work or _Work(source, client, open_store(), report, on_progress)
+            work.take(item)
+        work = work or _Work(source, client, open_store(), report, on_progress)
+        work.finish()
+        work.find_gone()
+    except Stopped:
+        report.drained = True
+        if work is not None:
+            work.give_up()
+    except InfrastructureError:
+        if work is not None:
+            work.give_up()
+        raise
+    finally:
+        if work is not None:
+            work.save()
+        report.other_files, report.left_out = source.other_files, source.left_out
+        report.notes = source.notes
+    return report
+
+
+def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, float]:
+    """Count what a harvest would fetch.
+
+    Parameters
+    ----------
+    source : WebSource
+        Where recordings come from.
+    storage : Storage or None
+        The store's, where there is one.
+
+    Returns
+    -------
+    (Harvest, float)
+        Of which `added` and `bytes` are what would be fetched; and seconds of all that is offered,
+        as far as the source tells.
+    """
+    report, seconds = Harvest(), 0.0
+    stored = None if storage is None else Stored(storage)
+    coming: set[str] = set()
+    for item in source.offers():
+        report.found += 1
+        if isinstance(item, Refusal):
+            report.refused[item.reason] += 1
+            continue
+        seconds += item.seconds or 0.0
+        report.without_rights += not item.rights.known
+        key = key_of(item)
+        if key in coming or (stored and item.sha1 and stored.place(item.sha1)):
+            continue
+        coming.add(key)
+        report.added += 1
+        report.bytes += item.size or 0
+    report.other_files, report.left_out = source.other_files, source.left_out
+    report.notes = source.notes
+    return report, seconds
+
+
+class _Work:
+    """A harvest under way."""
+
+    def __init__(
+        self,
+        source: WebSource,
+        client: Client,
+        storage: Storage,
+        report: Harvest,
+        on_progress: Callable[[Harvest], None],
+    ) -> None:
+        self._source = source
+        self._client = client
+        self._storage = storage
+        self._report = report
+        self._on_progress = on_progress
+        self._ledger = Ledger(storage, report)
+        self._refusals = Refusals(storage)
+        self._stored = Stored(storage)
+        self._downloads = Downloads(client, storage, source.hosts)
+        self._crew: Crew[WebOffer, Fetched | Refusal] = Crew(self._fetch, FILES_AT_ONCE)
+        self._coming: dict[str, list[WebOffer]] = {}
+        self._wanted: set[str] = set()
+        self._failed_in_a_row = 0
+        self._trouble: InfrastructureError | None = None
+        self._listed: set[str] = set()
+        self._replaced: set[str] = set()
+        self._had: dict[str, list[str]] = {}
+        for row in self._ledger.known.current():
+            if source.owns(row):
+                self._had.setdefault(row.source_path or "", []).append(row.file_id)
+
+    def take(self, item: WebOffer | Refusal) -> None:
+        """Take what the source says of a recording; fetch it if it is new."""
+        self._settle_done()
+        self._listed.add(item.name)
+        if isinstance(item, Refusal):
+            self._refuse(item)
+            return
+        place = self._place(item)
+        key = key_of(item)
+        self._wanted.add(key)
+        if place is not None and item.sha1 is not None:
+            self._enter(Fetched(item, item.sha1, place, False))
+        elif key in self._coming:
+            self._coming[key].append(item)
+        else:
+            self._coming[key] = [item]
+            self._crew.give(item)
+            while self._crew.busy >= _MOST_WAITING:
+                self._settle_one()
+
+    def finish(self) -> None:
+        """Wait for what is being fetched.
+
+        Raises
+        ------
+        InfrastructureError
+            If the host is down.
+        """
+        while self._crew.busy:
+            self._settle_one()
+
+    def give_up(self) -> None:
+        """Begin nothing more, and wait until what is being fetched was put by."""
+        self._crew.cancel()
+        while self._crew.busy:
+            done = self._crew.result()
+            if done is not None and isinstance(done[1], Fetched):
+                self._settle(*done)
+
+    def find_gone(self) -> None:
+        """Mark what the source has no more, or not with this content; the listing is whole."""
+        gone = set(self._source.gone([name for name in self._had if name not in self._listed]))
+        for name, file_ids in self._had.items():
+            if name in gone or name in self._replaced:
+                self._mark_deleted(file_ids)
+        for name in [name for name in self._refusals.known if name in gone]:
+            self._refusals.settle(name)
+        discard_old(self._storage, self._wanted)
+
+    def save(self) -> None:
+        """Write what was not written yet."""
+        self._ledger.save()
+        self._refusals.save()
+
+    def _place(self, offer: WebOffer) -> str | None:
+        if offer.sha1 is None:
+            return None
+        place = self._ledger.place(offer.sha1)
+        if place is not None and "://" in place:
+            return place
+        return self._stored.place(offer.sha1)
+
+    def _fetch(self, offer: WebOffer) -> Fetched | Refusal:
+        """Fetch a recording; ask its source again where it is not as told."""
+        before, wrong = offer, 0
+        while True:
+            try:
+                file_id, place = self._downloads.fetch(offer)
+                return Fetched(offer, file_id, place, True)
+            except Wrong as error:
+                again = self._source.again(offer)
+                if isinstance(again, Refusal):
+                    return again
+                wrong += 1
+                if wrong >= _MOST_WRONG or error.reason == "foreign-host":
+                    return Refusal(before.name, error.reason, error.detail)
+                pause(random.uniform(0, self._client.manners.backoff * wrong), self._client.stop)
+            if again.sha1 is not None and again.sha1 != offer.sha1:
+                place_now = Stored(self._storage).place(again.sha1)
+                if place_now is not None:
+                    return Fetched(again, again.sha1, place_now, False)
+            offer = again
+
+    def _settle_done(self) -> None:
+        while (done := self._crew.result(wait=False)) is not None:
+            self._settle(*done)
+
+    def _settle_one(self) -> None:
+        done = self._crew.result()
+        if done is not None:
+            self._settle(*done)
+
+    def _settle(self, offer: WebOffer, result: Fetched | Refusal | BaseException) -> None:
+        alike = self._coming.pop(key_of(offer), [offer])
+        if isinstance(result, Fetched):
+            self._failed_in_a_row = 0
+            self._enter(result)
+            for other in alike[1:]:
+                # What came may be a later version, and not that of the others any more.
+                if other.sha1 == result.file_id:
+                    self._enter(replace(result, offer=other, new=False))
+                else:
+                    self.take(other)
+        elif isinstance(result, Refusal):
+            self._failed_in_a_row += result.reason == "forbidden"
+            self._refuse(result)
+            for other in alike[1:]:
+                self._refuse(replace(result, name=other.name))
+        elif isinstance(result, InfrastructureError):
+            self._report.found += len(alike)
+            self._report.unfetched += len(alike)
+            self._failed_in_a_row += 1
+            self._trouble = result
+        else:
+            raise result
+        if self._failed_in_a_row >= _MOST_FAILED:
+            raise self._trouble or InfrastructureError(
+                f"{_MOST_FAILED} files in a row are forbidden: the host may want a --contact that "
+                "reaches somebody"
+            )
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._report.found += 1
+        self._report.refused[refusal.reason] += 1
+        self._refusals.add(refusal)
+        if refusal.reason == "non-free":
+            self._mark_deleted(self._had.get(refusal.name, ()))
+        self._on_progress(self._report)
+
+    def _mark_deleted(self, file_ids: Iterable[str]) -> None:
+        """Take content out of use, unless the source has it under another name as well."""
+        for file_id in file_ids:
+            if file_id not in self._ledger.seen:
+                self._ledger.mark_deleted(file_id)
+
+    def _enter(self, fetched: Fetched) -> None:
+        offer, rights = fetched.offer, fetched.offer.rights
+        if fetched.new:
+            self._report.added += 1
+            with self._storage.open(fetched.place) as stream:
+                self._report.bytes += stream.seek(0, 2)
+        if any(file_id != fetched.file_id for file_id in self._had.get(offer.name, ())):
+            self._replaced.add(offer.name)
+        self._refusals.settle(offer.name)
+        self._ledger.add(
+            Recording(
+                file_id=fetched.file_id,
+                title=rights.title,
+                page_url=rights.page_url,
+                raw_url=fetched.place,
+                author=rights.author,
+                licence=rights.licence,
+                licence_url=rights.licence_url,
+                attribution=rights.attribution,
+                categories=offer.categories,
+                duration=self._seconds(fetched),
+                revision=offer.revision,
+                retrieved_at=datetime.now(UTC),
+                source_path=offer.name,
+            )
+        )
+        self._on_progress(self._report)
+
+    def _seconds(self, fetched: Fetched) -> float | None:
+        """Give the length as the wiki has it, as it was, or else as the header declares it."""
+        if fetched.offer.seconds:
+            return fetched.offer.seconds
+        known = self._ledger.known.get(fetched.file_id)
+        if known is not None:
+            return known.duration
+        with self._storage.open(fetched.place) as stream:
+            return declared_seconds(stream)
