@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from hdfs_jobs.backend import Storage
 from hdfs_jobs.errors import UsageError
+from hdfs_jobs.hdfs_url import DEFAULT_PORTS
 from hdfs_jobs.local import LocalStorage
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -21,14 +22,25 @@ def open_storage(url: str) -> Storage:
     Parameters
     ----------
     url : str
-        A path of this machine (taken as it is, ``#`` and ``%`` included) or ``file:///…``
-        (percent-encoded, as URLs are).
+        A path of this machine (taken as it is, ``#`` and ``%`` included), ``file:///…``
+        (percent-encoded, as URLs are), ``webhdfs://host:port/path``, ``swebhdfs://…`` or
+        ``hdfs://…`` (paths taken as they are, as Hadoop does).
 
     Raises
     ------
     UsageError
-        No backend knows the URL's scheme.
+        No backend knows the URL's scheme, or the URL is not whole.
     """
+    scheme = _SCHEME.match(url)
+    name = scheme[1].lower() if scheme else ""
+    if name in DEFAULT_PORTS:
+        from hdfs_jobs.webhdfs import WebHdfsStorage
+
+        return WebHdfsStorage(url)
+    if name == "hdfs":
+        from hdfs_jobs.native import NativeStorage
+
+        return NativeStorage(url)
     return LocalStorage(_local_path(url))
 
 
@@ -42,8 +54,17 @@ def open_url(url: str) -> BinaryIO:
     UsageError
         No backend knows the URL's scheme.
     """
+    if is_remote(url):
+        folder, _, name = url.rpartition("/")
+        return open_storage(folder).open(name)
     folder, _, name = _local_path(url).rpartition("/")
     return LocalStorage(folder or ("/" if url.startswith("/") else ".")).open(name)
+
+
+def is_remote(url: str) -> bool:
+    """Whether a URL is read over the network, from every machine alike."""
+    scheme = _SCHEME.match(url)
+    return scheme is not None and scheme[1].lower() in {*DEFAULT_PORTS, "hdfs"}
 
 
 def open_source(storage: Storage, url: str) -> BinaryIO:
@@ -71,11 +92,14 @@ def open_source(storage: Storage, url: str) -> BinaryIO:
 def _local_path(url: str) -> str:
     scheme = _SCHEME.match(url)
     if not url:
-        raise UsageError("an empty URL: give a folder, or file:///…")
+        raise UsageError("an empty URL: give a folder, file:///…, webhdfs://… or hdfs://…")
     if scheme is None:
         return url
     if scheme[1].lower() != "file":
-        raise UsageError(f"{url}: no storage for {scheme[1]}:// here; give a path or file:///…")
+        raise UsageError(
+            f"{url}: no storage for {scheme[1]}:// here; give a path, file:///…, "
+            "webhdfs://host:port/… or hdfs://host:port/…"
+        )
     parts = urlsplit(url, allow_fragments=False)
     if parts.netloc not in {"", "localhost"} or parts.query:
         raise UsageError(f"{url}: a file URL names a file of this machine, as file:///folder/name")

@@ -1,0 +1,162 @@
+"""Storage on HDFS by its own protocol, through hdfs-native: the fast way where ports are open."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+import hdfs_native
+
+from hdfs_jobs.hdfs_errors import LoginError, PassingError, refusal, unreachable
+from hdfs_jobs.ranged import Fetch
+from hdfs_jobs.remote import RemoteStorage, Status
+
+_JAVA = re.compile(r'(?:RPCError|FatalRPCError)\("([\w.$]+)", "(.*)"\)', re.DOTALL)
+_PATHS = (FileNotFoundError, FileExistsError, IsADirectoryError)
+_FAILOVER = {
+    # The library's own patience is three minutes for a host that does not exist; ours is enough.
+    "dfs.client.failover.max.attempts": "3",
+    "dfs.client.failover.sleep.base.millis": "100",
+    "dfs.client.failover.sleep.max.millis": "1000",
+}
+
+
+class NativeStorage(RemoteStorage):
+    """A folder of HDFS behind ``hdfs://``.
+
+    Hosts may be one or both NameNodes of a pair, or a name service of the configuration that
+    ``HADOOP_CONF_DIR`` names, which also says whether Kerberos is used.
+    """
+
+    def _status(self, path: str) -> Status:
+        with self._client(path) as client:
+            return _status(client.get_file_info(path), "")
+
+    def _statuses(self, path: str) -> Iterator[Status]:
+        inside = len(path.rstrip("/")) + 1
+        with self._client(path) as client:
+            for found in client.list_status(path):
+                yield _status(found, found.path[inside:])
+
+    def _fetcher(self, path: str) -> tuple[int, Fetch]:
+        first = self._status(path)
+        if first.is_dir:
+            raise IsADirectoryError(f"{self._named(path)} is a folder, not a file")
+        with self._client(path) as client:
+            reader = client.read(path)
+
+        def fetch(offset: int, length: int) -> Iterator[bytes]:
+            nonlocal reader
+            with self._client(path) as client:
+                try:
+                    yield from reader.read_range_stream(offset, length)
+                except (OSError, RuntimeError):
+                    # Blocks may have moved since the file was opened; the file may not have.
+                    reader = client.read(path)
+                    if self._status(path).identity != first.identity:
+                        raise OSError(
+                            f"{self._named(path)} was replaced while it was read"
+                        ) from None
+                    raise
+
+        return first.size, fetch
+
+    def _read(self, path: str) -> bytes:
+        with self._client(path) as client:
+            return client.read(path).read()
+
+    def _write(self, path: str, blocks: Iterator[bytes]) -> None:
+        options = hdfs_native.WriteOptions(overwrite=True, create_parent=True)
+        with self._client(path) as client:
+            # Not by its context: that completes the file after an exception, cut short.
+            writer = client.create(path, options)
+            for block in blocks:
+                writer.write(block)
+            writer.close()
+
+    def _move(self, source: str, target: str, *, overwrite: bool) -> None:
+        with self._client(target) as client:
+            client.rename(source, target, overwrite)
+
+    def _remove(self, path: str, *, recursive: bool) -> None:
+        with self._client(path) as client:
+            client.delete(path, recursive)
+
+    def _make_folders(self, path: str) -> None:
+        with self._client(path) as client:
+            client.mkdirs(path, create_parent=True)
+
+    def _named(self, path: str) -> str:
+        return f"{self._cluster}{path}"
+
+    @contextmanager
+    def _client(self, path: str) -> Iterator[hdfs_native.Client]:
+        """Lend this process's client; its failures leave the block as OSErrors of one line."""
+        url = self._named(path)
+        try:
+            yield _client_of(self._place.hosts, os.getpid())
+        except OSError as error:
+            raise _translated(url, error) from error
+        except RuntimeError as error:
+            raise _explained(url, str(error)) from error
+
+
+def _status(found: hdfs_native.FileStatus, name: str) -> Status:
+    size = 0 if found.isdir else found.length
+    return Status(
+        name=name,
+        size=size,
+        is_dir=found.isdir,
+        modified=found.modification_time / 1000,
+        # The library does not give a file's number; the time of its last byte stays with it.
+        identity=f"{found.isdir} {size} {found.modification_time}",
+    )
+
+
+def _translated(url: str, error: OSError) -> OSError:
+    if isinstance(error, (PassingError, LoginError)) or str(error).startswith(url):
+        return error
+    if isinstance(error, FileNotFoundError):
+        return refusal(url, "FileNotFoundException", str(error))
+    if isinstance(error, FileExistsError):
+        return refusal(url, "FileAlreadyExistsException", str(error))
+    if isinstance(error, IsADirectoryError):
+        return IsADirectoryError(f"{url} is a folder, not a file")
+    return unreachable(url, str(error))
+
+
+def _explained(url: str, text: str) -> OSError:
+    """Return what a RuntimeError of the library is: it holds the Java exception as text."""
+    if java := _JAVA.search(text):
+        return refusal(url, java[1], re.sub(r"\\([nt\"'])", _unescaped, java[2]))
+    if "No NameNode hosts found" in text:
+        return OSError(
+            f"{url}: no port in the URL, and no such name service in HADOOP_CONF_DIR: give "
+            "hdfs://namenode:8020/path, or the folder of hdfs-site.xml in that variable"
+        )
+    if any(word in text for word in ("SASL", "GSSAPI", "gssapi")):
+        return LoginError(
+            f"{url}: the login failed ({text[:200]}): run kinit, and set HADOOP_CONF_DIR to the "
+            "cluster's configuration"
+        )
+    return PassingError(f"{url}: {text[:300]}")
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return {"n": "\n", "t": "\t"}.get(escape[1], escape[1])
+
+
+@lru_cache
+def _client_of(hosts: tuple[str, ...], process: int) -> hdfs_native.Client:
+    """Return the client of a process; threads share it."""
+    settings = dict(_FAILOVER)
+    if len(hosts) < 2:
+        return hdfs_native.Client(f"hdfs://{hosts[0]}" if hosts else None, settings)
+    service = "pair"
+    settings[f"dfs.ha.namenodes.{service}"] = ",".join(f"nn{i}" for i in range(len(hosts)))
+    for number, host in enumerate(hosts):
+        settings[f"dfs.namenode.rpc-address.{service}.nn{number}"] = host
+    return hdfs_native.Client(f"hdfs://{service}", settings)
