@@ -13,6 +13,7 @@ import numpy as np
 
 from hdfs_jobs.backend import Storage
 from hdfs_jobs.errors import UsageError
+from nsynth_batch.sources.forgotten import Forgotten, read_forgotten
 from nsynth_batch.sources.tables import read_table
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Recording:
     retrieved_at
         When it was seen like this.
     deleted
-        Whether it may not be used any more.
+        Whether it may not be used any more: its source has it no more, or it was forgotten.
     source_path
         Where its source had it: what messages call it. None in stores of before this was kept.
     """
@@ -133,13 +134,14 @@ class Catalog:
         Raises
         ------
         UsageError
-            A file of the catalog is damaged.
+            A file of the catalog, or a tombstone, is damaged.
         """
         import pyarrow as pa
 
         paths = sorted(e.path for e in self._storage.list(FOLDER) if e.path.endswith(".parquet"))
         tables = [self._read(path) for path in paths]
-        return Recordings(pa.concat_tables(tables) if tables else schema().empty_table())
+        table = pa.concat_tables(tables) if tables else schema().empty_table()
+        return Recordings(table, read_forgotten(self._storage))
 
     def _read(self, path: str) -> pa.Table:
         remedy = "restore it from a copy, or delete it and harvest its source again"
@@ -157,15 +159,23 @@ class Recordings(Mapping[str, Recording]):
     """Recordings by file id, in the order in which they were first seen.
 
     The rows stay in Arrow's memory: a million of them are a few hundred MB less than as objects.
+    Whatever its row says, a forgotten recording is given as deleted.
 
     Parameters
     ----------
     table : pa.Table
         Rows of the catalog, older files first.
+    forgotten : Forgotten, optional
+        The store's tombstones.
+
+    Attributes
+    ----------
+    forgotten : Forgotten
     """
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, forgotten: Forgotten | None = None) -> None:
         self._table = table
+        self.forgotten = forgotten or Forgotten()
         ids = table.column("file_id").combine_chunks().dictionary_encode()
         self._ids: pa.StringArray = ids.dictionary
         times = table.column("retrieved_at").cast("int64").to_numpy()
@@ -180,7 +190,7 @@ class Recordings(Mapping[str, Recording]):
 
     def __getitem__(self, file_id: str) -> Recording:
         [row] = self._table.slice(self._latest[self._numbers[file_id]], 1).to_pylist()
-        return _recording(row)
+        return self._recording(row)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._ids.to_pylist())
@@ -188,13 +198,18 @@ class Recordings(Mapping[str, Recording]):
     def __len__(self) -> int:
         return len(self._ids)
 
-    def current(self) -> Iterator[Recording]:
-        """Give each recording that is not marked as deleted."""
+    def rows(self) -> Iterator[Recording]:
+        """Give each recording, those that are marked as deleted too."""
         # Many rows at a time: one by one, a million take more than a minute.
         for start in range(0, len(self), _ROWS_AT_ONCE):
             rows = self._table.take(self._latest[start : start + _ROWS_AT_ONCE]).to_pylist()
-            yield from (_recording(row) for row in rows if not row["deleted"])
+            yield from map(self._recording, rows)
 
+    def current(self) -> Iterator[Recording]:
+        """Give each recording that is not marked as deleted."""
+        return (recording for recording in self.rows() if not recording.deleted)
 
-def _recording(row: dict[str, Any]) -> Recording:
-    return Recording(**{**row, "categories": tuple(row["categories"] or ())})
+    def _recording(self, row: dict[str, Any]) -> Recording:
+        given_up = bool(row["deleted"]) or row["file_id"] in self.forgotten
+        categories = tuple(row["categories"] or ())
+        return Recording(**{**row, "categories": categories, "deleted": given_up})

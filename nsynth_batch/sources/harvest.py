@@ -60,7 +60,8 @@ def harvest(
         if stop is not None and stop.is_set():
             report.drained = True
             break
-        ledger.add(_take(offer, storage, ledger, report))
+        if (row := _take(offer, storage, ledger, report)) is not None:
+            ledger.add(row)
         on_progress(report)
     ledger.save()
     return report
@@ -79,9 +80,11 @@ def preview(source: Source) -> tuple[Harvest, float]:
     return report, seconds
 
 
-def _take(offer: Offer, storage: Storage, ledger: Ledger, report: Harvest) -> Recording:
+def _take(offer: Offer, storage: Storage, ledger: Ledger, report: Harvest) -> Recording | None:
     with offer.storage.open(offer.path) as stream:
         file_id = content_sha1(stream)
+        if ledger.refuses(file_id, offer.rights.page_url):
+            return None
         stream.seek(0)
         # The same content under another suffix has a place already.
         target = ledger.place(file_id) or raw_path(file_id, offer.path)

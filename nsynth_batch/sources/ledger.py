@@ -44,6 +44,8 @@ class Harvest:
         Those set aside for their own sake, by the reason; the quarantine has each of them.
     deleted
         Those of the store that their source has no more, or not with this content.
+    forgotten
+        Those that were forgotten and are not taken again.
     unfetched
         Those that are still to be fetched: the network, or a server, did not let it.
     """
@@ -60,6 +62,7 @@ class Harvest:
     left_out: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     deleted: int = 0
+    forgotten: int = 0
     unfetched: int = 0
 
 
@@ -92,6 +95,13 @@ class Ledger:
             if file_id in rows:
                 return rows[file_id].raw_url
         return None
+
+    def refuses(self, file_id: str, page_url: str) -> bool:
+        """Whether a recording was forgotten, and count it where it was."""
+        forgotten = self.known.forgotten.covers(file_id, page_url)
+        self._report.found += forgotten
+        self._report.forgotten += forgotten
+        return forgotten
 
     def add(self, row: Recording) -> None:
         """Take what a source says of a recording."""
@@ -131,8 +141,12 @@ class Ledger:
 
 def _without_loss(row: Recording, old: Recording | None) -> Recording:
     """Give the row that is to stand: what is known of rights is not given up for nothing."""
-    if old is None or row.rights().known or not old.rights().known:
+    if old is None or row.rights().known:
         return row
-    if row.revision is not None and row.page_url == old.page_url:
+    told_before = old.rights().known
+    if row.revision is not None and (row.page_url == old.page_url or not told_before):
+        return row
+    # What a wiki knows no licence of is not free because a copy lies in a folder.
+    if not told_before and old.revision is None:
         return row
     return replace(old, raw_url=row.raw_url, retrieved_at=row.retrieved_at, deleted=False)

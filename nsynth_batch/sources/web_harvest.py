@@ -190,6 +190,8 @@ class _Work:
         if isinstance(item, Refusal):
             self._refuse(item)
             return
+        if self._ledger.refuses(item.sha1 or "", item.rights.page_url):
+            return
         place = self._place(item)
         key = key_of(item)
         self._wanted.add(key)
@@ -320,6 +322,11 @@ class _Work:
 
     def _enter(self, fetched: Fetched) -> None:
         offer, rights = fetched.offer, fetched.offer.rights
+        if self._ledger.refuses(fetched.file_id, ""):
+            # What the content is was not known before it came.
+            if fetched.new:
+                self._storage.delete(fetched.place)
+            return
         if fetched.new:
             self._report.added += 1
             with self._storage.open(fetched.place) as stream:
