@@ -102,7 +102,7 @@ def solve(
     wanted = _target(target)
     allow = _Allowed(allow_nc or (wanted is not None and is_non_commercial(wanted)), allow_nd)
     names = sorted(works)
-    permits = _Permits(works, wanted)
+    permits = _Permits(works, [wanted] if wanted else None, nc=allow.nc)
     left_out = {name: why for name in names if (why := allow.refusal(works[name]))}
     bad = {name: allow.badness(works[name]) for name in names if name not in left_out}
     permitted = {name: permits.of(works[name]) for name, b in bad.items() if b == _FINE}
@@ -156,7 +156,7 @@ class _Allowed:
     """What was asked for decides how bad a source is."""
 
     def __init__(self, nc: bool, nd: bool) -> None:
-        self._nc = nc
+        self.nc = nc
         self._nd = nd
 
     def badness(self, sources: Sequence[Rights]) -> int:
@@ -201,7 +201,7 @@ class _Allowed:
             return _UNKNOWN
         if allows_no_adaptation(terms):
             return _ND
-        return _NC if is_non_commercial(terms) and not self._nc else _FINE
+        return _NC if is_non_commercial(terms) and not self.nc else _FINE
 
 
 def _target(target: str) -> Terms | None:
@@ -221,9 +221,11 @@ def _target(target: str) -> Terms | None:
 class _Permits:
     """Which results each expression goes into, looked up once for each."""
 
-    def __init__(self, works: Mapping[str, Sequence[Rights]], wanted: Terms | None) -> None:
+    def __init__(
+        self, works: Mapping[str, Sequence[Rights]], results: list[Terms] | None, *, nc: bool
+    ) -> None:
         expressions = {rights.licence for sources in works.values() for rights in sources}
-        self.results = [wanted] if wanted else _results(expressions)
+        self.results = _results(expressions, nc=nc) if results is None else results
         self._by_expression = {
             each: frozenset(
                 terms.name for terms in self.results if _chosen(_parsed(each), terms) is not None
@@ -247,8 +249,11 @@ class _Permits:
         )
 
 
-def _results(expressions: Iterable[str]) -> list[Terms]:
-    """List what the result may be under: the table's, and what sources are under themselves."""
+def _results(expressions: Iterable[str], *, nc: bool) -> list[Terms]:
+    """List what the result may be under: the table's, and what sources are under themselves.
+
+    A result that excludes commerce is the only one that such a source goes into.
+    """
     atoms = {terms for each in expressions for terms in _atoms(_parsed(each)) if terms is not None}
     own = {
         terms.name
@@ -256,7 +261,8 @@ def _results(expressions: Iterable[str]) -> list[Terms]:
         if terms.family != "PD" and not terms.name.endswith("+") and not allows_no_adaptation(terms)
     }
     order = [*RESULTS, *sorted(own - set(RESULTS))]
-    return [terms for name in order if (terms := terms_of(name)) is not None]
+    found = [terms for name in order if (terms := terms_of(name)) is not None]
+    return [terms for terms in found if nc or not is_non_commercial(terms)]
 
 
 def _chosen(node: Any, result: Terms) -> str | None:
