@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from sequencer.errors import SequencerError
 from sequencer.fields import Fields
-from sequencer.files import replacing
+from sequencer.files import write_output
 
 Choice = Literal["keep", "reject"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)
@@ -87,5 +87,4 @@ def choices_json(choices: Mapping[str, Choice]) -> str:
 
 def write_choices(path: str | Path, choices: Mapping[str, Choice]) -> None:
     """Write a choices file, whole or not at all."""
-    with replacing(Path(path)) as part:
-        part.write_text(choices_json(choices), encoding="utf-8", newline="\n")
+    write_output(Path(path), choices_json(choices))

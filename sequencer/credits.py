@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sequencer.clips import Clip, Parent
-from sequencer.rights import Rights, licence_ids, licence_url
+from sequencer.aligned import author_of, heard_seconds, parents_of, title_of
+from sequencer.clips import Parent
+from sequencer.credits_licences import Licence, licences_in, licences_of
+from sequencer.rights import Rights
 from sequencer.score import Score
 from sequencer.text import clock, flattened
+
+NO_ENDORSEMENT = "Nobody named here endorses it."
 
 
 @dataclass
@@ -19,21 +23,36 @@ class Source:
     file_id : str
         Of the recording.
     rights : Rights
+    title : str
+        On one line; its id where it has none.
     partners : list of str
         Titles of the recordings it was cross-faded with in latent space, sorted.
     direct : bool
         Whether it plays as itself too, not in a mash-up.
+    seconds : float
+        How long it is heard: the time of its clips times its share in them.
     """
 
     file_id: str
     rights: Rights
+    title: str
     partners: list[str] = field(default_factory=list)
     direct: bool = False
+    seconds: float = 0.0
 
     @property
-    def title(self) -> str:
-        """Its title on one line, or its id where it has none."""
-        return _title(self)
+    def changes(self) -> str:
+        """What was done to it, as a sentence without its capital."""
+        statements = []
+        if self.partners or not self.direct:
+            partners = ", ".join(f'"{title}"' for title in self.partners)
+            statements.append(
+                f"cross-faded with {partners or 'another part of itself'} in NSynth latent space, "
+                "decoded, trimmed, mixed"
+            )
+        if self.direct:
+            statements.append("trimmed, levelled, cross-faded with its neighbours, mixed")
+        return "; ".join(statements) + "."
 
 
 def sources(score: Score) -> list[Source]:
@@ -41,20 +60,46 @@ def sources(score: Score) -> list[Source]:
     found: dict[str, Source] = {}
     partners: dict[str, set[str]] = {}
     for clip in score.clips.values():
-        parents = clip.parents or (_itself(clip),)
+        parents = parents_of(clip)
         for parent in parents:
-            source = found.setdefault(parent.file_id, Source(parent.file_id, parent.rights))
+            source = found.setdefault(parent.file_id, _source(parent))
             others = [other for other in parents if other.file_id != parent.file_id]
             source.direct = source.direct or not (others or clip.mash_id)
-            partners.setdefault(parent.file_id, set()).update(map(_title, others))
+            partners.setdefault(parent.file_id, set()).update(map(title_of, others))
+    heard = heard_seconds(score)
     for source in found.values():
         source.partners = sorted(partners[source.file_id])
+        source.seconds = heard.get(source.file_id, 0.0)
     return sorted(found.values(), key=lambda source: (source.title.lower(), source.file_id))
 
 
 def unknown_sources(score: Score) -> list[Source]:
     """Those whose licence is not known."""
     return [source for source in sources(score) if not source.rights.known]
+
+
+def summary(score: Score, every: list[Source]) -> str:
+    """Say in a sentence what the composition is made of."""
+    return (
+        f"This composition ({clock(score.seconds)}, seed {score.seed}) is made of "
+        f"{_count(len(score.clips), 'clip')} from {_count(len(every), 'recording')}."
+    )
+
+
+def warning(every: list[Source]) -> str:
+    """Say how many licences are not known; "" where all are."""
+    unknown = sum(not source.rights.known for source in every)
+    if not unknown:
+        return ""
+    return (
+        f"The licence of {_count(unknown, 'recording')} is not known; find it out before you "
+        "publish."
+    )
+
+
+def result_licences(score: Score) -> list[Licence]:
+    """Give what the composition itself is under; nothing where that could not be found."""
+    return licences_in(score.licence) if score.licence else []
 
 
 def credits_text(score: Score) -> str:
@@ -64,67 +109,46 @@ def credits_text(score: Score) -> str:
     spaces, so that nobody can write a second credit into his title.
     """
     every = sources(score)
-    unknown = [source for source in every if not source.rights.known]
-    lines = [
-        "Credits",
-        "=======",
-        "",
-        f"This composition ({clock(score.seconds)}, seed {score.seed}) is made of "
-        f"{_count(len(score.clips), 'clip')} from {_count(len(every), 'recording')}. "
-        "Nobody named here endorses it.",
-    ]
-    if unknown:
-        lines += [
-            "",
-            f"The licence of {_count(len(unknown), 'recording')} is not known; find it out before "
-            "you publish.",
-        ]
+    lines = ["Credits", "=======", "", f"{summary(score, every)} {NO_ENDORSEMENT}"]
+    result = result_licences(score)
+    if result:
+        lines += ["", f"It may be used under {_licence_words(score.licence, result)}."]
+    if caution := warning(every):
+        lines += ["", caution]
     for number, source in enumerate(every, 1):
         lines += ["", *_entry(number, source)]
     return "\n".join(lines) + "\n"
 
 
+def _source(parent: Parent) -> Source:
+    return Source(parent.file_id, parent.rights, title_of(parent))
+
+
 def _entry(number: int, source: Source) -> list[str]:
     rights = source.rights
-    author = flattened(rights.author) or "author unknown"
-    lines = [f'{number}. "{source.title}" by {author}']
+    lines = [f'{number}. "{source.title}" by {author_of(rights)}']
     if rights.page_url:
         lines.append(f"   Page: {flattened(rights.page_url)}")
-    lines.append(f"   Licence: {_licence(rights)}")
+    words = (
+        _licence_words(rights.licence, licences_of(rights))
+        if rights.known
+        else f"unknown ({rights.licence})"
+    )
+    lines.append(f"   Licence: {words}")
     if rights.attribution:
         lines.append(f"   Attribution: {flattened(rights.attribution)}")
-    lines.append(f"   Changes: {_changes(source)}")
+    lines.append(f"   Changes: {source.changes}")
     return lines
 
 
-def _licence(rights: Rights) -> str:
-    if not rights.known:
-        return f"unknown ({rights.licence})"
-    if rights.licence_url:
-        return f"{rights.licence}, {flattened(rights.licence_url)}"
-    names = dict.fromkeys(licence_ids(rights.licence))
-    addresses = [f"{name}: {url}" for name in names if (url := licence_url(name))]
-    return ", ".join([rights.licence, *addresses])
-
-
-def _changes(source: Source) -> str:
-    statements = []
-    if source.partners or not source.direct:
-        partners = ", ".join(f'"{title}"' for title in source.partners) or "another part of itself"
-        statements.append(
-            f"cross-faded with {partners} in NSynth latent space, decoded, trimmed, mixed"
-        )
-    if source.direct:
-        statements.append("trimmed, levelled, cross-faded with its neighbours, mixed")
-    return "; ".join(statements) + "."
-
-
-def _title(source: Source | Parent) -> str:
-    return flattened(source.rights.title or source.file_id)
-
-
-def _itself(clip: Clip) -> Parent:
-    return Parent(clip.clip_id, rights=Rights(title=clip.file))
+def _licence_words(expression: str, licences: list[Licence]) -> str:
+    words = [expression]
+    for licence in licences:
+        parts = [licence.name if licence.name != licence.id else "", licence.url]
+        told = ", ".join(filter(None, parts))
+        if told:
+            words.append(told if len(licences) == 1 else f"{licence.id} is {told}")
+    return "; ".join(words)
 
 
 def _count(number: int, word: str) -> str:

@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from sequencer.errors import OutputError, SequencerError
+
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
@@ -35,3 +37,33 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_output(path: Path, content: str | bytes, *, keeping: Path | None = None) -> None:
+    """Write a file that somebody asked for, whole or not at all, and its folder if need be.
+
+    Parameters
+    ----------
+    path : Path
+        Its name.
+    content : str or bytes
+        Text is written as UTF-8.
+    keeping : Path, optional
+        A file that this must not replace: the one it was made from.
+
+    Raises
+    ------
+    SequencerError
+        When `path` leads to `keeping`; `OutputError` when it cannot be written.
+    """
+    if keeping is not None and os.path.realpath(path) == os.path.realpath(keeping):
+        raise SequencerError(f"{path}: this would replace what it is made from; name another file")
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part:
+            part.write_bytes(
+                content.encode("utf-8", "replace") if isinstance(content, str) else content
+            )
+    except OSError as error:
+        raise OutputError(path, error) from error

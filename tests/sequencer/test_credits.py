@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sequencer.clips import Clip, Parent
 from sequencer.credits import credits_text, sources, unknown_sources
 from sequencer.rights import Rights
 from sequencer.score import Event, Master, Score
+from tests.sequencer.scores import CHOIR, WIND
 
 
 def score_of(*clips: Clip) -> Score:
@@ -12,18 +15,6 @@ def score_of(*clips: Clip) -> Score:
     return Score(7, 16_000, 16_000 * 125, "matched", Master(), by_id, events)
 
 
-WIND = Parent(
-    "1" * 40,
-    rights=Rights(
-        "Wind",
-        "Ann",
-        "CC-BY-SA-4.0",
-        "https://creativecommons.org/licenses/by-sa/4.0/",
-        "https://example.org/wind",
-        "Ann, of the hills",
-    ),
-)
-CHOIR = Parent("2" * 40, rights=Rights("Choir", "Bob", "CC-BY-4.0 OR GFDL-1.3-only"))
 SAW = Parent("3" * 40, rights=Rights("Saw"))
 
 
@@ -37,17 +28,26 @@ def test_a_mash_up_names_both_and_what_was_done() -> None:
         "Nobody named here endorses it.\n"
         "\n"
         '1. "Choir" by Bob\n'
-        "   Licence: CC-BY-4.0 OR GFDL-1.3-only, "
-        "CC-BY-4.0: https://creativecommons.org/licenses/by/4.0/, "
-        "GFDL-1.3-only: https://www.gnu.org/licenses/fdl-1.3.html\n"
+        "   Licence: CC-BY-4.0 OR GFDL-1.3-only; CC-BY-4.0 is Creative Commons Attribution 4.0, "
+        "https://creativecommons.org/licenses/by/4.0/; GFDL-1.3-only is "
+        "GNU Free Documentation License 1.3, https://www.gnu.org/licenses/fdl-1.3.html\n"
         '   Changes: cross-faded with "Wind" in NSynth latent space, decoded, trimmed, mixed.\n'
         "\n"
         '2. "Wind" by Ann\n'
         "   Page: https://example.org/wind\n"
-        "   Licence: CC-BY-SA-4.0, https://creativecommons.org/licenses/by-sa/4.0/\n"
+        "   Licence: CC-BY-SA-4.0; Creative Commons Attribution-ShareAlike 4.0, "
+        "https://creativecommons.org/licenses/by-sa/4.0/\n"
         "   Attribution: Ann, of the hills\n"
         '   Changes: cross-faded with "Choir" in NSynth latent space, decoded, trimmed, mixed.\n'
     )
+
+
+def test_the_licence_of_the_result_is_told() -> None:
+    score = replace(score_of(Clip("a", "a.wav", parents=(WIND,))), licence="CC-BY-SA-4.0")
+    assert (
+        "\nIt may be used under CC-BY-SA-4.0; Creative Commons Attribution-ShareAlike 4.0, "
+        "https://creativecommons.org/licenses/by-sa/4.0/.\n"
+    ) in credits_text(score)
 
 
 def test_every_partner_is_named_once_and_unknown_is_said() -> None:

@@ -1,0 +1,97 @@
+"""`sequencer credits`: who is heard, in every form, or at one second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from sequencer.commands.options import Verbose
+
+if TYPE_CHECKING:
+    from sequencer.aligned import Moment
+    from sequencer.score import Score
+
+Form = Literal["text", "html", "json", "vtt", "labels"]
+_BY_SUFFIX: dict[str, Form] = {".html": "html", ".htm": "html", ".json": "json", ".vtt": "vtt"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("credits")(credits_command)
+
+
+def credits_command(
+    score: Annotated[Path, typer.Argument(help="A score.", metavar="SCORE")],
+    form: Annotated[
+        Form | None,
+        typer.Option("--format", help="What to write.  [default: by the name of FILE, else text]"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The file to write.  [default: standard output]"),
+    ] = None,
+    at: Annotated[
+        float | None,
+        typer.Option("--at", help="Tell instead what is heard at this second.", metavar="SECONDS"),
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Write the credits of a composition, from its score alone.
+
+    text and html are for people, json for programs; vtt (for players) and labels (for Audacity)
+    say when each recording is heard.
+
+    Example: sequencer credits piece.score.json --at 83.5
+    """
+    from sequencer.aligned import heard_at
+    from sequencer.errors import SequencerError
+    from sequencer.files import write_output
+    from sequencer.scorefile import read_score
+
+    if at is not None and (form is not None or out is not None):
+        raise SequencerError("--at answers on standard output; leave --format and --out away")
+    composition = read_score(score)
+    if at is not None:
+        moments = heard_at(composition, at)
+        print("\n".join(map(_moment, moments)) if moments else "nothing plays then")
+        return
+    chosen = form or (_BY_SUFFIX.get(out.suffix.lower(), "text") if out else "text")
+    text = _written(composition, chosen)
+    if out is None:
+        print(text, end="")
+        return
+    write_output(out, text, keeping=score)
+    print(f"{out}: credits ({chosen})")
+
+
+def _written(score: Score, form: Form) -> str:
+    if form == "html":
+        from sequencer.credits_html import credits_html
+
+        return credits_html(score)
+    if form == "json":
+        from sequencer.credits_json import credits_json
+
+        return credits_json(score)
+    from sequencer.captions import label_track, webvtt
+    from sequencer.credits import credits_text
+
+    return {"vtt": webvtt, "labels": label_track, "text": credits_text}[form](score)
+
+
+def _moment(moment: Moment) -> str:
+    from sequencer.aligned import author_of, title_of
+    from sequencer.text import flattened
+
+    span = moment.span
+    clip = flattened(span.clip.clip_id)
+    lines = [f"clip {clip} in layer {span.event.layer}, {moment.seconds_in:.3f} s into it"]
+    for parent, weight in moment.weights:
+        rights = parent.rights
+        page = f", {flattened(rights.page_url)}" if rights.page_url else ""
+        lines.append(
+            f'  {weight:6.1%}  "{title_of(parent)}" by {author_of(rights)} ({rights.licence}){page}'
+        )
+    return "\n".join(lines)
