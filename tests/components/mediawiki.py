@@ -40,12 +40,13 @@ class WavLength extends MediaHandler {
 	public function getImageSize( $image, $path ) { return [ 0, 0 ]; }
 	public function doTransform( $image, $path, $url, $params, $flags = 0 ) { return false; }
 	public function getSizeAndMetadata( $state, $path ) {
-		$head = file_get_contents( $path, false, null, 0, 64 );
-		$rate = strlen( $head ) >= 32 ? unpack( 'V', substr( $head, 28, 4 ) )[1] : 0;
-		return [ 'width' => 0, 'height' => 0, 'metadata' =>
-			[ 'seconds' => $rate ? ( filesize( $path ) - 44 ) / $rate : 0 ] ];
+		return [ 'width' => 0, 'height' => 0, 'metadata' => [] ];
 	}
-	public function getLength( $file ) { return $file->getMetadataItem( 'seconds' ) ?? 0.0; }
+	public function getLength( $file ) {
+		$head = file_get_contents( $file->getLocalRefPath(), false, null, 0, 64 );
+		$rate = strlen( $head ) >= 32 ? unpack( 'V', substr( $head, 28, 4 ) )[1] : 0;
+		return $rate ? ( $file->getSize() - 44 ) / $rate : 0.0;
+	}
 }
 $wgMediaHandlers['audio/wav'] = $wgMediaHandlers['audio/x-wav'] = WavLength::class;
 

@@ -1,0 +1,68 @@
+"""Which source on the web a SOURCE argument means, and what asks there."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from hdfs_jobs.errors import UsageError
+from nsynth_batch.settings import Settings
+from nsynth_batch.sources import commons, url_list
+from nsynth_batch.sources.source import WebSource
+from nsynth_batch.sources.wanted import Wanted
+from nsynth_batch.web.client import Client, Manners
+from nsynth_batch.web.mediawiki import MediaWiki
+
+
+def is_on_the_web(source: str) -> bool:
+    """Whether a SOURCE argument means a place on the web."""
+    return source.startswith((commons.PREFIX, url_list.PREFIX))
+
+
+def web_source(
+    source: str, settings: Settings, stop: threading.Event | None = None
+) -> tuple[WebSource, Client]:
+    """Find the source on the web that a SOURCE argument names; nothing is asked yet.
+
+    Parameters
+    ----------
+    source : str
+        ``commons:…`` or ``urls:PATH``.
+    settings : Settings
+        Who asks, for what, and how much.
+    stop : threading.Event, optional
+        Set to end what is done with it.
+
+    Raises
+    ------
+    UsageError
+        If there is no contact, or no such source.
+    """
+    if settings.contact is None:
+        raise UsageError(
+            f"{source}: the operators of web servers want to know whom to reach: give --contact "
+            "you@example.org, or contact in nsynth-batch.toml"
+        )
+    manners = Manners(
+        settings.contact,
+        megabits=settings.harvest_megabits,
+        timeout=settings.harvest_timeout,
+        retries=settings.retries,
+        backoff=settings.harvest_backoff,
+    )
+    client = Client(manners, stop or threading.Event())
+    wanted = Wanted(
+        types=settings.types,
+        min_seconds=settings.min_seconds,
+        max_seconds=settings.max_seconds,
+        max_bytes=settings.max_bytes,
+        licences=settings.licence,
+        since=settings.since_time,
+        limit=settings.limit,
+    )
+    if source.startswith(url_list.PREFIX):
+        return url_list.UrlListSource(Path(source.removeprefix(url_list.PREFIX)), wanted), client
+    wiki = MediaWiki(client, settings.commons_api)
+    return commons.CommonsSource(
+        wiki, source, wanted, settings.upload_hosts, depth=settings.depth
+    ), client

@@ -1,0 +1,102 @@
+"""A list of recordings on the web: the form of a sources.csv, with a column `url`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hdfs_jobs.errors import UsageError
+from nsynth_batch.sources.catalog import Recording
+from nsynth_batch.sources.source import Refusal, WebOffer
+from nsynth_batch.sources.wanted import Wanted
+from sequencer.rights import read_sources
+
+PREFIX = "urls:"
+
+
+class UrlListSource:
+    """The recordings that a list names.
+
+    What a URL leads to is fetched once, and is known by the URL from then on.
+
+    Parameters
+    ----------
+    path : Path
+        A CSV file with the columns of a sources.csv and ``url``; ``file`` is what each is called.
+    wanted : Wanted
+        Which of them. A list tells neither length, size nor date.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be read, or has no column ``url``, or an address in it is none.
+    SequencerError
+        If it is no sources.csv but for that.
+    """
+
+    def __init__(self, path: Path, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._offers = _read(path)
+        self.hosts: Collection[str] = {urlsplit(offer.url).netloc for offer in self._offers}
+        self.other_files = 0
+        self.left_out: Counter[str] = Counter()
+        self.notes: tuple[str, ...] = ()
+
+    def offers(self) -> Iterator[WebOffer | Refusal]:
+        """Give what is wanted of the list, in its order."""
+        taken = 0
+        for offer in self._offers:
+            if taken == self._wanted.limit:
+                self.notes = (f"--limit {taken} ends the list: there is more",)
+                return
+            if why := self._wanted.against(offer):
+                self.left_out[why] += 1
+            else:
+                taken += 1
+                yield offer
+
+    def again(self, offer: WebOffer) -> WebOffer | Refusal:
+        """Give it as it is: the list says no more."""
+        return offer
+
+    def owns(self, row: Recording) -> bool:
+        """Whether a recording came by its URL."""
+        return row.revision is None and "://" in (row.source_path or "")
+
+    def gone(self, names: Collection[str]) -> Iterator[str]:
+        """Give none: a list that does not name a recording says nothing of it."""
+        return iter(())
+
+
+def _read(path: Path) -> list[WebOffer]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: no list of URLs: {error.strerror}") from error
+    stream = io.BytesIO(data)
+    stream.name = str(path)
+    rows = read_sources(stream)
+    # What read_sources has read is a table with these columns, and UTF-8.
+    reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+    if "url" not in reader.fieldnames:
+        raise UsageError(f"{path}, line 1: missing column 'url': where each recording is fetched")
+    offers = []
+    for line in reader:
+        row, url = rows[line["file"]], line["url"].strip()
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise UsageError(f"{path}: {row.file}: {url!r} is no URL, with http:// or https://")
+        rights = replace(
+            row.rights,
+            title=row.rights.title or Path(row.file).stem,
+            page_url=row.rights.page_url or url,
+        )
+        offers.append(WebOffer(name=url, url=url, rights=rights, categories=row.categories))
+    if not offers:
+        raise UsageError(f"{path}: no recording is listed")
+    return offers

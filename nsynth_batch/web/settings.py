@@ -1,0 +1,103 @@
+"""The settings of harvests from the web."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ByteSize, Field, ValidationInfo, field_validator
+from pydantic_settings import NoDecode
+
+COMMONS_API = "https://commons.wikimedia.org/w/api.php"
+COMMONS_UPLOADS = "upload.wikimedia.org"
+WIKIMEDIA_MEGABITS = 25.0
+"""The most that Wikimedia lets one client fetch a second."""
+
+AUDIO_TYPES = ("wav", "flac", "ogg", "opus", "mp3")
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""Several, joined by commas; in toml a list as well."""
+
+
+class WebSettings(BaseModel):
+    """What is fetched from the web, and how.
+
+    Attributes
+    ----------
+    contact
+        An e-mail address or a page by which the operators of servers reach who runs this. Nothing
+        is harvested from the web without one.
+    types
+        Types of audio that are taken.
+    depth
+        Levels of subcategories that are looked into.
+    min_seconds, max_seconds, max_bytes
+        Limits on a recording.
+    licence
+        SPDX ids of the licences taken, with ``*`` for any letters; none takes all.
+    since
+        Recordings whose content is of this day or later.
+    limit
+        The most recordings taken of a source.
+    commons_api
+        The ``api.php`` of the wiki that ``commons:`` means.
+    upload_hosts
+        Hosts that its files may be fetched from.
+    harvest_megabits
+        A second, of all files together.
+    harvest_timeout
+        Seconds without an answer, or with next to nothing of a file, before it is tried again.
+    harvest_backoff
+        Seconds that the pause before a second try takes at most; later ones double it.
+    """
+
+    contact: str | None = None
+    types: Names = ("wav",)
+    depth: int = Field(default=3, ge=0)
+    min_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    max_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    max_bytes: ByteSize | None = None
+    licence: Names = ()
+    since: date | None = None
+    limit: int | None = Field(default=None, ge=1)
+    commons_api: str = COMMONS_API
+    upload_hosts: Names = (COMMONS_UPLOADS,)
+    harvest_megabits: float = Field(default=WIKIMEDIA_MEGABITS, gt=0, allow_inf_nan=False)
+    harvest_timeout: float = Field(default=60.0, gt=0, allow_inf_nan=False)
+    harvest_backoff: float = Field(default=2.0, ge=0, allow_inf_nan=False)
+
+    @field_validator("types", "licence", "upload_hosts", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("types")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not set(value) <= set(AUDIO_TYPES):
+            raise ValueError(f"choose of {', '.join(AUDIO_TYPES)}")
+        return value
+
+    @field_validator("commons_api")
+    @classmethod
+    def _an_api(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("the address of a wiki's api.php, with https://")
+        return value
+
+    @field_validator("harvest_megabits")
+    @classmethod
+    def _as_allowed(cls, value: float, given: ValidationInfo) -> float:
+        hosts = (str(given.data.get("commons_api")), *given.data.get("upload_hosts", ()))
+        if value > WIKIMEDIA_MEGABITS and any(".wikimedia.org" in host for host in hosts):
+            raise ValueError(f"Wikimedia allows {WIKIMEDIA_MEGABITS:g}")
+        return value
+
+    @property
+    def since_time(self) -> datetime | None:
+        """The moment that `since` begins at, UTC."""
+        if self.since is None:
+            return None
+        return datetime(self.since.year, self.since.month, self.since.day, tzinfo=UTC)
