@@ -34,7 +34,7 @@ class Totals:
     shards, committed : int
         Shards planned, and of those committed.
     items, rows, quarantined : int
-        Items taken in, rows written, rows set aside.
+        Items taken in, rows written, rows set aside; what was tried again counts once.
     bytes : int
         Of the data files.
     seconds, wall_seconds : float
@@ -96,7 +96,9 @@ class Dataset:
         """Folder of the quarantine files."""
         return f"quarantine/{self.path}"
 
-    def plan(self, items: Iterable[Item], per_shard: int, *, dry_run: bool = False) -> Shards:
+    def plan(
+        self, items: Iterable[Item], per_shard: int, *, again: bool = False, dry_run: bool = False
+    ) -> Shards:
         """Append the items that are not planned yet, as new shards.
 
         Planned items keep their shard, whatever else comes; new shards are never filled up later.
@@ -109,6 +111,8 @@ class Dataset:
             All that there is to do; what is planned already is left out. It may stream.
         per_shard : int
             Items a new shard.
+        again : bool
+            Plan the items although they are planned: to try again what was set aside.
         dry_run : bool
             Write nothing.
 
@@ -136,7 +140,7 @@ class Dataset:
             self._settle_settings()
             pointer: dict[str, Json] = {"digest": self.digest, "planned_at": _now()}
             self.storage.replace(latest_path(self.name), canonical_json(pointer))
-        return self._plans.append(items, per_shard, dry_run=dry_run)
+        return self._plans.append(items, per_shard, again=again, dry_run=dry_run)
 
     def shards(self) -> Shards:
         """Return all planned shards."""
@@ -188,9 +192,9 @@ class Dataset:
         seconds = wall = 0.0
         for summary in self.summaries():
             committed += 1
-            items += summary.items
+            items += 0 if summary.settled else summary.items
             rows += summary.rows
-            quarantined += summary.quarantined
+            quarantined += summary.quarantined - summary.settled
             size += summary.bytes
             seconds += summary.seconds
             wall += summary.wall_seconds

@@ -25,13 +25,17 @@ class Quarantined:
     key, title : str
         What the item is, to the program and to people.
     reason : str
-        A slug: the stage's own (`BadInput`), or ``timeout``, ``crash``, ``missing``, ``error``.
+        A slug: the stage's own (`BadInput`), or ``timeout``, ``crash``, ``memory``, ``error``.
     detail : str
         One line for people.
     error : str
         The class of the exception, or how the process ended.
     rows : int
         How many rows are lost with it: a batch of eight that is set aside whole counts as eight.
+    item : str
+        The key of the item that it is one row of; empty where it is an item.
+    row : int or None
+        Which row of that item's input it was made from, where that is known.
     """
 
     key: str
@@ -40,11 +44,34 @@ class Quarantined:
     detail: str
     error: str = "BadInput"
     rows: int = 1
+    item: str = ""
+    row: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A quarantine entry of an earlier shard whose input was tried again.
+
+    It counts no more, whatever came of it: a new entry says so where it failed again.
+
+    Attributes
+    ----------
+    shard : int
+        The shard that set it aside.
+    key : str
+        The entry's.
+    rows : int
+        How many it counted as.
+    """
+
+    shard: int
+    key: str
+    rows: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a listing needs of a manifest; `quarantined` is a sum.
+    """What a listing needs of a manifest; `quarantined` and `settled` are sums.
 
     Attributes
     ----------
@@ -64,6 +91,9 @@ class Summary:
         Of the data file: the same rows have the same bytes.
     seconds, wall_seconds : float
         Seconds in the rows, as the stage counts them, and seconds of work.
+    settled : int
+        Rows that earlier shards had set aside and that this one tried again. A shard tries again
+        all of its items or none.
     """
 
     shard: int
@@ -77,6 +107,7 @@ class Summary:
     seconds: float
     wall_seconds: float
     quarantined: int
+    settled: int = 0
 
     @property
     def manifest_name(self) -> str:
@@ -98,6 +129,8 @@ class Manifest:
         What the stage counted, for example dropped tails.
     quarantined : tuple of Quarantined
         What was set aside, and why.
+    settles : tuple of Settled
+        Quarantine entries of earlier shards that are this shard's input.
     finished_at : str
         When, in UTC.
     """
@@ -116,12 +149,17 @@ class Manifest:
     facts: Mapping[str, str] = field(default_factory=dict)
     counters: Mapping[str, int] = field(default_factory=dict)
     quarantined: tuple[Quarantined, ...] = ()
+    settles: tuple[Settled, ...] = ()
     finished_at: str = ""
 
     def summary(self) -> Summary:
         """Return what a listing needs."""
-        shared = {f.name: getattr(self, f.name) for f in fields(Summary)}
-        return Summary(**{**shared, "quarantined": sum(q.rows for q in self.quarantined)})
+        sums = {
+            "quarantined": sum(entry.rows for entry in self.quarantined),
+            "settled": sum(entry.rows for entry in self.settles),
+        }
+        shared = {f.name: getattr(self, f.name) for f in fields(Summary) if f.name not in sums}
+        return Summary(**{**shared, **sums})
 
 
 def dump_manifest(manifest: Manifest) -> bytes:
@@ -153,7 +191,8 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     if recorded != _hash({"format": FORMAT, **content}):
         raise UsageError(f"{where}: altered since it was written; delete it to redo its shard")
     entries = tuple(Quarantined(**entry) for entry in content.pop("quarantined"))
-    return Manifest(**content, quarantined=entries)
+    settles = tuple(Settled(**entry) for entry in content.pop("settles", ()))
+    return Manifest(**content, quarantined=entries, settles=settles)
 
 
 def _hash(content: Mapping[str, Any]) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from itertools import chain
 from typing import Any
 
 from hdfs_jobs.canonical import Json, canonical_json, digest_of
+from hdfs_jobs.manifest import Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Item:
     counts_as : int or None
         How many rows are lost with the item when it is set aside whole; None for as many as its
         upstream rows, or one if it has none.
+    settles : tuple of Settled
+        What earlier shards had set aside, where the item tries that again.
     """
 
     key: str
@@ -47,6 +51,7 @@ class Item:
     rows: tuple[RowRange, ...] = ()
     extra: Mapping[str, Json] = field(default_factory=dict)
     counts_as: int | None = None
+    settles: tuple[Settled, ...] = ()
 
     @property
     def weight(self) -> int:
@@ -123,9 +128,16 @@ class Shards(Sized, Iterable[Shard]):
         """Read them one after the other."""
         return self._read()
 
+    def __add__(self, more: Shards) -> Shards:
+        """Return these shards and more that follow them."""
+        return Shards(len(self) + len(more), lambda: chain(self, more))
+
     def count_items(self) -> int:
-        """Return how many items the shards hold together, by reading them."""
-        return sum(len(shard.items) for shard in self)
+        """Return how many items the shards hold together, one tried again counted once.
+
+        They are read for that.
+        """
+        return sum(not item.settles for shard in self for item in shard.items)
 
 
 def group(items: Iterable[Item], known: set[str], first: int, per_shard: int) -> Iterator[Shard]:
@@ -170,6 +182,8 @@ def _without_defaults(item: Item) -> dict[str, Json]:
         content["extra"] = dict(item.extra)
     if item.counts_as is not None:
         content["counts_as"] = item.counts_as
+    if item.settles:
+        content["settles"] = [list(astuple(entry)) for entry in item.settles]
     return content
 
 
@@ -181,4 +195,5 @@ def _item(key: str, content: Mapping[str, Any]) -> Item:
         tuple(RowRange(*part) for part in content.get("rows", ())),
         content.get("extra", {}),
         content.get("counts_as"),
+        tuple(Settled(*entry) for entry in content.get("settles", ())),
     )

@@ -100,8 +100,10 @@ class PlanFiles:
         self.headers()
         return self._digests
 
-    def append(self, items: Iterable[Item], per_shard: int, *, dry_run: bool = False) -> Shards:
-        """Plan the items that are not planned yet, as new shards at the end.
+    def append(
+        self, items: Iterable[Item], per_shard: int, *, again: bool = False, dry_run: bool = False
+    ) -> Shards:
+        """Plan the items that are not planned yet, or `again`, as new shards at the end.
 
         Raises
         ------
@@ -114,7 +116,8 @@ class PlanFiles:
         body = _spool()
         hashed, shards, count = hashlib.sha256(), 0, 0
         with pack(body) as packed:
-            for shard in group(items, self._keys(), first, per_shard):
+            known = set[str]() if again else self._keys()
+            for shard in group(items, known, first, per_shard):
                 line = shard.to_line()
                 hashed.update(line)
                 packed.write(line)

@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from hdfs_jobs.events import (
     StageStarted,
 )
 from hdfs_jobs.manifest import Summary
+from hdfs_jobs.pending import Pending
 from hdfs_jobs.plan import Shard
 from hdfs_jobs.stage import Stage
 from hdfs_jobs.workers import Workers
@@ -55,6 +56,7 @@ def run_stage(
     prefer: Mapping[str, float] | None = None,
     on_event: Callable[[Event], None] | None = None,
     stop: threading.Event | None = None,
+    check: Callable[[], None] | None = None,
     backoff: float = 1.0,
     patience: float = 120.0,
 ) -> Outcome:
@@ -64,7 +66,8 @@ def run_stage(
     lost its worker to an item that can be named is tried again for free. Bad input is
     quarantined at once; what a stage cannot explain (any exception that is no OSError), on the
     last try. If a shard fails to the last, for a source file that is gone as well, the others are
-    still done, unless nothing succeeds any more; then the run ends with InfrastructureError.
+    still done; where nothing succeeds any more, a few more of them are tried first, from here to
+    the end of the plan. Then the run ends with InfrastructureError.
 
     Parameters
     ----------
@@ -92,6 +95,8 @@ def run_stage(
         Told of everything, in the calling thread.
     stop : threading.Event or None
         Once set, what runs is finished, and nothing else is begun.
+    check : callable or None
+        Raises once this run may write no more; called every moment.
     backoff : float
         Seconds before the first retry; doubled for each further one, up to half a minute.
     patience : float
@@ -121,12 +126,17 @@ def run_stage(
         patience=patience,
         tell=on_event or _ignore,
         stop=stop or threading.Event(),
+        check=check or _no_objection,
     )
     return run.go(cluster, dataset.freeze(require or {}), time_limit)
 
 
 def _ignore(event: Event) -> None:
     """Tell nobody."""
+
+
+def _no_objection() -> None:
+    """Let the run go on."""
 
 
 def _reason(error: BaseException) -> str:
@@ -163,6 +173,7 @@ class _Run:
     patience: float
     tell: Callable[[Event], None]
     stop: threading.Event
+    check: Callable[[], None]
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     running: dict[str, tuple[Future[Any], _Try]] = field(default_factory=dict)
     ended: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
@@ -176,7 +187,7 @@ class _Run:
         """Do all, from the plan to the outcome."""
         started = time.monotonic()
         dataset = self.dataset
-        pending = dataset.pending()
+        pending = Pending(dataset)
         shards = len(dataset.shards())
         self.outcome = Outcome(dataset.name, shards, 0, 0, 0, 0, 0.0, 0.0, False)
         self.tell(StageStarted(dataset.name, shards, len(pending)))
@@ -186,7 +197,7 @@ class _Run:
             self.resources |= {k: n for k, n in self.prefer.items() if cluster.offers(k)}
             template = self._template(require, limit)
             try:
-                self._drive(client, iter(pending), template, cluster.slots)
+                self._drive(client, pending, template, cluster.slots)
             finally:
                 self._leave(client)
         if self.failed:
@@ -223,7 +234,7 @@ class _Run:
     def _drive(
         self,
         client: Client,
-        pending: Iterator[Shard],
+        pending: Pending,
         template: ShardJob,
         slots: Mapping[str, int],
     ) -> None:
@@ -231,6 +242,7 @@ class _Run:
         workers = Workers(client, self.resources, self.patience, slots)
         draining = False
         more = True
+        committed = 0
         while True:
             if client.status in {"closing", "closed"}:
                 raise InfrastructureError(
@@ -241,19 +253,31 @@ class _Run:
                 # Tasks that wait in a worker's own queue cannot be told apart from here.
                 draining = True
                 self.dataset.storage.publish(template.drain, b"")
+            self.check()
             window = self.window or max(2, 2 * workers.threads)
+            failing = self.failed_in_a_row >= max(4, window)
             while not draining and len(self.running) < window:
                 due = self._next_due()
                 if due is None and more:
-                    shard = next(pending, None)
+                    shard = pending.next(failing=failing)
                     more = shard is not None
                     due = _Try(0.0, shard.number, shard) if shard else None
                 if due is None:
                     break
                 self._submit(client, due, template, workers.slots)
             if not self.running and (draining or not (self.waiting or more)):
-                return
-            self._take_ended(window)
+                if draining or not pending.passed_over:
+                    return
+                if self.outcome.committed == committed:
+                    raise InfrastructureError(
+                        f"{self.dataset.name}: {self.failed_in_a_row} shards in a row failed, the "
+                        f"last with {next(reversed(self.failed.values()))}; run the command again "
+                        "when that is mended"
+                    )
+                committed = self.outcome.committed
+                pending.come_back()
+                more = True
+            self._take_ended()
             workers.refresh()
 
     def _next_due(self) -> _Try | None:
@@ -286,7 +310,7 @@ class _Run:
         self.running[key] = (future, due)
         future.add_done_callback(lambda ended: self.ended.put(ended.key))
 
-    def _take_ended(self, window: int) -> None:
+    def _take_ended(self) -> None:
         """Wait a moment for tasks that ended and account for each."""
         try:
             key = self.ended.get(timeout=POLL_SECONDS)
@@ -301,7 +325,7 @@ class _Run:
         elif isinstance(error, UsageError):
             raise error
         else:
-            self._retry(tried, error, window)
+            self._retry(tried, error)
 
     def _account(self, result: ShardResult) -> None:
         done, name = result.summary, self.dataset.name
@@ -323,7 +347,7 @@ class _Run:
             self.tell(ItemQuarantined(name, done.shard, entry))
         self.tell(ShardCommitted(name, done, self.outcome.committed, result.worker))
 
-    def _retry(self, tried: _Try, error: BaseException, window: int) -> None:
+    def _retry(self, tried: _Try, error: BaseException) -> None:
         from hdfs_jobs.worker import partials_folder
 
         text = _reason(error)
@@ -335,11 +359,6 @@ class _Run:
         if failures > self.retries:
             self.failed[tried.number] = text
             self.failed_in_a_row += 1
-            if self.failed_in_a_row >= max(4, window):
-                raise InfrastructureError(
-                    f"{self.dataset.name}: {self.failed_in_a_row} shards in a row failed, the "
-                    f"last with {text}; run the command again when that is mended"
-                )
             return
         delay = min(LONGEST_DELAY, self.backoff * 2 ** max(0, failures - 1))
         again = _Try(time.monotonic() + delay, tried.number, tried.shard, failures, blamed)
@@ -347,6 +366,7 @@ class _Run:
         self.tell(ShardRetried(self.dataset.name, tried.number, failures, text, delay))
 
     def _compact(self) -> None:
+        self.check()
         self.dataset.compact(self.fresh)
         self.fresh.clear()
 
@@ -356,6 +376,6 @@ class _Run:
         if futures and client.status == "running":
             client.cancel(futures)
         self.running.clear()
+        self.dataset.storage.delete(f"{DRAINS}/{self.id}")
         if self.fresh:
             self._compact()
-        self.dataset.storage.delete(f"{DRAINS}/{self.id}")

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One row of an item is bad and is quarantined; the rest of the item goes on."""
+    """One row of an item is bad and is quarantined; the rest of the item goes on.
+
+    `row` is the place in the item's input of what the row was to be made from; without it the row
+    cannot be tried again.
+    """
 
     key: str
     title: str
     reason: str
     detail: str
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,6 +205,7 @@ class _Work:
             facts=dict(self._facts),
             counters=dict(self._counters),
             quarantined=tuple(self._quarantined),
+            settles=tuple(entry for item in shard.items for entry in item.settles),
             finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
         return self._publish(manifest)
@@ -258,7 +259,8 @@ class _Work:
             except Exception as error:
                 if not self._job.last:
                     raise
-                self._set_aside(item, "error", str(error), type(error).__name__)
+                reason = "memory" if isinstance(error, MemoryError) else "error"
+                self._set_aside(item, reason, str(error), type(error).__name__)
 
     def _process_patiently(self, item: Item, writer: ShardWriter) -> None:
         """Run the stage on an item, on the last try twice.
@@ -292,8 +294,12 @@ class _Work:
             task = Task(self._threads, self._partial, heartbeat)
             for result in self._stage.process(item, source, task):
                 match result:
-                    case Rejected(key, title, reason, detail):
-                        rejected.append(Quarantined(key, title, reason, detail, "Rejected"))
+                    case Rejected(key, title, reason, detail, row):
+                        rejected.append(
+                            Quarantined(
+                                key, title, reason, detail, "Rejected", item=item.key, row=row
+                            )
+                        )
                     case Counted(name, n):
                         counters[name] += n
                     case batch:

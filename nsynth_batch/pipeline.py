@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, cast
 
@@ -86,7 +87,26 @@ class Pipeline:
             "mashups": self._plan_mashups,
             "clips": self._plan_clips,
         }
-        return planners[name]()
+        work = planners[name]()
+        return self._with_retries(work) if self.settings.retry_failed else work
+
+    def _with_retries(self, work: Work) -> Work:
+        """Plan what is in quarantine once more, one item a shard where there are few."""
+        dataset, reason = work.dataset, str(self.settings.retry_failed)
+        found = plans.retried(dataset, reason, self.recordings)
+        size = plans.per_shard(len(found.items), plans.MOST_RETRIES)
+        again = dataset.plan(found.items, size, again=True, dry_run=self._dry_run)
+        notes = list(work.notes)
+        if found.items:
+            notes.append(f"{len(found.items)} quarantined items are tried again")
+        elif found.others:
+            others = ", ".join(f"{n} {name}" for name, n in sorted(found.others.items()))
+            notes.append(f"nothing is in quarantine for {reason}; there is {others}")
+        if found.stuck:
+            notes.append(
+                f"{found.stuck} quarantined rows do not say what they were made from, and stay"
+            )
+        return replace(work, new=work.new + again, notes=tuple(notes))
 
     def upstream(self, name: str) -> Dataset:
         """Give the dataset that a stage reads: the latest of the stage before.

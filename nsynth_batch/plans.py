@@ -6,12 +6,13 @@ Nothing here depends on how many workers there are, so neither does any byte tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from hdfs_jobs.canonical import Json
 from hdfs_jobs.dataset import Dataset
 from hdfs_jobs.plan import Item, RowRange
+from hdfs_jobs.retry import Retries, find_retries
 from nsynth_batch.pairs import PoolSegment
 from nsynth_batch.sources.catalog import Recording
 from nsynth_batch.stages.ids import derived_id
@@ -30,6 +31,9 @@ MOST_PAIRS = 512
 
 MASH_PARTS = 2
 """Into how many shards a few mash-ups are cut: they take no time."""
+
+MOST_RETRIES = 8
+"""The most items a shard holds that were set aside before: one that is deadly holds up few."""
 
 TASK_SECONDS = 600.0
 """How long a decode task is to take, about."""
@@ -82,6 +86,33 @@ def encode_items(
                 )
             )
     return items
+
+
+def retried(dataset: Dataset, reason: str, recordings: Mapping[str, Recording]) -> Retries:
+    """Find what is in quarantine and worth trying again, in the audio dataset or a later one.
+
+    Recordings are looked for where the catalog has them now; those that were deleted from it are
+    left out.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Whose quarantine.
+    reason : str
+        Entries of this reason, or ``all``.
+    recordings : mapping of str to Recording
+        The catalog by file id.
+    """
+    found = find_retries(dataset, None if reason == "all" else reason)
+    if dataset.name != "audio":
+        return found
+    current = ((item, recordings.get(item.key)) for item in found.items)
+    items = tuple(
+        replace(item, url=recording.raw_url)
+        for item, recording in current
+        if recording is not None and not recording.deleted
+    )
+    return replace(found, items=items)
 
 
 def segments_of(items: Sequence[Item]) -> int:

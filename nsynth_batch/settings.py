@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,11 +19,17 @@ from pydantic_settings import (
 )
 
 from hdfs_jobs.errors import UsageError
+from nsynth_batch.web.settings import WebSettings
 
 SETTINGS_FILE = Path("nsynth-batch.toml")
 """Read from the folder that a command is started in."""
 
 ENVIRONMENT_PREFIX = "NSYNTH_BATCH_"
+
+_NO_SETTINGS = re.compile(
+    # What other parts read, what tests set, and what Kubernetes tells of services so named.
+    r"INSTRUCTION_SET|TEST_.*|(.*_)?SERVICE_(HOST|PORT.*)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP).*)?"
+)
 
 MOST_PAIRS = 10_000_000
 """The most mash-ups of one seed: planning them takes memory for each."""
@@ -33,8 +41,10 @@ def _default_workers() -> int:
     return min(len(os.sched_getaffinity(0)), _MOST_DEFAULT_WORKERS)
 
 
-class Settings(BaseSettings):
+class Settings(WebSettings, BaseSettings):
     """What a command works on and how; each field is a flag, a variable and a toml key.
+
+    What is fetched from the web is among `WebSettings`.
 
     Attributes
     ----------
@@ -76,6 +86,10 @@ class Settings(BaseSettings):
         Seconds an item may take before its process is ended; none takes the stage's own.
     log_format
         How progress is told on stderr: lines for people, or JSON for a log collector.
+    retry_failed
+        Try again what is in quarantine: for one reason, or for ``all``.
+    lease_seconds
+        After how long without a heartbeat another run may take the store over from this one.
     retries
         How often a shard is tried again after an infrastructure error.
     """
@@ -104,6 +118,8 @@ class Settings(BaseSettings):
     max_bad_fraction: float = Field(default=0.5, ge=0, le=1)
     time_limit: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     log_format: Literal["text", "json"] = "text"
+    retry_failed: str | None = Field(default=None, min_length=1)
+    lease_seconds: float = Field(default=30.0, ge=1, le=3600)
     retries: int = Field(default=3, ge=0)
 
     @field_validator("scheduler")
@@ -173,12 +189,25 @@ def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     if SETTINGS_FILE.is_dir():
         raise UsageError(f"{SETTINGS_FILE} is a folder; settings are read from a file of that name")
+    _refuse_unknown_variables(os.environ)
     try:
         return Settings(**given)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{SETTINGS_FILE} is no valid toml: {error}") from error
     except ValidationError as error:
         raise UsageError(_first_complaint(error, given)) from error
+
+
+def _refuse_unknown_variables(environment: Iterable[str]) -> None:
+    """Refuse a variable that is meant for a setting and names none: a slip would pass unseen."""
+    known = {name.upper() for name in Settings.model_fields}
+    for variable in environment:
+        name = variable.upper().removeprefix(ENVIRONMENT_PREFIX)
+        if name == variable.upper() or name in known or _NO_SETTINGS.fullmatch(name):
+            continue
+        near = get_close_matches(name, known, n=1)
+        meant = f"did you mean {ENVIRONMENT_PREFIX}{near[0]}?" if near else "unset it"
+        raise UsageError(f"the variable {variable} is no setting: {meant}")
 
 
 def _first_complaint(error: ValidationError, flags: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.manifest import Quarantined, Summary
+from hdfs_jobs.manifest import Summary
+from hdfs_jobs.retry import open_entries
 from hdfs_jobs.store import Store
 from nsynth_batch.datasets import DATASETS
 
@@ -60,14 +61,6 @@ def committed_shards(store: Store) -> Iterator[tuple[str, Summary]]:
 def reasons(dataset: Dataset) -> Counter[str]:
     """Count the rows that a dataset has in quarantine, by reason."""
     counts: Counter[str] = Counter()
-    for _, entry in quarantined(dataset):
+    for _, entry in open_entries(dataset):
         counts[entry.reason] += entry.rows
     return counts
-
-
-def quarantined(dataset: Dataset) -> Iterator[tuple[int, Quarantined]]:
-    """Give each quarantine entry of a dataset with the number of its shard."""
-    for summary in dataset.summaries():
-        if summary.quarantined:
-            for entry in dataset.manifest(summary.shard).quarantined:
-                yield summary.shard, entry

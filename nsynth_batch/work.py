@@ -47,6 +47,7 @@ class Work:
         cluster: Cluster,
         on_event: Callable[[Event], None],
         stop: threading.Event | None = None,
+        check: Callable[[], None] | None = None,
     ) -> Outcome:
         """Do what is left of the stage; the parameters are those of `run_stage`."""
         on_gpu = self.dataset.name == "clips" and settings.gpu_resource
@@ -61,4 +62,5 @@ class Work:
             prefer={settings.gpu_resource: 1} if on_gpu else None,
             on_event=on_event,
             stop=stop,
+            check=check,
         )

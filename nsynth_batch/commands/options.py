@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from nsynth_batch.commands.harvest_flags import HARVEST_FLAGS
+
 if TYPE_CHECKING:
     from nsynth_batch.settings import Settings
 
@@ -100,17 +102,40 @@ FLAGS: dict[str, Any] = {
         Literal["text", "json"] | None,
         typer.Option(help="Progress on stderr: lines, or JSON for a log collector."),
     ],
+    "retry_failed": Annotated[
+        str | None,
+        typer.Option(
+            "--retry-failed",
+            metavar="[=REASON]",
+            help="Try again what is in quarantine, all of it or for one reason: =timeout.",
+        ),
+    ],
+    "lease_seconds": Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Silence after which a run counts as dead. [default: 30]"),
+    ],
     "retries": Annotated[
         int | None,
         typer.Option(metavar="N", help="Tries more after an infrastructure error. [default: 3]"),
     ],
+    **HARVEST_FLAGS,
 }
 """Flags by the name of their setting."""
 
 STORE = ("store",)
+HARVESTING = tuple(HARVEST_FLAGS)
 MODEL = ("checkpoint", "engine")
 CLUSTER = ("scheduler", "tls_ca", "tls_cert", "tls_key", "gpu_resource", "workers")
-RUNNING = (*CLUSTER, "max_bad_fraction", "time_limit", "retries", "log_format")
+LEASE = ("lease_seconds",)
+RUNNING = (
+    *CLUSTER,
+    *LEASE,
+    "max_bad_fraction",
+    "time_limit",
+    "retries",
+    "retry_failed",
+    "log_format",
+)
 AUDIO = ("segment_seconds",)
 MASHING = ("pairs", "seed", "curve", "pair", "allow_unknown")
 DECODING = ("temperature", "batch")

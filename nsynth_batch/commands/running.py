@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import typer
 
-from nsynth_batch.commands.signals import Drain, draining
+from nsynth_batch.commands.harvesting import harvest_source, show_harvest, verdict
+from nsynth_batch.commands.signals import draining
 from nsynth_batch.errors import OK, QUARANTINE, CommandError
 from nsynth_batch.text import size, table
 from sequencer.text import clock
@@ -17,9 +17,7 @@ from sequencer.text import clock
 if TYPE_CHECKING:
     from hdfs_jobs.dataset import Dataset
     from hdfs_jobs.store import Store
-    from nsynth_batch.progress import Report
     from nsynth_batch.settings import Settings
-    from nsynth_batch.sources.ledger import Harvest
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -48,7 +46,7 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
     """
     from hdfs_jobs.cluster import Certificates, Cluster
     from hdfs_jobs.errors import UsageError
-    from hdfs_jobs.store import Store
+    from nsynth_batch.commands.writing import Writer
     from nsynth_batch.logs import LoggedReport
     from nsynth_batch.pipeline import Pipeline
     from nsynth_batch.progress import report
@@ -62,17 +60,23 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
         started = {"stages": list(stages), "source": source, "settings": settings.model_dump()}
         told = report(log_format=settings.log_format)
         progress = stack.enter_context(LoggedReport(told, started))
-        if source is not None and harvest_source(settings, source, progress, drain):
-            return drain.exit_code
+        writer = stack.enter_context(Writer(settings, progress.say, drain))
+        problem = None
+        if source is not None:
+            done = harvest_source(settings, source, writer, progress, drain)
+            if done.drained:
+                return drain.exit_code
+            problem = verdict(settings, done)
+        store = writer.open()
         certificates = Certificates(settings.tls_ca, settings.tls_cert, settings.tls_key)
         cluster = stack.enter_context(
             Cluster(settings.scheduler, settings.workers, certificates=certificates)
         )
-        store = Store.open(settings.store)
         progress.log_to(store.storage)
         pipeline = Pipeline(settings, store)
         too_many: list[str] = []
         for name in stages:
+            writer.check()
             try:
                 work = pipeline.plan(name)
             except UsageError as error:
@@ -81,10 +85,13 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
                 raise
             for note in work.notes:
                 progress.say(f"{name}: {note}")
-            outcome = work.run(settings, cluster, progress, drain.asked)
+            outcome = work.run(settings, cluster, progress, drain.asked, writer.check)
             if outcome.drained:
                 return drain.exit_code
             too_many += excess(work.dataset, settings.max_bad_fraction)
+        if problem is not None:
+            # What came was worked on; that something is missing is told all the same.
+            raise CommandError("; ".join([str(problem), *too_many]), problem.exit_code)
         if too_many:
             raise CommandError("; ".join(too_many), QUARANTINE)
     return OK
@@ -101,53 +108,8 @@ def excess(dataset: Dataset, most: float) -> list[str]:
     return [
         f"{totals.quarantined} of {whole} in {dataset.name} were quarantined, more than "
         f"--max-bad-fraction {most:g} allows: `nsynth-batch status --quarantine` lists them; "
-        "a shard is tried again if its manifest is deleted"
+        "--retry-failed tries them again, once that is worth it"
     ]
-
-
-def harvest_source(settings: Settings, source: str, progress: Report, drain: Drain) -> bool:
-    """Harvest a source into the store and say what came.
-
-    Returns
-    -------
-    bool
-        Whether it was asked to stop half way.
-    """
-    from hdfs_jobs.store import Store
-    from nsynth_batch.sources.harvest import harvest
-    from nsynth_batch.sources.resolve import resolve
-
-    done = harvest(
-        resolve(source),
-        lambda: Store.open(settings.store, create=True).storage,
-        on_progress=_now_and_then(progress),
-        stop=drain.asked,
-    )
-    progress.say(
-        f"harvest: {done.found} recordings, {done.added} new ({size(done.bytes)}), "
-        f"{done.updated} updated, {done.duplicates} duplicates, {done.other_files} other files"
-    )
-    if done.without_rights:
-        progress.say(
-            f"harvest: warning: {done.without_rights} recordings have no licence and go on as "
-            "LicenseRef-unknown; a sources.csv beside them gives rights"
-        )
-    for note in done.notes:
-        progress.say(f"harvest: warning: {note}")
-    return done.drained
-
-
-def _now_and_then(progress: Report) -> Callable[[Harvest], None]:
-    """Say how far a harvest is, once in a while."""
-    last = time.monotonic()
-
-    def tell(so_far: Harvest) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
-            last = time.monotonic()
-            progress.say(f"harvest: {so_far.found} recordings, {size(so_far.bytes)} copied")
-
-    return tell
 
 
 def show_plan(settings: Settings, stages: Sequence[str], source: str | None = None) -> int:
@@ -156,7 +118,7 @@ def show_plan(settings: Settings, stages: Sequence[str], source: str | None = No
 
     preview = None
     if source is not None:
-        preview = show_harvest(source)
+        preview = show_harvest(settings, source)
     rows = [["stage", "shards", "audio", "time", "bytes"]]
     forecasts = forecast_run(settings, stages, preview)
     for name, one in forecasts.items():
@@ -172,22 +134,6 @@ def show_plan(settings: Settings, stages: Sequence[str], source: str | None = No
     if guessed:
         typer.echo(f"times of {', '.join(guessed)} are a rule of thumb: nothing was measured yet")
     return OK
-
-
-def show_harvest(source: str) -> tuple[int, float]:
-    """Print what a harvest would find; give recordings and seconds."""
-    from nsynth_batch.sources.harvest import preview
-    from nsynth_batch.sources.resolve import resolve
-
-    found, seconds = preview(resolve(source))
-    typer.echo(
-        f"harvest: {found.found} recordings ({size(found.bytes)}, {clock(seconds)} of audio as "
-        f"far as headers tell), {found.other_files} other files, "
-        f"{found.without_rights} without a licence"
-    )
-    for note in found.notes:
-        typer.echo(f"harvest: warning: {note}")
-    return found.found, seconds
 
 
 def open_store(settings: Settings) -> Store:

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nsynth_batch.commands.harvesting import harvest_source, show_harvest, verdict
 from nsynth_batch.commands.options import (
     AUDIO,
     DECODING,
+    HARVESTING,
+    LEASE,
     MASHING,
     MODEL,
     RUNNING,
@@ -16,7 +19,7 @@ from nsynth_batch.commands.options import (
     DryRun,
     settings_from,
 )
-from nsynth_batch.commands.running import harvest_source, run_stages, show_harvest, show_plan
+from nsynth_batch.commands.running import run_stages, show_plan
 from nsynth_batch.datasets import DATASETS
 from nsynth_batch.errors import OK
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 Source = Annotated[
     str,
     typer.Argument(
-        metavar="SOURCE", help="A folder of recordings; a sources.csv beside them gives rights."
+        metavar="SOURCE", help="A folder, commons:Category:NAME or urls:PATH, as told above."
     ),
 ]
 
@@ -37,23 +40,38 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-@settings_from(*STORE)
+@settings_from(*STORE, *HARVESTING, *LEASE, "retries", "max_bad_fraction")
 def harvest(settings: Settings, source: Source, dry_run: DryRun = False) -> int:
     """Copy recordings into the store.
 
     Their rights come along, and the store is made if there is none. Content that the store has
     is not copied again; other files are counted and left alone.
 
+    SOURCE is a folder of recordings, a sources.csv beside them gives rights;
+    commons:Category:NAME, commons:Search:WORDS, commons:File:NAME or commons:List:PATH (a title
+    a line) of Wikimedia Commons; or urls:PATH, a sources.csv with a column url. The web needs
+    --contact.
+
     Example: nsynth-batch harvest ~/recordings --store my-store
     """
     if dry_run:
-        show_harvest(source)
+        show_harvest(settings, source)
         return OK
     from nsynth_batch.commands.signals import draining
+    from nsynth_batch.commands.writing import Writer
     from nsynth_batch.progress import report
 
-    with draining() as drain, report() as progress:
-        return drain.exit_code if harvest_source(settings, source, progress, drain) else OK
+    with (
+        draining() as drain,
+        report() as progress,
+        Writer(settings, progress.say, drain) as writer,
+    ):
+        done = harvest_source(settings, source, writer, progress, drain)
+        if done.drained:
+            return drain.exit_code
+    if problem := verdict(settings, done):
+        raise problem
+    return OK
 
 
 @settings_from(*STORE, *AUDIO, *RUNNING)
@@ -99,12 +117,12 @@ def decode(settings: Settings, dry_run: DryRun = False) -> int:
     return _do(settings, "clips", dry_run)
 
 
-@settings_from(*STORE, *MODEL, *AUDIO, *MASHING, *DECODING, *RUNNING)
+@settings_from(*STORE, *HARVESTING, *MODEL, *AUDIO, *MASHING, *DECODING, *RUNNING)
 def run(
     settings: Settings,
     source: Annotated[
         str | None,
-        typer.Argument(metavar="[SOURCE]", help="Harvested first: a folder of recordings."),
+        typer.Argument(metavar="[SOURCE]", help="Harvested first, as by harvest."),
     ] = None,
     dry_run: DryRun = False,
 ) -> int:

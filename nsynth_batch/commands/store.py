@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nsynth_batch.commands.options import STORE, DryRun, settings_from
+from nsynth_batch.commands.options import LEASE, STORE, DryRun, settings_from
 from nsynth_batch.commands.running import open_store
 from nsynth_batch.errors import OK, UNEXPECTED, USAGE, CommandError
 from nsynth_batch.text import one_line, size, table
@@ -48,7 +49,8 @@ def status(
     import json
     from dataclasses import asdict
 
-    from nsynth_batch.status import quarantined, reasons, store_status
+    from hdfs_jobs.retry import open_entries
+    from nsynth_batch.status import reasons, store_status
 
     store = open_store(settings)
     stages = store_status(store)
@@ -70,7 +72,7 @@ def status(
         counts = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons(dataset).items()))
         typer.echo(f"quarantine of {name}: {counts}")
         if quarantine:
-            for _, entry in quarantined(dataset):
+            for _, entry in open_entries(dataset):
                 title, detail = one_line(entry.title or entry.key), one_line(entry.detail)
                 typer.echo(f"  {title}: {entry.reason}: {detail}")
     return OK
@@ -148,7 +150,7 @@ def clips(
     return OK
 
 
-@settings_from(*STORE)
+@settings_from(*STORE, *LEASE)
 def gc(
     settings: Settings,
     older_than: Annotated[
@@ -159,16 +161,18 @@ def gc(
 ) -> int:
     """Remove what killed runs left behind.
 
-    These are files that no manifest names.
+    These are files that no manifest names. Attempts that may still be at work are left for a day.
 
     Example: nsynth-batch gc --store my-store --dry-run
     """
     from hdfs_jobs.gc import collect_garbage
+    from nsynth_batch.commands.writing import Writer
 
     if not older_than >= 0:
         raise CommandError(f"--older-than is {older_than:g}: hours are 0 or more", USAGE)
-    store = open_store(settings)
-    garbage = collect_garbage(store, older_than=older_than * 3600, dry_run=dry_run)
+    with Writer(settings, partial(typer.echo, err=True)) as writer:
+        store = open_store(settings) if dry_run else writer.open()
+        garbage = collect_garbage(store, older_than=older_than * 3600, dry_run=dry_run)
     for file in garbage:
         typer.echo(f"{file.path}: {file.why}")
     verb = "would be removed" if dry_run else "removed"

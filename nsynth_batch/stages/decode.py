@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -61,15 +61,15 @@ class DecodeStage(ModelStage):
         if (saved := task.partial.load(f"{name}.arrow")) is not None:
             yield from pa.ipc.open_stream(saved)
             return
+        names = source.column("mash_id").to_pylist()
+        places = {mash_id: row for row, mash_id in enumerate(names)}
         mash_ids, encodings = [], []
-        for mash_id, encoding in zip(
-            source.column("mash_id").to_pylist(), matrices(source.column("encoding")), strict=True
-        ):
+        for mash_id, encoding in zip(names, matrices(source.column("encoding")), strict=True):
             if np.isfinite(encoding).all():
                 mash_ids.append(mash_id)
                 encodings.append(encoding)
             else:
-                yield _rejected(mash_id, "its encoding holds NaN or infinity")
+                yield _rejected(mash_id, places, "its encoding holds NaN or infinity")
         if not encodings:
             return
         model = open_model(self.checkpoint, self.engine, task.threads)
@@ -92,7 +92,7 @@ class DecodeStage(ModelStage):
             if np.isfinite(audio).all():
                 rows.append((mash_id, audio))
             else:
-                yield _rejected(mash_id, "the model gave NaN or infinity for it")
+                yield _rejected(mash_id, places, "the model gave NaN or infinity for it")
         if rows:
             batch = self._batch(rows)
             if len(rows) == len(source):
@@ -129,5 +129,5 @@ class DecodeStage(ModelStage):
         return sample_seconds(batch)
 
 
-def _rejected(mash_id: str, detail: str) -> Rejected:
-    return Rejected(mash_id, f"mash-up {mash_id}", "non-finite", detail)
+def _rejected(mash_id: str, places: Mapping[str, int], detail: str) -> Rejected:
+    return Rejected(mash_id, f"mash-up {mash_id}", "non-finite", detail, places[mash_id])

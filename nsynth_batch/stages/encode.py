@@ -54,7 +54,9 @@ class EncodeStage(ModelStage):
             frames, tail = divmod(len(samples[group[0]]), self.hop)
             if not frames:
                 for row in group:
-                    yield self._rejected(ids[row], numbers[row], "too-short", "less than one hop")
+                    yield self._rejected(
+                        ids[row], numbers[row], "too-short", "less than one hop", row
+                    )
                 continue
             if tail:
                 yield Counted("dropped_samples", tail * len(group))
@@ -66,7 +68,11 @@ class EncodeStage(ModelStage):
             for i in set(range(len(group))) - set(good):
                 row = group[i]
                 yield self._rejected(
-                    ids[row], numbers[row], "non-finite", "the model gave NaN or infinity for it"
+                    ids[row],
+                    numbers[row],
+                    "non-finite",
+                    "the model gave NaN or infinity for it",
+                    row,
                 )
             if good:
                 rows = [group[i] for i in good]
@@ -76,8 +82,11 @@ class EncodeStage(ModelStage):
                     [encodings[i] for i in good],
                 )
 
-    def _rejected(self, file_id: str, segment: int, reason: str, detail: str) -> Rejected:
-        return Rejected(f"{file_id}:{segment}", f"segment {segment} of {file_id}", reason, detail)
+    def _rejected(
+        self, file_id: str, segment: int, reason: str, detail: str, row: int
+    ) -> Rejected:
+        title = f"segment {segment} of {file_id}"
+        return Rejected(f"{file_id}:{segment}", title, reason, detail, row)
 
     def seconds(self, batch: pa.RecordBatch) -> float:
         """Seconds of audio that some rows stand for."""

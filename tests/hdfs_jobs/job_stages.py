@@ -69,6 +69,8 @@ class Plain:
                 raise ZeroDivisionError("a bug")
             case "bug once" if self._first(item):
                 raise ZeroDivisionError("a bug that goes away")
+            case "bug until go" if not (Path(self.traps) / "go").exists():
+                raise ZeroDivisionError("a bug that is mended one day")
             case "io until go" if not (Path(self.traps) / "go").exists():
                 raise OSError(5, "the disk is on fire")
             case "io once" if self._first(item):

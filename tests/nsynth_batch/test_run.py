@@ -5,86 +5,26 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
-from hdfs_jobs.store import Store
+from hdfs_jobs.retry import open_entries
 from nsynth_batch.pipeline import Pipeline
 from nsynth_batch.pool import load_pool
 from nsynth_batch.settings import load_settings
 from nsynth_batch.sources.catalog import Catalog
-from nsynth_batch.stages.arrays import vectors
-from nsynth_batch.status import quarantined
+from tests.nsynth_batch.job import SEGMENT_SECONDS, Job
 from tests.nsynth_batch.recordings import tone, write_bad, write_good, write_wav
 
-SEGMENT_SECONDS = 0.256
 FRAMES = 8
 PAIRS = 10
 STAGES = ("audio", "encodings", "mashups", "clips")
-
-
-class Job:
-    """A folder of recordings, a store, and the command between them."""
-
-    def __init__(self, folder: Path, checkpoint: Path) -> None:
-        self.recordings = folder / "recordings"
-        self.recordings.mkdir()
-        self.url = str(folder / "store")
-        self.checkpoint = str(checkpoint)
-        self.folder = folder
-
-    def command(self, *words: str, more: bool = True) -> list[str]:
-        settings = ["--store", self.url]
-        if more:
-            settings += ["--checkpoint", self.checkpoint, "--segment-seconds", str(SEGMENT_SECONDS)]
-        return [sys.executable, "-m", "nsynth_batch", *words, *settings]
-
-    def do(self, *words: str, more: bool = True) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*words, more=more), capture_output=True, text=True, check=False
-        )
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self.do("run", str(self.recordings), *words)
-
-    def status(self) -> dict[str, dict[str, Any]]:
-        done = self.do("status", "--json", more=False)
-        assert done.returncode == 0, done.stderr
-        content = json.loads(done.stdout)
-        assert content["store"] == self.url
-        stages: dict[str, dict[str, Any]] = content["stages"]
-        return stages
-
-    def store(self) -> Store:
-        return Store.open(self.url)
-
-    def clips(self) -> dict[str, bytes]:
-        """Each clip's samples by its id."""
-        dataset = self.store().latest("clips")
-        assert dataset is not None
-        found = {}
-        for _, table in dataset.tables():
-            ids = table.column("clip_id").to_pylist()
-            samples = vectors(table.column("samples"))
-            found.update({i: s.tobytes() for i, s in zip(ids, samples, strict=True)})
-        return found
-
-    def files(self) -> dict[str, bytes]:
-        """Everything that is committed: all but the pointers to the latest datasets."""
-        root = Path(self.url)
-        return {
-            str(path.relative_to(root)): path.read_bytes()
-            for path in root.rglob("*")
-            if path.is_file() and path.name != "latest.json"
-        }
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +52,7 @@ def test_good_recordings_come_through_and_bad_ones_have_their_reason(
     audio, encodings = store.latest("audio"), store.latest("encodings")
     assert audio is not None
     assert encodings is not None
-    found = {entry.title: entry.reason for _, entry in quarantined(audio)}
+    found = {entry.title: entry.reason for _, entry in open_entries(audio)}
     assert found == {f"{name}.wav": reason for name, reason in bad.items()}
     recordings = Catalog(store.storage).recordings()
     ids = {i for _, t in encodings.tables(["file_id"]) for i in t.column("file_id").to_pylist()}

@@ -91,6 +91,42 @@ def test_a_wrong_value_names_the_variable_or_the_file_it_came_from(
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("NSYNTH_BATCH_PEARS", "NSYNTH_BATCH_PEARS is no setting: did you mean NSYNTH_BATCH_PAIRS"),
+        ("nsynth_batch_stor", "nsynth_batch_stor is no setting: did you mean NSYNTH_BATCH_STORE?"),
+        ("NSYNTH_BATCH_", "NSYNTH_BATCH_ is no setting: unset it"),
+    ],
+)
+def test_a_mistyped_variable_is_one_line_that_names_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    monkeypatch.setenv(name, "5")
+    with pytest.raises(UsageError) as caught:
+        load_settings()
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "NSYNTH_BATCH_INSTRUCTION_SET",
+        "NSYNTH_BATCH_SCHEDULER_SERVICE_HOST",
+        "NSYNTH_BATCH_SCHEDULER_SERVICE_PORT_COMM",
+        "NSYNTH_BATCH_SCHEDULER_PORT",
+        "NSYNTH_BATCH_PORT_8786_TCP_ADDR",
+        "NSYNTH_BATCHES",
+    ],
+)
+def test_variables_that_are_no_settings_are_left_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "tcp://10.0.0.1:8786")
+    assert load_settings().pairs == 16
+
+
 def test_categories_of_a_pair(folder: Path) -> None:
     assert load_settings({"pair": " nature : bird song "}).categories == ("nature", "bird song")
     assert load_settings().categories is None

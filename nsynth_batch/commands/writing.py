@@ -1,0 +1,100 @@
+"""A store that this command may write to, because no other run does."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from nsynth_batch.commands.signals import Drain
+from nsynth_batch.errors import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hdfs_jobs.lease import Holder, Lease
+    from hdfs_jobs.store import Store
+    from nsynth_batch.settings import Settings
+
+
+class Writer:
+    """The store of some settings, held from when it is first opened to the end of the block.
+
+    Parameters
+    ----------
+    settings : Settings
+        Which store, and after how long without a heartbeat this run is to be taken for dead.
+    say : callable
+        Told if there is somebody to wait for.
+    drain : Drain, optional
+        Ends the wait.
+    """
+
+    def __init__(
+        self, settings: Settings, say: Callable[[str], None], drain: Drain | None = None
+    ) -> None:
+        self._settings = settings
+        self._say = say
+        self._drain = drain or Drain()
+        self._lease: Lease | None = None
+
+    def open(self, *, create: bool = False) -> Store:
+        """Open the store and take its lease.
+
+        Parameters
+        ----------
+        create : bool
+            Make one where there is nothing yet.
+
+        Raises
+        ------
+        InfrastructureError
+            If another run holds it.
+        CommandError
+            If it was asked to stop while it waited.
+        """
+        from hdfs_jobs.lease import acquire
+        from hdfs_jobs.store import Store
+
+        store = Store.open(self._settings.store, create=create)
+        if self._lease is None:
+            self._lease = acquire(
+                store.storage,
+                _command(),
+                seconds=self._settings.lease_seconds,
+                stop=self._drain.asked,
+                on_wait=self._tell,
+            )
+        if self._lease is None:
+            raise CommandError(
+                f"asked to stop while {store.url} was held by another run: nothing was done",
+                self._drain.exit_code,
+            )
+        return store
+
+    def check(self) -> None:
+        """Raise InfrastructureError once another run has taken this one for dead."""
+        if self._lease is not None:
+            self._lease.check()
+
+    def _tell(self, holder: Holder) -> None:
+        self._say(f"the store is held by {holder}: waiting to see whether that run is alive")
+
+    def __enter__(self) -> Writer:
+        """Take nothing yet."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let the next run have the store."""
+        if self._lease is not None:
+            self._lease.release()
+
+
+def _command() -> str:
+    """Name this command for others: what follows its name may be nobody's business."""
+    return " ".join(["nsynth-batch", *sys.argv[1:2]])
