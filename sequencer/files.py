@@ -62,8 +62,6 @@ def write_output(path: Path, content: str | bytes, *, keeping: Path | None = Non
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
-            part.write_bytes(
-                content.encode("utf-8", "replace") if isinstance(content, str) else content
-            )
+            part.write_bytes(data)
     except OSError as error:
         raise OutputError(path, error) from error

@@ -1,0 +1,1 @@
+"""Scores in the formats of other programs, one a file."""

@@ -1,0 +1,28 @@
+"""Where the sounds are, as seen from a file that is written elsewhere, and who made them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sequencer.aligned import parents_of, title_of
+from sequencer.clips import Clip
+from sequencer.text import flattened
+
+
+@dataclass(frozen=True)
+class Media:
+    """The folder of the clips and the folder of the file that names them."""
+
+    clips: Path
+    beside: Path
+
+    def path(self, clip: Clip) -> str:
+        """Give a clip's path relative to the file that names it, with ``/`` between its parts."""
+        return Path(os.path.relpath(self.clips / clip.file, self.beside)).as_posix()
+
+
+def clip_name(clip: Clip) -> str:
+    """Name a clip by its recordings, on one line."""
+    return f"{' + '.join(map(title_of, parents_of(clip)))} [{flattened(clip.clip_id)}]"
