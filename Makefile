@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 comma := ,
 NATIVE := CMakeLists.txt $(wildcard nsynth_batch/native/*.cpp nsynth_batch/native/*.hpp)
 
-.PHONY: demo test lint bench dev magenta-env small-model clean
+.PHONY: demo test lint bench dev magenta-env small-model hdfs hdfs-stop clean
 
 demo: .venv/installed
 	$(BIN)/nsynth-batch demo --out demo-out
@@ -27,6 +27,13 @@ dev: .venv/installed-dev
 
 magenta-env:
 	sh scripts/magenta-env.sh
+
+# A real NameNode and DataNode on loopback, left running; prints their two URLs.
+hdfs:
+	@$(PYTHON) -m tests.components.hadoop
+
+hdfs-stop:
+	@$(PYTHON) -m tests.components.hadoop stop
 
 # Trains the bundled model again; nsynth_batch/checkpoints/small.md tells what it needs.
 small-model: dev
@@ -49,5 +56,5 @@ EXTRAS = tensorflow,pictures,exports,dev$(if $(shell command -v krb5-config),$(c
 	$(PIP) install -c constraints.txt -e '.[$(EXTRAS)]'
 	touch .venv/installed $@
 
-clean:
+clean: hdfs-stop
 	rm -rf .venv .venv-magenta build demo-out .mypy_cache .pytest_cache .ruff_cache

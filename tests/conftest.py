@@ -1,10 +1,27 @@
 from __future__ import annotations
 
 import os
+import uuid
+from collections.abc import Iterator
 
 import pytest
 
-from tests.components.needs import remedy
+from tests.components.hadoop import Hdfs
+from tests.components.needs import need, remedy
+
+
+@pytest.fixture(scope="session")
+def hdfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdfs]:
+    """HDFS with one DataNode; all tests share it, so each leaves it as it was: running, writable."""
+    need("hdfs")
+    with Hdfs(tmp_path_factory.mktemp("hdfs")) as running:
+        yield running
+
+
+@pytest.fixture
+def hdfs_folder() -> str:
+    """A path on HDFS for one test, to go behind ``hdfs.webhdfs_url`` or ``hdfs.hdfs_url``."""
+    return f"/tests/{uuid.uuid4().hex}"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

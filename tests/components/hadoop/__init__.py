@@ -1,0 +1,9 @@
+"""Real Hadoop: a NameNode and DataNodes as processes of their own, on loopback.
+
+Only the standard library is used, so that ``make hdfs`` needs no virtual environment.
+"""
+
+from tests.components.hadoop.cluster import Hdfs
+from tests.components.hadoop.daemon import HadoopError
+
+__all__ = ["HadoopError", "Hdfs"]
