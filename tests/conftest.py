@@ -12,7 +12,7 @@ from tests.components.needs import need, remedy
 
 @pytest.fixture(scope="session")
 def hdfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdfs]:
-    """HDFS with one DataNode; all tests share it, so each leaves it as it was: running, writable."""
+    """HDFS with one DataNode, shared by all tests: each leaves it running and writable."""
     need("hdfs")
     with Hdfs(tmp_path_factory.mktemp("hdfs")) as running:
         yield running
