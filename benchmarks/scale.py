@@ -38,6 +38,7 @@ from nsynth_batch.sources.catalog import Catalog, Recording
 from nsynth_batch.status import store_status
 
 CATALOG_ROWS = 50_000
+COMPACT_SHARDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def commit_here(dataset: Dataset, shards: list[Shard], template: Manifest) -> No
         return manifest.summary()
 
     with ThreadPoolExecutor(8) as pool:
-        dataset.compact(list(pool.map(commit, shards)))
+        for start in range(0, len(shards), COMPACT_SHARDS):
+            dataset.compact(list(pool.map(commit, shards[start : start + COMPACT_SHARDS])))
 
 
 def look(url: str, committed: int) -> None:
@@ -123,6 +125,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--store", help="a store that is not there yet; a temporary folder if none")
     options = parser.parse_args()
+    # As the command does it.
+    pa.set_memory_pool(pa.system_memory_pool())
     with tempfile.TemporaryDirectory() as folder:
         url = options.store or str(Path(folder) / "store")
         store = Store.open(url, create=True)
