@@ -107,7 +107,7 @@ class FolderSource:
 
     def _read_sources(self, path: str) -> dict[str, SourceRow]:
         with self._storage.open(path) as stream:
-            return read_sources(stream)
+            return read_sources(stream, f"{self._storage.url}/{path}")
 
     def _offer(self, entry: Entry, tables: dict[PurePosixPath, dict[str, SourceRow]]) -> Offer:
         path = PurePosixPath(entry.path)

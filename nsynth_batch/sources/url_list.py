@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
@@ -14,7 +12,7 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.sources.catalog import Recording
 from nsynth_batch.sources.source import Refusal, WebOffer
 from nsynth_batch.sources.wanted import Wanted
-from sequencer.rights import read_sources
+from sequencer.rights import SourceRow, read_sources
 
 PREFIX = "urls:"
 
@@ -75,28 +73,22 @@ class UrlListSource:
 
 def _read(path: Path) -> list[WebOffer]:
     try:
-        data = path.read_bytes()
+        rows = read_sources(path)
     except OSError as error:
         raise UsageError(f"{path}: no list of URLs: {error.strerror}") from error
-    stream = io.BytesIO(data)
-    stream.name = str(path)
-    rows = read_sources(stream)
-    # What read_sources has read is a table with these columns, and UTF-8.
-    reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
-    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
-    if "url" not in reader.fieldnames:
-        raise UsageError(f"{path}, line 1: missing column 'url': where each recording is fetched")
-    offers = []
-    for line in reader:
-        row, url = rows[line["file"]], line["url"].strip()
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-            raise UsageError(f"{path}: {row.file}: {url!r} is no URL, with http:// or https://")
-        rights = replace(
-            row.rights,
-            title=row.rights.title or Path(row.file).stem,
-            page_url=row.rights.page_url or url,
-        )
-        offers.append(WebOffer(name=url, url=url, rights=rights, categories=row.categories))
-    if not offers:
+    if not rows:
         raise UsageError(f"{path}: no recording is listed")
-    return offers
+    if nowhere := next((row.file for row in rows.values() if not row.url), None):
+        raise UsageError(
+            f"{path}: {nowhere} has no 'url'; a list of URLs says where each recording is fetched"
+        )
+    return [_offer(row) for row in rows.values()]
+
+
+def _offer(row: SourceRow) -> WebOffer:
+    rights = replace(
+        row.rights,
+        title=row.rights.title or Path(row.file).stem,
+        page_url=row.rights.page_url or row.url,
+    )
+    return WebOffer(name=row.url, url=row.url, rights=rights, categories=row.categories)

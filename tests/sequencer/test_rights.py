@@ -7,6 +7,8 @@ import pytest
 
 from sequencer.errors import SequencerError
 from sequencer.rights import (
+    COLUMNS,
+    REQUIRED_COLUMNS,
     UNKNOWN_LICENCE,
     Rights,
     licence_ids,
@@ -83,10 +85,66 @@ def test_missing_columns_are_all_named() -> None:
         ("file,author,licence,author\n", "'author' stands there twice"),
         ((HEAD + "a.wav,Müller,MIT,,,\n").encode("latin-1"), "line 2: byte 0xfc is not UTF-8"),
         ("file,author\n".encode("utf-16"), "not UTF-8"),
+        (HEAD + "a.wav,A,MIT,,,wiki/a\n", "line 2, column 'source_url': 'wiki/a' is no address"),
+        (HEAD + "a.wav,A,MIT,,,javascript:alert(1)\n", "line 2, column 'source_url'"),
+        ("file,author,licence,url\na.wav,A,MIT,ftp://a.example\n", "line 2, column 'url'"),
+        (HEAD + "a.wav,A,MIT,,,http://[x\n", "'http://[x' is no address with http"),
+        (HEAD + "a.wav,A,CC BY 4.0,,,\n", "write CC-BY-4.0"),
+        (HEAD + "a.wav,A,CC-BY-4,,,\n", "'CC-BY-4' is not in SPDX's list: did you mean CC-BY-4.0?"),
+        (HEAD + "a.wav,A,Freeware,,,\n", "are LicenseRef- and a word of your own"),
+        (HEAD + "a.wav,A,MIT OR Freeware,,,\n", "'Freeware' is not in SPDX's list"),
+        ("file;author;licence\na.wav;A;MIT\n", "line 1: the columns are parted by semicolons"),
+        ("file\tauthor\tlicence\n", "parted by tabs"),
+        ("file,author,license\n", "line 1: column 'license' is none that is known; call it 'lic"),
+        ("file,author,licence,categories\n", "call it 'category'"),
+        (
+            HEAD + "a.wav,A,MIT\n,A,MIT,,,\nc.wav,A,MIT,,,\nd.wav,A,no!,,,\n",
+            "line 2: 3 fields where the header has 6 columns (a comma inside a field needs quotes "
+            "around the field); line 3, column 'file': the file's name is empty; line 5, column 'l",
+        ),
+        (HEAD + "x,A\n" * 9, "; and 4 more"),
     ],
 )
 def test_wrong_rows_are_named(text: str | bytes, words: str) -> None:
     assert words in refusal(text)
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_what_spreadsheets_save(ends: str, encoding: str) -> None:
+    lines = ["FILE,Author,Licence,Title,my notes", '"Tür, auf.wav",Ann,CC0-1.0,"Tür ""auf""",x']
+    data = (ends.join(lines) + ends).encode(encoding)
+    (row,) = read_sources(io.BytesIO(data)).values()
+    assert (row.file, row.rights.title) == ("Tür, auf.wav", 'Tür "auf"')
+
+
+def test_every_column_is_read() -> None:
+    values = {
+        "file": "sub/a.wav", "author": "Ann", "licence": "CC-BY-4.0", "title": "Air",
+        "category": "music; wind", "source_url": "https://a.example/page",
+        "licence_url": "https://a.example/terms", "attribution": "by Ann",
+        "url": "https://a.example/a.wav",
+    }  # fmt: skip
+    assert set(values) == set(COLUMNS) >= set(REQUIRED_COLUMNS)
+    text = ",".join(values) + "\n" + ",".join(values.values()) + "\n"
+    (row,) = read_sources(io.StringIO(text)).values()
+    rights = row.rights
+    assert values == {
+        "file": row.file, "author": rights.author, "licence": rights.licence,
+        "title": rights.title, "category": "; ".join(row.categories),
+        "source_url": rights.page_url, "licence_url": rights.licence_url,
+        "attribution": rights.attribution, "url": row.url,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "licence",
+    ["cc-by-sa-3.0-de", "GPL-2.0+", "GFDL-1.2", "LicenseRef-my-own", "DocumentRef-a:LicenseRef-b",
+     "(MIT AND CC0-1.0) OR GPL-2.0-only WITH Classpath-exception-2.0", "LGPL-3.0-only+"],
+)  # fmt: skip
+def test_licences_that_spdx_knows_or_leaves_open(licence: str) -> None:
+    (row,) = read_sources(io.StringIO(f"file,author,licence\na.wav,A,{licence}\n")).values()
+    assert row.rights.licence == licence
 
 
 def test_a_path_stands_in_the_error(tmp_path: Path) -> None:
@@ -137,6 +195,8 @@ def test_words_that_are_no_expression(expression: str) -> None:
         ("cc-by-sa-3.0", "https://creativecommons.org/licenses/by-sa/3.0/"),
         ("CC-BY-SA-3.0-DE", "https://creativecommons.org/licenses/by-sa/3.0/de/"),
         ("CC-BY-NC-ND-2.5", "https://creativecommons.org/licenses/by-nc-nd/2.5/"),
+        ("LicenseRef-CC-BY-2.5-SCOTLAND", "https://creativecommons.org/licenses/by/2.5/scotland/"),
+        ("LicenseRef-my-own", ""),
         ("GFDL-1.2-or-later", "https://www.gnu.org/licenses/old-licenses/fdl-1.2.html"),
         ("LicenseRef-unknown", ""),
         ("CC-BY-4.0 OR CC0-1.0", ""),
