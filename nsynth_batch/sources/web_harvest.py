@@ -175,7 +175,7 @@ class _Work:
         self._coming: dict[str, list[WebOffer]] = {}
         self._wanted: set[str] = set()
         self._failed_in_a_row = 0
-        self._trouble: InfrastructureError | None = None
+        self._down: InfrastructureError | None = None
         self._listed: set[str] = set()
         self._replaced: set[str] = set()
         self._had: dict[str, list[str]] = {}
@@ -248,8 +248,33 @@ class _Work:
         return self._stored.place(offer.sha1)
 
     def _fetch(self, offer: WebOffer) -> Fetched | Refusal:
+        """Fetch a recording, unless the host is taken to be down."""
+        if self._down is not None:
+            raise self._down
+        try:
+            result = self._fetch_until_right(offer)
+        except InfrastructureError as error:
+            self._count_failure(error)
+            raise
+        if isinstance(result, Refusal) and result.reason == "forbidden":
+            self._count_failure(
+                InfrastructureError(
+                    f"{_MOST_FAILED} files in a row are forbidden ({result.detail}): the host "
+                    "may want a --contact that reaches somebody"
+                )
+            )
+        else:
+            self._failed_in_a_row = 0
+        return result
+
+    def _count_failure(self, error: InfrastructureError) -> None:
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= _MOST_FAILED:
+            self._down = error
+
+    def _fetch_until_right(self, offer: WebOffer) -> Fetched | Refusal:
         """Fetch a recording; ask its source again where it is not as told."""
-        before, wrong = offer, 0
+        name, wrong = offer.name, 0
         while True:
             try:
                 file_id, place = self._downloads.fetch(offer)
@@ -260,7 +285,7 @@ class _Work:
                     return again
                 wrong += 1
                 if wrong >= _MOST_WRONG or error.reason == "foreign-host":
-                    return Refusal(before.name, error.reason, error.detail)
+                    return Refusal(name, error.reason, error.detail)
                 pause(random.uniform(0, self._client.manners.backoff * wrong), self._client.stop)
             if again.sha1 is not None and again.sha1 != offer.sha1:
                 place_now = Stored(self._storage).place(again.sha1)
@@ -280,7 +305,6 @@ class _Work:
     def _settle(self, offer: WebOffer, result: Fetched | Refusal | BaseException) -> None:
         alike = self._coming.pop(key_of(offer), [offer])
         if isinstance(result, Fetched):
-            self._failed_in_a_row = 0
             self._enter(result)
             for other in alike[1:]:
                 # What came may be a later version, and not that of the others any more.
@@ -289,22 +313,16 @@ class _Work:
                 else:
                     self.take(other)
         elif isinstance(result, Refusal):
-            self._failed_in_a_row += result.reason == "forbidden"
             self._refuse(result)
             for other in alike[1:]:
                 self._refuse(replace(result, name=other.name))
         elif isinstance(result, InfrastructureError):
             self._report.found += len(alike)
             self._report.unfetched += len(alike)
-            self._failed_in_a_row += 1
-            self._trouble = result
         else:
             raise result
-        if self._failed_in_a_row >= _MOST_FAILED:
-            raise self._trouble or InfrastructureError(
-                f"{_MOST_FAILED} files in a row are forbidden: the host may want a --contact that "
-                "reaches somebody"
-            )
+        if self._down is not None:
+            raise self._down
 
     def _refuse(self, refusal: Refusal) -> None:
         self._report.found += 1

@@ -72,7 +72,7 @@ class Manners:
         UsageError
             If it is neither an e-mail address nor a page.
         """
-        if not _CONTACT.fullmatch(self.contact):
+        if not (self.contact.isascii() and _CONTACT.fullmatch(self.contact)):
             raise UsageError(
                 f"the contact {self.contact!r} is neither an e-mail address nor a page: give one "
                 "by which the operators of servers can reach you, as --contact you@example.org"

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from io import BytesIO
+from typing import Any, Protocol
 
 _BLOCK = 1 << 15
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
@@ -84,6 +85,12 @@ class Seen:
     def bytes(self) -> int:
         """How much of a body it got."""
         return sum(count for _, count in self.sent)
+
+
+class Readable(Protocol):
+    """What a body is read from."""
+
+    def read(self, amt: int, /) -> bytes: ...
 
 
 class FaultProxy:
@@ -205,13 +212,11 @@ def _handler_of(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
                     if name.lower() not in _HOP_BY_HOP
                 }
                 length = answer.length
-                if length is None:
-                    data = answer.read()
-                    self._begin(seen, answer.status, headers, len(data))
-                    self._send(seen, data)
-                    return
-                self._begin(seen, answer.status, headers, length + fault.add_to_length)
-                self._stream(seen, answer, length, fault)
+                # A script's answer ends where the connection does: it is short, and read whole.
+                body = BytesIO(answer.read()) if length is None else answer
+                length = len(body.getvalue()) if isinstance(body, BytesIO) else answer.length
+                self._begin(seen, answer.status, headers, (length or 0) + fault.add_to_length)
+                self._stream(seen, body, length or 0, fault)
 
         @contextmanager
         def _ask(self, body: bytes, fault: Fault) -> Iterator[http.client.HTTPResponse]:
@@ -225,9 +230,7 @@ def _handler_of(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
             finally:
                 connection.close()
 
-        def _stream(
-            self, seen: Seen, answer: http.client.HTTPResponse, length: int, fault: Fault
-        ) -> None:
+        def _stream(self, seen: Seen, answer: Readable, length: int, fault: Fault) -> None:
             wait, block = fault.pace or (0.0, _BLOCK)
             sent = 0
             halfway = fault.halfway

@@ -1,0 +1,147 @@
+"""Requests under one limit, against a server that counts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from hdfs_jobs.errors import InfrastructureError, UsageError
+from nsynth_batch.web.client import Client, Manners, Transient, Wrong
+from nsynth_batch.web.mediawiki import MediaWiki, WikiError
+from tests.components.faults import Fault, FaultProxy
+
+EMPTY = Fault(200, {"Content-Type": "application/json"}, b'{"batchcomplete": true}', delay=0.05)
+
+
+@pytest.fixture
+def server() -> Iterator[FaultProxy]:
+    proxy = FaultProxy("127.0.0.1:9")
+    yield proxy
+    proxy.stop()
+
+
+def client(*, retries: int = 3, backoff: float = 0.01, timeout: float = 5.0) -> Client:
+    manners = Manners("tests@example.org", retries=retries, backoff=backoff, timeout=timeout)
+    return Client(manners, threading.Event())
+
+
+def at_once(count: int, work: Callable[[], object]) -> list[BaseException]:
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failed
+
+
+def test_the_api_is_asked_by_three_at_once(server: FaultProxy) -> None:
+    server.fail("api.php", EMPTY, times=100)
+    wiki = MediaWiki(client(), server.api)
+    assert not at_once(9, lambda: wiki.query({"titles": "A"}))
+    assert len(server.seen) == 9
+    assert server.most_at_once(files=False) == 3
+
+
+def test_files_are_asked_for_by_two_at_once(server: FaultProxy) -> None:
+    server.fail("img_auth.php", Fault(200, body=b"sound", delay=0.05), times=100)
+    asking = client()
+
+    def fetch() -> None:
+        with asking.open(f"http://{server.host}/img_auth.php/a", {server.host}, {}) as answer:
+            assert b"".join(asking.blocks(answer)) == b"sound"
+
+    assert not at_once(6, fetch)
+    assert server.most_at_once(files=True) == 2
+
+
+def test_pauses_have_full_jitter_and_double(server: FaultProxy) -> None:
+    server.fail("api.php", Fault(503), times=100)
+    with pytest.raises(InfrastructureError, match="after 6 tries"):
+        MediaWiki(client(retries=5, backoff=0.05), server.api).query({})
+    assert len(server.seen) == 6
+    pauses = [b.started - a.ended for a, b in zip(server.seen, server.seen[1:], strict=False)]
+    assert all(pause < 0.05 * 2**n + 0.5 for n, pause in enumerate(pauses))
+    assert len({round(pause, 4) for pause in pauses}) > 1
+
+
+def test_nobody_there_is_said_in_a_few_words() -> None:
+    with pytest.raises(InfrastructureError, match=r"refused.*after 1 tries"):
+        MediaWiki(client(retries=0), "http://127.0.0.1:9/api.php").query({})
+
+
+def test_a_silent_server_is_given_up(server: FaultProxy) -> None:
+    server.fail("img_auth.php", Fault(200, body=b"late", delay=1.0))
+    asking = client(timeout=0.2)
+    url = f"http://{server.host}/img_auth.php/a"
+    with pytest.raises(Transient, match="no answer"), asking.open(url, {server.host}, {}):
+        pytest.fail("it does not answer")
+
+
+@pytest.mark.parametrize("url", ["http://elsewhere.example/x", "file:///etc/passwd", "ftp://a/b"])
+def test_only_hosts_that_are_allowed_are_asked(url: str) -> None:
+    asking = client()
+    with pytest.raises(Wrong, match="foreign-host"), asking.open(url, {"example.org"}, {}):
+        pytest.fail("it was asked")
+
+
+def test_redirects_that_go_round_end(server: FaultProxy) -> None:
+    server.fail("img_auth.php", Fault(302, {"Location": "/img_auth.php/a"}), times=100)
+    asking = client()
+    url = f"http://{server.host}/img_auth.php/a"
+    with pytest.raises(Wrong, match="redirect-loop"), asking.open(url, {server.host}, {}):
+        pytest.fail("it ended")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault(404), "api.php"),
+        (Fault(403), "--contact"),
+        (Fault(200, body=b'{"error": {"code": "badvalue", "info": "No\\n such"}}'), "No such"),
+    ],
+)
+def test_a_question_that_stays_wrong_is_not_asked_again(
+    server: FaultProxy, fault: Fault, words: str
+) -> None:
+    server.fail("api.php", fault)
+    with pytest.raises(UsageError, match=words) as caught:
+        MediaWiki(client(), server.api).query({})
+    assert len(server.seen) == 1
+    assert not isinstance(caught.value, WikiError) or caught.value.code == "badvalue"
+
+
+def test_an_api_that_sends_elsewhere_is_not_followed(server: FaultProxy) -> None:
+    server.fail("api.php", Fault(302, {"Location": "http://elsewhere.example/"}))
+    with pytest.raises(InfrastructureError, match="commons_api"):
+        MediaWiki(client(), server.api).query({})
+
+
+def test_long_questions_are_posted(server: FaultProxy) -> None:
+    server.fail("api.php", EMPTY, times=2)
+    wiki = MediaWiki(client(), server.api)
+    wiki.query({"titles": "|".join(f"File:鳥 {n}.wav" for n in range(50))})
+    wiki.query({"titles": "File:鳥.wav"})
+    assert [seen.method for seen in server.seen] == ["POST", "GET"]
+
+
+@pytest.mark.parametrize("contact", ["", "me", "a@", "@b", "a@b.org\r\nX: y", "ä@example.org"])
+def test_a_contact_reaches_somebody(contact: str) -> None:
+    with pytest.raises(UsageError, match="contact"):
+        Manners(contact)
+
+
+@pytest.mark.parametrize(
+    "contact", ["a@b.org", "https://example.org/bot", "Ann (ann@example.org), a choir"]
+)
+def test_the_contact_is_in_the_user_agent(contact: str) -> None:
+    assert f"({contact}) python-requests/" in Manners(contact).user_agent

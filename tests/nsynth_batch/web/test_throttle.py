@@ -1,0 +1,94 @@
+"""Limits on what is asked of servers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nsynth_batch.web.throttle import WINDOW_SECONDS, Bucket, Gate, Stopped, pause, retry_after
+
+
+@given(
+    rate=st.floats(1e4, 1e8),
+    burst=st.integers(1, 10**7),
+    unseen=st.integers(0, 10**7),
+    blocks=st.lists(st.integers(1, 65536), min_size=1, max_size=300),
+)
+def test_no_window_holds_more_than_the_rate_allows(
+    rate: float, burst: int, unseen: int, blocks: list[int]
+) -> None:
+    bucket = Bucket(rate, burst, unseen)
+    at = 0.0
+    came: list[tuple[float, int]] = []
+    spent = 0.0
+    for block in blocks:
+        came.append((at, block))
+        # The bucket's own clock hardly moves here, so each wait is told from the beginning.
+        wait = bucket.take(block)
+        at = max(at, spent + wait)
+    for start, _ in came:
+        inside = sum(count for when, count in came if start <= when < start + WINDOW_SECONDS)
+        # A block has come before it is paid for.
+        assert inside <= rate * WINDOW_SECONDS * 1.001 + max(blocks)
+
+
+def test_a_bucket_fills_up_again_but_no_more_than_the_burst() -> None:
+    bucket = Bucket(1e6, 1000)
+    assert bucket.take(1000) == 0
+    time.sleep(0.05)
+    assert bucket.take(1000) == 0
+    assert bucket.take(500_000) > 0.4
+
+
+def test_a_gate_lets_so_many_in() -> None:
+    gate = Gate(2, threading.Event())
+    inside, most, lock = 0, 0, threading.Lock()
+
+    def visit() -> None:
+        nonlocal inside, most
+        with gate.enter():
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            time.sleep(0.02)
+            with lock:
+                inside -= 1
+
+    threads = [threading.Thread(target=visit) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 2
+
+
+def test_a_closed_gate_opens_in_time_and_waiting_ends_when_asked() -> None:
+    stop = threading.Event()
+    gate = Gate(1, stop)
+    gate.close_for(0.1)
+    begun = time.monotonic()
+    with gate.enter():
+        assert time.monotonic() - begun >= 0.1
+    gate.close_for(60)
+    threading.Timer(0.05, stop.set).start()
+    with pytest.raises(Stopped), gate.enter():
+        pytest.fail("nobody gets in")
+    with pytest.raises(Stopped):
+        pause(60, stop)
+
+
+def test_retry_after_is_seconds_or_a_date() -> None:
+    assert retry_after("120") == 120
+    assert retry_after(" 0 ") == 0
+    assert retry_after(None) is None
+    assert retry_after("soon") is None
+    assert retry_after("-5") is None
+    soon = datetime.now(UTC) + timedelta(seconds=90)
+    assert retry_after(format_datetime(soon, usegmt=True)) == pytest.approx(90, abs=2)
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
