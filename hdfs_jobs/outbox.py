@@ -25,10 +25,6 @@ _POLL_SECONDS = 1.0
 Send = Callable[[Iterator[bytes]], None]
 
 
-class _AbandonedError(Exception):
-    """The writer gave up: the transfer has to end without completing the file."""
-
-
 class Outbox(io.RawIOBase):
     """A stream that takes bytes in order and has them sent.
 
@@ -56,7 +52,6 @@ class Outbox(io.RawIOBase):
         self._held = _kept_here()
         self._lane: queue.Queue[bytes | None] = queue.Queue(_LANE_BLOCKS)
         self._thread: threading.Thread | None = None
-        self._abandoned = False
         self._error: BaseException | None = None
         self.count = 0
 
@@ -93,8 +88,11 @@ class Outbox(io.RawIOBase):
                 raise self._error
 
     def abandon(self) -> None:
-        """Stop sending, and forget what is kept."""
-        self._abandoned = True
+        """Stop sending, and forget what is kept.
+
+        A transfer that has begun is ended as if this were all: a connection that is cut may leave
+        a file that appears after it was looked for to be deleted.
+        """
         if self._thread is not None:
             while self._thread.is_alive():
                 try:
@@ -120,8 +118,6 @@ class Outbox(io.RawIOBase):
         yield from self._blocks()
         while (block := self._lane.get()) is not None:
             yield block
-        if self._abandoned:
-            raise _AbandonedError
 
     def _put(self, block: bytes | None) -> None:
         """Hand a block to the transfer, unless that has ended."""

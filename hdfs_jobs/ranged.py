@@ -21,7 +21,9 @@ SKIPPED = 1 << 20
 Fetch = Callable[[int, int], Iterator[bytes]]
 
 
-def ranged_stream(fetch: Fetch, size: int, name: str, patience: float) -> BinaryIO:
+def ranged_stream(
+    fetch: Fetch, size: int, name: str, patience: float, delay: float = 0.1
+) -> BinaryIO:
     """Return a buffered stream over a file that is fetched in ranges.
 
     Parameters
@@ -35,8 +37,10 @@ def ranged_stream(fetch: Fetch, size: int, name: str, patience: float) -> Binary
         The file's URL.
     patience : float
         Seconds without a byte before a failing transfer is given up.
+    delay : float
+        Seconds before a transfer is first taken up; doubled for each further try, up to five.
     """
-    raw = _Ranged(fetch, size, name, patience)
+    raw = _Ranged(fetch, size, name, patience, delay)
     return cast(BinaryIO, io.BufferedReader(raw, BUFFER_BYTES))
 
 
@@ -47,12 +51,13 @@ class _Ranged(io.RawIOBase):
     seek is four times as long, so a file that is read through costs few requests.
     """
 
-    def __init__(self, fetch: Fetch, size: int, name: str, patience: float) -> None:
+    def __init__(self, fetch: Fetch, size: int, name: str, patience: float, delay: float) -> None:
         super().__init__()
         self.name = name
         self._fetch = fetch
         self._size = size
         self._patience = patience
+        self._delay = delay
         self._at = 0
         self._range: Iterator[bytes] | None = None
         self._rest = memoryview(b"")
@@ -85,7 +90,7 @@ class _Ranged(io.RawIOBase):
         if not wanted:
             return 0
         deadline = time.monotonic() + self._patience
-        delay = 0.1
+        delay = self._delay
         while True:
             try:
                 return self._take(wanted)

@@ -130,13 +130,13 @@ class RemoteStorage(Storage):
             raise FileExistsError(f"{self._at(path)} exists")
         temporary = self._place.absolute(temporary_beside(path))
         outbox = Outbox(partial(self._write, temporary), self._patiently)
-        try:
-            with self._passing(temporary, path):
+        with self._passing(temporary, path):
+            try:
                 yield cast(BinaryIO, outbox)
                 outbox.finish()
-                self._settle(temporary, path, outbox.count, overwrite=False)
-        finally:
-            outbox.abandon()
+            finally:
+                outbox.abandon()
+            self._settle(temporary, path, outbox.count, overwrite=False)
 
     def replace(self, path: str, data: bytes) -> None:
         """Write a small file and rename it over the old one, which the NameNode does in one step.
@@ -183,12 +183,15 @@ class RemoteStorage(Storage):
         self._patiently(partial(self._remove, absolute, recursive=recursive))
 
     def rename(self, source: str, target: str) -> None:
-        """Move a file or a folder, making the folders on the way."""
-        old = self._place.absolute(source)
-        identity = self._patiently(partial(self._status, old)).identity
-        folder = target.rpartition("/")[0]
-        self._patiently(partial(self._make_folders, self._place.absolute(folder)))
-        self._rename_once(old, target, identity, overwrite=False)
+        """Move a file or a folder, making the folders on the way.
+
+        If the answer is lost and the source gone, it was moved, but by whom nobody can tell:
+        FileNotFoundError, so that of many who move one source never two believe it was them.
+        """
+        old, new = self._place.absolute(source), self._place.absolute(target)
+        self._patiently(partial(self._status, old))
+        self._patiently(partial(self._make_folders, new.rpartition("/")[0] or "/"))
+        self._patiently(partial(self._move, old, new, overwrite=False))
 
     @contextmanager
     def _passing(self, temporary: str, path: str) -> Iterator[None]:
@@ -209,18 +212,14 @@ class RemoteStorage(Storage):
         arrived = self._patiently(partial(self._status, temporary))
         if arrived.size != size:
             raise OSError(f"{self._at(path)}: {arrived.size} of {size} bytes arrived")
-        self._rename_once(temporary, path, arrived.identity, overwrite=overwrite)
-
-    def _rename_once(self, source: str, path: str, identity: str, *, overwrite: bool) -> None:
-        """Rename, and recognise an earlier request of this very rename that was carried out."""
         target = self._place.absolute(path)
 
         def move() -> None:
             try:
-                self._move(source, target, overwrite=overwrite)
-            except (FileNotFoundError, FileExistsError):
-                # The client library repeats requests too, so this may be the echo of our own.
-                if not self._is_at(target, identity):
+                self._move(temporary, target, overwrite=overwrite)
+            except FileNotFoundError:
+                # Nobody else moves this file: an earlier request of ours did, its answer lost.
+                if not self._is_at(target, arrived.identity):
                     raise
 
         self._patiently(move)
