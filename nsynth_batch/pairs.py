@@ -26,7 +26,7 @@ class PoolSegment:
     frames
         Length of its encoding.
     categories
-        Those of its recording.
+        Those of its recording, and their themes.
     """
 
     file_id: str
@@ -89,7 +89,7 @@ def draw_pairs(
     seed : int
         Keys the draws, together with k.
     categories : (str, str), optional
-        Of the first and the second recording; upper and lower case are one.
+        Categories or themes of the first and the second recording; upper and lower case are one.
 
     Returns
     -------

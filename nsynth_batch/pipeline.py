@@ -13,13 +13,16 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.plan import Shards, group
 from hdfs_jobs.store import Store
 from nsynth_batch import plans
+from nsynth_batch.barred import Bar, among, bars
 from nsynth_batch.datasets import COMMANDS, DATASETS, planned
 from nsynth_batch.pairs import draw_pairs
 from nsynth_batch.pool import Pool, load_pool, pool_path, save_pool, take_pool
 from nsynth_batch.rates import estimated_rate, measured_rate
 from nsynth_batch.settings import Settings
 from nsynth_batch.sources.catalog import Catalog, Recordings
+from nsynth_batch.sources.themes import Themes, load_themes
 from nsynth_batch.stages.audio import AudioStage
+from nsynth_batch.stages.barring import BarringStage
 from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.stages.encode import EncodeStage
 from nsynth_batch.stages.engine import located, open_model
@@ -88,7 +91,8 @@ class Pipeline:
             "clips": self._plan_clips,
         }
         work = planners[name]()
-        return self._with_retries(work) if self.settings.retry_failed else work
+        work = self._with_retries(work) if self.settings.retry_failed else work
+        return self._without_barred(work)
 
     def _with_retries(self, work: Work) -> Work:
         """Plan what is in quarantine once more, one item a shard where there are few."""
@@ -107,6 +111,20 @@ class Pipeline:
                 f"{found.stuck} quarantined rows do not say what they were made from, and stay"
             )
         return replace(work, new=work.new + again, notes=tuple(notes))
+
+    def _without_barred(self, work: Work) -> Work:
+        """Keep a stage from recordings that may not be used any more, though it was planned."""
+        mashups = work.upstream if work.dataset.name == "clips" else work.dataset
+        barred = self._barred(mashups or work.dataset)
+        if barred:
+            # They go over the network with every shard: only those that it may meet.
+            barred = among(barred, plans.recordings_of(work.dataset, work.upstream))
+        return replace(work, stage=BarringStage(work.stage, barred)) if barred else work
+
+    def _barred(self, dataset: Dataset) -> dict[str, Bar]:
+        """Find what may not be used; what is no mash-up yet needs no licence."""
+        allowed = bool(dataset.settings.get("allow_unknown", True))
+        return bars(self.recordings, allow_unknown=allowed)
 
     def upstream(self, name: str) -> Dataset:
         """Give the dataset that a stage reads: the latest of the stage before.
@@ -171,6 +189,9 @@ class Pipeline:
             "pair": list(categories) if categories else None,
             "allow_unknown": self.settings.allow_unknown,
         }
+        themes = load_themes(self.settings.themes)
+        if categories and self.settings.themes:
+            settings["themes"] = themes.digest
         dataset = self.store.dataset("mashups", settings)
         kept = load_pool(dataset)
         shards = dataset.shards()
@@ -179,7 +200,7 @@ class Pipeline:
                 f"the pool that pairs of seed {seed} are drawn over is missing: restore "
                 f"{self.store.url}/{pool_path(dataset)}, or use another --seed"
             )
-        pool = self._new_pool(encodings) if kept is None else kept
+        pool = self._new_pool(encodings, themes) if kept is None else kept
         draw = partial(draw_pairs, pool.segments, self.settings.pairs, seed, categories)
         pairs, done = draw(), shards.count_items()
         left = max(0, self.settings.pairs - done)
@@ -209,10 +230,11 @@ class Pipeline:
             )
         return Work(dataset, stage, encodings, new, {}, tuple(notes))
 
-    def _new_pool(self, encodings: Dataset) -> Pool:
+    def _new_pool(self, encodings: Dataset, themes: Themes) -> Pool:
         if uncommitted := _uncommitted(encodings):
             raise UsageError(f"{uncommitted[0]}; a seed's pool is taken once, so do that first")
-        return take_pool(encodings, self.recordings, allow_unknown=self.settings.allow_unknown)
+        allowed = self.settings.allow_unknown
+        return take_pool(encodings, self.recordings, allow_unknown=allowed, themes=themes)
 
     def _plan_clips(self) -> Work:
         mashups = self.upstream("clips")
@@ -234,7 +256,7 @@ class Pipeline:
             "temperature": self.settings.temperature,
         }
         dataset = self.store.dataset("clips", settings)
-        left = plans.undecoded(mashups, dataset)
+        left = plans.undecoded(mashups, dataset, self._barred(mashups))
         seconds = sum(frames for frames, _, _ in left.rows) * self._hop / SAMPLE_RATE
         batch = self.settings.batch or batch_size(self.model, len(left.rows), seconds)
         batches = -(-len(left.rows) // batch)
@@ -243,7 +265,14 @@ class Pipeline:
         new = dataset.plan(
             left.batches(batch), plans.per_shard(batches, most), dry_run=self._dry_run
         )
-        return Work(dataset, stage, mashups, new, self._made_with, _uncommitted(mashups))
+        notes = _uncommitted(mashups)
+        if left.barred:
+            notes = (
+                *notes,
+                f"{left.barred} mash-ups rest on recordings that were forgotten or deleted, or "
+                "have no known licence any more, and are left out",
+            )
+        return Work(dataset, stage, mashups, new, self._made_with, notes)
 
     def _require_same_checkpoint(self, mashups: Dataset) -> None:
         """Refuse to decode what another model has encoded: to this one it means nothing."""
@@ -270,7 +299,7 @@ class Pipeline:
 
     def _left_out(self, encodings: Dataset, pool: Pool) -> Iterator[str]:
         """Say what no pair of this seed can hold, and how to get at it."""
-        unknown = sum(not recording.usable for recording in self.recordings.current())
+        unknown = sum(not recording.deleted for recording in self.recordings.withheld())
         if unknown and not self.settings.allow_unknown:
             yield (
                 f"{unknown} recordings from a wiki have no known licence and are left out; "

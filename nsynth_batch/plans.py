@@ -5,7 +5,8 @@ Nothing here depends on how many workers there are, so neither does any byte tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -78,10 +79,13 @@ def encode_items(
         ids = table.column("file_id").to_pylist()
         segments = table.column("segment").to_pylist()
         for start, stop in _runs(ids, MOST_SEGMENTS // 2):
+            recording = recordings.get(ids[start])
+            if recording is not None and recording.deleted:
+                continue
             items.append(
                 Item(
                     key=f"{ids[start]}:{segments[start]}-{segments[stop - 1]}",
-                    title=_title(ids[start], recordings.get(ids[start])),
+                    title=_title(ids[start], recording),
                     rows=(RowRange(summary.shard, start, stop),),
                 )
             )
@@ -142,6 +146,9 @@ class Undecoded:
     names: dict[int, str]
     """The content of each shard."""
 
+    barred: int = 0
+    """How many were left out for their parents."""
+
     def batches(self, size: int) -> Iterator[Item]:
         """Give an item a batch of at most `size` mash-ups."""
         for start in range(0, len(self.rows), size):
@@ -155,8 +162,16 @@ class Undecoded:
             )
 
 
-def undecoded(mashups: Dataset, clips: Dataset) -> Undecoded:
-    """Find the mash-ups that are not planned for decoding."""
+def undecoded(mashups: Dataset, clips: Dataset, barred: Collection[str] = ()) -> Undecoded:
+    """Find the mash-ups that are not planned for decoding.
+
+    Parameters
+    ----------
+    mashups, clips : Dataset
+        What is read and what is written.
+    barred : collection of str
+        Recordings, by file id, whose mash-ups are left out.
+    """
     planned: dict[int, set[int]] = {}
     for shard in clips.shards():
         for item in shard.items:
@@ -164,14 +179,50 @@ def undecoded(mashups: Dataset, clips: Dataset) -> Undecoded:
                 planned.setdefault(rows.shard, set()).update(range(rows.start, rows.stop))
     left: list[tuple[int, int, int]] = []
     names = {}
+    left_out = 0
     for summary in mashups.summaries():
         done = planned.get(summary.shard, set())
         if len(done) == summary.rows:
             continue
         names[summary.shard] = summary.sha256
+        resting = _resting_on(barred, mashups, summary.shard) - done
+        left_out += len(resting)
+        done = done | resting
         frames = mashups.read(summary.shard, ["frames"]).column("frames").to_pylist()
         left += [(n, summary.shard, row) for row, n in enumerate(frames) if row not in done]
-    return Undecoded(tuple(sorted(left)), names)
+    return Undecoded(tuple(sorted(left)), names, left_out)
+
+
+def recordings_of(dataset: Dataset, upstream: Dataset | None) -> Iterator[str]:
+    """Give the file ids of the recordings that what is planned and not committed is made from.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What is written.
+    upstream : Dataset or None
+        What it is made from.
+    """
+    items = (item for shard in dataset.pending() for item in shard.items)
+    if dataset.name == "clips" and upstream is not None:
+        for item in items:
+            for mash in upstream.read_rows(item.rows, ["a", "b"]).to_pylist():
+                yield from (mash["a"]["file_id"], mash["b"]["file_id"])
+    else:
+        for item in items:
+            yield from re.findall(r"[0-9a-f]{40}", item.key)
+
+
+def _resting_on(barred: Collection[str], mashups: Dataset, shard: int) -> set[int]:
+    """Give the rows of a shard that a barred recording is a parent of."""
+    if not barred:
+        return set()
+    parents = mashups.read(shard, ["a", "b"]).to_pylist()
+    return {
+        row
+        for row, mash in enumerate(parents)
+        if mash["a"]["file_id"] in barred or mash["b"]["file_id"] in barred
+    }
 
 
 def batch_size(mashups: int, most: int = LARGEST_BATCH) -> int:

@@ -13,6 +13,7 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.pairs import PoolSegment
 from nsynth_batch.sources.catalog import Recording
 from nsynth_batch.sources.tables import read_table
+from nsynth_batch.sources.themes import Themes, load_themes
 
 POOLS = "runs/pools"
 
@@ -53,7 +54,11 @@ class Pool:
 
 
 def take_pool(
-    encodings: Dataset, recordings: Mapping[str, Recording], *, allow_unknown: bool
+    encodings: Dataset,
+    recordings: Mapping[str, Recording],
+    *,
+    allow_unknown: bool,
+    themes: Themes | None = None,
 ) -> Pool:
     """Take the pool of what is encoded now.
 
@@ -65,9 +70,12 @@ def take_pool(
         The catalog by file id: deleted ones are not in the pool.
     allow_unknown : bool
         Whether recordings from a wiki without a known licence are in it.
+    themes : Themes, optional
+        What segments are paired by, beside the categories of their recordings.
     """
+    table = themes or load_themes()
     segments = sorted(
-        _worth_hearing(list(_encoded(encodings, recordings, allow_unknown))),
+        _worth_hearing(list(_encoded(encodings, recordings, allow_unknown, table))),
         key=lambda s: (s.file_id, s.segment),
     )
     return Pool(tuple(segments), encodings.totals().rows)
@@ -113,21 +121,27 @@ def pool_path(mashups: Dataset) -> str:
 
 
 def _encoded(
-    encodings: Dataset, recordings: Mapping[str, Recording], allow_unknown: bool
+    encodings: Dataset,
+    recordings: Mapping[str, Recording],
+    allow_unknown: bool,
+    themes: Themes,
 ) -> Iterator[PoolSegment]:
+    found: dict[str, tuple[str, ...]] = {}
     for shard, table in encodings.tables(["file_id", "segment", "frames"]):
         for row, values in enumerate(table.to_pylist()):
             recording = recordings.get(values["file_id"])
             if recording is None or recording.deleted:
                 continue
             if recording.usable or allow_unknown:
+                if recording.file_id not in found:
+                    found[recording.file_id] = themes.with_themes(recording.categories)
                 yield PoolSegment(
                     values["file_id"],
                     values["segment"],
                     shard,
                     row,
                     values["frames"],
-                    recording.categories,
+                    found[recording.file_id],
                 )
 
 

@@ -71,7 +71,9 @@ class Settings(WebSettings, BaseSettings):
     curve
         How a mash-up fades from one recording to the other.
     pair
-        ``A:B``, the categories of the first and the second recording; none takes any two.
+        ``A:B``, categories or themes of the first and the second recording; none takes any two.
+    themes
+        A table of one's own that maps categories to themes; none takes the bundled one.
     allow_unknown
         Let recordings from a wiki into mash-ups although their licence is unknown.
     temperature
@@ -111,6 +113,7 @@ class Settings(WebSettings, BaseSettings):
     seed: int | None = Field(default=None, ge=0, lt=2**63)
     curve: Literal["random", "cosine", "linear"] = "random"
     pair: str | None = None
+    themes: str | None = None
     allow_unknown: bool = False
     temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     batch: int | None = Field(default=None, ge=1)

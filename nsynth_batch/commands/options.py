@@ -71,7 +71,13 @@ FLAGS: dict[str, Any] = {
         str | None,
         typer.Option(
             metavar="A:B",
-            help="Categories of the two recordings, as in nature:music. [default: any two]",
+            help="Categories or themes of the two, as in nature:music. [default: any two]",
+        ),
+    ],
+    "themes": Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Which categories make a theme. [default: a bundled table]"
         ),
     ],
     "allow_unknown": Annotated[
@@ -137,7 +143,7 @@ RUNNING = (
     "log_format",
 )
 AUDIO = ("segment_seconds",)
-MASHING = ("pairs", "seed", "curve", "pair", "allow_unknown")
+MASHING = ("pairs", "seed", "curve", "pair", "themes", "allow_unknown")
 DECODING = ("temperature", "batch")
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]

@@ -82,9 +82,7 @@ class EncodeStage(ModelStage):
                     [encodings[i] for i in good],
                 )
 
-    def _rejected(
-        self, file_id: str, segment: int, reason: str, detail: str, row: int
-    ) -> Rejected:
+    def _rejected(self, file_id: str, segment: int, reason: str, detail: str, row: int) -> Rejected:
         title = f"segment {segment} of {file_id}"
         return Rejected(f"{file_id}:{segment}", title, reason, detail, row)
 
