@@ -5,5 +5,6 @@ Only the standard library is used, so that ``make hdfs`` needs no virtual enviro
 
 from tests.components.hadoop.cluster import Hdfs
 from tests.components.hadoop.daemon import HadoopError
+from tests.components.hadoop.security import Kerberos, Tls
 
-__all__ = ["HadoopError", "Hdfs"]
+__all__ = ["HadoopError", "Hdfs", "Kerberos", "Tls"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import shutil
+import ssl
 import subprocess
 import time
 import urllib.error
@@ -16,10 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.components.hadoop.configuration import free_port, write_configuration
+from tests.components.hadoop.configuration import free_port, write_configuration, write_site
 from tests.components.hadoop.daemon import Daemon, HadoopError, java
 from tests.components.hadoop.jars import hadoop
+from tests.components.hadoop.security import Kerberos, Tls
 
+# A NameNode takes a block report only from a DataNode that it knows and whose room it knows.
+_REPORTED = "Successfully sent block report"
 _SERVER = "org.apache.hadoop.hdfs.server"
 # Half of what a JVM does in its first seconds is compiling what a test never runs twice.
 _QUICK = ("-XX:TieredStopAtLevel=1",)
@@ -35,7 +40,11 @@ class Hdfs:
     datanodes : int
         How many DataNodes.
     ha : bool
-        Two NameNodes that share their edits; the first is active until `activate`.
+        Two NameNodes that share their edits; the first is active until `fail_over`.
+    kerberos : Kerberos
+        Who asks has to prove it.
+    tls : Tls
+        WebHDFS by HTTPS alone.
     settings
         More of Hadoop's settings; ``dfs.`` ones go to hdfs-site.xml, others to core-site.xml.
     lasting : bool
@@ -59,6 +68,8 @@ class Hdfs:
         *,
         datanodes: int = 1,
         ha: bool = False,
+        kerberos: Kerberos | None = None,
+        tls: Tls | None = None,
         settings: Mapping[str, str] | None = None,
         lasting: bool = False,
         ports: tuple[int, ...] = (),
@@ -66,9 +77,17 @@ class Hdfs:
         self.folder = folder
         self.user = getpass.getuser()
         self.conf = folder / "conf"
-        self._more = dict(settings or {})
+        self._kerberos = kerberos
+        self._tls = tls
+        self._more = {
+            **(kerberos.settings if kerberos else {}),
+            **(tls.settings if tls else {}),
+            **(settings or {}),
+        }
+        self._trust = ssl.create_default_context(cafile=tls.authority) if tls else None
+        self._active = 0
         self._home = hadoop()
-        self._options = () if lasting else _QUICK
+        self._options = (*(() if lasting else _QUICK), *(kerberos.options if kerberos else ()))
         self._web, self._rpc = self._ports(2 if ha else 1, ports)
         self.namenodes = [self._daemon(f"namenode{n}", lasting) for n in range(len(self._web))]
         self.datanodes = [self._daemon(f"datanode{n}", lasting) for n in range(datanodes)]
@@ -97,13 +116,14 @@ class Hdfs:
 
     @property
     def webhdfs_url(self) -> str:
-        """The root over WebHDFS, without a slash at its end."""
-        return f"webhdfs://localhost:{self._web[0]}"
+        """The root over WebHDFS, without a slash at its end; both hosts of a pair."""
+        scheme = "swebhdfs" if self._tls else "webhdfs"
+        return f"{scheme}://{','.join(f'localhost:{port}' for port in self._web)}"
 
     @property
     def hdfs_url(self) -> str:
-        """The root over Hadoop's RPC, without a slash at its end."""
-        return f"hdfs://localhost:{self._rpc[0]}"
+        """The root over Hadoop's RPC, without a slash at its end; both hosts of a pair."""
+        return f"hdfs://{','.join(f'localhost:{port}' for port in self._rpc)}"
 
     def __enter__(self) -> Self:
         try:
@@ -127,9 +147,13 @@ class Hdfs:
             A daemon ended, or it took longer than so many seconds; names the log.
         """
         write_configuration(self.conf, self.folder, rpc=self._rpc, web=self._web, more=self._more)
+        if self._tls:
+            write_site(self.conf / "ssl-server.xml", self._tls.server)
         self._make_names()
         for daemon in (*self.namenodes, *self.datanodes):
             daemon.start()
+        if len(self.namenodes) > 1:
+            self._activate(self._active, patience)
         self.wait(patience)
 
     def _make_names(self) -> None:
@@ -144,6 +168,28 @@ class Hdfs:
             lines = known.read_text().splitlines()
             kept = [line for line in lines if not line.startswith("clusterID=")]
             known.write_text("\n".join([*kept, f"clusterID={version}", ""]))
+
+        if len(self.namenodes) > 1 and not (self.folder / "shared").exists():
+            of_images = shutil.ignore_patterns("fsimage*")
+            own = self.folder / self.namenodes[0].name
+            shutil.copytree(own, self.folder / "shared", ignore=of_images)
+
+    def fail_over(self, patience: float = 60.0) -> None:
+        """Make the other NameNode of a pair the active one, as whoever fences the first does."""
+        self._activate(1 - self._active, patience)
+
+    def _activate(self, number: int, patience: float) -> None:
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                self.admin("-transitionToActive", "--forceactive", f"nn{number}", tool="DFSHAAdmin")
+            except HadoopError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                self._active = number
+                return
 
     def stop(self) -> None:
         """End everything; the data stay."""
@@ -172,6 +218,10 @@ class Hdfs:
 
     def ready(self) -> bool:
         """Whether all DataNodes are there and a file can be written."""
+        if self._kerberos:  # without a ticket not even a NameNode's state is to be had
+            return all(
+                _REPORTED in daemon.log.read_text(errors="replace") for daemon in self.datanodes
+            )
         live = sum(daemon.pid is not None for daemon in self.datanodes)
         try:
             state = self.bean("FSNamesystemState")
@@ -184,13 +234,21 @@ class Hdfs:
             return False
         return True
 
-    def bean(self, name: str, namenode: int = 0) -> dict[str, Any]:
-        """Return one of a NameNode's own tables of measures, as ``/jmx`` has it."""
+    def bean(self, name: str) -> dict[str, Any]:
+        """Return one of the active NameNode's own tables of measures, as ``/jmx`` has it."""
         query = f"qry=Hadoop:service=NameNode,name={name}"
-        url = f"http://localhost:{self._web[namenode]}/jmx?{query}"
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            beans: list[dict[str, Any]] = json.load(answer)["beans"]
+        beans: list[dict[str, Any]] = json.loads(self._ask(f"{self._page}/jmx?{query}"))["beans"]
         return beans[0] if beans else {}
+
+    @property
+    def _page(self) -> str:
+        return f"{'https' if self._tls else 'http'}://localhost:{self._web[self._active]}"
+
+    def _ask(self, url: str, method: str = "GET", data: bytes | None = None) -> bytes:
+        request = urllib.request.Request(url, data=data, method=method)
+        with urllib.request.urlopen(request, timeout=10, context=self._trust) as answer:
+            content: bytes = answer.read()
+        return content
 
     def rest(
         self, method: str, path: str, op: str, data: bytes | None = None, **options: str
@@ -203,33 +261,43 @@ class Hdfs:
             It was refused; the text is the server's own.
         """
         query = urllib.parse.urlencode({"op": op, "user.name": self.user, **options})
-        place = urllib.parse.quote(path)
-        url = f"http://localhost:{self._web[0]}/webhdfs/v1{place}?{query}"
-        if data is not None:
-            with urllib.request.urlopen(
-                urllib.request.Request(f"{url}&noredirect=true", method=method), timeout=10
-            ) as answer:
-                url = json.load(answer)["Location"]
-        request = urllib.request.Request(url, data=data, method=method)
+        url = f"{self._page}/webhdfs/v1{urllib.parse.quote(path)}?{query}"
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                content = answer.read()
+            if data is not None:
+                url = json.loads(self._ask(f"{url}&noredirect=true", method))["Location"]
+            content = self._ask(url, method, data)
         except urllib.error.HTTPError as e:
             raise OSError(f"{op} {path}: {e.read().decode(errors='replace')}") from e
         found: dict[str, Any] = json.loads(content) if content else {}
         return found
 
-    def admin(self, *arguments: str, tool: str = "DFSAdmin") -> str:
-        """Run one of Hadoop's own commands, and return what it says.
+    def admin(
+        self,
+        *arguments: str,
+        tool: str = "DFSAdmin",
+        variables: Mapping[str, str] | None = None,
+    ) -> str:
+        """Run one of Hadoop's own commands, with variables such as a ticket's.
+
+        Returns
+        -------
+        str
+            What it says.
 
         Raises
         ------
         HadoopError
             It failed.
         """
-        command = java(self._home / "jars", self.conf, options=_QUICK)
-        command += [f"org.apache.hadoop.hdfs.tools.{tool}", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        options = (*_QUICK, *(self._kerberos.options if self._kerberos else ()))
+        command = java(self._home / "jars", self.conf, options=options)
+        done = subprocess.run(
+            [*command, f"org.apache.hadoop.hdfs.tools.{tool}", *arguments],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(variables or {})},
+        )
         if done.returncode:
             raise HadoopError(f"{tool} {' '.join(arguments)}: {done.stdout}{done.stderr}")
         return done.stdout
