@@ -13,7 +13,9 @@ Curve = npt.NDArray[np.float64]
 _LEAST_CORRELATION = -0.5
 
 
-def fade_curves(length: int, law: FadeLaw, correlation: float = 0.0) -> tuple[Curve, Curve]:
+def fade_curves(
+    length: int, law: FadeLaw, correlation: float = 0.0, first: int = 0, stop: int | None = None
+) -> tuple[Curve, Curve]:
     """Gains of the two sounds of a join.
 
     With *a* falling and *b* rising, the power of the mix is a² + b² + 2·rho·ab times that of
@@ -29,26 +31,20 @@ def fade_curves(length: int, law: FadeLaw, correlation: float = 0.0) -> tuple[Cu
         ``linear``, ``equal-power`` or ``matched``.
     correlation : float
         rho, measured over the join; used by ``matched`` only.
+    first, stop : int
+        Which samples of the join are wanted, all by default.
 
     Returns
     -------
-    falling, rising : ndarray, float64 [length]
-        Each the other reversed, never at exactly 0 or 1.
+    falling, rising : ndarray, float64 [stop - first]
+        Over the whole join each is the other reversed, never at exactly 0 or 1.
     """
-    time = (np.arange(length) + 0.5) / max(1, length)
+    time = (np.arange(first, length if stop is None else stop) + 0.5) / max(1, length)
     if law == "linear":
-        return time[::-1], time
-    rising = np.sin(time * np.pi / 2)
-    falling = rising[::-1]
+        return 1.0 - time, time
+    falling, rising = np.cos(time * np.pi / 2), np.sin(time * np.pi / 2)
     if law == "matched":
         rho = min(1.0, max(_LEAST_CORRELATION, correlation))
-        rising = rising / np.sqrt(1.0 + 2.0 * rho * falling * rising)
-        return rising[::-1], rising
+        total = np.sqrt(1.0 + 2.0 * rho * falling * rising)
+        return falling / total, rising / total
     return falling, rising
-
-
-def correlation(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:
-    """Normalised correlation of two sounds [n] at lag 0; 0 where one of them is silent."""
-    # Sums, not dot products: those are BLAS's, whose last bits depend on the number of threads.
-    norm = float(np.sqrt(np.sum(first * first) * np.sum(second * second)))
-    return float(np.sum(first * second)) / norm if norm > 1e-20 else 0.0

@@ -3,34 +3,57 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sequencer.audio import SAMPLE_RATE
-from sequencer.clips import SCORE_SUFFIX
+from sequencer.clipsounds import ClipSounds
 from sequencer.compose import compose
 from sequencer.credits import credits_text, unknown_sources
-from sequencer.errors import OutputError, SequencerError
-from sequencer.files import replacing
-from sequencer.render import output_format, render, with_measured_gain
+from sequencer.errors import OutputError
+from sequencer.joinreport import joins_csv, joins_summary, measure_joins
+from sequencer.output import Form, form_of, wav_container
+from sequencer.render import Rendered, measured, render, render_stem
+from sequencer.rules import Rules
 from sequencer.samples import resampled_length
-from sequencer.score import FadeLaw, Score
-from sequencer.scorefile import read_score, score_json
+from sequencer.score import FadeLaw, Layer, Score
+from sequencer.scorefile import score_json
+from sequencer.spans import SpannedMix
 from sequencer.survey import survey
+from sequencer.tags import Tags, cues_of, tags_of
+from sequencer.writing import Paths, Writing, output, paths_of, spooled
 
-CREDITS_SUFFIX = ".credits.txt"
+# Beyond these it is worth a word: how far the loudness may be from what was aimed at, and how much
+# the limiter may take, in dB.
+_OFF_LU = 0.5
+_MUCH_LIMITING = 10.0
 
 
 @dataclass(frozen=True)
 class Piece:
-    """What was written, and what to tell who asked for it."""
+    """What was written, and what to tell who asked for it.
+
+    Attributes
+    ----------
+    out, score_path, credits_path : Path
+    score : Score
+        As it was rendered.
+    rendered : Rendered
+    spans_mixed : int
+        How many spans had to be mixed; the others were in the spool.
+    stems : tuple of Path
+    joins : str
+        What the report of the joins says in short; empty without one.
+    warnings : tuple of str
+    """
 
     out: Path
     score_path: Path
     credits_path: Path
     score: Score
+    rendered: Rendered
+    spans_mixed: int
+    stems: tuple[Path, ...]
+    joins: str
     warnings: tuple[str, ...]
 
 
@@ -40,33 +63,33 @@ def make_piece(
     *,
     minutes: float,
     seed: int,
-    sample_rate: int = SAMPLE_RATE,
+    rules: Rules | None = None,
     credits: str | Path | None = None,
     fade_law: FadeLaw = "matched",
     keep_all: bool = False,
     force: bool = False,
+    writing: Writing | None = None,
 ) -> Piece:
     """Survey a folder of clips, compose, render and credit.
 
-    The same clips, seed and options give the same bytes in all three files.
+    The same clips, seed and options give the same bytes in all files.
 
     Parameters
     ----------
     folder : str or Path
         A clips export or any folder of sound files.
     out : str or Path
-        ``.wav`` or ``.flac``. The score is written beside it as ``STEM.score.json``. A composition
-        that is already there is replaced; another file is not, unless `force`.
-    minutes, seed, fade_law
+        Its suffix tells the format. The score is written beside it as ``STEM.score.json``. A
+        composition that is already there is replaced; another file is not, unless `force`.
+    minutes, seed, rules, fade_law
         See `sequencer.compose.compose`.
-    sample_rate : int
-        Of the output in Hz.
     credits : str or Path, optional
         Where the credits go; ``STEM.credits.txt`` beside `out` by default.
     keep_all : bool
         Whether what `survey` leaves out for its verdict is played too.
     force : bool
         Whether `out` may replace a file that is no composition.
+    writing : Writing, optional
 
     Returns
     -------
@@ -80,119 +103,155 @@ def make_piece(
     OSError
         What reading raised.
     """
-    paths = _paths(out, credits, force=force)
+    writing = writing or Writing()
+    paths = paths_of(out, credits, writing, force=force)
     found = survey(folder, keep_all=keep_all)
-    score = compose(found.candidates, minutes, seed, fade_law=fade_law, notes=found.notes)
-    score = with_measured_gain(score, folder, sample_rate=sample_rate)
-    return _write(score, folder, paths, sample_rate, write_score=True)
+    score = compose(
+        found.candidates, minutes, seed, rules=rules, fade_law=fade_law, notes=found.notes
+    )
+    return _write(score, folder, paths, writing, listen=True, write_score=True)
 
 
-def render_piece(
-    score_path: str | Path,
+def write_piece(
+    score: Score,
     folder: str | Path,
     out: str | Path,
     *,
-    sample_rate: int = SAMPLE_RATE,
     credits: str | Path | None = None,
     force: bool = False,
+    writing: Writing | None = None,
+    listen: bool = False,
+    unchanged: Path | None = None,
 ) -> Piece:
-    """Render a score again, perhaps one edited by hand, and write its credits.
+    """Write a score, perhaps one edited by hand, its sound and its credits.
 
-    The master gain is the score's. A copy of the score is written beside `out`, unless the score
-    itself is there.
+    Parameters
+    ----------
+    score : Score
+    folder, out, credits, force, writing
+        See `make_piece`.
+    listen : bool
+        Whether the master gain is found anew; it is the score's otherwise.
+    unchanged : Path, optional
+        The file that the score was read from, if it still is what stands there: it is not
+        written again.
+
+    Returns
+    -------
+    Piece
 
     Raises
     ------
     SequencerError
-        See `read_score` and `render`; `OutputError` for a file that cannot be written.
+        See `render`; `OutputError` for a file that cannot be written.
     OSError
         What reading raised.
     """
-    score = read_score(score_path)
-    paths = _paths(out, credits, force=force)
-    itself = _place(score_path) == _place(paths.score)
-    return _write(score, folder, paths, sample_rate, write_score=not itself)
-
-
-@dataclass(frozen=True)
-class _Paths:
-    out: Path
-    score: Path
-    credits: Path
-
-
-def _paths(out: str | Path, credits: str | Path | None, *, force: bool) -> _Paths:
-    sound = Path(out)
-    output_format(sound, 0)
-    score = sound.with_suffix(SCORE_SUFFIX)
-    paths = _Paths(sound, score, Path(credits or sound.with_suffix(CREDITS_SUFFIX)))
-    if _place(paths.credits) in (_place(sound), _place(score)):
-        raise SequencerError(f"{paths.credits}: the credits need a file of their own")
-    try:
-        is_folder, is_there = sound.is_dir(), sound.exists()
-    except OSError as error:
-        raise OutputError(sound, error) from error
-    if is_folder:
-        raise SequencerError(f"{sound} is a folder; name the file to write")
-    if is_there and not score.is_file() and not force:
-        raise SequencerError(
-            f"{sound} exists and is no composition (no {score.name} beside it); "
-            "choose another name, or --force to replace it"
-        )
-    return paths
-
-
-def _place(path: str | Path) -> str:
-    """Where a path leads; one that only leads to itself, which `Path.resolve` refuses, stays."""
-    return os.path.realpath(path)
-
-
-@contextlib.contextmanager
-def _output(path: Path) -> Iterator[Path]:
-    """Give a name to write to as `replacing` does; what fails there is about `path`.
-
-    An error that names another file, such as a clip that is gone, is about that file.
-    """
-    about: list[str | None] = [None]
-    try:
-        with replacing(path) as part:
-            about.append(str(part))
-            yield part
-    except OSError as error:
-        if error.filename not in about:
-            raise
-        raise OutputError(path, error) from error
+    writing = writing or Writing()
+    paths = paths_of(out, credits, writing, force=force)
+    itself = unchanged is not None and paths.is_score(unchanged)
+    return _write(score, folder, paths, writing, listen=listen, write_score=listen or not itself)
 
 
 def _write(
-    score: Score, folder: str | Path, paths: _Paths, sample_rate: int, *, write_score: bool
+    score: Score,
+    folder: str | Path,
+    paths: Paths,
+    writing: Writing,
+    *,
+    listen: bool,
+    write_score: bool,
 ) -> Piece:
-    for path in (paths.out, paths.credits):
+    stems = {}
+    if writing.stems is not None:
+        stems = {layer: paths.stem(writing.stems, layer.name) for layer in score.layers}
+    for path in (paths.out, paths.credits, *stems.values()):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(path, error) from error
-    with contextlib.ExitStack() as stack:
-        # Left in reverse, so the sound takes its name last: where it is, the others are.
-        sound = stack.enter_context(_output(paths.out))
-        container = output_format(
-            paths.out, resampled_length(score.samples, score.sample_rate, sample_rate)
+    joins = ""
+    with spooled(paths, writing) as spool:
+        sounds = ClipSounds(score, Path(folder), spool)
+        mix = SpannedMix(score, sounds, spool, by_layer=bool(stems))
+        score = measured(score, mix) if listen else score
+        with contextlib.ExitStack() as stack:
+            # Left in reverse, so the sound takes its name last: where it is, the others are.
+            sound = stack.enter_context(output(paths.out))
+            form, tags = _form(score, paths.out, writing), _tags(score, paths, writing)
+            rendered = render(score, mix, sound, form, tags, cues_of(score, writing.sample_rate))
+            for layer, path in stems.items():
+                _stem(score, mix, layer, stack.enter_context(output(path)), form, tags)
+            texts = {paths.credits: credits_text(score)}
+            if writing.report:
+                figures = measure_joins(score, mix.mixer)
+                joins = joins_summary(figures)
+                texts[paths.joins] = joins_csv(figures)
+            if write_score:
+                texts[paths.score] = score_json(score)
+            for path, text in texts.items():
+                part = stack.enter_context(output(path))
+                part.write_text(text, encoding="utf-8", newline="\n")
+    return Piece(
+        paths.out,
+        paths.score,
+        paths.credits,
+        score,
+        rendered,
+        mix.made,
+        tuple(stems.values()),
+        joins,
+        (*score.notes, *_remarks(score, rendered)),
+    )
+
+
+def _form(score: Score, path: Path, writing: Writing) -> Form:
+    return form_of(
+        path,
+        sample_rate=writing.sample_rate,
+        channels=score.channels,
+        frames=resampled_length(score.samples, score.sample_rate, writing.sample_rate),
+        bits=writing.bits,
+    )
+
+
+def _tags(score: Score, paths: Paths, writing: Writing) -> Tags:
+    return tags_of(
+        score,
+        title=writing.title or paths.out.stem,
+        credits_name=paths.credits.name,
+        artist=writing.artist,
+    )
+
+
+def _stem(score: Score, mix: SpannedMix, layer: Layer, path: Path, form: Form, tags: Tags) -> None:
+    container = wav_container(form.frames * form.channels * 4)
+    render_stem(
+        score,
+        mix.layer_blocks(layer),
+        path,
+        replace(form, container=container, bits=32),
+        replace(tags, title=f"{tags.title}, {layer.name}"),
+    )
+
+
+def _remarks(score: Score, rendered: Rendered) -> list[str]:
+    """Say what to mind about a rendering."""
+    remarks = []
+    aim, found = score.master.loudness, rendered.loudness.integrated
+    if aim is not None and found is not None and abs(aim - found) > _OFF_LU:
+        remarks.append(
+            f"the loudness is {found:.1f} LUFS, and the score aims at {aim:g}; "
+            f"`sequencer render --loudness {aim:g}` finds the gain for it"
         )
-        rendered = render(score, folder, sound, container=container, sample_rate=sample_rate)
-        text = stack.enter_context(_output(paths.credits))
-        text.write_text(credits_text(score), encoding="utf-8", newline="\n")
-        if write_score:
-            data = stack.enter_context(_output(paths.score))
-            data.write_text(score_json(score), encoding="utf-8", newline="\n")
-    warnings = list(score.notes)
-    if rendered.clipped:
-        warnings.append(
-            f"{rendered.clipped:,} samples of {paths.out} went beyond full scale and were cut; "
-            "lower 'gain_db' of 'master' in the score"
+    if rendered.reduction > _MUCH_LIMITING:
+        remarks.append(
+            f"the limiter takes up to {rendered.reduction:.1f} dB off peaks, which may be heard; "
+            "a lower loudness needs less of it"
         )
     unknown = len(unknown_sources(score))
     if unknown:
-        warnings.append(
+        remarks.append(
             f"the licence of {unknown} of the recordings is not known; the credits say so"
         )
-    return Piece(paths.out, paths.score, paths.credits, score, tuple(warnings))
+    return remarks

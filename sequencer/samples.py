@@ -61,8 +61,35 @@ def to_int16(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:
 
     The factor is libsndfile's, so 16-bit samples that were only read come back unchanged.
     """
-    scaled = np.rint(np.asarray(samples, np.float64) * 32768.0)
-    return np.clip(scaled, -32768, 32767).astype(np.int16)
+    return quantised(samples, 16).astype(np.int16)
+
+
+def quantised(
+    samples: npt.NDArray[np.floating], bits: int, noise: npt.NDArray[np.float64] | float = 0.0
+) -> npt.NDArray[np.int32]:
+    """Turn float samples (full scale ±1) into whole numbers of so many bits.
+
+    Parameters
+    ----------
+    samples : ndarray
+        Of any shape.
+    bits : int
+        2 to 32.
+    noise : ndarray, float64
+        In steps, added before rounding.
+
+    Returns
+    -------
+    ndarray, int32
+        Of the same shape; halves go to even, what is beyond full scale is clipped.
+    """
+    full = 1 << (bits - 1)
+    scaled = samples.astype(np.float64)
+    scaled *= full
+    scaled += noise
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, -full, full - 1, out=scaled)
+    return scaled.astype(np.int32)
 
 
 def from_int16(samples: npt.NDArray[np.int16]) -> Samples:

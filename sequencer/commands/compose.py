@@ -7,7 +7,22 @@ from typing import Annotated
 
 import typer
 
-from sequencer.commands.options import DEFAULT_RATE, Credits, Force, Out, Rate, Verbose, report
+from sequencer.commands.options import (
+    DEFAULT_RATE,
+    Artist,
+    Bits,
+    Credits,
+    Force,
+    KeepSpool,
+    Out,
+    Rate,
+    Report,
+    SpoolFolder,
+    Stems,
+    Title,
+    Verbose,
+    report_piece,
+)
 from sequencer.score import FadeLaw
 
 
@@ -24,6 +39,13 @@ def compose_command(
     minutes: Annotated[float, typer.Option("--minutes", help="Length of the composition.")] = 2.0,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another piece.")] = 0,
     sample_rate: Rate = DEFAULT_RATE,
+    bits: Bits = 16,
+    stems: Stems = None,
+    report: Report = False,
+    spool: SpoolFolder = None,
+    keep_spool: KeepSpool = False,
+    title: Title = "",
+    artist: Artist = "",
     credits: Credits = None,
     fade_law: Annotated[
         FadeLaw, typer.Option("--fade-law", help="How clips give way to each other.")
@@ -47,17 +69,27 @@ def compose_command(
     Example: sequencer compose clips/ -o piece.wav --minutes 2 --seed 7
     """
     from sequencer.piece import make_piece
+    from sequencer.writing import Writing
 
-    report(
+    report_piece(
         make_piece(
             clips,
             out,
             minutes=minutes,
             seed=seed,
-            sample_rate=sample_rate,
             credits=credits,
             fade_law=fade_law,
             keep_all=keep_all,
             force=force,
+            writing=Writing(
+                sample_rate=sample_rate,
+                bits=bits,
+                stems=stems,
+                report=report,
+                spool=spool,
+                keep_spool=keep_spool,
+                title=title,
+                artist=artist,
+            ),
         )
     )

@@ -2,33 +2,93 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sequencer.errors import SequencerError
 from sequencer.text import clock
 
 if TYPE_CHECKING:
     from sequencer.piece import Piece
 
 _MOST_WARNINGS = 20
+_LOUDNESS = (-60.0, -5.0)
 
-Out = Annotated[Path, typer.Option("--out", "-o", help="The file to write: .wav or .flac.")]
+Out = Annotated[
+    Path,
+    typer.Option("--out", "-o", help="The file to write: .wav, .flac, .ogg (Vorbis) or .opus."),
+]
 Credits = Annotated[
     Path | None,
     typer.Option("--credits", help="Where the credits go.  [default: STEM.credits.txt beside OUT]"),
 ]
-Rate = Annotated[int, typer.Option("--sample-rate", help="Of the output, in Hz.")]
+Rate = Annotated[
+    int,
+    typer.Option(
+        "--sample-rate",
+        help="Of the output, in Hz: 44100 or 48000 to publish; 16000 holds all there is in clips.",
+    ),
+]
 DEFAULT_RATE = 16_000
+Bits = Annotated[int, typer.Option("--bits", help="Depth of WAV and FLAC: 16 or 24.")]
+LoudnessOption = Annotated[
+    str | None,
+    typer.Option(
+        "--loudness",
+        metavar="LUFS",
+        help="Loudness of the whole: -14 (streaming), -16, -23 (broadcasting) or off.",
+    ),
+]
+Stems = Annotated[
+    Path | None,
+    typer.Option("--stems", metavar="DIR", help="Write each layer there too, as float WAV."),
+]
+Report = Annotated[
+    bool, typer.Option("--report", help="Measure level and clicks of each join: STEM.joins.csv.")
+]
+SpoolFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--spool",
+        metavar="DIR",
+        help="Where what is mixed is kept until all is done.  [default: .NAME.spool beside OUT]",
+    ),
+]
+KeepSpool = Annotated[
+    bool,
+    typer.Option("--keep-spool", help="Leave it there: an edit then needs only what it touched."),
+]
+Title = Annotated[str, typer.Option("--title", help="For the tags.  [default: OUT's name]")]
+Artist = Annotated[
+    str, typer.Option("--artist", help="For the tags.  [default: authors of the recordings]")
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Replace OUT even if it is not a composition.")
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")]
 
 
-def report(piece: Piece) -> None:
+def loudness_of(text: str) -> float | None:
+    """Read a loudness in LUFS; None for ``off``."""
+    if text.strip().lower() == "off":
+        return None
+    try:
+        loudness = float(text)
+    except ValueError:
+        loudness = math.nan
+    low, high = _LOUDNESS
+    if not low <= loudness <= high:
+        raise SequencerError(
+            f"--loudness {text}: give -14, -16, -23, or another from {low:g} to {high:g}, or off"
+        )
+    return loudness
+
+
+def report_piece(piece: Piece) -> None:
     """Print what was written, and on stderr what to mind."""
     for warning in piece.warnings[:_MOST_WARNINGS]:
         print(f"sequencer: warning: {warning}", file=sys.stderr)
@@ -37,10 +97,19 @@ def report(piece: Piece) -> None:
         print(
             f"sequencer: warning: {more} more, in the notes of {piece.score_path}", file=sys.stderr
         )
-    score = piece.score
+    score, found = piece.score, piece.rendered
+    levels = [f"master gain {score.master.gain_db:+.2f} dB"]
+    if found.loudness.integrated is not None:
+        levels.append(f"{found.loudness.integrated:.1f} LUFS")
+    if found.true_peak is not None:
+        levels.append(f"{found.true_peak:.1f} dBTP")
     print(
         f"{piece.out}: {clock(score.seconds)}, {len(score.events)} events from "
-        f"{len(score.clips)} clips, master gain {score.master.gain_db:+.2f} dB"
+        f"{len(score.clips)} clips, {', '.join(levels)}"
     )
+    for path in piece.stems:
+        print(f"{path}: stem")
+    if piece.joins:
+        print(f"{piece.out.with_suffix('.joins.csv')}: {piece.joins}")
     print(f"{piece.score_path}: score")
     print(f"{piece.credits_path}: credits")

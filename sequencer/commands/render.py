@@ -7,7 +7,24 @@ from typing import Annotated
 
 import typer
 
-from sequencer.commands.options import DEFAULT_RATE, Credits, Force, Out, Rate, Verbose, report
+from sequencer.commands.options import (
+    DEFAULT_RATE,
+    Artist,
+    Bits,
+    Credits,
+    Force,
+    KeepSpool,
+    LoudnessOption,
+    Out,
+    Rate,
+    Report,
+    SpoolFolder,
+    Stems,
+    Title,
+    Verbose,
+    loudness_of,
+    report_piece,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -23,15 +40,53 @@ def render_command(
         typer.Option("--clips", help="The folder of its clips.  [default: where the score is]"),
     ] = None,
     sample_rate: Rate = DEFAULT_RATE,
+    bits: Bits = 16,
+    loudness: LoudnessOption = None,
+    stems: Stems = None,
+    report: Report = False,
+    spool: SpoolFolder = None,
+    keep_spool: KeepSpool = False,
+    title: Title = "",
+    artist: Artist = "",
     credits: Credits = None,
     force: Force = False,
     verbose: Verbose = False,
 ) -> None:
     """Render a score again, at its own master gain.
 
-    Example: sequencer render piece.score.json --clips clips/ -o edited.wav
-    """
-    from sequencer.piece import render_piece
+    With --loudness its gain is found anew, and the score beside OUT says so. A rendering that was
+    killed or interrupted goes on when it is started again.
 
-    folder = score.parent if clips is None else clips
-    report(render_piece(score, folder, out, sample_rate=sample_rate, credits=credits, force=force))
+    Example: sequencer render piece.score.json --clips clips/ -o edited.wav --sample-rate 44100
+    """
+    from dataclasses import replace
+
+    from sequencer.piece import write_piece
+    from sequencer.scorefile import read_score
+    from sequencer.writing import Writing
+
+    found = read_score(score)
+    if loudness is not None:
+        found = replace(found, master=replace(found.master, loudness=loudness_of(loudness)))
+    writing = Writing(
+        sample_rate=sample_rate,
+        bits=bits,
+        stems=stems,
+        report=report,
+        spool=spool,
+        keep_spool=keep_spool,
+        title=title,
+        artist=artist,
+    )
+    report_piece(
+        write_piece(
+            found,
+            score.parent if clips is None else clips,
+            out,
+            credits=credits,
+            force=force,
+            writing=writing,
+            listen=loudness is not None,
+            unchanged=score,
+        )
+    )

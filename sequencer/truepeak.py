@@ -1,0 +1,110 @@
+"""True peaks: how far the wave between the samples goes (ITU-R BS.1770-4, annex 2)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sequencer.samples import Samples
+
+REACH = 8
+"""Samples on either side that a point between two samples is interpolated from."""
+
+
+def _weights(fraction: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Windowed sinc weights of a point between two samples.
+
+    Given are those of the samples 0, 1, … steps before the gap, and after it [REACH] each.
+    """
+    steps = np.arange(REACH)
+    distances = np.stack([fraction + steps, 1.0 - fraction + steps])
+    window = np.i0(7.0 * np.sqrt(1.0 - (distances / (REACH + 0.5)) ** 2))
+    weights = np.sinc(distances) * window
+    weights /= weights.sum()
+    return weights[0], weights[1]
+
+
+# At 3/4 the weights are those at 1/4 the other way round, so sum and difference serve both.
+_BEFORE, _AFTER = _weights(0.25)
+_MIDDLE = _weights(0.5)[0].astype(np.float32)
+_SUM = ((_BEFORE + _AFTER) / 2).astype(np.float32)
+_DIFFERENCE = ((_BEFORE - _AFTER) / 2).astype(np.float32)
+MOST_GAIN = float(max(2 * np.abs(_MIDDLE).sum(), np.abs([_BEFORE, _AFTER]).sum()))
+"""No point between samples goes further than the largest sample around times this."""
+
+
+class PeakEnvelope:
+    """The largest magnitude from each sample to the next, at four times the rate, streamed.
+
+    Parameters
+    ----------
+    channels : int
+        The largest of all channels is given.
+    """
+
+    def __init__(self, channels: int) -> None:
+        # Silence before the beginning, so that the first sample has neighbours.
+        self._pending = np.zeros((channels, REACH - 1), np.float32)
+
+    def add(self, block: Samples, threshold: float) -> Samples:
+        """Take float32 samples [channels, n], give the envelope as far as it is known [m].
+
+        What does not go beyond `threshold` may be given too low. The envelope is `REACH` samples
+        late at first, and complete after `finish`.
+        """
+        self._pending = np.concatenate([self._pending, block], axis=1)
+        count = self._pending.shape[1] - (2 * REACH - 1)
+        if count <= 0:
+            return np.zeros(0, np.float32)
+        magnitude = np.abs(self._pending).max(axis=0)
+        envelope: Samples = magnitude[REACH - 1 : REACH - 1 + count].copy()
+        if float(magnitude.max()) * MOST_GAIN > threshold:
+            for row in self._pending:
+                _raise_between(envelope, row)
+        self._pending = self._pending[:, count:]
+        return envelope
+
+    def finish(self, threshold: float) -> Samples:
+        """Give the rest of the envelope."""
+        return self.add(np.zeros((len(self._pending), REACH), np.float32), threshold)
+
+
+class TruePeakMeter:
+    """Finds the largest true peak of samples that come in blocks.
+
+    Attributes
+    ----------
+    peak : float
+        Full scale 1, of what was added so far.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self._envelope = PeakEnvelope(channels)
+        self.peak = 0.0
+
+    def add(self, block: Samples) -> None:
+        """Take float32 samples [channels, n]."""
+        envelope = self._envelope.add(block, self.peak)
+        self.peak = max(self.peak, float(envelope.max(initial=0.0)))
+
+    def finish(self) -> None:
+        """Measure what only silence follows."""
+        self.peak = max(self.peak, float(self._envelope.finish(self.peak).max(initial=0.0)))
+
+
+def _raise_between(envelope: Samples, row: Samples) -> None:
+    """Lift the envelope, in place, to what lies between the samples of one channel."""
+    count = len(envelope)
+    middle, sums, differences = (np.zeros(count, np.float32) for _ in range(3))
+    pair, term = np.empty(count, np.float32), np.empty(count, np.float32)
+    for step in range(REACH):
+        before = row[REACH - 1 - step : REACH - 1 - step + count]
+        after = row[REACH + step : REACH + step + count]
+        np.add(before, after, out=pair)
+        middle += np.multiply(pair, _MIDDLE[step], out=term)
+        sums += np.multiply(pair, _SUM[step], out=term)
+        np.subtract(before, after, out=pair)
+        differences += np.multiply(pair, _DIFFERENCE[step], out=term)
+    np.maximum(envelope, np.abs(middle), out=envelope)
+    # |s + d| and |s - d|: the larger of both is |s| + |d|.
+    np.maximum(envelope, np.abs(sums) + np.abs(differences), out=envelope)
