@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hdfs_jobs.storage import is_remote, open_url
 from hdfs_jobs.store import Store
 from hdfs_jobs.verify import Problem
 from nsynth_batch.datasets import DATASETS
@@ -61,5 +62,17 @@ def _unreadable(store: Store, folder: str) -> Iterator[Problem]:
 def _missing_recordings(store: Store, there: Set[str]) -> Iterator[Problem]:
     for recording in Catalog(store.storage).recordings().current():
         path = recording.raw_url
-        if "://" not in path and path not in there:
-            yield Problem(path, f"missing, though the catalog has it as {recording.title!r}")
+        missing = Problem(path, f"missing, though the catalog has it as {recording.title!r}")
+        if is_remote(path):
+            try:
+                with open_url(path) as stream:
+                    found = content_sha1(stream)
+            except FileNotFoundError:
+                yield missing
+                continue
+            if found != recording.file_id:
+                yield Problem(
+                    path, f"changed since it was harvested: its SHA-1 was {recording.file_id}"
+                )
+        elif path not in there:
+            yield missing

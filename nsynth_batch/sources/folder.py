@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from hdfs_jobs.backend import Entry, Storage
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.local import LocalStorage
+from hdfs_jobs.storage import is_remote
 from hdfs_jobs.store import MARKER
 from nsynth_batch.sources.source import Offer
 from nsynth_batch.text import one_line
@@ -24,7 +25,8 @@ class FolderSource:
     """The recordings below a folder of any storage.
 
     A store below it is left alone: what it holds are no recordings of this source, and without
-    the rights that its catalog has.
+    the rights that its catalog has. On HDFS recordings stay where they are, and what Hadoop takes
+    for hidden (``_SUCCESS``, ``_temporary``) is none of them.
 
     Parameters
     ----------
@@ -39,6 +41,8 @@ class FolderSource:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self._in_place = is_remote(storage.url)
+        self._marks = (".", "_") if self._in_place else (".",)
         self.other_files = 0
         self.notes: tuple[str, ...] = ()
         try:
@@ -69,7 +73,7 @@ class FolderSource:
         others = 0
         for entry in self._files(stores, dead_links):
             path = PurePosixPath(entry.path)
-            if _is_hidden(path):
+            if _is_hidden(path, self._marks):
                 others += 1
             elif path.name == SOURCES_NAME:
                 tables[path.parent] = self._read_sources(entry.path)
@@ -116,9 +120,9 @@ class FolderSource:
             listed = tables.get(folder, {})
             row = listed.get(str(path.relative_to(folder)), row)
         title = row.rights.title or printable(path.stem)
-        return Offer(
-            self._storage, entry.path, entry.size, replace(row.rights, title=title), row.categories
-        )
+        url = f"{self._storage.url}/{entry.path}" if self._in_place else None
+        rights = replace(row.rights, title=title)
+        return Offer(self._storage, entry.path, entry.size, rights, row.categories, url)
 
 
 def _listed(tables: dict[PurePosixPath, dict[str, SourceRow]]) -> set[str]:
@@ -145,9 +149,9 @@ def _first_few(names: Sequence[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _is_hidden(path: PurePosixPath) -> bool:
+def _is_hidden(path: PurePosixPath, marks: tuple[str, ...]) -> bool:
     """Whether a person sees a file: ._song.wav is what macOS leaves beside song.wav, not audio."""
-    return any(part.startswith(".") for part in path.parts)
+    return any(part.startswith(marks) for part in path.parts)
 
 
 def printable(name: str) -> str:

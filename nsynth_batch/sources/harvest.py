@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from hdfs_jobs.backend import Storage
 from hdfs_jobs.errors import InfrastructureError
+from hdfs_jobs.storage import is_remote
 from nsynth_batch.sources.catalog import Recording
 from nsynth_batch.sources.folder import printable
 from nsynth_batch.sources.ledger import Harvest, Ledger
@@ -24,7 +25,9 @@ def harvest(
     on_progress: Callable[[Harvest], None] = lambda _: None,
     stop: threading.Event | None = None,
 ) -> Harvest:
-    """Copy what a source offers to a store, and write down its rights.
+    """Take what a source offers into a store, and write down its rights.
+
+    Recordings on HDFS stay where they are; all others are copied.
 
     Content that the store has is read to know it by its SHA-1 and not copied again. A harvest
     that ends half way is completed by the next one.
@@ -86,10 +89,13 @@ def _take(offer: Offer, storage: Storage, ledger: Ledger, report: Harvest) -> Re
         if ledger.refuses(file_id, offer.rights.page_url):
             return None
         stream.seek(0)
-        # The same content under another suffix has a place already.
-        target = ledger.place(file_id) or raw_path(file_id, offer.path)
-        if "://" not in target and not storage.exists(target):
+        known = ledger.place(file_id)
+        target = _place(offer, known, file_id)
+        if target == offer.url:
+            is_new = known is None
+        elif is_new := not storage.exists(target):
             _copy(stream, storage, target, file_id)
+        if is_new:
             report.added += 1
             report.bytes += offer.size
         stream.seek(0)
@@ -110,6 +116,14 @@ def _take(offer: Offer, storage: Storage, ledger: Ledger, report: Harvest) -> Re
         retrieved_at=datetime.now(UTC),
         source_path=printable(offer.path),
     )
+
+
+def _place(offer: Offer, known: str | None, file_id: str) -> str:
+    """Give where a recording's bytes are to be: what the store has itself stands."""
+    if known is not None and not is_remote(known):
+        # The same content under another suffix has a place already.
+        return known
+    return offer.url or raw_path(file_id, offer.path)
 
 
 def _copy(stream: BinaryIO, storage: Storage, target: str, file_id: str) -> None:

@@ -14,7 +14,7 @@ def resolve(source: str) -> Source:
     Parameters
     ----------
     source : str
-        A folder of recordings.
+        A folder of recordings, on this machine or on HDFS.
 
     Raises
     ------

@@ -27,6 +27,8 @@ class Offer:
         Title, author and licence, as far as the source knows them.
     categories
         What pairs are chosen by.
+    url
+        Where it stays and is read in place; none if its bytes are to be copied.
     """
 
     storage: Storage
@@ -34,6 +36,7 @@ class Offer:
     size: int
     rights: Rights
     categories: tuple[str, ...]
+    url: str | None = None
 
 
 class Source(Protocol):

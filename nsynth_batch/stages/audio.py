@@ -13,7 +13,9 @@ import pyarrow as pa
 from hdfs_jobs.errors import BadInput
 from hdfs_jobs.plan import Item
 from hdfs_jobs.stage import Counted, Rejected, Task
+from hdfs_jobs.storage import is_remote
 from nsynth_batch.stages.arrays import list_column
+from nsynth_batch.stages.identity import IdentifiedStream
 from nsynth_batch.stages.lengths import sample_seconds
 from nsynth_batch.stages.schemas import AUDIO
 from sequencer.audio import SAMPLE_RATE, mono_blocks
@@ -48,11 +50,30 @@ class AudioStage:
     ) -> Iterator[pa.RecordBatch | Rejected | Counted]:
         """Yield a row a segment of the recording that `source` streams.
 
+        One that is read in place is checked to be what was harvested: nothing may go on under
+        the rights of another.
+
         Raises
         ------
         BadInput
             If it is no audio, is damaged, holds nothing but zeros or is shorter than one hop.
+        OSError
+            If another file took the place of the one that was harvested.
         """
+        if item.url is None or not is_remote(item.url):
+            yield from self._segments(item, source, task)
+            return
+        identified = IdentifiedStream(source)
+        try:
+            yield from self._segments(item, identified.buffered, task)
+        except BadInput:
+            _refuse_another(item, identified.sha1())
+            raise
+        _refuse_another(item, identified.sha1())
+
+    def _segments(
+        self, item: Item, source: BinaryIO, task: Task
+    ) -> Iterator[pa.RecordBatch | Rejected | Counted]:
         total = 0
         blocks = mono_blocks(source, SAMPLE_RATE, refuse_silent=True)
         try:
@@ -93,6 +114,14 @@ class AudioStage:
             "libsndfile": str(soundfile.__libsndfile_version__),
             "soxr": str(soxr.__version__),
         }
+
+
+def _refuse_another(item: Item, sha1: str) -> None:
+    if sha1 != item.key:
+        raise OSError(
+            f"{item.title}: {item.url} has changed since it was harvested (its SHA-1 was "
+            f"{item.key}): put the file back, or harvest its source again for the new one"
+        )
 
 
 def cut(blocks: Iterable[Block], length: int) -> Iterator[Block]:
