@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -65,3 +66,9 @@ def write_output(path: Path, content: str | bytes, *, keeping: Path | None = Non
             part.write_bytes(data)
     except OSError as error:
         raise OutputError(path, error) from error
+
+
+def digest_of(path: Path) -> str:
+    """Give the SHA-256 of a file's content, 64 hexadecimal digits."""
+    with naming(path), path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,66 @@
+"""Pictures of many clips, each drawn once: a picture's name holds the digest of its sound."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+from sequencer.errors import AudioError
+from sequencer.files import write_output
+from sequencer.pictures.rainbowgram import VERSION, picture_of
+
+_WORTH_A_POOL = 32
+"""Starting processes takes as long as drawing about this many."""
+
+
+def picture_name(digest: str) -> str:
+    """Name the picture of a sound by the SHA-256 of its file."""
+    return f"{digest[:24]}.v{VERSION}.png"
+
+
+def draw(wanted: Mapping[Path, Path]) -> Iterator[tuple[Path, str]]:
+    """Draw what is not there yet, on all cores when it is much.
+
+    Parameters
+    ----------
+    wanted : mapping of Path to Path
+        From each picture to its sound file. The name of a picture has to change with the sound.
+
+    Yields
+    ------
+    picture : Path
+    error : str
+        Empty, or why this one could not be drawn.
+
+    Raises
+    ------
+    SequencerError
+        When librosa or matplotlib are not installed, or a picture cannot be written.
+    """
+    missing = {picture: sound for picture, sound in wanted.items() if not picture.exists()}
+    yield from ((picture, "") for picture in wanted if picture not in missing)
+    if len(missing) < _WORTH_A_POOL:
+        for picture, sound in missing.items():
+            yield picture, _draw_one(picture, sound)
+        return
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        drawing = {pool.submit(_draw_one, *each): each[0] for each in missing.items()}
+        try:
+            for done in as_completed(drawing):
+                yield drawing[done], done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _draw_one(picture: Path, sound: Path) -> str:
+    try:
+        data = picture_of(sound)
+    except AudioError as error:
+        return str(error)
+    except OSError as error:
+        return f"{error.strerror}"
+    write_output(picture, data)
+    return ""

@@ -1,0 +1,105 @@
+"""Rainbowgrams: constant-Q spectrograms whose colour is the change of phase, as NSynth drew them.
+
+Engel et al., "Neural Audio Synthesis of Musical Notes with WaveNet Autoencoders", 2017: lightness
+is the magnitude, the hue the instantaneous frequency.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from sequencer.audio import SAMPLE_RATE, mono_blocks
+from sequencer.extras import extra
+from sequencer.samples import Samples
+
+VERSION = 1
+"""Part of the name under which a picture is kept: a change of the drawing draws all anew."""
+HOP = 256
+OCTAVES = 6
+BINS_AN_OCTAVE = 40
+FILTER_SCALE = 0.8
+RANGE_DB = 70.0
+MOST_SECONDS = 60.0
+"""Of a longer sound this much is drawn, from its beginning."""
+
+# librosa wants more than the longest filter.
+_LEAST_SAMPLES = 2 * SAMPLE_RATE
+
+
+def rainbowgram(samples: Samples) -> npt.NDArray[np.uint8]:
+    """Draw a sound.
+
+    Parameters
+    ----------
+    samples : ndarray, float32 [n]
+        Mono at 16 kHz.
+
+    Returns
+    -------
+    ndarray, uint8 [240, 1 + n // 256, 3]
+        RGB, the highest note in the first row. Black is 70 dB below the loudest point, or
+        silence.
+
+    Raises
+    ------
+    SequencerError
+        When librosa or matplotlib are not installed.
+    """
+    librosa = extra("librosa", "librosa")
+    colours = extra("matplotlib", "matplotlib").colormaps["rainbow"]
+    frames = 1 + len(samples) // HOP
+    padded = np.pad(samples, (0, max(0, _LEAST_SAMPLES - len(samples))))
+    spectrum = librosa.cqt(
+        padded,
+        sr=SAMPLE_RATE,
+        hop_length=HOP,
+        fmin=librosa.note_to_hz("C2"),
+        n_bins=OCTAVES * BINS_AN_OCTAVE,
+        bins_per_octave=BINS_AN_OCTAVE,
+        filter_scale=FILTER_SCALE,
+    )[:, :frames]
+    phase = np.unwrap(np.angle(spectrum))
+    change = np.diff(phase, axis=1, prepend=0.0) / np.pi
+    power = np.abs(spectrum) ** 2
+    loudest = float(power.max())
+    if loudest == 0.0:
+        return np.zeros((*power.shape, 3), np.uint8)
+    decibels = 10 * np.log10(np.maximum(power / loudest, 10 ** (-RANGE_DB / 10)))
+    # A black mask of alpha 1 - magnitude over a colour leaves colour times magnitude.
+    magnitude = decibels / RANGE_DB + 1
+    rgb = colours((change + 1) / 2)[..., :3] * magnitude[..., None]
+    picture: npt.NDArray[np.uint8] = np.rint(rgb[::-1] * 255).astype(np.uint8)
+    return picture
+
+
+def picture_of(path: Path) -> bytes:
+    """Draw the sound in a file, as a PNG; the same sound gives the same bytes.
+
+    Raises
+    ------
+    AudioError
+        When the file is no usable sound.
+    OSError
+        What reading raised.
+    """
+    wanted = round(MOST_SECONDS * SAMPLE_RATE)
+    blocks, length = [], 0
+    for block in mono_blocks(path):
+        blocks.append(block)
+        length += len(block)
+        if length >= wanted:
+            break
+    return png(rainbowgram(np.concatenate(blocks)[:wanted]))
+
+
+def png(picture: npt.NDArray[np.uint8]) -> bytes:
+    """Write RGB values [rows, columns, 3] as a PNG that names neither time nor program."""
+    out = io.BytesIO()
+    extra("matplotlib.image", "matplotlib").imsave(
+        out, picture, format="png", metadata={"Software": None}
+    )
+    return out.getvalue()
