@@ -12,9 +12,13 @@ from tests.components.needs import need, remedy
 
 @pytest.fixture(scope="session")
 def hdfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdfs]:
-    """HDFS with one DataNode, shared by all tests: each leaves it running and writable."""
+    """HDFS with one DataNode, shared by all tests: each leaves it running and writable.
+
+    Its blocks are small, so that files of a few MB have several.
+    """
     need("hdfs")
-    with Hdfs(tmp_path_factory.mktemp("hdfs")) as running:
+    settings = {"dfs.blocksize": str(4 << 20)}
+    with Hdfs(tmp_path_factory.mktemp("hdfs"), settings=settings) as running:
         yield running
 
 

@@ -37,6 +37,8 @@ _HDFS = {
     "dfs.namenode.redundancy.considerLoad": "false",
     "dfs.namenode.datanode.registration.ip-hostname-check": "false",
     "dfs.client.block.write.replace-datanode-on-failure.policy": "NEVER",
+    # A file is closed a moment after its DataNode has said so; the next try need not be late.
+    "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "10",
     "dfs.datanode.hostname": "localhost",
     "dfs.datanode.address": "127.0.0.1:0",
     "dfs.datanode.ipc.address": "127.0.0.1:0",
