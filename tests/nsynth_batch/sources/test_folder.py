@@ -87,7 +87,7 @@ def test_a_damaged_sources_csv_stops_the_harvest_with_its_name(tmp_path: Path) -
         resolve(str(tmp_path)).offers()
 
 
-@pytest.mark.parametrize("source", ["commons:Category:Bird songs", "webhdfs://host:9870/folder"])
+@pytest.mark.parametrize("source", ["commons:Category:Bird songs", "s3://bucket/folder"])
 def test_a_source_of_a_later_version_says_so(source: str) -> None:
     with pytest.raises(UsageError, match=source.split(":", maxsplit=1)[0]):
         resolve(source)
