@@ -95,7 +95,7 @@ def _show_web(settings: Settings, source: str) -> tuple[int, float]:
     from hdfs_jobs.storage import open_storage
     from hdfs_jobs.store import MARKER, Store
     from nsynth_batch.sources.on_the_web import web_source
-    from nsynth_batch.sources.web_harvest import preview_web
+    from nsynth_batch.sources.web_preview import preview_web
 
     place, _ = web_source(source, settings)
     there = open_storage(settings.store).exists(MARKER)

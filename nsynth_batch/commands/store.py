@@ -15,9 +15,11 @@ from nsynth_batch.text import one_line, size, table
 from sequencer.text import clock
 
 if TYPE_CHECKING:
+    from nsynth_batch.resting import Gone
     from nsynth_batch.settings import Settings
 
 _DAY_HOURS = 24.0
+_SHOWN_CLIPS = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -47,16 +49,22 @@ def status(
     if shards:
         return _show_shards(settings, as_json)
     import json
+    from collections import Counter
     from dataclasses import asdict
 
     from hdfs_jobs.retry import open_entries
+    from nsynth_batch.resting import gone
+    from nsynth_batch.sources.refusals import Refusals
     from nsynth_batch.status import reasons, store_status
 
     store = open_store(settings)
     stages = store_status(store)
+    lost = gone(store)
     if as_json:
         content = {name: asdict(stage) for name, stage in stages.items()}
-        typer.echo(json.dumps({"store": store.url, "stages": content}))
+        # The key is there only where there is something to say.
+        more = {"gone": [asdict(one) for one in lost]} if lost else {}
+        typer.echo(json.dumps({"store": store.url, "stages": content, **more}))
         return OK
     rows = [["stage", "shards", "committed", "rows", "audio", "quarantined"]]
     for name, stage in stages.items():
@@ -75,7 +83,25 @@ def status(
             for _, entry in open_entries(dataset):
                 title, detail = one_line(entry.title or entry.key), one_line(entry.detail)
                 typer.echo(f"  {title}: {entry.reason}: {detail}")
+    if refused := list(Refusals(store.storage).known.values()):
+        reasons_of_harvest = Counter(refusal.reason for refusal in refused)
+        counts = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons_of_harvest.items()))
+        typer.echo(f"quarantine of harvest: {counts}")
+        for refusal in refused if quarantine else ():
+            typer.echo(f"  {one_line(refusal.name)}: {refusal.reason}: {one_line(refusal.detail)}")
+    for one in lost:
+        _show_gone(one)
     return OK
+
+
+def _show_gone(one: Gone) -> None:
+    """Say which clips rest on a recording that may not be used any more."""
+    line = f"{one.why}: {one_line(one.title)} ({one.file_id}): {len(one.clips)} clips rest on it"
+    if one.clips:
+        line += f": {', '.join(one.clips[:_SHOWN_CLIPS])}"
+    if (more := len(one.clips) - _SHOWN_CLIPS) > 0:
+        line += f" and {more} more, which --json lists"
+    typer.echo(line)
 
 
 def _show_shards(settings: Settings, as_json: bool) -> int:
@@ -147,6 +173,13 @@ def clips(
         f"{to}: {done.clips} clips, {clock(done.seconds)} of audio, {done.written} files written"
         f" ({verdicts})"
     )
+    if done.left_out:
+        typer.echo(f"{done.left_out} clips rest on forgotten recordings and are left out")
+    if done.stale:
+        typer.echo(
+            f"an earlier export left {len(done.stale)} wav files of them, which no clips.jsonl "
+            f"names any more; delete them: {' '.join(done.stale)}"
+        )
     return OK
 
 

@@ -53,8 +53,8 @@ class Downloads:
         Raises
         ------
         Wrong
-            ``wrong-length``, ``wrong-sha1``, ``missing-file``, ``forbidden``, ``foreign-host``,
-            ``redirect-loop`` or ``http-…``. Nothing of it was kept.
+            ``wrong-length``, ``wrong-sha1``, ``missing-file``, ``forbidden``, ``not-audio``,
+            ``foreign-host``, ``redirect-loop`` or ``http-…``. Nothing of it was kept.
         InfrastructureError
             It broke off too often. What came is kept.
         Stopped
@@ -139,6 +139,9 @@ def _whole_size(answer: requests.Response, offer: WebOffer, partial: Partial) ->
     if status not in (200, 206):
         named = {404: "missing-file", 410: "missing-file", 401: "forbidden", 403: "forbidden"}
         raise Wrong(named.get(status, f"http-{status}"), f"{offer.url}: answered with {status}")
+    if offer.sha1 is None and answer.headers.get("Content-Type", "").startswith("text/"):
+        # Nothing else would tell a page that says sorry from a recording.
+        raise Wrong("not-audio", f"{offer.url} leads to text")
     if status == 206:
         found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if found is None or int(found[1]) != partial.have:

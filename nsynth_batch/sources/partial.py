@@ -9,7 +9,7 @@ from hdfs_jobs.backend import Entry, Storage
 from hdfs_jobs.errors import InfrastructureError
 from nsynth_batch.sources.raw import blocks
 
-PARTIALS = "runs/partial"
+PARTIALS = "runs/partial/harvest"
 PIECE_BYTES = 8 << 20
 """How much of a file is held in memory before it is kept, and lost at most by a kill."""
 

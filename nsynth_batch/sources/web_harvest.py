@@ -2,58 +2,27 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hdfs_jobs.backend import Storage
 from hdfs_jobs.errors import InfrastructureError
 from nsynth_batch.sources.catalog import Recording
 from nsynth_batch.sources.crew import Crew
-from nsynth_batch.sources.download import Downloads, key_of
+from nsynth_batch.sources.download import key_of
+from nsynth_batch.sources.fetching import Fetched, Fetcher
 from nsynth_batch.sources.ledger import Harvest, Ledger
 from nsynth_batch.sources.partial import discard_old
-from nsynth_batch.sources.raw import RAW, declared_seconds
+from nsynth_batch.sources.raw import declared_seconds
 from nsynth_batch.sources.refusals import Refusals
 from nsynth_batch.sources.source import Refusal, WebOffer, WebSource
-from nsynth_batch.web.client import FILES_AT_ONCE, Client, Wrong
-from nsynth_batch.web.throttle import Stopped, pause
+from nsynth_batch.sources.stored import Stored
+from nsynth_batch.web.client import FILES_AT_ONCE, Client
+from nsynth_batch.web.throttle import Stopped
 
 _MOST_WAITING = 64
 """How far the listing may be ahead of the downloads."""
-
-_MOST_WRONG = 3
-"""How often a file may come wrong, although its source says it is as it was."""
-
-_MOST_FAILED = 3
-"""Files in a row that cannot be had, after which the host is taken to be down."""
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """A recording whose bytes are in the store."""
-
-    offer: WebOffer
-    file_id: str
-    place: str
-    new: bool
-
-
-class Stored:
-    """Which content a store has, found by listing: a suffix may be another than expected."""
-
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-        self._places: dict[str, dict[str, str]] = {}
-
-    def place(self, file_id: str) -> str | None:
-        """Give the path of some content; none if it is not there."""
-        folder = f"{RAW}/{file_id[:2]}"
-        if folder not in self._places:
-            entries = self._storage.list(folder)
-            self._places[folder] = {e.name.partition(".")[0]: e.path for e in entries}
-        return self._places[folder].get(file_id)
 
 
 def harvest_web(
@@ -114,43 +83,6 @@ def harvest_web(
     return report
 
 
-def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, float]:
-    """Count what a harvest would fetch.
-
-    Parameters
-    ----------
-    source : WebSource
-        Where recordings come from.
-    storage : Storage or None
-        The store's, where there is one.
-
-    Returns
-    -------
-    (Harvest, float)
-        Of which `added` and `bytes` are what would be fetched; and seconds of all that is offered,
-        as far as the source tells.
-    """
-    report, seconds = Harvest(), 0.0
-    stored = None if storage is None else Stored(storage)
-    coming: set[str] = set()
-    for item in source.offers():
-        report.found += 1
-        if isinstance(item, Refusal):
-            report.refused[item.reason] += 1
-            continue
-        seconds += item.seconds or 0.0
-        report.without_rights += not item.rights.known
-        key = key_of(item)
-        if key in coming or (stored and item.sha1 and stored.place(item.sha1)):
-            continue
-        coming.add(key)
-        report.added += 1
-        report.bytes += item.size or 0
-    report.other_files, report.left_out = source.other_files, source.left_out
-    report.notes = source.notes
-    return report, seconds
-
-
 class _Work:
     """A harvest under way."""
 
@@ -170,12 +102,10 @@ class _Work:
         self._ledger = Ledger(storage, report)
         self._refusals = Refusals(storage)
         self._stored = Stored(storage)
-        self._downloads = Downloads(client, storage, source.hosts)
-        self._crew: Crew[WebOffer, Fetched | Refusal] = Crew(self._fetch, FILES_AT_ONCE)
+        self._fetcher = Fetcher(source, client, storage)
+        self._crew: Crew[WebOffer, Fetched | Refusal] = Crew(self._fetcher.fetch, FILES_AT_ONCE)
         self._coming: dict[str, list[WebOffer]] = {}
         self._wanted: set[str] = set()
-        self._failed_in_a_row = 0
-        self._down: InfrastructureError | None = None
         self._listed: set[str] = set()
         self._replaced: set[str] = set()
         self._had: dict[str, list[str]] = {}
@@ -190,13 +120,15 @@ class _Work:
         if isinstance(item, Refusal):
             self._refuse(item)
             return
-        if self._ledger.refuses(item.sha1 or "", item.rights.page_url):
+        # What a source gives no SHA-1 of is known by its name from when it was first fetched.
+        file_id = item.sha1 or next(iter(self._had.get(item.name, ())), "")
+        if self._ledger.refuses(file_id, item.rights.page_url):
             return
-        place = self._place(item)
+        place = self._place(file_id)
         key = key_of(item)
         self._wanted.add(key)
-        if place is not None and item.sha1 is not None:
-            self._enter(Fetched(item, item.sha1, place, False))
+        if place is not None:
+            self._enter(Fetched(item, file_id, place, False))
         elif key in self._coming:
             self._coming[key].append(item)
         else:
@@ -222,7 +154,7 @@ class _Work:
         while self._crew.busy:
             done = self._crew.result()
             if done is not None and isinstance(done[1], Fetched):
-                self._settle(*done)
+                self._enter(done[1])
 
     def find_gone(self) -> None:
         """Mark what the source has no more, or not with this content; the listing is whole."""
@@ -239,59 +171,11 @@ class _Work:
         self._ledger.save()
         self._refusals.save()
 
-    def _place(self, offer: WebOffer) -> str | None:
-        if offer.sha1 is None:
-            return None
-        place = self._ledger.place(offer.sha1)
+    def _place(self, file_id: str) -> str | None:
+        place = self._ledger.place(file_id)
         if place is not None and "://" in place:
             return place
-        return self._stored.place(offer.sha1)
-
-    def _fetch(self, offer: WebOffer) -> Fetched | Refusal:
-        """Fetch a recording, unless the host is taken to be down."""
-        if self._down is not None:
-            raise self._down
-        try:
-            result = self._fetch_until_right(offer)
-        except InfrastructureError as error:
-            self._count_failure(error)
-            raise
-        if isinstance(result, Refusal) and result.reason == "forbidden":
-            self._count_failure(
-                InfrastructureError(
-                    f"{_MOST_FAILED} files in a row are forbidden ({result.detail}): the host "
-                    "may want a --contact that reaches somebody"
-                )
-            )
-        else:
-            self._failed_in_a_row = 0
-        return result
-
-    def _count_failure(self, error: InfrastructureError) -> None:
-        self._failed_in_a_row += 1
-        if self._failed_in_a_row >= _MOST_FAILED:
-            self._down = error
-
-    def _fetch_until_right(self, offer: WebOffer) -> Fetched | Refusal:
-        """Fetch a recording; ask its source again where it is not as told."""
-        name, wrong = offer.name, 0
-        while True:
-            try:
-                file_id, place = self._downloads.fetch(offer)
-                return Fetched(offer, file_id, place, True)
-            except Wrong as error:
-                again = self._source.again(offer)
-                if isinstance(again, Refusal):
-                    return again
-                wrong += 1
-                if wrong >= _MOST_WRONG or error.reason == "foreign-host":
-                    return Refusal(name, error.reason, error.detail)
-                pause(random.uniform(0, self._client.manners.backoff * wrong), self._client.stop)
-            if again.sha1 is not None and again.sha1 != offer.sha1:
-                place_now = Stored(self._storage).place(again.sha1)
-                if place_now is not None:
-                    return Fetched(again, again.sha1, place_now, False)
-            offer = again
+        return self._stored.place(file_id)
 
     def _settle_done(self) -> None:
         while (done := self._crew.result(wait=False)) is not None:
@@ -321,8 +205,8 @@ class _Work:
             self._report.unfetched += len(alike)
         else:
             raise result
-        if self._down is not None:
-            raise self._down
+        if self._fetcher.down is not None:
+            raise self._fetcher.down
 
     def _refuse(self, refusal: Refusal) -> None:
         self._report.found += 1

@@ -95,7 +95,7 @@ def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("harvest missing", "missing: no such folder"),
         ("harvest missing --dry-run", "missing: no such folder"),
         ("harvest empty", "no audio in this folder"),
-        ("harvest commons:Category:Birds", "not part of this version"),
+        ("harvest commons:Category:Birds", "give --contact"),
         ("harvest webhdfs://host:9870/in", "no storage for webhdfs://"),
         ("status --store webhdfs://host:9870/store", "no storage for webhdfs://"),
         ("status --store filled", "not a store"),

@@ -14,7 +14,8 @@ from nsynth_batch.sources.commons import CommonsSource, read_titles
 from nsynth_batch.sources.on_the_web import web_source
 from nsynth_batch.sources.refusals import Refusals
 from nsynth_batch.sources.wanted import Wanted
-from nsynth_batch.sources.web_harvest import harvest_web, preview_web
+from nsynth_batch.sources.web_harvest import harvest_web
+from nsynth_batch.sources.web_preview import preview_web
 from nsynth_batch.web.mediawiki import MediaWiki
 from tests.components.faults import FaultProxy
 from tests.components.mediawiki import Upload, Wiki

@@ -1,0 +1,141 @@
+"""A list of URLs with rights, from a server that knows nothing of wikis."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from hdfs_jobs.errors import UsageError
+from nsynth_batch.cli import main
+from nsynth_batch.settings import Settings
+from nsynth_batch.sources.on_the_web import web_source
+from nsynth_batch.sources.url_list import UrlListSource
+from nsynth_batch.sources.wanted import Wanted
+from sequencer.errors import SequencerError
+from tests.components.faults import Fault, FaultProxy
+from tests.nsynth_batch.recordings import write_wav
+from tests.nsynth_batch.sources.wikis import catalog, every_row, raw
+
+HEADER = "file,author,licence,category,url\n"
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[FaultProxy]:
+    """A plain web server with two recordings and a page."""
+    for name in ("one", "ø 2"):
+        write_wav(tmp_path / "site" / f"{name}.wav")
+    (tmp_path / "site" / "page.html").write_text("<html>no sound")
+    handler = functools.partial(_Quiet, directory=str(tmp_path / "site"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    proxy = FaultProxy(f"127.0.0.1:{server.server_address[1]}")
+    yield proxy
+    proxy.stop()
+    server.shutdown()
+    server.server_close()
+
+
+def run(tmp_path: Path, listed: str, *flags: str) -> int:
+    (tmp_path / "list.csv").write_text(HEADER + listed)
+    return main(
+        [
+            *("harvest", f"urls:{tmp_path / 'list.csv'}", "--store", str(tmp_path / "store")),
+            *("--contact", "tests@example.org", *flags),
+        ]
+    )
+
+
+def test_a_list_is_fetched_once_with_its_rights(site: FaultProxy, tmp_path: Path) -> None:
+    listed = (
+        f"One,Ann,CC-BY-4.0,nature,http://{site.host}/one.wav\n"
+        f"Two,Bé,CC0-1.0,,http://{site.host}/%C3%B8%202.wav\n"
+    )
+    assert run(tmp_path, listed) == 0
+    rows = catalog(tmp_path / "store")
+    one = rows[f"http://{site.host}/one.wav"]
+    assert (one.title, one.author, one.licence) == ("One", "Ann", "CC-BY-4.0")
+    assert (one.categories, one.page_url) == (("nature",), f"http://{site.host}/one.wav")
+    assert one.duration == pytest.approx(0.3)
+    assert one.usable
+    assert raw(tmp_path / "store") == {
+        hashlib.sha1(path.read_bytes()).hexdigest() for path in (tmp_path / "site").glob("*.wav")
+    }
+    site.reset()
+    assert run(tmp_path, listed.replace("Ann,CC-BY-4.0", "Ann,CC0-1.0")) == 0
+    assert not site.seen
+    assert {row.licence for row in every_row(tmp_path / "store")} == {"CC0-1.0"}
+
+
+def test_what_leads_to_no_recording_is_quarantined(
+    site: FaultProxy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = (
+        f"One,Ann,CC0-1.0,,http://{site.host}/one.wav\n"
+        f"Gone,Ann,CC0-1.0,,http://{site.host}/gone.wav\n"
+        f"Page,Ann,CC0-1.0,,http://{site.host}/page.html\n"
+    )
+    assert run(tmp_path, listed, "--max-bad-fraction", "0.7") == 0
+    assert "2 quarantined: 1 missing-file, 1 not-audio" in capsys.readouterr().err
+    assert run(tmp_path, listed) == 3
+    assert "2 of 3 recordings" in capsys.readouterr().err
+    assert main(["status", "--quarantine", "--store", str(tmp_path / "store")]) == 0
+    told = capsys.readouterr().out
+    assert "quarantine of harvest: 1 missing-file, 1 not-audio" in told
+    assert f"http://{site.host}/page.html: not-audio: " in told
+
+
+def test_a_broken_connection_is_taken_up(site: FaultProxy, tmp_path: Path) -> None:
+    site.fail("one.wav", Fault(cut_after=4000))
+    assert run(tmp_path, f"One,Ann,CC0-1.0,,http://{site.host}/one.wav\n") == 0
+    # This server knows no parts, so all comes again; what is stored is right.
+    assert [seen.headers.get("Range") for seen in site.seen] == [None, "bytes=4000-"]
+    assert len(raw(tmp_path / "store")) == 1
+
+
+def test_other_hosts_than_listed_are_not_asked(site: FaultProxy, tmp_path: Path) -> None:
+    site.fail("one.wav", Fault(302, {"Location": "http://elsewhere.example/one.wav"}))
+    assert run(tmp_path, f"One,Ann,CC0-1.0,,http://{site.host}/one.wav\n") == 3
+
+
+def test_a_preview_knows_what_is_there(
+    site: FaultProxy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = f"One,Ann,CC0-1.0,,http://{site.host}/one.wav\n"
+    assert run(tmp_path, listed, "--dry-run") == 0
+    assert "1 to fetch" in capsys.readouterr().out
+    assert not (tmp_path / "store").exists()
+    assert run(tmp_path, listed) == 0
+    assert run(tmp_path, listed, "--dry-run") == 0
+    assert "0 to fetch" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("file,author,licence\na,b,CC0-1.0\n", "'url'"),
+        (HEADER, "no recording"),
+        (HEADER + "a,b,CC0-1.0,,\n", "url"),
+        (HEADER + "a,b,CC0-1.0,,ftp://example.org/a\n", "no address"),
+        (HEADER + "a,b,CC BY,,https://example.org/a\n", "SPDX"),
+    ],
+)
+def test_a_wrong_list_is_said(tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "list.csv").write_text(content)
+    with pytest.raises((UsageError, SequencerError), match=words):
+        UrlListSource(tmp_path / "list.csv", Wanted())
+
+
+def test_a_missing_list_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no\.csv"):
+        web_source(f"urls:{tmp_path}/no.csv", Settings(contact="a@b.org"))
