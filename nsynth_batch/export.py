@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,19 +45,25 @@ class Exported:
         Of audio in all clips.
     verdicts
         How often the gate gave each.
+    left_out
+        Clips that rest on a forgotten recording.
+    stale
+        Wav files of such clips that an earlier export left in the folder.
     """
 
     clips: int
     written: int
     seconds: float
     verdicts: dict[str, int]
+    left_out: int = 0
+    stale: list[str] = field(default_factory=list)
 
 
 def export_clips(store: Store, folder: Path, *, every: bool = False) -> Exported:
     """Write clips of a store to a folder of this machine.
 
     A wav file that is there already is left as it is, for a clip's name is its id; clips.jsonl is
-    written anew, so it says what the catalog knows now.
+    written anew, so it says what the catalog knows now. Clips of forgotten recordings are left out.
 
     Parameters
     ----------
@@ -88,10 +94,21 @@ def export_clips(store: Store, folder: Path, *, every: bool = False) -> Exported
     report = Exported(0, 0, 0.0, {})
     folder.mkdir(parents=True, exist_ok=True)
     found = (found for dataset in datasets for found in _clips(store, dataset, recordings))
-    write_clips_jsonl(
-        folder, (_write(clip, samples, folder, report) for clip, samples in _once(found))
-    )
+    kept = _without_forgotten(_once(found), recordings.forgotten, folder, report)
+    write_clips_jsonl(folder, (_write(clip, samples, folder, report) for clip, samples in kept))
     return report
+
+
+def _without_forgotten(
+    clips: Iterable[_Found], forgotten: Container[str], folder: Path, report: Exported
+) -> Iterator[_Found]:
+    for clip, samples in clips:
+        if not any(parent.file_id in forgotten for parent in clip.parents):
+            yield clip, samples
+            continue
+        report.left_out += 1
+        if (folder / clip.file).exists():
+            report.stale.append(clip.file)
 
 
 def _once(clips: Iterator[_Found]) -> Iterator[_Found]:

@@ -14,6 +14,7 @@ from hdfs_jobs.canonical import Json
 from hdfs_jobs.dataset import Dataset
 from hdfs_jobs.plan import Item, RowRange
 from hdfs_jobs.retry import Retries, find_retries
+from nsynth_batch.barred import resting_on
 from nsynth_batch.pairs import PoolSegment
 from nsynth_batch.sources.catalog import Recording
 from nsynth_batch.stages.ids import derived_id
@@ -185,7 +186,11 @@ def undecoded(mashups: Dataset, clips: Dataset, barred: Collection[str] = ()) ->
         if len(done) == summary.rows:
             continue
         names[summary.shard] = summary.sha256
-        resting = _resting_on(barred, mashups, summary.shard) - done
+        resting: set[int] = set()
+        if barred:
+            parents = mashups.read(summary.shard, ["a", "b"])
+            resting.update(resting_on(barred, parents).to_pylist())
+            resting -= done
         left_out += len(resting)
         done = done | resting
         frames = mashups.read(summary.shard, ["frames"]).column("frames").to_pylist()
@@ -211,18 +216,6 @@ def recordings_of(dataset: Dataset, upstream: Dataset | None) -> Iterator[str]:
     else:
         for item in items:
             yield from re.findall(r"[0-9a-f]{40}", item.key)
-
-
-def _resting_on(barred: Collection[str], mashups: Dataset, shard: int) -> set[int]:
-    """Give the rows of a shard that a barred recording is a parent of."""
-    if not barred:
-        return set()
-    parents = mashups.read(shard, ["a", "b"]).to_pylist()
-    return {
-        row
-        for row, mash in enumerate(parents)
-        if mash["a"]["file_id"] in barred or mash["b"]["file_id"] in barred
-    }
 
 
 def batch_size(mashups: int, most: int = LARGEST_BATCH) -> int:

@@ -1,0 +1,209 @@
+"""`catalog show`, `catalog export` and `forget`: what is known of recordings, and an end to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from nsynth_batch.commands.options import STORE, DryRun, settings_from
+from nsynth_batch.commands.running import open_store
+from nsynth_batch.errors import OK, USAGE, CommandError
+from nsynth_batch.text import one_line, table
+from sequencer.text import clock
+
+if TYPE_CHECKING:
+    from nsynth_batch.listing import Filters, Listed
+    from nsynth_batch.resting import Resting
+    from nsynth_batch.settings import Settings
+    from nsynth_batch.sources.catalog import Recording
+
+catalog = typer.Typer(
+    name="catalog", help="Show and export what is known of recordings.", rich_markup_mode=None
+)
+
+Title = Annotated[str | None, typer.Option(metavar="WORDS", help="Words in the title.")]
+Author = Annotated[str | None, typer.Option(metavar="WORDS", help="Words in the author's name.")]
+Licence = Annotated[str | None, typer.Option(metavar="WORDS", help="Part of the licence: BY-SA.")]
+Category = Annotated[str | None, typer.Option(help="A category or a theme.")]
+State = Annotated[
+    Literal["current", "deleted", "forgotten", "unknown-licence"] | None,
+    typer.Option(help="Those that may be used, or why not."),
+]
+
+_ID_DIGITS = 10
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    for command in (show, export):
+        catalog.command()(command)
+    app.add_typer(catalog)
+    app.command()(forget)
+
+
+@settings_from(*STORE, "themes")
+def show(
+    settings: Settings,
+    title: Title = None,
+    author: Author = None,
+    licence: Licence = None,
+    category: Category = None,
+    state: State = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line, for programs.")
+    ] = False,
+) -> int:
+    """List recordings: the latest that is known of each.
+
+    Example: nsynth-batch catalog show --store my-store --category nature --licence CC-BY
+    """
+    import json
+
+    rows = _listed(settings, _filters(title, author, licence, category, state))
+    if as_json:
+        for one in rows:
+            typer.echo(json.dumps(one.columns(), default=str, ensure_ascii=False))
+        return OK
+    lines = [["title", "author", "licence", "length", "state", "file id"]]
+    for one in rows:
+        row = one.recording
+        length = "" if row.duration is None else clock(row.duration)
+        words = (one_line(row.title or row.file_id), one_line(row.author or "-"), row.licence)
+        lines.append([*words, length, one.state, row.file_id[:_ID_DIGITS]])
+    typer.echo(table(lines) if len(lines) > 1 else "no recording is like this")
+    return OK
+
+
+@settings_from(*STORE, "themes")
+def export(
+    settings: Settings,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.parquet or OUT.csv.")],
+    title: Title = None,
+    author: Author = None,
+    licence: Licence = None,
+    category: Category = None,
+    state: State = None,
+) -> int:
+    """Write the catalog to a file: the latest row of each recording.
+
+    Deleted and forgotten ones are marked. In CSV, a text that a spreadsheet would take for a
+    formula has an apostrophe before it.
+
+    Example: nsynth-batch catalog export catalog.csv --store my-store
+    """
+    from nsynth_batch.listing import export as write
+
+    filters = _filters(title, author, licence, category, state)
+    count = write(_listed(settings, filters), out)
+    typer.echo(f"{out}: {count} recordings")
+    return OK
+
+
+@settings_from(*STORE)
+def forget(
+    settings: Settings,
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE", help="File ids, titles, page addresses or paths."),
+    ],
+    compositions: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Look here for scores that play it; may be repeated."),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why, for whoever asks later.")] = "",
+    erase: Annotated[
+        bool, typer.Option("--erase", help="Delete its bytes under raw/ as well.")
+    ] = False,
+    restore: Annotated[bool, typer.Option("--restore", help="Take it back instead.")] = False,
+    dry_run: DryRun = False,
+) -> int:
+    """Make nothing of a recording any more.
+
+    No later stage uses it and no harvest brings it back, until --restore. What was made of it
+    before is listed: clips, and scores below the folders that --compositions names. Committed
+    shards are never rewritten; it is said which of them still hold something of it.
+
+    Example: nsynth-batch forget "File:Owl.wav" --store my-store --compositions my-pieces
+    """
+    from nsynth_batch import forget as forgetting
+    from nsynth_batch.resting import all_resting_on
+    from nsynth_batch.sources.catalog import Catalog
+    from nsynth_batch.sources.forgotten import restore as take_back
+
+    if erase and restore:
+        raise CommandError("--erase and --restore: give one of them", USAGE)
+    for folder in compositions or ():
+        if not folder.is_dir():
+            raise CommandError(f"--compositions {folder}: no such folder", USAGE)
+    store = open_store(settings)
+    found = forgetting.find(Catalog(store.storage).recordings(), files)
+    if restore:
+        for recording in found:
+            if not dry_run:
+                take_back(store.storage, recording.file_id)
+            typer.echo(f"{_done('taken back', dry_run)}: {_named(recording)}")
+        return OK
+    resting, notes = all_resting_on(store, found, compositions or ())
+    raw = forgetting.erasable(store, found) if erase else []
+    if not dry_run:
+        forgetting.forget(store, found, reason)
+    for recording in found:
+        typer.echo(f"{_done('forgotten', dry_run)}: {_named(recording)}")
+        for line in _what_rests(resting[recording.file_id]):
+            typer.echo(f"  {line}")
+    for path in raw:
+        if not dry_run:
+            store.storage.delete(path)
+        typer.echo(f"{_done('erased', dry_run)}: {path}")
+    for recording in found:
+        if erase and recording.raw_url not in raw:
+            typer.echo(f"not in this store, or gone already: {recording.raw_url}")
+    for note in notes:
+        typer.echo(note)
+    if compositions is None:
+        typer.echo("a store does not know compositions: --compositions DIR looks for them")
+    if any(one.rows for one in resting.values()):
+        typer.echo(
+            "committed shards stay as they are: to be rid of what they hold, delete audio/, "
+            "encodings/, mashups/, clips/, quarantine/ and runs/ and run again from raw/"
+        )
+    return OK
+
+
+def _what_rests(resting: Resting) -> Iterator[str]:
+    yield f"{len(resting.clips)} clips rest on it{':' if resting.clips else ''}"
+    yield from (f"  {clip_id}" for clip_id in resting.clips)
+    yield from (f"composition: {path}" for path in resting.compositions)
+    yield from (f"{rows} rows of it are in {path}" for path, rows in sorted(resting.rows.items()))
+
+
+def _named(recording: Recording) -> str:
+    return f"{one_line(recording.title)} ({recording.file_id})"
+
+
+def _done(what: str, dry_run: bool) -> str:
+    return f"would be {what}" if dry_run else what
+
+
+def _filters(
+    title: str | None,
+    author: str | None,
+    licence: str | None,
+    category: str | None,
+    state: Literal["current", "deleted", "forgotten", "unknown-licence"] | None,
+) -> Filters:
+    from nsynth_batch.listing import Filters
+
+    return Filters(title, author, licence, category, state)
+
+
+def _listed(settings: Settings, filters: Filters) -> Iterator[Listed]:
+    from nsynth_batch.listing import listed
+    from nsynth_batch.sources.catalog import Catalog
+    from nsynth_batch.sources.themes import load_themes
+
+    recordings = Catalog(open_store(settings).storage).recordings()
+    return listed(recordings, load_themes(settings.themes), filters)
