@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from sequencer.audio import SAMPLE_RATE
-from sequencer.clips import Clip, with_thinned_weights
+from sequencer.choosing import Choosing
+from sequencer.clips import with_thinned_weights
 from sequencer.draws import generator
 from sequencer.errors import SequencerError
-from sequencer.score import FADE_LAWS, Event, FadeLaw, Master, Score
+from sequencer.moods import Grid, Moment, Sections
+from sequencer.rules import Rules, allowed
+from sequencer.score import FADE_LAWS, MAIN_LAYER, Event, FadeLaw, Layer, Master, Score
+from sequencer.shares import Ledger
+from sequencer.styles import Style, checked
 from sequencer.survey import Candidate
 
 TARGET_LOUDNESS = -20.0
 """Every event is brought to this loudness (LUFS) before the mix, within these limits (dB)."""
 GAIN_LIMITS = (-24.0, 18.0)
-FADE_SECONDS = (0.5, 2.0)
-"""How long joins are, drawn anew for each, as far as the clips are long enough."""
 FADE_SHARE = 0.4
-"""No join takes more than this share of an event, so that two joins never meet in it."""
-MOST_SECONDS = 12.0
-"""Of a longer clip a part of this length plays, drawn anew each time."""
-REST_SHARE = 2 / 3
-"""A clip rests until this share of the other clips has played."""
+"""No fade takes more than this share of an event, so that two joins never meet in it."""
+NO_GAP = 0.98
+"""From this density on events join without a gap."""
 MOST_MINUTES = 10_080.0
-LOUDNESS = -16.0
-"""What the whole piece is brought to (LUFS)."""
 
 _MASTER_FADES = (0.01, 2.0)
+_MOST_TRIES = 1000
 
 
 def compose(
@@ -39,18 +38,20 @@ def compose(
     minutes: float,
     seed: int,
     *,
+    rules: Rules | None = None,
     fade_law: FadeLaw = "matched",
     notes: Sequence[str] = (),
 ) -> Score:
-    """Compose by drawing clips in random order without near repeats.
+    """Compose by drawing clips without near repeats, as a style asks.
 
     A clip rests until two thirds of the others have played. Among those that may play, the ones
-    used least are drawn from, and of these the ones that do not have both parents in common with
-    the clip before. Neighbours overlap by a join of half a second to two seconds. Each event is
-    levelled by the loudness of its clip.
+    used least are drawn from, of these the ones that do not have both parents in common with the
+    clip before in their layer, and of these what the style chooses by fits best. In a layer,
+    neighbours overlap by a join, or keep a gap where the density asks for one. Each event is
+    levelled by the loudness of its clip and by its section.
 
     The function is pure: the same arguments give the same score. The master gain is 0 dB; it is
-    found by `sequencer.render.with_measured_gain`, which has to listen.
+    found by listening.
 
     Parameters
     ----------
@@ -60,6 +61,8 @@ def compose(
         Length of the composition, above 0.
     seed : int
         0 to 2⁶⁴ - 1.
+    rules : Rules, optional
+        Style, licence and limits.
     fade_law : str
         ``linear``, ``equal-power`` or ``matched``.
     notes : sequence of str
@@ -73,104 +76,68 @@ def compose(
     Raises
     ------
     SequencerError
-        No clips, or an argument out of its bounds.
+        No clips, none that the rules allow, or an argument out of its bounds.
     """
+    rules = rules or Rules()
     if not clips:
         raise SequencerError("there is no clip to compose with")
     if not (math.isfinite(minutes) and 0 < minutes <= MOST_MINUTES):
         raise SequencerError(f"minutes must be above 0 and at most {MOST_MINUTES:,.0f}")
     if fade_law not in FADE_LAWS:
         raise SequencerError(f"the fade law must be one of {', '.join(FADE_LAWS)}")
+    if not 0 < rules.max_share <= 1:
+        raise SequencerError("--max-share must be above 0 and at most 100%")
+    style = checked(rules.style)
+    left = allowed(clips, rules)
     total = max(1, round(minutes * 60 * SAMPLE_RATE))
+    thinned = {each.clip.clip_id: with_thinned_weights(each.clip) for each in left.clips}
+    ledger = Ledger(list(thinned.values()), total / SAMPLE_RATE, rules.max_share)
     rng = generator(seed, "compose")
-    drawing = _Drawing(clips, rng)
-    events: list[Event] = []
-    end = 0
-    while end < total:
-        event = _next_event(drawing, events, rng)
-        end = event.end
-        events.append(event)
-    # The last one stops with the composition; the master's fade takes it out.
-    last = events[-1]
-    events[-1] = replace(last, length=total - last.start)
+    choosing = Choosing(left.clips, style, ledger, rng)
+    grid = Grid(style.tempo, SAMPLE_RATE)
+    sections = Sections(style.sections, total, style.density, grid)
+    desk = _Desk(left.clips, style, choosing, ledger, grid, sections, total)
+    players = [_Player(number, desk, rng) for number in range(style.layers)]
+    while any(player.start < total for player in players):
+        # The layer that is behind goes on, so that clips rest in the order in which they play.
+        min(players, key=lambda player: player.start).go_on()
+    for player in players:
+        player.finish()
+    layers = _layers(style)
+    events = [
+        replace(event, layer=layer.name)
+        for player, layer in zip(players, layers, strict=True)
+        for event in player.events
+    ]
+    events.sort(key=lambda event: event.start)
     fades = [min(round(seconds * SAMPLE_RATE), total // 4) for seconds in _MASTER_FADES]
+    playing = {event.clip for event in events}
     return Score(
         seed=seed,
         sample_rate=SAMPLE_RATE,
         samples=total,
         fade_law=fade_law,
-        master=Master(0.0, fades[0], fades[1], loudness=LOUDNESS),
-        clips=_those_that_play(clips, events),
+        master=Master(0.0, fades[0], fades[1], rules.loudness, rules.true_peak),
+        clips={name: clip for name, clip in thinned.items() if name in playing},
         events=tuple(events),
-        notes=(*notes, *_remarks(clips, events, total)),
+        notes=(
+            *notes,
+            *left.notes,
+            *_remarks(left.clips, events, total),
+            *_overplayed(choosing, style),
+            *ledger.notes(),
+        ),
+        channels=2 if style.width > 0 else 1,
+        style=rules.style_name,
+        layers=layers,
+        sections=sections.listed(),
+        licence=left.licence,
+        target=rules.target,
     )
 
 
-class _Drawing:
-    """Which clip comes next; its memory is how often and how long ago each one played."""
-
-    def __init__(self, clips: Sequence[Candidate], rng: np.random.Generator) -> None:
-        self._clips = clips
-        self._rng = rng
-        self._uses = np.zeros(len(clips), np.int64)
-        others = len(clips) - 1
-        self._rest = min(others, max(1, math.floor(REST_SHARE * others)))
-        self._last = np.full(len(clips), -1 - self._rest, np.int64)
-        self._count = 0
-        self._pairs = _parent_pairs([candidate.clip for candidate in clips])
-        self._pair_before = -1
-
-    def draw(self) -> tuple[Candidate, str]:
-        rested = self._count - self._last > self._rest
-        fewest = self._uses[rested].min()
-        pool = np.flatnonzero(rested & (self._uses == fewest))
-        if self._pair_before >= 0:
-            others = pool[self._pairs[pool] != self._pair_before]
-            pool = others if len(others) else pool
-        chosen = int(pool[self._rng.integers(len(pool))])
-        since = self._count - self._last[chosen] - 1
-        why = "first use" if fewest == 0 else f"use {fewest + 1}, after {since} others"
-        self._uses[chosen] += 1
-        self._last[chosen] = self._count
-        self._count += 1
-        self._pair_before = int(self._pairs[chosen])
-        return self._clips[chosen], f"{why}; one of {len(pool)} that might follow"
-
-
-def _parent_pairs(clips: Sequence[Clip]) -> npt.NDArray[np.int64]:
-    """Give each clip's pair of parents a number [clips]; -1 where there are not two."""
-    numbers: dict[frozenset[str], int] = {}
-    pairs = np.full(len(clips), -1, np.int64)
-    for row, clip in enumerate(clips):
-        parents = frozenset(parent.file_id for parent in clip.parents)
-        if len(parents) == 2:
-            pairs[row] = numbers.setdefault(parents, len(numbers))
-    return pairs
-
-
-def _next_event(drawing: _Drawing, events: list[Event], rng: np.random.Generator) -> Event:
-    candidate, why = drawing.draw()
-    length = min(candidate.length, round(MOST_SECONDS * SAMPLE_RATE))
-    offset = int(rng.integers(candidate.length - length + 1))
-    wanted = round(rng.uniform(*FADE_SECONDS) * SAMPLE_RATE)
-    start = fade = 0
-    if events:
-        before = events[-1]
-        fade = min(wanted, int(FADE_SHARE * min(length, before.length)))
-        events[-1] = replace(before, fade_out=fade)
-        start = before.end - fade
-    return Event(
-        start=start,
-        clip=candidate.clip.clip_id,
-        offset=offset,
-        length=length,
-        gain_db=_level_gain(candidate),
-        fade_in=fade,
-        why=why,
-    )
-
-
-def _level_gain(candidate: Candidate) -> float:
+def level_gain(candidate: Candidate) -> float:
+    """Give the gain in dB that brings a clip to `TARGET_LOUDNESS`, as far as `GAIN_LIMITS` go."""
     loudness = candidate.measures.loudness
     if loudness <= -70:
         return 0.0
@@ -178,13 +145,156 @@ def _level_gain(candidate: Candidate) -> float:
     return round(min(high, max(low, TARGET_LOUDNESS - loudness)), 2)
 
 
-def _those_that_play(clips: Sequence[Candidate], events: Sequence[Event]) -> dict[str, Clip]:
-    playing = {event.clip for event in events}
-    return {
-        candidate.clip.clip_id: with_thinned_weights(candidate.clip)
-        for candidate in clips
-        if candidate.clip.clip_id in playing
-    }
+@dataclass(frozen=True)
+class _Desk:
+    """What all players share."""
+
+    clips: Sequence[Candidate]
+    style: Style
+    choosing: Choosing
+    ledger: Ledger
+    grid: Grid
+    sections: Sections
+    total: int
+
+
+class _Player:
+    """One layer in the making: it appends events, each joined to the one before or after a gap.
+
+    Attributes
+    ----------
+    events : list of Event
+    start : int
+        Where the next event may begin, at the earliest; at or behind the end when all is done.
+    """
+
+    def __init__(self, number: int, desk: _Desk, rng: np.random.Generator) -> None:
+        self._number = number
+        self._desk = desk
+        self._rng = rng
+        self.events: list[Event] = []
+        self._joins = False
+        self._spare = 0
+        self.start = 0
+        if number:
+            # Layers that began together would join together ever after.
+            late = rng.uniform(0.0, 0.5 * sum(desk.style.event_seconds)) * number / 2
+            self.start = desk.grid.snapped(min(round(late * SAMPLE_RATE), desk.total // 2))
+
+    def go_on(self) -> None:
+        """Add an event."""
+        desk, style, rng = self._desk, self._desk.style, self._rng
+        moment = desk.sections.at(self.start)
+        wanted = round(rng.uniform(*style.event_seconds) * moment.length * SAMPLE_RATE)
+        fade = round(rng.uniform(*style.fade_seconds) * SAMPLE_RATE)
+        wanted = max(2, min(wanted, desk.total - self.start + fade))
+        row, offset, length, spare, why = self._chosen(moment, wanted, fade)
+        start, fade_in = self._begun(length, fade)
+        event = Event(
+            start=start,
+            clip=desk.clips[row].clip.clip_id,
+            offset=offset,
+            length=min(length, desk.total - start),
+            gain_db=round(level_gain(desk.clips[row]) + moment.level_db, 2),
+            fade_in=min(fade_in, desk.total - start),
+            why=why,
+            pan=self._pan(),
+        )
+        desk.ledger.take(row, offset, event.length)
+        self.events.append(event)
+        self._ended(event, length, spare, moment)
+
+    def finish(self) -> None:
+        """Fade the last event out where it ends before the composition does."""
+        last = self.events[-1] if self.events else None
+        if last and last.end < self._desk.total:
+            fade = round(self._desk.style.fade_seconds[0] * SAMPLE_RATE)
+            self.events[-1] = replace(last, fade_out=min(fade, int(FADE_SHARE * last.length)))
+
+    def _chosen(self, moment: Moment, wanted: int, fade: int) -> tuple[int, int, int, int, str]:
+        """Choose a clip and the part of it that plays, with what is kept for the next join."""
+        desk, rng = self._desk, self._rng
+        tried: list[int] = []
+        while True:
+            longest = wanted + fade if desk.grid.beat else wanted
+            choice = desk.choosing.draw(self._number, moment, longest, tried)
+            there = desk.clips[choice.row].length
+            length, spare = self._lengths(there, wanted, fade)
+            offset = int(rng.integers(there - length - spare + 1))
+            over = choice.fits and not desk.ledger.fits(choice.row, offset, length + spare)
+            if not over or len(tried) >= min(_MOST_TRIES, len(desk.clips) - 1):
+                desk.choosing.played(self._number, choice.row)
+                return choice.row, offset, length, spare, choice.why
+            tried.append(choice.row)
+
+    def _lengths(self, there: int, wanted: int, fade: int) -> tuple[int, int]:
+        """Give an event's length, and what its clip may lend to the next join."""
+        grid = self._desk.grid
+        if not grid.beat:
+            return min(there, wanted), 0
+        spare = min(fade, int(FADE_SHARE * grid.beat))
+        first = grid.next_beat(self.start)
+        fitting = int((there - spare - 1) / grid.beat)
+        beats = min(max(1, round(wanted / grid.beat)), fitting)
+        if beats < 1:
+            return there, 0
+        return grid.at(first + beats) - grid.at(first), spare
+
+    def _begun(self, length: int, fade: int) -> tuple[int, int]:
+        """Find where an event begins, and its fade; fit the event before to it."""
+        most = min(fade, int(FADE_SHARE * length))
+        if not self.events:
+            return self.start, most if self.start else 0
+        before = self.events[-1]
+        most = min(most, int(FADE_SHARE * before.length))
+        if not self._joins:
+            self.events[-1] = replace(before, fade_out=min(most, before.length - before.fade_in))
+            return self.start, most
+        if self._desk.grid.beat:
+            lent = min(most, self._spare, self._desk.total - before.end)
+            self.events[-1] = replace(before, length=before.length + lent, fade_out=lent)
+            return before.end, lent
+        self.events[-1] = replace(before, fade_out=most)
+        return before.end - most, most
+
+    def _ended(self, event: Event, length: int, spare: int, moment: Moment) -> None:
+        """Find where the next event may begin, and whether it joins this one."""
+        end = event.start + length
+        self._spare = spare
+        gap = 0
+        if moment.density < NO_GAP:
+            share = (1 - moment.density) / moment.density
+            gap = round(length * share * self._rng.uniform(0.5, 1.5))
+        grid = self._desk.grid
+        if grid.beat:
+            self.start = grid.at(max(grid.next_beat(end), round((end + gap) / grid.beat)))
+            self._joins = self.start == end and spare > 0
+            return
+        self.start, self._joins = end + gap, gap == 0
+
+    def _pan(self) -> float:
+        width, layers = self._desk.style.width, self._desk.style.layers
+        if not width:
+            return 0.0
+        if layers == 1:
+            return round(float(self._rng.uniform(-width, width)), 2)
+        home = 2 * self._number / (layers - 1) - 1
+        return round(width * (0.7 * home + 0.3 * float(self._rng.uniform(-1, 1))), 2)
+
+
+def _layers(style: Style) -> tuple[Layer, ...]:
+    if style.layers == 1:
+        return (Layer(MAIN_LAYER),)
+    return tuple(
+        Layer(f"layer {number + 1}", round(-style.layer_step_db * number, 2))
+        for number in range(style.layers)
+    )
+
+
+def _overplayed(choosing: Choosing, style: Style) -> list[str]:
+    if not choosing.overplayed:
+        return []
+    return [f"clips were played more often than --plays {style.plays}: there are too few of them"]
 
 
 def _remarks(clips: Sequence[Candidate], events: Sequence[Event], total: int) -> list[str]:

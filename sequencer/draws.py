@@ -8,10 +8,10 @@ import numpy as np
 
 from sequencer.errors import SequencerError
 
-_STREAMS = {"compose": 0, "dither": 1}
+_STREAMS = {"compose": 0, "dither": 1, "replace": 2}
 
 
-def generator(seed: int, stream: Literal["compose", "dither"]) -> np.random.Generator:
+def generator(seed: int, stream: Literal["compose", "dither", "replace"]) -> np.random.Generator:
     """Give the counter-based generator (Philox) of one purpose.
 
     Raises

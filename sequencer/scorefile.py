@@ -69,7 +69,7 @@ def score_json(score: Score) -> str:
         },
     }
     sections = (
-        {"at": seconds(section.start), "name": section.name, "why": section.why}
+        {"name": section.name, "at": seconds(section.start), "why": section.why}
         for section in score.sections
     )
     events = (

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 MOST_POINTS = 16
 _DECIMALS = 3
+_PLACES = np.linspace(0.0, 1.0, MOST_POINTS)
 
 
 def thinned(frames: Sequence[float]) -> tuple[float, ...]:
@@ -32,7 +32,7 @@ def thinned(frames: Sequence[float]) -> tuple[float, ...]:
         return ()
     every = np.asarray(frames, np.float64)
     centres = (np.arange(len(every)) + 0.5) / len(every)
-    points = np.round(np.interp(_places(MOST_POINTS), centres, every), _DECIMALS)
+    points = np.round(np.interp(_PLACES, centres, every), _DECIMALS)
     if np.ptp(points) == 0:
         points = points[:1]
     return tuple(points.tolist())
@@ -40,21 +40,30 @@ def thinned(frames: Sequence[float]) -> tuple[float, ...]:
 
 def weight_at(points: Sequence[float], place: float) -> float:
     """Give the weight at a place of the clip, 0 (its first sample) to 1 (its last)."""
-    return float(np.interp(place, _places(len(points)), points)) if len(points) else 1.0
+    if len(points) < 2:
+        return float(points[0]) if len(points) else 1.0
+    number, rest = _segment(points, place)
+    return points[number] + (points[number + 1] - points[number]) * rest
 
 
 def mean_weight(points: Sequence[float], start: float, stop: float) -> float:
     """Give the mean weight between two places of the clip, 0 to 1 each, `start` before `stop`."""
-    if len(points) < 2:
-        return float(points[0]) if len(points) else 1.0
-    if stop <= start:
+    if len(points) < 2 or stop <= start:
         return weight_at(points, start)
-    places = _places(len(points))
-    inside = places[(places > start) & (places < stop)]
-    x = np.concatenate([[start], inside, [stop]])
-    y = np.interp(x, places, points)
-    return float(np.sum((y[1:] + y[:-1]) / 2 * np.diff(x)) / (stop - start))
+    area = _area_before(points, stop) - _area_before(points, start)
+    return area / ((stop - start) * (len(points) - 1))
 
 
-def _places(count: int) -> npt.NDArray[np.float64]:
-    return np.linspace(0.0, 1.0, count) if count > 1 else np.zeros(count)
+def _segment(points: Sequence[float], place: float) -> tuple[int, float]:
+    """Give the point before a place, and how far towards the next one it is, 0 to 1."""
+    along = min(1.0, max(0.0, place)) * (len(points) - 1)
+    number = min(int(along), len(points) - 2)
+    return number, along - number
+
+
+def _area_before(points: Sequence[float], place: float) -> float:
+    """Integrate from the first point, which is 1 away from the second."""
+    number, rest = _segment(points, place)
+    whole = sum(points[: number + 1]) - (points[0] + points[number]) / 2
+    step = points[number + 1] - points[number]
+    return whole + rest * (points[number] + step * rest / 2)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sequencer.choosing import REST_SHARE
 from sequencer.clips import Clip, Parent
-from sequencer.compose import FADE_SHARE, MOST_SECONDS, REST_SHARE, compose
+from sequencer.compose import FADE_SHARE, compose
 from sequencer.errors import SequencerError
 from sequencer.measures import measure
 from sequencer.scorefile import score_json
@@ -43,7 +44,7 @@ def test_every_score_keeps_the_rules(sizes: list[int], minutes: float, seed: int
     assert score.events[-1].end == score.samples
     sizes_by_name = {item.clip.clip_id: item.length for item in clips}
     for event in score.events:
-        assert 0 < event.length <= MOST_SECONDS * RATE
+        assert 0 < event.length <= 12 * RATE
         assert 0 <= event.offset <= sizes_by_name[event.clip] - event.length
         assert event.fade_in + event.fade_out <= event.length
     for before, after in itertools.pairwise(score.events):
@@ -91,10 +92,10 @@ def test_neighbours_do_not_have_both_parents_in_common_where_that_can_be() -> No
 
 def test_reuse_is_said() -> None:
     clips = [candidate(f"c{number}") for number in range(4)]
-    (note,) = compose(clips, 1.0, 1).notes
+    note = compose(clips, 1.0, 1).notes[-1]
     assert "4 clips are 0.1 minutes long for a composition of 1.0" in note
-    assert compose(clips, 2.0 / 60, 1).notes == ()
-    assert "the only clip" in compose(clips[:1], 1.0, 1).notes[0]
+    assert "played again" not in " ".join(compose(clips, 2.0 / 60, 1).notes)
+    assert "the only clip" in compose(clips[:1], 1.0, 1).notes[-1]
 
 
 def test_levels_bring_clips_to_one_loudness() -> None:

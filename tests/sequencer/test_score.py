@@ -138,7 +138,7 @@ def test_lines_are_those_of_any_layout(tmp_path: Path) -> None:
     path = tmp_path / "indented.json"
     path.write_text(json.dumps(value, indent=2))
     start = [n for n, line in enumerate(path.read_text().splitlines(), 1) if line == "    {"]
-    expected = start[len(value["layers"]) + len(value["clips"]) + 2]
+    expected = start[sum(len(value[name]) for name in ("layers", "sections", "clips")) + 2]
     with pytest.raises(SequencerError, match=f"line {expected}, event 3"):
         read_score(path)
 
