@@ -1,0 +1,155 @@
+"""The whole job on HDFS: recordings read in place or taken in, clips out, the same bytes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hdfs_jobs.backend import Storage
+from hdfs_jobs.storage import open_storage
+from nsynth_batch.sources.catalog import Catalog
+from tests.components.hadoop import Hdfs
+from tests.nsynth_batch.job import SEGMENT_SECONDS, Job
+from tests.nsynth_batch.recordings import tone, write_wav
+
+FEWER, PAIRS = "3", "5"
+SOURCES = "file,title,author,licence\nodd #1 100% +&?.wav,Odd,Somebody,CC-BY-4.0\n"
+
+
+def write_recordings(folder: Path) -> None:
+    """Four recordings, one of them longer than a block of HDFS is here."""
+    write_wav(folder / "odd #1 100% +&?.wav", tone(0.6, 300))
+    write_wav(folder / "part=1" / "птица.wav", tone(0.5, 320))
+    write_wav(folder / "part=2" / "long.wav", tone(0.5, 340, 3_000_000), rate=3_000_000)
+    (folder / "sources.csv").write_text(SOURCES)
+
+
+def copy_as_spark_does(folder: Path, storage: Storage) -> None:
+    """Put recordings on HDFS, with what such jobs leave beside them."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            storage.publish(str(path.relative_to(folder)), path.read_bytes())
+    wav = (folder / "part=1" / "птица.wav").read_bytes()
+    storage.publish("_SUCCESS", b"")
+    storage.publish("part=1/.птица.wav.crc", b"crc\0")
+    storage.publish("part=1/.hidden.wav", wav)
+    storage.publish("_temporary/0/task_1/half.wav", wav[:1000])
+    storage.publish("part=1/x.wav._COPYING_", wav)
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Job:
+    """The job on this machine: what the others are compared with."""
+    job = Job(tmp_path_factory.mktemp("local"), tiny)
+    write_recordings(job.recordings)
+    done = job.run("--pairs", PAIRS, "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    return job
+
+
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory: pytest.TempPathFactory, hdfs: Hdfs, local: Job) -> Job:
+    """The job on HDFS: begun over Hadoop's own protocol, gone on with over WebHDFS."""
+    job = Job(tmp_path_factory.mktemp("remote"), Path(local.checkpoint))
+    place = "/whole-job"
+    recordings = f"{hdfs.webhdfs_url}{place}/recordings"
+    copy_as_spark_does(local.recordings, open_storage(recordings))
+    job.url = f"{hdfs.hdfs_url}{place}/store"
+    begun = job.do("run", recordings, "--pairs", FEWER, "--workers", "1")
+    assert begun.returncode == 0, begun.stderr
+    assert len(job.clips()) == int(FEWER)
+    job.url = f"{hdfs.webhdfs_url}{place}/store"
+    done = job.do("run", "--pairs", PAIRS, "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    assert (begun.stderr + done.stderr).count("Traceback") == 0
+    return job
+
+
+def test_clips_on_hdfs_are_those_of_this_machine(hdfs: Hdfs, local: Job, remote: Job) -> None:
+    assert remote.clips() == local.clips()
+    remote.url, webhdfs = f"{hdfs.hdfs_url}/whole-job/store", remote.url
+    try:
+        assert remote.clips() == local.clips()
+    finally:
+        remote.url = webhdfs
+
+
+def test_recordings_on_hdfs_stay_where_they_are(remote: Job) -> None:
+    storage = remote.store().storage
+    assert list(storage.walk("raw")) == []
+    recordings = Catalog(storage).recordings()
+    place = remote.url.replace("/store", "/recordings/")
+    assert {r.raw_url.removeprefix(place) for r in recordings.values()} == {
+        "odd #1 100% +&?.wav",
+        "part=1/птица.wav",
+        "part=2/long.wav",
+    }
+    assert {r.author for r in recordings.values() if r.title == "Odd"} == {"Somebody"}
+
+
+def test_commands_read_a_store_on_hdfs(remote: Job, tmp_path: Path) -> None:
+    status = remote.status()
+    assert all(stage["committed"] == stage["shards"] > 0 for stage in status.values())
+    again = remote.do("run", "--pairs", PAIRS, "--workers", "1")
+    assert (again.returncode, again.stderr.count("nothing to do")) == (0, 4)
+    out = tmp_path / "clips"
+    assert remote.do("clips", "--to", str(out), more=False).returncode == 0
+    lines = [json.loads(line) for line in (out / "clips.jsonl").read_text("utf-8").splitlines()]
+    assert {line["clip_id"] for line in lines} == set(remote.clips())
+    assert all((out / line["file"]).stat().st_size > 44 for line in lines)
+
+
+def test_gc_removes_what_killed_attempts_left_on_hdfs(remote: Job) -> None:
+    storage = remote.store().storage
+    left = f"audio/{remote.store().latest('audio').digest}/.tmp-{'0' * 32}"
+    storage.publish(left, b"half")
+    before = {entry.path for entry in storage.walk()}
+    done = remote.do("gc", "--older-than", "0", more=False)
+    assert done.returncode == 0, done.stderr
+    assert not storage.exists(left)
+    assert remote.do("verify", more=False).returncode == 0
+    gone = before - {entry.path for entry in storage.walk()}
+    assert all(path.startswith("runs/") for path in gone)
+
+
+def test_a_recording_that_is_gone_or_another_is_told(remote: Job, local: Job) -> None:
+    """Nothing is lost: the shard stays open, the command says what to do, and it goes on."""
+    shard = ("shard", "--segment-seconds", str(SEGMENT_SECONDS), "--workers", "1", "--retries", "0")
+    place = open_storage(remote.url.rpartition("/")[0])
+    first = write_wav(local.folder / "more" / "first.wav", tone(0.5, 510)).read_bytes()
+    other = write_wav(local.folder / "more" / "other.wav", tone(0.5, 520)).read_bytes()
+    place.publish("more/changing.wav", first)
+    url = f"{place.url}/more"
+    assert remote.do("harvest", url, more=False).returncode == 0
+    place.delete("more/changing.wav")
+    gone = remote.do(*shard, more=False)
+    assert gone.returncode == 75
+    assert "changing.wav" in gone.stderr
+    assert "is gone since it was planned" in gone.stderr
+    place.publish("more/changing.wav", other)
+    changed = remote.do(*shard, more=False)
+    assert changed.returncode == 75
+    assert "has changed since it was harvested" in changed.stderr
+    verified = remote.do("verify", more=False)
+    assert verified.returncode == 1
+    assert "changed since it was harvested" in verified.stdout
+    place.delete("more/changing.wav")
+    place.publish("more/changing.wav", first)
+    assert remote.do(*shard, more=False).returncode == 0
+    assert remote.do("verify", more=False).returncode == 0
+
+
+def test_a_folder_of_this_machine_is_copied_to_hdfs(
+    hdfs: Hdfs, hdfs_folder: str, local: Job, tmp_path: Path, tiny: Path
+) -> None:
+    job = Job(tmp_path, tiny)
+    job.url = f"{hdfs.webhdfs_url}{hdfs_folder}/store"
+    done = job.do("harvest", str(local.recordings), more=False)
+    assert done.returncode == 0, done.stderr
+    storage, there = open_storage(job.url), open_storage(local.url)
+    recordings = Catalog(storage).recordings().values()
+    assert {entry.path for entry in storage.walk("raw")} == {r.raw_url for r in recordings}
+    for recording in recordings:
+        assert storage.read_bytes(recording.raw_url) == there.read_bytes(recording.raw_url)
