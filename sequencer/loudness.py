@@ -124,7 +124,15 @@ class LoudnessMeter:
 
 def integrated_loudness(hops: Powers) -> float | None:
     """Gate the power of each 100 ms and give the loudness in LUFS; None where nothing passes."""
-    blocks = _means(hops, _MOMENTARY)
+    return gated(_means(hops, _MOMENTARY))
+
+
+def gated(blocks: Powers) -> float | None:
+    """Give the loudness of blocks of 400 ms by their K-weighted powers, in LUFS.
+
+    The absolute gate is at -70 LUFS, the relative one 10 LU below the mean of what passes the
+    first; None where nothing does.
+    """
     loud = blocks[blocks > _ABSOLUTE_GATE]
     if not len(loud):
         return None

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sequencer.loudness import gated, k_response
+
 CLIPPED_LEVEL = 0.977
 """Where the outermost codes of 8-bit mu-law lie (0.978); equal neighbours out there are clipped."""
 LINES = 4
@@ -83,7 +85,7 @@ class Meter:
         weights = np.full(len(self._frequencies), 2.0)
         weights[0] = weights[-1] = 1.0
         self._to_power = weights / (self._frame * np.sum(self._window**2))
-        self._k_weight = _k_weighting(self._frequencies)
+        self._k_weight = np.abs(k_response(self._frequencies)) ** 2
         self._spectrum = np.zeros(len(self._frequencies))
         self._levels: list[npt.NDArray[np.float64]] = []
         self._loudness: list[npt.NDArray[np.float64]] = []
@@ -216,19 +218,5 @@ def _gated_loudness(powers: list[npt.NDArray[np.float64]], frames_per_second: fl
     sums = np.concatenate([[0.0], np.cumsum(every)])
     starts = np.arange(0, len(every) - length + 1, step)
     blocks = (sums[starts + length] - sums[starts]) / length
-    loud = blocks[blocks > 10 ** ((-70 + 0.691) / 10)]
-    if not len(loud):
-        return silent
-    loud = loud[loud > loud.mean() / 10]
-    return float(-0.691 + 10 * np.log10(loud.mean()))
-
-
-def _k_weighting(frequencies: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Power response of the two filters of BS.1770-4, tables 1 and 2 (given for 48 kHz)."""
-    z = np.exp(-2j * np.pi * np.minimum(frequencies, 23_999.0) / 48_000.0)
-    shelf = (1.53512485958697 - 2.69169618940638 * z + 1.19839281085285 * z**2) / (
-        1 - 1.69065929318241 * z + 0.73248077421585 * z**2
-    )
-    high_pass = (1 - 2 * z + z**2) / (1 - 1.99004745483398 * z + 0.99007225036621 * z**2)
-    response: npt.NDArray[np.float64] = np.abs(shelf * high_pass) ** 2
-    return response
+    loudness = gated(blocks)
+    return silent if loudness is None else loudness

@@ -142,12 +142,17 @@ def _encoded(stream: BinaryIO, form: Form, tags: Tags) -> Iterator[Sink]:
             format=_LIBSNDFILE[form.container],
             subtype=f"PCM_{form.bits}" if form.container == "FLAC" else form.container,
         ) as sound:
-            sound.title = tags.title
-            sound.artist = tags.artist
-            sound.copyright = tags.licence
-            sound.license = tags.licence
-            sound.comment = tags.comment
-            sound.software = SOFTWARE
+            for name, text in (
+                ("title", tags.title),
+                ("artist", tags.artist),
+                ("copyright", tags.licence),
+                ("license", tags.licence),
+                ("comment", tags.comment),
+                ("software", SOFTWARE),
+            ):
+                # libsndfile takes no empty text.
+                if text:
+                    setattr(sound, name, text)
             yield _Encoder(sound, form.bits)
     except (soundfile.SoundFileError, AssertionError):
         # soundfile asserts that libsndfile took every sample.

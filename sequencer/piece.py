@@ -174,7 +174,7 @@ def _write(
     with spooled(paths, writing) as spool:
         sounds = ClipSounds(score, Path(folder), spool)
         mix = SpannedMix(score, sounds, spool, by_layer=bool(stems))
-        score = measured(score, mix) if listen else score
+        score = measured(score, mix, writing.sample_rate) if listen else score
         with contextlib.ExitStack() as stack:
             # Left in reverse, so the sound takes its name last: where it is, the others are.
             sound = stack.enter_context(output(paths.out))

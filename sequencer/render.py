@@ -99,7 +99,7 @@ def render(
     """
     dithered = _dither(score.seed, form.bits)
     meter = LoudnessMeter(score.channels, form.sample_rate)
-    limiter = Limiter(score.channels, form.sample_rate, 10 ** (score.master.true_peak / 20))
+    limiter = _limiter(score, form.sample_rate)
     frames = 0
     with sound_writer(path, form, tags, cues) as sink:
         for block in _limited(limiter, _resampled(score, mix.blocks(), form.sample_rate)):
@@ -127,19 +127,27 @@ def render_stem(
         sink.finish(None, None)
 
 
-def measured(score: Score, mix: SpannedMix) -> Score:
+def measured(score: Score, mix: SpannedMix, sample_rate: int) -> Score:
     """Listen to a mix and give its score the master gain that its loudness and peak ask for.
 
-    The gain is held in the score, so a later rendering, of a part too, needs not listen again. It
-    is found at the mix's rate. Where there is no loudness to aim at, or none to measure, which a
-    note then says, the true peak is put at ``master.true_peak``.
+    The gain is held in the score, so a later rendering, of a part too, needs not listen again.
+    Where there is no loudness to aim at, or none to measure, which a note then says, the true peak
+    is put at ``master.true_peak``.
+
+    Parameters
+    ----------
+    score : Score
+    mix : SpannedMix
+        Of its events.
+    sample_rate : int
+        Of the output in Hz: what resampling leaves out is not heard.
 
     Returns
     -------
     Score
     """
-    meter, peaks = LoudnessMeter(score.channels, score.sample_rate), TruePeakMeter(score.channels)
-    for block in _mastered(with_gain(score, 0.0), mix.blocks()):
+    meter, peaks = LoudnessMeter(score.channels, sample_rate), TruePeakMeter(score.channels)
+    for block in _resampled(with_gain(score, 0.0), mix.blocks(), sample_rate):
         meter.add(block)
         peaks.add(block)
     peaks.finish()
@@ -156,7 +164,7 @@ def measured(score: Score, mix: SpannedMix) -> Score:
         return replace(with_gain(score, _rounded(room)), notes=(*score.notes, note))
     gain = _gain_before_limiting(meter.hops, aim)
     if gain > room:
-        gain = _gain_with_limiting(score, mix, aim, gain)
+        gain = _gain_with_limiting(score, mix, sample_rate, gain)
     return with_gain(score, _rounded(gain))
 
 
@@ -171,12 +179,15 @@ def _gain_before_limiting(hops: npt.NDArray[np.float64], aim: float) -> float:
     return gain
 
 
-def _gain_with_limiting(score: Score, mix: SpannedMix, aim: float, gain: float) -> float:
+def _gain_with_limiting(score: Score, mix: SpannedMix, sample_rate: int, gain: float) -> float:
+    aim = score.master.loudness
+    assert aim is not None
     slope, before = 1.0, (0.0, 0.0)
     for turn in range(_MOST_TRIES):
-        limiter = Limiter(score.channels, score.sample_rate, 10 ** (score.master.true_peak / 20))
-        meter = LoudnessMeter(score.channels, score.sample_rate)
-        for block in _limited(limiter, _mastered(with_gain(score, gain), mix.blocks())):
+        limiter = _limiter(score, sample_rate)
+        meter = LoudnessMeter(score.channels, sample_rate)
+        sound = _resampled(with_gain(score, gain), mix.blocks(), sample_rate)
+        for block in _limited(limiter, sound):
             meter.add(block)
         found = meter.loudness().integrated
         if found is None or abs(aim - found) < _CLOSE_LU:
@@ -187,6 +198,10 @@ def _gain_with_limiting(score: Score, mix: SpannedMix, aim: float, gain: float) 
         before = (gain, found)
         gain = min(MOST_GAIN_DB, gain + (aim - found) / slope)
     return gain
+
+
+def _limiter(score: Score, sample_rate: int) -> Limiter:
+    return Limiter(score.channels, sample_rate, 10 ** (score.master.true_peak / 20))
 
 
 def _rounded(gain: float) -> float:

@@ -144,7 +144,8 @@ def _bext(
         *(_hundredths(value) for value in measured),
         b"",
     )
-    return _chunk(b"bext", fixed + history.encode())
+    # Of even length: libsndfile's reader of RF64 passes over no odd byte here.
+    return _chunk(b"bext", fixed + history.encode() + b"\0" * (len(history) % 2))
 
 
 def _hundredths(value: float | None) -> int:
