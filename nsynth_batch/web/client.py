@@ -157,9 +157,10 @@ class Tries:
                 "command again after that to go on"
             ) from error
         if self._failed >= manners.retries:
+            tries = "one try" if self._failed == 0 else f"{self._failed + 1} tries"
             raise InfrastructureError(
-                f"{what}: {error}, after {self._failed + 1} tries; what came is kept, run the "
-                "same command again to go on"
+                f"{what}: {error}, after {tries}; what came is kept, run the same command again "
+                "to go on"
             ) from error
         longest = min(_LONGEST_PAUSE, manners.backoff * 2**self._failed)
         self._failed += 1

@@ -15,8 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from hdfs_jobs.backend import Entry
+from hdfs_jobs.storage import open_storage
 from nsynth_batch.cli import main
 from nsynth_batch.sources.partial import PARTIALS
+from nsynth_batch.sources.raw import content_sha1
 from tests.components.faults import Fault, FaultProxy
 from tests.components.mediawiki import Upload, Wiki
 from tests.nsynth_batch.sources.wikis import CC0, GULL, catalog, raw
@@ -92,21 +95,34 @@ def test_large_files_stream_in_bounded_memory_and_at_the_allowed_rate(
     assert 170e6 < front.most_bytes_in(10) <= 200e6
 
 
+@pytest.mark.parametrize("kind", ["local", "webhdfs", "hdfs"])
 def test_a_killed_download_goes_on_where_it_was(
-    front: FaultProxy, large: Wiki, tmp_path: Path, environment: dict[str, str]
+    front: FaultProxy,
+    large: Wiki,
+    environment: dict[str, str],
+    kind: str,
+    request: pytest.FixtureRequest,
 ) -> None:
+    if kind != "local":
+        running = request.getfixturevalue("hdfs")
+        top = running.webhdfs_url if kind == "webhdfs" else running.hdfs_url
+        environment["NSYNTH_BATCH_STORE"] = top + request.getfixturevalue("hdfs_folder")
+    storage = open_storage(environment["NSYNTH_BATCH_STORE"])
+
+    def pieces() -> list[Entry]:
+        return [e for e in storage.walk(PARTIALS) if e.name != "validator"]
+
     arguments = ("harvest", "commons:File:Large two.wav")
-    process = start(environment, *arguments, megabits=200)
-    partials = tmp_path / "store" / PARTIALS
+    process = start(environment, *arguments, megabits=100)
     deadline = time.monotonic() + 60
-    while len(list(partials.glob("*/0*"))) < 2:
+    while len(pieces()) < 2:
         assert process.poll() is None
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert not raw(tmp_path / "store")
-    kept = sum(path.stat().st_size for path in partials.glob("*/0*"))
+    assert not list(storage.walk("raw"))
+    kept = sum(piece.size for piece in pieces())
     assert kept >= 16 << 20
     front.reset()
     process = start(environment, *arguments, megabits=4000)
@@ -116,8 +132,10 @@ def test_a_killed_download_goes_on_where_it_was(
     assert rest.headers["Range"] == f"bytes={kept}-"
     assert rest.bytes == SMALL_BYTES - kept
     content = hashlib.sha1(header(SMALL_BYTES) + bytes(SMALL_BYTES - 44)).hexdigest()
-    assert raw(tmp_path / "store") == {content}
-    assert not list(partials.glob("*"))
+    [stored] = storage.walk("raw")
+    with storage.open(stored.path) as stream:
+        assert content_sha1(stream) == content == stored.name.removesuffix(".wav")
+    assert not list(storage.walk(PARTIALS))
 
 
 def test_sigterm_ends_with_143_and_keeps_all_that_came(

@@ -75,7 +75,7 @@ def test_pauses_have_full_jitter_and_double(server: FaultProxy) -> None:
 
 
 def test_nobody_there_is_said_in_a_few_words() -> None:
-    with pytest.raises(InfrastructureError, match=r"refused.*after 1 tries"):
+    with pytest.raises(InfrastructureError, match=r"refused.*after one try"):
         MediaWiki(client(retries=0), "http://127.0.0.1:9/api.php").query({})
 
 
