@@ -93,6 +93,12 @@ def marks_folder(folder: str) -> str:
     return f"{folder}/.attempts"
 
 
+def is_mark_of_attempt(path: str) -> bool:
+    """Whether a file says that an attempt has begun, and has not ended unless its process died."""
+    folder, _, name = path.rpartition("/")
+    return folder.endswith("/.attempts") and name.startswith("begin-")
+
+
 def count_blamed(storage: Storage, folder: str) -> int:
     """Return how many marks name an item: an attempt that adds one has brought the run on."""
     marks = storage.list(marks_folder(folder))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 15.0
 FIRST_WORKER_SECONDS = 60.0
 LOOPBACK = "127.0.0.1"
+NEVER = "1000 days"
 
 
 @dataclass(frozen=True)
@@ -141,10 +142,16 @@ class Cluster:
 
     def _start(self) -> Client:
         """Start processes of this machine."""
+        import dask.config
         from distributed import Client, LocalCluster
 
         from hdfs_jobs.interrupts import IgnoreInterrupt
 
+        # A while after a worker died Dask gives its place up for good if it is just restarting
+        # again: so a few items that kill their workers would leave none.
+        self._stack.enter_context(
+            dask.config.set({"distributed.deploy.lost-worker-timeout": NEVER})
+        )
         try:
             local = LocalCluster(
                 n_workers=self.workers,

@@ -8,7 +8,7 @@ import pickle
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -29,6 +29,7 @@ from hdfs_jobs.watchdog import time_limit
 
 SHOWN_ENTRIES = 100
 SPOOL_BYTES = 8 << 20
+STALL_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ class ShardJob:
         A path; if it exists, nothing is to be begun.
     slots : mapping of str to int
         Workers on each machine, by its address.
+    stall : float
+        Seconds in which something must happen between items, where these have a time limit: a
+        storage that never answers would keep the worker for ever.
     """
 
     dataset: Dataset
@@ -69,6 +73,7 @@ class ShardJob:
     last: bool
     drain: str
     slots: Mapping[str, int]
+    stall: float = STALL_SECONDS
 
     @property
     def partials(self) -> str:
@@ -134,10 +139,16 @@ def do_shard(job: ShardJob, threads: int) -> ShardResult | None:
         facts = stage.facts(threads)
         _refuse_other_facts(job, facts)
         attempt = Attempt(storage, job.partials)
-        with attempt.begun():
-            done = _Work(job, stage, attempt, facts, threads).commit()
+        # Nobody is to blame who could be named: the shard is tried again.
+        longest = None if job.time_limit is None else job.time_limit + job.stall
+        with attempt.begun(), time_limit(longest, _nobody) as alive:
+            done = _Work(job, stage, attempt, facts, threads, alive).commit()
     storage.delete(job.partials, recursive=True)
     return ShardResult.of(done)
+
+
+def _nobody() -> None:
+    """Blame no item."""
 
 
 @lru_cache(maxsize=4)
@@ -171,8 +182,10 @@ class _Work:
         attempt: Attempt,
         facts: Mapping[str, str],
         threads: int,
+        alive: Callable[[], None],
     ) -> None:
         self._job = job
+        self._alive = alive
         self._stage = stage
         self._attempt = attempt
         self._facts = facts
@@ -240,6 +253,7 @@ class _Work:
             with ShardWriter(stream, schema, group) as writer:
                 for item in self._job.shard.items:
                     self._do_item(item, writer)
+                    self._alive()
                 return writer.finish()
 
     def _do_item(self, item: Item, writer: ShardWriter) -> None:
@@ -291,7 +305,12 @@ class _Work:
             held = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
             spool = Spool(held, self._stage.schema)
             source = self._open(item, stack)
-            task = Task(self._threads, self._partial, heartbeat)
+
+            def beat() -> None:
+                heartbeat()
+                self._alive()
+
+            task = Task(self._threads, self._partial, beat)
             for result in self._stage.process(item, source, task):
                 match result:
                     case Rejected(key, title, reason, detail, row):

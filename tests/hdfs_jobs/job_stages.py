@@ -231,30 +231,3 @@ class MeanwhileStorage(LocalStorage):
         if happens is not None:
             happens()
         return iter(found)
-
-
-class DyingStorage(LocalStorage):
-    """Kills its process, as ``kill -9`` does, at one of its steps."""
-
-    def __init__(self, root: str, last_step: int) -> None:
-        super().__init__(root)
-        self._left = last_step
-
-    def _step(self) -> None:
-        if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self._left -= 1
-
-    @contextmanager
-    def create(self, path: str) -> Iterator[BinaryIO]:
-        self._step()
-        with super().create(path) as stream:
-            yield stream
-            stream.flush()
-            self._step()
-        self._step()
-
-    def delete(self, path: str, *, recursive: bool = False) -> None:
-        self._step()
-        super().delete(path, recursive=recursive)
-        self._step()

@@ -1,89 +1,22 @@
-"""One shard, done in this process or in one that dies of it."""
+"""One shard, done in this process."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
-import pickle
-import resource
-import signal
 import threading
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.backend import Storage
-from hdfs_jobs.dataset import Dataset
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.gc import collect_garbage
 from hdfs_jobs.local import LocalStorage
-from hdfs_jobs.manifest import Manifest
 from hdfs_jobs.plan import Item, RowRange
-from hdfs_jobs.stage import Stage
 from hdfs_jobs.store import Store
-from hdfs_jobs.worker import ShardJob, do_shard
-from tests.hdfs_jobs.job_stages import (
-    Bytes,
-    ChokingStorage,
-    DyingStorage,
-    Growing,
-    Plain,
-    Saving,
-    Sums,
-)
-
-SETTINGS = {"kind": "test"}
-
-
-def wrong(key: str, what: str = "") -> Item:
-    return Item(key, f"title of {key}", extra={"wrong": what} if what else {})
-
-
-def job_of(
-    dataset: Dataset,
-    stage: Stage,
-    *,
-    upstream: Dataset | None = None,
-    require: Mapping[str, str] | None = None,
-    time_limit: float | None = None,
-    last: bool = False,
-) -> ShardJob:
-    """Return the job of the first pending shard."""
-    return ShardJob(
-        dataset=dataset,
-        shard=next(iter(dataset.pending())),
-        stage=pickle.dumps(stage),
-        upstream=upstream.storage if upstream else None,
-        upstream_files=upstream.data_paths() if upstream else {},
-        require=require or {},
-        time_limit=time_limit,
-        last=last,
-        drain="runs/drain/test",
-        slots={},
-    )
-
-
-def planned(store: Store, items: list[Item]) -> Dataset:
-    dataset = store.dataset("plain", SETTINGS)
-    dataset.plan(items, len(items))
-    return dataset
-
-
-def lasting(manifest: Manifest) -> dict[str, object]:
-    """What must be the same whoever did the shard, and whenever."""
-    content = dict(vars(manifest))
-    for name in ("attempt", "file", "wall_seconds", "finished_at"):
-        del content[name]
-    return content
-
-
-def kinds_of_files(storage: Storage) -> list[str]:
-    """Names of all files, without what differs from attempt to attempt."""
-    paths = [entry.path for entry in storage.walk(temporary=True)]
-    return sorted(path.split("-")[0] if ".json" not in path[-5:] else path for path in paths)
+from hdfs_jobs.worker import do_shard
+from tests.hdfs_jobs.job_stages import Bytes, Plain, Sums
+from tests.hdfs_jobs.shards import SETTINGS, job_of, kinds_of_files, planned, wrong
 
 
 def test_a_shard_becomes_rows_and_a_manifest(store: Store) -> None:
@@ -257,145 +190,6 @@ def test_nothing_begins_once_the_run_is_drained(store: Store) -> None:
     store.storage.publish(job.drain, b"")
     assert do_shard(job, threads=1) is None
     assert len(dataset.pending()) == 1
-
-
-def in_a_process(job: ShardJob) -> int | None:
-    """Do a shard in a process of its own; return how that ended."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["hdfs_jobs.worker", "tests.hdfs_jobs.job_stages"])
-    process = context.Process(target=do_shard, args=(job, 1))
-    process.start()
-    process.join(60)
-    return process.exitcode
-
-
-def test_a_kill_at_any_step_changes_nothing(tmp_path: Path) -> None:
-    items = [wrong("a"), wrong("b", "bad"), wrong("c")]
-    whole = planned(Store.open(str(tmp_path / "whole"), create=True), items)
-    do_shard(job_of(whole, Plain()), threads=1)
-    reference = whole.manifest(0)
-
-    for step in range(100):
-        root = str(tmp_path / f"killed at step {step}")
-        store = Store.open(root, create=True)
-        dataset = planned(store, items)
-        dying = Dataset(DyingStorage(root, step), "plain", SETTINGS)
-        ended = in_a_process(job_of(dying, Plain()))
-        assert ended in {0, -signal.SIGKILL}
-        # What a reader sees in between is the whole shard or none of it.
-        assert list(dataset.verify()) == []
-        if len(dataset.pending()):
-            do_shard(job_of(dataset, Plain()), threads=1)
-        assert lasting(dataset.manifest(0)) == lasting(reference)
-        content = dataset.storage.read_bytes(f"{dataset.path}/{dataset.manifest(0).file}")
-        assert content == whole.storage.read_bytes(f"{whole.path}/{reference.file}")
-        assert list(dataset.verify()) == []
-        collect_garbage(store, older_than=-1)
-        assert kinds_of_files(store.storage) == kinds_of_files(whole.storage)
-        if ended == 0:
-            break
-    # Marks, data, quarantine and manifest are created in three steps each, and some are deleted.
-    assert step > 12
-
-
-def deaths_until_done(dataset: Dataset, stage: Stage, limit: float | None = None) -> list[int]:
-    ends: list[int] = []
-    while len(dataset.pending()) and len(ends) < 10:
-        ends.append(in_a_process(job_of(dataset, stage, time_limit=limit)))
-    return ends
-
-
-def test_an_item_that_kills_its_process_is_blamed_in_the_end(store: Store) -> None:
-    dataset = planned(store, [wrong("a"), wrong("b", "die"), wrong("c")])
-    assert deaths_until_done(dataset, Plain()) == [-9, -9, -9, 0]
-    (entry,) = dataset.manifest(0).quarantined
-    assert (entry.key, entry.reason) == ("b", "crash")
-    assert dataset.read(0).num_rows == 10
-    assert not store.storage.exists(
-        f"{dataset.partials}/00000000-{dataset.manifest(0).input_digest}"
-    )
-
-
-def test_an_item_that_gets_further_each_time_is_not_blamed(store: Store) -> None:
-    dataset = planned(store, [wrong("a")])
-    assert deaths_until_done(dataset, Growing(steps=6)) == [-9] * 6 + [0]
-    assert dataset.manifest(0).quarantined == ()
-    assert dataset.read(0)["value"].to_pylist() == [6]
-
-
-def test_an_item_that_gets_no_further_is_blamed_in_the_end(store: Store) -> None:
-    dataset = planned(store, [wrong("a")])
-    assert deaths_until_done(dataset, Growing(steps=6, deadly=4)) == [-9] * 5 + [0]
-    (entry,) = dataset.manifest(0).quarantined
-    assert (entry.key, entry.reason) == ("a", "crash")
-
-
-def test_a_process_that_dies_by_chance_blames_nobody(store: Store, traps: Path) -> None:
-    dataset = planned(store, [wrong("a", "die once"), wrong("b", "die once")])
-    assert deaths_until_done(dataset, Plain(traps=str(traps))) == [-9, -9, 0]
-    assert dataset.manifest(0).quarantined == ()
-    assert dataset.read(0).num_rows == 10
-
-
-def test_the_time_limit_ends_the_process(store: Store) -> None:
-    dataset = planned(store, [wrong("a", "hang"), wrong("b"), wrong("c", "hang")])
-    assert deaths_until_done(dataset, Plain(), 0.6) == [70, 70, 0]
-    manifest = dataset.manifest(0)
-    assert [(entry.key, entry.reason) for entry in manifest.quarantined] == [
-        ("a", "timeout"),
-        ("c", "timeout"),
-    ]
-    assert dataset.read(0)["key"].to_pylist() == ["b"] * 5
-
-
-def test_the_time_limit_ends_a_process_that_holds_the_interpreter(store: Store) -> None:
-    dataset = planned(store, [wrong("a", "hang, interpreter locked"), wrong("b")])
-    assert deaths_until_done(dataset, Plain(), 0.6) == [1, 1, 1, 0]
-    (entry,) = dataset.manifest(0).quarantined
-    assert (entry.key, entry.reason) == ("a", "crash")
-    assert dataset.read(0)["key"].to_pylist() == ["b"] * 5
-
-
-def test_an_item_that_shows_progress_has_the_time_it_takes(store: Store) -> None:
-    dataset = planned(store, [wrong("a", "slow but alive")])
-    assert deaths_until_done(dataset, Plain(), 1.0) == [0]
-    assert dataset.manifest(0).quarantined == ()
-    assert dataset.manifest(0).wall_seconds > 1.5
-
-
-def test_partial_results_outlive_a_death_and_not_the_commit(store: Store) -> None:
-    dataset = planned(store, [wrong("a")])
-    assert deaths_until_done(dataset, Saving()) == [-9, 0]
-    assert dataset.read(0)["value"].to_pylist() == [42]
-    assert [*store.storage.walk("runs/partial")] == []
-
-
-def test_a_full_disk_fails_the_shard_and_leaves_no_trace(store: Store) -> None:
-    dataset = planned(store, [wrong("a")])
-    job = job_of(dataset, Plain(rows=4000))
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
-    try:
-        with pytest.raises(OSError, match="too large"):
-            do_shard(job, threads=1)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert [entry.name for entry in store.storage.list(dataset.path, temporary=True)] == [
-        "settings.json"
-    ]
-    assert do_shard(job, threads=1).summary.rows == 4000
-
-
-def test_a_shard_that_cannot_be_written_is_no_fault_of_its_item(store: Store) -> None:
-    planned(store, [wrong("a"), wrong("b")])
-    dataset = Dataset(ChokingStorage(store.url), "plain", SETTINGS)
-    job = job_of(dataset, Plain(row_group_rows=2), last=True)
-    with pytest.raises(OSError, match="could not be written: no memory"):
-        do_shard(job, threads=1)
-    assert len(dataset.pending()) == 1
-    do_shard(job, threads=1)
-    assert dataset.read(0)["key"].to_pylist() == ["a"] * 5 + ["b"] * 5
-    assert dataset.manifest(0).quarantined == ()
 
 
 def test_an_unfinished_write_is_never_read(store: Store, traps: Path) -> None:
