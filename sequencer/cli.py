@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from sequencer.commands import compose, credits, export, pictures, render
+from sequencer.commands import audition, compose, credits, export, pictures, render
 from sequencer.errors import SequencerError, exit_code_of
 from sequencer.interrupts import heard_interrupts
 from sequencer.text import flattened
@@ -24,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for group in (compose, credits, export, pictures, render):
+for group in (audition, compose, credits, export, pictures, render):
     group.register(app)
 
 

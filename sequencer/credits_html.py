@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from markupsafe import Markup
-
 from sequencer.aligned import author_of
 from sequencer.credits import NO_ENDORSEMENT, Source, result_licences, sources, summary, warning
 from sequencer.credits_licences import Licence, licences_of
@@ -21,7 +19,7 @@ def credits_html(score: Score) -> str:
     every = sources(score)
     return rendered(
         "credits.html",
-        style=Markup(style),
+        style=style,
         style_hash=policy_hash(style),
         summary=summary(score, every),
         no_endorsement=NO_ENDORSEMENT,

@@ -15,12 +15,12 @@ def page_file(name: str) -> str:
     return resources.files("sequencer").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def rendered(name: str, **values: object) -> str:
+def rendered(template: str, /, **values: object) -> str:
     """Fill a template; whatever is put in is escaped."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    return environment.from_string(page_file(name)).render(**values)
+    return environment.from_string(page_file(template)).render(**values)
 
 
 def policy_hash(content: str) -> str:

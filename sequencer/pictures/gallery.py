@@ -21,6 +21,12 @@ def picture_name(digest: str) -> str:
     return f"{digest[:24]}.v{VERSION}.png"
 
 
+def cache_folder() -> Path:
+    """Give the folder of the user's cache that keeps pictures, made or not."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "sequencer" / "pictures"
+
+
 def draw(wanted: Mapping[Path, Path]) -> Iterator[tuple[Path, str]]:
     """Draw what is not there yet, on all cores when it is much.
 

@@ -1,0 +1,1 @@
+"""A page to listen to clips, keep some and reject others; `compose` reads what was chosen."""

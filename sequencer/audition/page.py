@@ -1,0 +1,69 @@
+"""The page of an audition: one HTML file with its style, script and data inside."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from sequencer.audition.listing import Shown, as_data
+from sequencer.choices import SCHEMA, VERSION, Choice
+from sequencer.pages import page_file, policy_hash, rendered
+from sequencer.text import flattened
+
+
+def audition_page(
+    name: str,
+    shown: Sequence[Shown],
+    choices: Mapping[str, Choice],
+    *,
+    served: bool,
+    pictures: Mapping[str, str],
+) -> str:
+    """Write the page.
+
+    Parameters
+    ----------
+    name : str
+        Of the folder.
+    shown : sequence of Shown
+    choices : mapping of str to str
+        Those made before, by clip id.
+    served : bool
+        Whether choices go back to a server; else the browser keeps them and gives them out as a
+        file.
+    pictures : mapping of str to str
+        Addresses of rainbowgrams relative to the page, by clip id; may lack some, or all.
+    """
+    script, style = page_file("audition.js"), page_file("audition.css")
+    ids = "\n".join(each.clip.clip_id for each in shown)
+    data = {
+        "served": served,
+        "schema": SCHEMA,
+        "version": VERSION,
+        "key": f"{SCHEMA} {hashlib.sha256(ids.encode('utf-8', 'replace')).hexdigest()[:16]}",
+        "choices": [[clip_id, choice] for clip_id, choice in choices.items()],
+        "clips": [as_data(each) | {"picture": pictures.get(each.clip.clip_id)} for each in shown],
+    }
+    # From a disk, a page is of no origin that every browser would know as its own.
+    place, nowhere = ("'self'" if served else "'self' file:"), "'none'"
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src '{policy_hash(script)}'",
+            f"style-src '{policy_hash(style)}'",
+            f"img-src {place} data:",
+            f"media-src {place}",
+            f"connect-src {place if served else nowhere}",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+    return rendered(
+        "audition.html",
+        policy=policy,
+        name=flattened(name),
+        style=style,
+        script=script,
+        data=data,
+        served=served,
+    )

@@ -1,0 +1,90 @@
+"""`sequencer audition`: listen to clips, keep some, reject others."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sequencer.commands.options import Verbose
+
+if TYPE_CHECKING:
+    from sequencer.audition.listing import Listing
+
+CHOICES_NAME = "choices.json"
+_MOST_NOTES = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("audition")(audition_command)
+
+
+def audition_command(
+    clips: Annotated[
+        Path, typer.Argument(help="A clips export, or any folder of sound files.", metavar="CLIPS")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="A folder to write the page to, in place of serving it."),
+    ] = None,
+    choices: Annotated[
+        Path | None,
+        typer.Option("--choices", help=f"The file of choices.  [default: {CHOICES_NAME} in CLIPS]"),
+    ] = None,
+    port: Annotated[int, typer.Option("--port", help="To serve at; 0 takes a free one.")] = 8765,
+    verbose: Verbose = False,
+) -> None:
+    """Listen to clips on a page in the browser, keep some and reject others.
+
+    Served on this machine only; each choice is saved at once. With --out the page, its sounds and
+    pictures are written into a folder that works without a server, and gives the choices out as a
+    download. `sequencer compose --choices FILE` plays what was kept and leaves out what was
+    rejected. Rainbowgrams are there where librosa and matplotlib are installed.
+
+    Example: sequencer audition my-clips
+    """
+    from importlib.util import find_spec
+
+    from sequencer.audition.listing import list_clips
+    from sequencer.choices import read_choices
+
+    file = clips / CHOICES_NAME if choices is None else choices
+    chosen = read_choices(file) if file.exists() else {}
+    listing = list_clips(clips)
+    for note in listing.notes[:_MOST_NOTES]:
+        print(f"sequencer: warning: {note}", file=sys.stderr)
+    more = len(listing.notes) - _MOST_NOTES
+    if more > 0:
+        print(f"sequencer: warning: {more} more clips left out", file=sys.stderr)
+    drawing = bool(find_spec("librosa") and find_spec("matplotlib"))
+    if not drawing:
+        print(
+            "sequencer: warning: no rainbowgrams without librosa and matplotlib; "
+            "pip install librosa matplotlib",
+            file=sys.stderr,
+        )
+    if out is None:
+        _serve(clips, listing, file, port, drawing=drawing)
+        return
+    from sequencer.audition.written import PAGE_NAME, write_audition
+
+    for failure in write_audition(clips, listing, chosen, out, with_pictures=drawing):
+        print(f"sequencer: warning: not drawn: {failure}", file=sys.stderr)
+    print(f"{out / PAGE_NAME}: {len(listing.shown)} clips; open it in a browser")
+
+
+def _serve(clips: Path, listing: Listing, choices: Path, port: int, *, drawing: bool) -> None:
+    from sequencer.audition.server import Audition, AuditionServer
+    from sequencer.pictures.gallery import cache_folder
+
+    audition = Audition(clips.resolve().name, listing, choices, cache_folder() if drawing else None)
+    try:
+        with AuditionServer(audition, port) as server:
+            print(f"{len(listing.shown)} clips at {server.address}")
+            print(f"choices go to {choices}; Ctrl-C ends this", flush=True)
+            server.serve_forever()
+    except KeyboardInterrupt:
+        print()

@@ -1,0 +1,28 @@
+"""A small clips export, with names that nobody should trust."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sequencer.clips import Clip, Parent, write_clips_jsonl
+from sequencer.rights import Rights
+from tests.sequencer.scores import CHOIR, EVE, WIND
+from tests.sequencer.sounds import encoded, pluck
+
+BREAKER = "</script><!--"
+
+
+def export(folder: Path, count: int = 12) -> Path:
+    """Write clips: the second has hostile parents, the third an id that would break a script."""
+    folder.mkdir()
+    clips = []
+    for number in range(count):
+        name = f"{number}.wav"
+        (folder / name).write_bytes(encoded(pluck(2.0, 200 + 20 * number)))
+        parents = (EVE, WIND) if number == 1 else (WIND, CHOIR)
+        if number == 3:
+            parents = (Parent("9" * 40, rights=Rights("Lonely", "Zoe", "MIT")),)
+        clip_id = f"{BREAKER}{number}" if number == 2 else f"clip-{number}"
+        clips.append(Clip(clip_id, name, mash_id="m", parents=parents))
+    write_clips_jsonl(folder, clips)
+    return folder
