@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from sequencer.errors import SequencerError
-from sequencer.fields import Fields
+from sequencer.fields import read_fields
 from sequencer.files import write_output
 
 Choice = Literal["keep", "reject"]
@@ -33,38 +33,10 @@ def read_choices(path: str | Path) -> dict[str, Choice]:
     OSError
         What reading raised.
     """
-    data = Path(path).read_bytes()
-    try:
-        value = json.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise SequencerError(f"{path}: not UTF-8 text: {error.reason}") from error
-    except json.JSONDecodeError as error:
-        where = f"{path}, line {error.lineno}, column {error.colno}"
-        raise SequencerError(f"{where}: not JSON: {error.msg}") from error
-    except RecursionError as error:
-        raise SequencerError(f"{path}: not a choices file: nested too deep") from error
-    return choices_from_json(value, str(path))
-
-
-def choices_from_json(value: object, where: str) -> dict[str, Choice]:
-    """Check what a choices file or a page holds.
-
-    Parameters
-    ----------
-    value : object
-        As parsed from JSON.
-    where : str
-        The file's name, as it begins an error.
-
-    Raises
-    ------
-    SequencerError
-        Another schema or version, or a choice that is neither ``keep`` nor ``reject``.
-    """
-    top = Fields(value, where)
+    _, top = read_fields(path, "choices file")
     if top.text("schema", "") != SCHEMA:
         raise SequencerError(
-            f"{where}, field 'schema': not a choices file ({SCHEMA!r} is expected); "
+            f"{path}, field 'schema': not a choices file ({SCHEMA!r} is expected); "
             "`sequencer audition` makes one"
         )
     if top.integer("version") != VERSION:

@@ -9,6 +9,7 @@ from sequencer.clips import Parent
 from sequencer.credits_licences import Licence, licences_in, licences_of
 from sequencer.rights import Rights
 from sequencer.score import Score
+from sequencer.solver import chosen
 from sequencer.text import clock, flattened
 
 NO_ENDORSEMENT = "Nobody named here endorses it."
@@ -31,6 +32,8 @@ class Source:
         Whether it plays as itself too, not in a mash-up.
     seconds : float
         How long it is heard: the time of its clips times its share in them.
+    used_under : str
+        The alternative of its licence by which it goes into the result; empty where it has none.
     """
 
     file_id: str
@@ -39,6 +42,7 @@ class Source:
     partners: list[str] = field(default_factory=list)
     direct: bool = False
     seconds: float = 0.0
+    used_under: str = ""
 
     @property
     def changes(self) -> str:
@@ -70,6 +74,9 @@ def sources(score: Score) -> list[Source]:
     for source in found.values():
         source.partners = sorted(partners[source.file_id])
         source.seconds = heard.get(source.file_id, 0.0)
+        licence = source.rights.licence
+        alternative = chosen(licence, score.licence) if score.licence else licence
+        source.used_under = alternative if alternative != licence else ""
     return sorted(found.values(), key=lambda source: (source.title.lower(), source.file_id))
 
 
@@ -135,6 +142,8 @@ def _entry(number: int, source: Source) -> list[str]:
         else f"unknown ({rights.licence})"
     )
     lines.append(f"   Licence: {words}")
+    if source.used_under:
+        lines.append(f"   Used under: {source.used_under}")
     if rights.attribution:
         lines.append(f"   Attribution: {flattened(rights.attribution)}")
     lines.append(f"   Changes: {source.changes}")

@@ -39,6 +39,7 @@ def _entry(source: Source) -> dict[str, object]:
         "known": rights.known,
         "expression": rights.licence,
         "licences": list(map(_licence, licences_of(rights))),
+        "used_under": source.used_under,
         "attribution": flattened(rights.attribution),
         "changes": source.changes[:1].upper() + source.changes[1:],
         "heard": clock(source.seconds) if source.seconds >= 1 else f"{source.seconds:.2f} s",

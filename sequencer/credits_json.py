@@ -48,6 +48,7 @@ def _recording(source: Source) -> dict[str, object]:
         "licence": rights.licence,
         "known": rights.known,
         "licences": [_licence(licence) for licence in licences_of(rights)],
+        "used_under": source.used_under or None,
         "attribution": flattened(rights.attribution) or None,
         "changes": source.changes,
         "seconds": round(source.seconds, 3),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from sequencer.errors import SequencerError
 
@@ -125,3 +125,32 @@ class Fields:
         if not isinstance(value, list):
             raise self.wrong(name, "a list is expected", value)
         return value
+
+
+def read_fields(path: str | Path, what: str) -> tuple[str, Fields]:
+    """Read a JSON file that holds one object.
+
+    Returns
+    -------
+    text : str
+        As it stands in the file, to find lines in.
+    fields : Fields
+
+    Raises
+    ------
+    SequencerError
+        Where it is no JSON: with the line and the column. `what` says what it should be.
+    OSError
+        What reading raised.
+    """
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+        return text, Fields(json.loads(text), str(path))
+    except UnicodeDecodeError as error:
+        raise SequencerError(f"{path}: not UTF-8 text: {error.reason}") from error
+    except json.JSONDecodeError as error:
+        raise SequencerError(
+            f"{path}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
+        ) from error
+    except RecursionError as error:
+        raise SequencerError(f"{path}: not a {what}: nested too deep") from error

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from sequencer.clips import Clip, parent_from_json, parent_to_json
 from sequencer.errors import SequencerError
-from sequencer.fields import Fields
+from sequencer.fields import Fields, read_fields
 from sequencer.rights import licence_ids
 from sequencer.score import FADE_LAWS, MAIN_LAYER, Event, Layer, Master, Score, Section
 from sequencer.weights import MOST_POINTS
@@ -113,7 +113,7 @@ def read_score(path: str | Path) -> Score:
         What reading raised.
     """
     name = str(path)
-    text, top = _read(Path(path))
+    text, top = read_fields(path, "score")
     if top.text("schema", "") != SCHEMA:
         raise SequencerError(f"{name}, field 'schema': not a score ({SCHEMA!r} is expected)")
     if top.integer("version") != VERSION:
@@ -178,20 +178,6 @@ def read_score(path: str | Path) -> Score:
         licence=_licence(top, "licence"),
         target=_licence(top, "target"),
     )
-
-
-def _read(path: Path) -> tuple[str, Fields]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        return text, Fields(json.loads(text), str(path))
-    except UnicodeDecodeError as error:
-        raise SequencerError(f"{path}: not UTF-8 text: {error.reason}") from error
-    except json.JSONDecodeError as error:
-        raise SequencerError(
-            f"{path}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
-        ) from error
-    except RecursionError as error:
-        raise SequencerError(f"{path}: not a score: nested too deep") from error
 
 
 def _licence(fields: Fields, name: str) -> str:

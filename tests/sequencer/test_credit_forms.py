@@ -63,6 +63,7 @@ def test_html_is_whole_and_hostile_names_stay_text() -> None:
     assert "Nobody named here endorses it." in text
     assert "unknown (LicenseRef-unknown)" in text
     assert "Attribution Ann, of the hills" in text
+    assert "Used under CC-BY-4.0" in text
     assert "Cross-faded with" in text
     assert "Heard for 0:03" in text
 
@@ -94,6 +95,8 @@ def test_json_holds_what_the_text_says_and_when() -> None:
         "CC-BY-4.0",
         "GFDL-1.3-only",
     ]
+    assert by_title["Choir"]["used_under"] == "CC-BY-4.0"
+    assert by_title["Wind"]["used_under"] is None
     assert by_title[flattened(HOSTILE)]["known"] is False
     span = value["spans"][0]
     assert (span["start"], span["end"], span["clip"], span["layer"]) == (0.0, 4.0, "a", "main")
