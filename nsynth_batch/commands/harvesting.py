@@ -147,6 +147,7 @@ def _now_and_then(progress: Report, writer: Writer) -> Callable[[Harvest], None]
         writer.check()
         if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            progress.say(f"harvest: {so_far.found} recordings, {size(so_far.bytes)} copied")
+            came = max(so_far.bytes, so_far.fetched)
+            progress.say(f"harvest: {so_far.found} recordings, {size(came)} copied")
 
     return tell

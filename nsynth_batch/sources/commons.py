@@ -209,7 +209,8 @@ class CommonsSource:
         if "url" not in file or "sha1" not in file:
             return Refusal(title, "hidden-file", f"{self._wiki.host} does not show its content")
         mime = str(file.get("mime", ""))
-        if not mime.startswith(_AUDIO_MIME):
+        # An .ogg may be a film.
+        if not mime.startswith(_AUDIO_MIME) or file.get("mediatype") == "VIDEO":
             return Refusal(title, "not-audio", f"its content is {mime or 'of no known type'}")
         try:
             rights = rights_of(file.get("extmetadata") or {}, title, file["descriptionurl"])

@@ -35,10 +35,16 @@ class Crew(Generic[Job, Result]):
         self.busy += 1
         self._jobs.put(job)
 
-    def result(self, *, wait: bool = True) -> tuple[Job, Result | BaseException] | None:
-        """Give a job that is done, and its result or what it raised; none if none is ready."""
+    def result(self, seconds: float) -> tuple[Job, Result | BaseException] | None:
+        """Give a job that is done, and its result or what it raised.
+
+        Parameters
+        ----------
+        seconds : float
+            How long to wait for one; none is given if there was none by then.
+        """
         try:
-            done = self._done.get(block=wait)
+            done = self._done.get(timeout=seconds)
         except queue.Empty:
             return None
         self.busy -= 1

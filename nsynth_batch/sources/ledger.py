@@ -46,6 +46,8 @@ class Harvest:
         Those of the store that their source has no more, or not with this content.
     forgotten
         Those that were forgotten and are not taken again.
+    fetched
+        Bytes that came over the network so far.
     unfetched
         Those that are still to be fetched: the network, or a server, did not let it.
     """
@@ -63,6 +65,7 @@ class Harvest:
     refused: Counter[str] = field(default_factory=Counter)
     deleted: int = 0
     forgotten: int = 0
+    fetched: int = 0
     unfetched: int = 0
 
 

@@ -24,6 +24,8 @@ from nsynth_batch.web.throttle import Stopped
 _MOST_WAITING = 64
 """How far the listing may be ahead of the downloads."""
 
+_SECONDS_BETWEEN_REPORTS = 1.0
+
 
 def harvest_web(
     source: WebSource,
@@ -152,7 +154,7 @@ class _Work:
         """Begin nothing more, and wait until what is being fetched was put by."""
         self._crew.cancel()
         while self._crew.busy:
-            done = self._crew.result()
+            done = self._crew.result(_SECONDS_BETWEEN_REPORTS)
             if done is not None and isinstance(done[1], Fetched):
                 self._enter(done[1])
 
@@ -178,13 +180,19 @@ class _Work:
         return self._stored.place(file_id)
 
     def _settle_done(self) -> None:
-        while (done := self._crew.result(wait=False)) is not None:
+        while (done := self._crew.result(0)) is not None:
             self._settle(*done)
 
     def _settle_one(self) -> None:
-        done = self._crew.result()
-        if done is not None:
+        done = self._crew.result(_SECONDS_BETWEEN_REPORTS)
+        if done is None:
+            self._tell()
+        else:
             self._settle(*done)
+
+    def _tell(self) -> None:
+        self._report.fetched = self._client.came
+        self._on_progress(self._report)
 
     def _settle(self, offer: WebOffer, result: Fetched | Refusal | BaseException) -> None:
         alike = self._coming.pop(key_of(offer), [offer])
@@ -214,7 +222,7 @@ class _Work:
         self._refusals.add(refusal)
         if refusal.reason == "non-free":
             self._mark_deleted(self._had.get(refusal.name, ()))
-        self._on_progress(self._report)
+        self._tell()
 
     def _mark_deleted(self, file_ids: Iterable[str]) -> None:
         """Take content out of use, unless the source has it under another name as well."""
@@ -253,7 +261,7 @@ class _Work:
                 source_path=offer.name,
             )
         )
-        self._on_progress(self._report)
+        self._tell()
 
     def _seconds(self, fetched: Fetched) -> float | None:
         """Give the length as the wiki has it, as it was, or else as the header declares it."""

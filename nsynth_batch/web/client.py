@@ -176,11 +176,17 @@ class Client:
         How servers are treated.
     stop : threading.Event
         Ends all waiting.
+
+    Attributes
+    ----------
+    came
+        Bytes of files that came so far, about.
     """
 
     def __init__(self, manners: Manners, stop: threading.Event) -> None:
         self.manners = manners
         self.stop = stop
+        self.came = 0
         self.api = Gate(API_AT_ONCE, stop)
         self._files = Gate(FILES_AT_ONCE, stop)
         self._bucket = Bucket(
@@ -298,8 +304,9 @@ class Client:
                     raise Transient(f"only {came} bytes came in {spent:.0f} s")
                 spent, came = 0.0, 0
             yield block
-            if paid and (wait := self._bucket.take(len(block))):
-                pause(wait, self.stop)
+            if paid:
+                self.came += len(block)
+                pause(self._bucket.take(len(block)), self.stop)
 
     @property
     def _session(self) -> requests.Session:

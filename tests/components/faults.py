@@ -30,6 +30,8 @@ class Fault:
         Seconds before the answer begins.
     cut_after
         Bytes of the body after which the connection is closed.
+    hide_length
+        Whether the answer has no Content-Length, and ends where the connection does.
     add_to_length
         Added to the Content-Length and to the body; bytes are left out where it is negative.
     flip
@@ -47,6 +49,7 @@ class Fault:
     body: bytes = b""
     delay: float = 0.0
     cut_after: int | None = None
+    hide_length: bool = False
     add_to_length: int = 0
     flip: bool = False
     pace: tuple[float, int] | None = None
@@ -215,7 +218,8 @@ def _handler_of(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
                 # A script's answer ends where the connection does: it is short, and read whole.
                 body = BytesIO(answer.read()) if length is None else answer
                 length = len(body.getvalue()) if isinstance(body, BytesIO) else answer.length
-                self._begin(seen, answer.status, headers, (length or 0) + fault.add_to_length)
+                said = None if fault.hide_length else (length or 0) + fault.add_to_length
+                self._begin(seen, answer.status, headers, said)
                 self._stream(seen, body, length or 0, fault)
 
         @contextmanager
@@ -257,12 +261,17 @@ def _handler_of(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
                     seen.ended = time.monotonic()
                 self._send(seen, data)
 
-        def _begin(self, seen: Seen, status: int, headers: Mapping[str, str], length: int) -> None:
+        def _begin(
+            self, seen: Seen, status: int, headers: Mapping[str, str], length: int | None
+        ) -> None:
             seen.status = status
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(length))
+            if length is None:
+                self.send_header("Connection", "close")
+            else:
+                self.send_header("Content-Length", str(length))
             self.end_headers()
 
         def _send(self, seen: Seen, data: bytes) -> None:

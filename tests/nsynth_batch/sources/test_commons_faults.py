@@ -55,8 +55,12 @@ def test_what_passes_is_tried_again(
     assert not list((tmp_path / PARTIALS).glob("*"))
 
 
-def test_a_broken_connection_is_taken_up_where_it_was(front: FaultProxy, tmp_path: Path) -> None:
-    front.fail("Fault_1", Fault(cut_after=40_000), Fault(cut_after=20_000))
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_broken_connection_is_taken_up_where_it_was(
+    front: FaultProxy, tmp_path: Path, hidden: bool
+) -> None:
+    first_cut = Fault(cut_after=40_000, hide_length=hidden)
+    front.fail("Fault_1", first_cut, Fault(cut_after=20_000, hide_length=hidden))
     assert harvest(front, tmp_path, "commons:File:Fault 1.wav").added == 1
     first, second, third = front.files("Fault_1")
     assert "Range" not in first.headers
@@ -72,6 +76,24 @@ def test_a_server_that_knows_no_parts_sends_all_again(front: FaultProxy, tmp_pat
     assert harvest(front, tmp_path, "commons:File:Fault 1.wav").added == 1
     assert [seen.status for seen in front.files()] == [200, 200]
     raw(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(206, {"Content-Range": "bytes 0-99/96044"}, b"x" * 100),
+        Fault(206, {}, b"x" * 100),
+        Fault(416, {"Content-Range": "bytes */96044"}),
+    ],
+)
+def test_another_part_than_asked_for_is_not_taken(
+    front: FaultProxy, tmp_path: Path, fault: Fault
+) -> None:
+    front.fail("Fault_1", Fault(cut_after=40_000), fault)
+    assert harvest(front, tmp_path, "commons:File:Fault 1.wav").added == 1
+    # It begins anew, and needs no asking of the wiki for it.
+    assert [seen.headers.get("Range") for seen in front.files()] == [None, "bytes=40000-", None]
+    assert len(raw(tmp_path)) == 1
 
 
 def test_a_slow_body_is_given_up_and_asked_for_again(front: FaultProxy, tmp_path: Path) -> None:
@@ -268,7 +290,17 @@ def test_what_is_kept_of_another_version_is_not_mixed_in(
     assert "Range" not in second.headers
 
 
-def test_a_full_disk_ends_it_and_says_so(front: FaultProxy, tmp_path: Path) -> None:
+def test_what_is_called_audio_and_is_none_is_quarantined(
+    front: FaultProxy, wiki: Wiki, tmp_path: Path
+) -> None:
+    text = tmp_path / "text"
+    text.write_text("no sound at all\n" * 100)
+    wiki.upload({"Text.wav": Upload(text, ("Texts",), CC0)})
+    report = harvest(front, tmp_path / "store", "commons:Category:Texts")
+    assert (report.added, report.refused) == (0, {"not-audio": 1})
+
+
+def test_a_store_that_cannot_be_written_ends_it(front: FaultProxy, tmp_path: Path) -> None:
     harvest(front, tmp_path, "commons:File:Fault 1.wav")
     shutil.rmtree(tmp_path / "raw")
     (tmp_path / "raw").write_text("no folder")

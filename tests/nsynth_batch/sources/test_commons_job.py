@@ -194,8 +194,15 @@ def test_what_commands_say_and_end_with(
 def test_the_whole_job_credits_every_file(
     front: FaultProxy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--pairs", "12", "--seed", "3", "--segment-seconds", "0.4", "--workers", "1"]
-    assert main(["run", "commons:Category:Bird songs", *arguments]) == 0
+    command = ["run", "commons:Category:Bird songs", "--segment-seconds", "0.4", "--workers", "1"]
+    # A file that cannot be had keeps nothing from being done, and is told in the end.
+    front.fail("Gull_two", Fault(503), times=100)
+    assert main([*command, "--pairs", "1", "--retries", "0"]) == 75
+    told = capsys.readouterr().err
+    assert "clips: 1 shards, 1 rows" in told
+    assert told.splitlines()[-1].startswith("nsynth-batch: 1 of 6 recordings could not be fetched")
+    front.reset()
+    assert main([*command, "--pairs", "12", "--seed", "3"]) == 0
     assert "1 recordings from a wiki have no known licence" in capsys.readouterr().err
     assert main(["clips", "--to", str(tmp_path / "clips")]) == 0
     from sequencer.cli import main as sequencer
