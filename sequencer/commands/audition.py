@@ -50,9 +50,14 @@ def audition_command(
 
     from sequencer.audition.listing import list_clips
     from sequencer.choices import read_choices
+    from sequencer.errors import SequencerError
 
+    if out is not None and out.resolve().is_relative_to(clips.resolve()):
+        raise SequencerError(f"{out} lies in {clips}, whose sounds it would add to; name another")
     file = clips / CHOICES_NAME if choices is None else choices
     chosen = read_choices(file) if file.exists() else {}
+    if sys.stderr.isatty():
+        print("looking through the clips …", file=sys.stderr)
     listing = list_clips(clips)
     for note in listing.notes[:_MOST_NOTES]:
         print(f"sequencer: warning: {note}", file=sys.stderr)

@@ -191,6 +191,17 @@ def test_a_port_that_is_taken_is_one_line(
     assert capsys.readouterr().err.startswith("sequencer: port 99999 cannot be had (")
 
 
+def test_a_page_within_the_clips_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = export(tmp_path / "clips", 1)
+    before = sorted(folder.iterdir())
+    for out in (folder, folder / "page"):
+        assert main(["audition", str(folder), "-o", str(out)]) == 2
+    assert "name another" in capsys.readouterr().err
+    assert sorted(folder.iterdir()) == before
+
+
 def test_an_interrupt_ends_it_quietly(tmp_path: Path) -> None:
     folder = export(tmp_path / "clips", 1)
     with subprocess.Popen(
