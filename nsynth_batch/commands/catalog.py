@@ -56,7 +56,7 @@ def show(
         bool, typer.Option("--json", help="One JSON object a line, for programs.")
     ] = False,
 ) -> int:
-    """List recordings: the latest that is known of each.
+    """List the latest that is known of each recording.
 
     Example: nsynth-batch catalog show --store my-store --category nature --licence CC-BY
     """
@@ -87,7 +87,7 @@ def export(
     category: Category = None,
     state: State = None,
 ) -> int:
-    """Write the catalog to a file: the latest row of each recording.
+    """Write the latest that is known of each recording to a file.
 
     Deleted and forgotten ones are marked. In CSV, a text that a spreadsheet would take for a
     formula has an apostrophe before it.
