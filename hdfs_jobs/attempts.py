@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hdfs_jobs.backend import Storage
+from hdfs_jobs.backend import Storage, is_temporary
 
 DEATHS_BLAMED = 2
 
@@ -94,9 +94,12 @@ def marks_folder(folder: str) -> str:
 
 
 def is_mark_of_attempt(path: str) -> bool:
-    """Whether a file says that an attempt has begun, and has not ended unless its process died."""
+    """Whether a file says that an attempt has begun, and has not ended unless its process died.
+
+    So does a mark that is being written.
+    """
     folder, _, name = path.rpartition("/")
-    return folder.endswith("/.attempts") and name.startswith("begin-")
+    return folder.endswith("/.attempts") and (name.startswith("begin-") or is_temporary(name))
 
 
 def count_blamed(storage: Storage, folder: str) -> int:

@@ -104,8 +104,8 @@ def _candidates(store: Store, now: float) -> Iterator[tuple[Entry, str, float]]:
 
 def _at_work(dataset: Dataset, now: float) -> bool:
     """Whether a process may be at work on a shard: its mark stands, and is not a day old."""
-    marks = (e for e in dataset.storage.walk(dataset.partials) if is_mark_of_attempt(e.path))
-    return any(now - mark.modified < DAY for mark in marks)
+    kept = dataset.storage.walk(dataset.partials, temporary=True)
+    return any(is_mark_of_attempt(e.path) and now - e.modified < DAY for e in kept)
 
 
 def _of_dataset(dataset: Dataset) -> Iterator[tuple[Entry, str]]:

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import BinaryIO
@@ -141,9 +141,17 @@ def do_shard(job: ShardJob, threads: int) -> ShardResult | None:
         attempt = Attempt(storage, job.partials)
         # Nobody is to blame who could be named: the shard is tried again.
         longest = None if job.time_limit is None else job.time_limit + job.stall
-        with attempt.begun(), time_limit(longest, _nobody) as alive:
-            done = _Work(job, stage, attempt, facts, threads, alive).commit()
-    storage.delete(job.partials, recursive=True)
+        try:
+            with attempt.begun(), time_limit(longest, _nobody) as alive:
+                done = _Work(job, stage, attempt, facts, threads, alive).commit()
+        except OSError:
+            # Another attempt that won meanwhile takes marks and partial results away.
+            done = job.dataset.find(job.shard)
+            if done is None:
+                raise
+    # The shard is committed, whatever comes of this: gc takes what is left.
+    with suppress(OSError):
+        storage.delete(job.partials, recursive=True)
     return ShardResult.of(done)
 
 

@@ -52,6 +52,7 @@ COMPONENTS = {
         ),
         lambda: _programs("php")() and Path("/usr/share/mediawiki").is_dir(),
     ),
+    "faketime": Component(("faketime",), _programs("faketime")),
     "chromium": Component(("chromium", "chromium-driver"), _programs("chromium", "chromedriver")),
 }
 

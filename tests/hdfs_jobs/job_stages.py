@@ -75,6 +75,11 @@ class Plain:
                 raise OSError(5, "the disk is on fire")
             case "io once" if self._first(item):
                 raise OSError(5, "the disk blinked")
+            case "hoard":
+                hoard = []
+                while True:
+                    hoard.append(bytearray(os.urandom(1 << 20)) * 32)
+                    time.sleep(0.02)
             case "hang":
                 time.sleep(3600)
             case "hang, interpreter locked":

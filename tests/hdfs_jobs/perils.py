@@ -1,4 +1,4 @@
-"""A storage whose steps have names, and at one of them its process is killed."""
+"""A storage whose steps have names, and at one of them its process is killed, stopped or hangs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import os
 import re
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,14 +43,19 @@ def kind_of(path: str) -> str:
     return next((kind for form, kind in _KINDS.items() if re.fullmatch(form, path)), "other file")
 
 
-def die_here(once: str = "") -> None:
-    """Kill this process as ``kill -9`` does; with the path of a trap, the first time only."""
+def die_here(once: str = "", deed: str = "die") -> None:
+    """Kill this process as ``kill -9`` does; with the path of a trap, the first time only.
+
+    Other deeds are to ``stop``, until somebody sends SIGCONT, and to ``hang``.
+    """
     if once:
         try:
             Path(once).touch(exist_ok=False)
         except FileExistsError:
             return
-    os.kill(os.getpid(), signal.SIGKILL)
+    if deed == "hang":
+        time.sleep(3600)
+    os.kill(os.getpid(), signal.SIGSTOP if deed == "stop" else signal.SIGKILL)
 
 
 class Perilous(Storage):
@@ -65,6 +71,8 @@ class Perilous(Storage):
         Where traps lie, for a point to be deadly once for each shard; empty for always.
     points : mapping of str to str
         The point for paths that hold a string, such as the number of a shard.
+    deed : str
+        What happens there: see `die_here`.
     """
 
     def __init__(
@@ -73,6 +81,7 @@ class Perilous(Storage):
         point: str = "",
         folder: str = "",
         points: dict[str, str] | None = None,
+        deed: str = "die",
     ) -> None:
         self.inner = inner
         self.url = inner.url
@@ -80,6 +89,7 @@ class Perilous(Storage):
         self._point = point
         self._points = points or {}
         self._folder = folder
+        self._deed = deed
         self._seen: Counter[str] = Counter()
 
     def __getstate__(self) -> dict[str, object]:
@@ -92,7 +102,7 @@ class Perilous(Storage):
             step += f" ({self._seen[step]})"
         self.steps.append(step)
         if step == self._point:
-            die_here()
+            die_here(deed=self._deed)
         for part, point in self._points.items():
             if part in path and step.partition(" (")[0] == point:
                 die_here(f"{self._folder}/{part}")

@@ -29,10 +29,12 @@ def job(tmp_path: Path, tiny: Path) -> Job:
 
 
 @contextmanager
-def at_work(job: Job) -> Iterator[subprocess.Popen[str]]:
+def at_work(job: Job, lease_seconds: int = 2) -> Iterator[subprocess.Popen[str]]:
     """A run that cuts recordings, from when it holds the store and has begun."""
     process = subprocess.Popen(
-        job.command("run", str(job.recordings), *PAIRS, *LEASE), stderr=subprocess.PIPE, text=True
+        job.command("run", str(job.recordings), *PAIRS, "--lease-seconds", str(lease_seconds)),
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         while not list(Path(job.url).glob("runs/partial/audio/**/begin-*")):
@@ -45,7 +47,8 @@ def at_work(job: Job) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_second_driver_is_told_and_readers_are_let_in(job: Job) -> None:
-    with at_work(job) as first:
+    # Long enough for a machine with much else to do: this one is not to be taken for dead.
+    with at_work(job, lease_seconds=6) as first:
         workers = psutil.Process(first.pid).children(recursive=True)
         for worker in workers:
             worker.suspend()
