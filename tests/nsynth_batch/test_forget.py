@@ -226,6 +226,29 @@ def test_what_is_planned_already_is_set_aside(job: Job, cluster: Cluster) -> Non
             work(job, cluster, (name,), pairs=6)
 
 
+def test_what_is_taken_back_is_tried_again_and_nothing_else(
+    job: Job, whole: Job, cluster: Cluster
+) -> None:
+    owl = recording(job, "owl")
+    storage = job.store().storage
+    shutil.rmtree(Path(job.url) / "clips")
+    shutil.rmtree(Path(job.url) / "runs" / "plans" / "clips")
+    pipeline(job).plan("clips")
+    bury(storage, Tombstone(owl.file_id))
+    work(job, cluster, ("clips",))
+    set_aside = reasons(job, "clips")
+    kept = job.clips()
+    assert set(set_aside) == {"forgotten"}
+    assert len(kept) + len(set_aside) == len(whole.clips())
+    work(job, cluster, ("clips",), retry_failed="forgotten")
+    assert reasons(job, "clips") == set_aside
+    restore(storage, owl.file_id)
+    work(job, cluster, ("clips",), retry_failed="forgotten")
+    assert reasons(job, "clips") == []
+    assert kept.items() < job.clips().items()
+    assert job.clips() == whole.clips()
+
+
 def test_what_was_encoded_and_mashed_up_before_goes_no_further(job: Job, cluster: Cluster) -> None:
     owl = recording(job, "owl")
     bury(job.store().storage, Tombstone(owl.file_id))
