@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from nsynth_batch.commands.options import STORE, DryRun, settings_from
+from nsynth_batch.commands.options import LEASE, STORE, DryRun, settings_from
 from nsynth_batch.commands.running import open_store
 from nsynth_batch.errors import OK, USAGE, CommandError
 from nsynth_batch.text import one_line, table
 from sequencer.text import clock
 
 if TYPE_CHECKING:
+    from hdfs_jobs.store import Store
     from nsynth_batch.listing import Filters, Listed
     from nsynth_batch.resting import Resting
     from nsynth_batch.settings import Settings
@@ -102,7 +104,7 @@ def export(
     return OK
 
 
-@settings_from(*STORE)
+@settings_from(*STORE, *LEASE)
 def forget(
     settings: Settings,
     files: Annotated[
@@ -128,17 +130,32 @@ def forget(
 
     Example: nsynth-batch forget "File:Owl.wav" --store my-store --compositions my-pieces
     """
-    from nsynth_batch import forget as forgetting
-    from nsynth_batch.resting import all_resting_on
-    from nsynth_batch.sources.catalog import Catalog
-    from nsynth_batch.sources.forgotten import restore as take_back
+    from nsynth_batch.commands.writing import Writer
 
     if erase and restore:
         raise CommandError("--erase and --restore: give one of them", USAGE)
     for folder in compositions or ():
         if not folder.is_dir():
             raise CommandError(f"--compositions {folder}: no such folder", USAGE)
-    store = open_store(settings)
+    with Writer(settings, partial(typer.echo, err=True)) as writer:
+        store = open_store(settings) if dry_run else writer.open()
+        return _forget(store, files, compositions, reason, erase, restore, dry_run)
+
+
+def _forget(
+    store: Store,
+    files: list[str],
+    compositions: list[Path] | None,
+    reason: str,
+    erase: bool,
+    restore: bool,
+    dry_run: bool,
+) -> int:
+    from nsynth_batch import forget as forgetting
+    from nsynth_batch.resting import all_resting_on
+    from nsynth_batch.sources.catalog import Catalog
+    from nsynth_batch.sources.forgotten import restore as take_back
+
     found = forgetting.find(Catalog(store.storage).recordings(), files)
     if restore:
         for recording in found:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from hdfs_jobs.dataset import Dataset
 from hdfs_jobs.gc import collect_garbage
+from hdfs_jobs.local import LocalStorage
 from hdfs_jobs.store import Store
 from hdfs_jobs.worker import do_shard
 from tests.hdfs_jobs.job_stages import Plain
-from tests.hdfs_jobs.shards import begun, job_of, planned, wrong
+from tests.hdfs_jobs.shards import SETTINGS, begun, job_of, planned, wrong
 
 ROUNDS = 12
 
@@ -30,3 +32,22 @@ def test_two_processes_at_one_shard_commit_it_once(store: Store) -> None:
     found = {e.path for e in store.storage.list(dataset.path) if e.path.endswith(".parquet")}
     assert found == files
     assert len(list(store.storage.list(dataset.quarantine))) == ROUNDS
+
+
+class LostAnswer(LocalStorage):
+    """Publishes a manifest, and then hears that somebody else did."""
+
+    def publish(self, path: str, data: bytes) -> bool:
+        published = super().publish(path, data)
+        return published and "/manifests/" not in path
+
+
+def test_a_commit_whose_answer_was_lost_is_no_defeat(store: Store) -> None:
+    planned(store, [wrong("a"), wrong("b", "bad")])
+    dataset = Dataset(LostAnswer(store.url), "plain", SETTINGS)
+    result = do_shard(job_of(dataset, Plain()), 1)
+    assert result is not None
+    assert result.summary == dataset.manifest(0).summary()
+    assert dataset.read(0).num_rows == 5
+    assert len(list(store.storage.list(dataset.quarantine))) == 1
+    assert list(dataset.verify()) == []

@@ -21,6 +21,7 @@ from hdfs_jobs.errors import InfrastructureError, UsageError
 from hdfs_jobs.lease import FOLDER, HOLDER, Lease, acquire
 from hdfs_jobs.local import LocalStorage
 from hdfs_jobs.storage import open_storage
+from tests.components.hadoop import Hdfs
 
 SECONDS = 1.2
 
@@ -159,6 +160,33 @@ def test_a_run_that_wakes_up_stops_and_leaves_the_store_to_the_next(storage: Sto
         with pytest.raises(InfrastructureError, match="held by this run"):
             acquire(storage, "a third")
         lease.release()
+
+
+@pytest.mark.parametrize("scheme", ["webhdfs", "hdfs"])
+def test_a_lease_on_hdfs_is_held_and_refused_and_taken_from_the_dead(
+    hdfs: Hdfs, hdfs_folder: str, scheme: str
+) -> None:
+    root = {"webhdfs": hdfs.webhdfs_url, "hdfs": hdfs.hdfs_url}[scheme] + hdfs_folder
+    storage = open_storage(root)
+    with others(root) as (first,):
+        assert first.says() == "held"
+        with pytest.raises(InfrastructureError, match="is held by run 0 of "):
+            acquire(storage, "this run")
+        first.signal(signal.SIGSTOP)
+        with others(root, count=3) as waiting:
+            answers = [other.says() for other in waiting]
+            assert answers.count("held") == 1
+            first.signal(signal.SIGCONT)
+            first.told("check")
+            assert "went on in its place" in first.says()
+            first.told("release")
+            first.process.join(30)
+            winner = waiting[answers.index("held")]
+            winner.told("check")
+            assert winner.says() == "held"
+            winner.told("release")
+            winner.process.join(30)
+    assert not storage.exists(HOLDER)
 
 
 def test_a_wait_can_be_stopped(storage: Storage) -> None:
