@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.store import Store
+from nsynth_batch.barred import bars
 from nsynth_batch.nsynth.corpus import Corpus
+from nsynth_batch.sources.catalog import Catalog
 from nsynth_batch.stages.arrays import vectors
 
 Samples = npt.NDArray[np.int16]
@@ -20,6 +22,8 @@ Samples = npt.NDArray[np.int16]
 
 def store_corpus(store: Store) -> Corpus:
     """Read the latest audio dataset of a store as recordings to train on.
+
+    Recordings that were forgotten since, or deleted by their source, are left out.
 
     Parameters
     ----------
@@ -35,12 +39,15 @@ def store_corpus(store: Store) -> Corpus:
     if dataset is None or not dataset.committed():
         raise UsageError(f"{store.url} has no audio yet: run `nsynth-batch shard` first")
 
+    barred = bars(Catalog(store.storage).recordings(), allow_unknown=True)
+
     def recordings() -> Iterator[tuple[str, Iterator[Samples]]]:
         for _, table in dataset.tables(["file_id", "samples"]):
             ids: list[Any] = table.column("file_id").to_pylist()
             rows = zip(ids, vectors(table.column("samples")), strict=True)
             # The segments of a recording stand together and in order.
             for file_id, segments in groupby(rows, key=itemgetter(0)):
-                yield file_id, (samples for _, samples in segments)
+                if file_id not in barred:
+                    yield file_id, (samples for _, samples in segments)
 
     return Corpus(recordings())

@@ -111,8 +111,12 @@ class _Work:
         self._listed: set[str] = set()
         self._replaced: set[str] = set()
         self._had: dict[str, list[str]] = {}
-        for row in self._ledger.known.current():
-            if source.owns(row):
+        self._forgotten: dict[str, str] = {}
+        known = self._ledger.known
+        for row in filter(source.owns, known.rows()):
+            if row.file_id in known.forgotten:
+                self._forgotten[row.source_path or ""] = row.file_id
+            elif not row.deleted:
                 self._had.setdefault(row.source_path or "", []).append(row.file_id)
 
     def take(self, item: WebOffer | Refusal) -> None:
@@ -123,7 +127,8 @@ class _Work:
             self._refuse(item)
             return
         # What a source gives no SHA-1 of is known by its name from when it was first fetched.
-        file_id = item.sha1 or next(iter(self._had.get(item.name, ())), "")
+        had = [*self._had.get(item.name, ()), self._forgotten.get(item.name, "")]
+        file_id = item.sha1 or had[0]
         if self._ledger.refuses(file_id, item.rights.page_url):
             return
         place = self._place(file_id)

@@ -184,6 +184,18 @@ def test_it_is_told_what_rests_on_it(job: Job, tmp_path: Path) -> None:
     assert set(left) == {clip["clip_id"] for clip in exported} - resting
 
 
+def test_status_tells_what_rests_on_what_its_source_has_deleted(job: Job) -> None:
+    owl = recording(job, "owl")
+    assert gone(job.store()) == []
+    Catalog(job.store().storage).append(
+        [replace(owl, deleted=True, retrieved_at=datetime.now(UTC))]
+    )
+    [one] = gone(job.store())
+    assert (one.file_id, one.why) == (owl.file_id, "deleted")
+    line = f"deleted: owl ({owl.file_id}): {len(one.clips)} clips rest on it: {one.clips[0]}"
+    assert line in say(job, "status").stdout
+
+
 def test_no_stage_touches_what_was_forgotten_before_it_ran(
     job: Job, cluster: Cluster, tmp_path: Path
 ) -> None:

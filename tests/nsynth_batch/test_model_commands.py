@@ -21,6 +21,7 @@ from nsynth_batch.corpora import store_corpus
 from nsynth_batch.nsynth import CONFIGS
 from nsynth_batch.pipeline import Pipeline
 from nsynth_batch.settings import load_settings
+from nsynth_batch.sources.forgotten import Tombstone, bury
 from nsynth_batch.sources.harvest import harvest
 from nsynth_batch.sources.resolve import resolve
 from tests.nsynth_batch.conftest import TINY
@@ -159,3 +160,5 @@ def test_a_store_is_a_corpus_of_whole_recordings(tmp_path: Path) -> None:
     assert sorted(corpus.names) == sorted(pipeline.recordings)
     lengths = sorted(len(samples) for _, samples in corpus.recordings())
     assert lengths == [n // 512 * 512 for n in (6400, 8000, 9600)]
+    bury(store.storage, Tombstone(corpus.names[0]))
+    assert store_corpus(store).names == corpus.names[1:]

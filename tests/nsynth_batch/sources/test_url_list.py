@@ -19,7 +19,7 @@ from nsynth_batch.sources.url_list import UrlListSource
 from nsynth_batch.sources.wanted import Wanted
 from sequencer.errors import SequencerError
 from tests.components.faults import Fault, FaultProxy
-from tests.nsynth_batch.recordings import write_wav
+from tests.nsynth_batch.recordings import tone, write_wav
 from tests.nsynth_batch.sources.wikis import catalog, every_row, raw
 
 HEADER = "file,author,licence,category,url\n"
@@ -75,6 +75,24 @@ def test_a_list_is_fetched_once_with_its_rights(site: FaultProxy, tmp_path: Path
     assert run(tmp_path, listed.replace("Ann,CC-BY-4.0", "Ann,CC0-1.0")) == 0
     assert not site.seen
     assert {row.licence for row in every_row(tmp_path / "store")} == {"CC0-1.0"}
+
+
+def test_what_was_forgotten_is_not_asked_for(site: FaultProxy, tmp_path: Path) -> None:
+    listed = f"One,Ann,CC-BY-4.0,nature,http://{site.host}/one.wav\n"
+    assert run(tmp_path, listed) == 0
+    store = str(tmp_path / "store")
+    assert main(["forget", "One", "--erase", "--store", store]) == 0
+    site.reset()
+    assert run(tmp_path, listed) == 0
+    assert not site.seen
+    # By another address it comes, is known by its content, and is not kept.
+    write_wav(tmp_path / "site" / "again.wav", tone(0.3, 100.0 + sum(b"one.wav")))
+    assert run(tmp_path, listed.replace("/one.wav", "/again.wav")) == 0
+    assert site.seen
+    assert not raw(tmp_path / "store")
+    assert main(["forget", "One", "--restore", "--store", store]) == 0
+    assert run(tmp_path, listed) == 0
+    assert len(raw(tmp_path / "store")) == 1
 
 
 def test_what_leads_to_no_recording_is_quarantined(
