@@ -11,7 +11,7 @@ from functools import lru_cache
 import hdfs_native
 
 from hdfs_jobs.hdfs_errors import LoginError, PassingError, refusal, unreachable
-from hdfs_jobs.ranged import Fetch
+from hdfs_jobs.ranged import FIRST_RANGE, Ranges
 from hdfs_jobs.remote import RemoteStorage, Status
 
 _JAVA = re.compile(r'(?:RPCError|FatalRPCError)\("([\w.$]+)", "(.*)"\)', re.DOTALL)
@@ -41,28 +41,8 @@ class NativeStorage(RemoteStorage):
             for found in client.list_status(path):
                 yield _status(found, found.path[inside:])
 
-    def _fetcher(self, path: str) -> tuple[int, Fetch]:
-        first = self._status(path)
-        if first.is_dir:
-            raise IsADirectoryError(f"{self._named(path)} is a folder, not a file")
-        with self._client(path) as client:
-            reader = client.read(path)
-
-        def fetch(offset: int, length: int) -> Iterator[bytes]:
-            nonlocal reader
-            with self._client(path) as client:
-                try:
-                    yield from reader.read_range_stream(offset, length)
-                except (OSError, RuntimeError):
-                    # Blocks may have moved since the file was opened; the file may not have.
-                    reader = client.read(path)
-                    if self._status(path).identity != first.identity:
-                        raise OSError(
-                            f"{self._named(path)} was replaced while it was read"
-                        ) from None
-                    raise
-
-        return first.size, fetch
+    def _ranges(self, path: str) -> Ranges:
+        return _NativeRanges(self, path)
 
     def _read(self, path: str) -> bytes:
         with self._client(path) as client:
@@ -102,6 +82,39 @@ class NativeStorage(RemoteStorage):
             raise _translated(url, error) from error
         except RuntimeError as error:
             raise _explained(url, str(error)) from error
+
+
+class _NativeRanges:
+    """A file whose blocks were looked up when it was opened: it stays that one while it is read.
+
+    Only where a transfer fails are they looked up again, and then it must be the same file.
+    """
+
+    def __init__(self, storage: NativeStorage, path: str) -> None:
+        self._storage = storage
+        self._path = path
+        with storage._client(path) as client:
+            self._reader = client.read(path)
+        self.size = len(self._reader)
+        large = self.size > FIRST_RANGE
+        self._identity = storage._status(path).identity if large else None
+
+    def read(self, offset: int, length: int) -> Iterator[bytes]:
+        with self._storage._client(self._path) as client:
+            try:
+                yield from self._reader.read_range_stream(offset, length)
+            except (OSError, RuntimeError):
+                self._reader = client.read(self._path)
+                found = self._storage._status(self._path)
+                self._identity = self._identity or found.identity
+                if (found.size, found.identity) != (self.size, self._identity):
+                    raise OSError(
+                        f"{self._storage._named(self._path)} was replaced while it was read"
+                    ) from None
+                raise
+
+    def close(self) -> None:
+        """Nothing is open between two reads."""
 
 
 def _status(found: hdfs_native.FileStatus, name: str) -> Status:

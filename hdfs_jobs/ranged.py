@@ -1,38 +1,58 @@
-"""A remote file as a seekable stream: read ahead in ranges that grow, taken up where one broke."""
+"""A remote file as a seekable stream: read ahead in ranges, taken up where one broke off."""
 
 from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, BinaryIO, cast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from hdfs_jobs.hdfs_errors import PassingError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-BUFFER_BYTES = 1 << 20
+BUFFER_BYTES = 128 << 10
 FIRST_RANGE = 4 << 20
-LONGEST_RANGE = 1 << 30
 SKIPPED = 1 << 20
 """Bytes ahead that are rather read and dropped than asked for anew."""
 
-Fetch = Callable[[int, int], Iterator[bytes]]
+
+class Ranges(Protocol):
+    """A file that can be read in ranges.
+
+    Attributes
+    ----------
+    size : int
+        Of the file, in bytes.
+    """
+
+    size: int
+
+    def read(self, offset: int, length: int) -> Iterator[bytes]:
+        """Yield the bytes of a range, or at least its beginning; closing it ends the transfer.
+
+        Raises
+        ------
+        PassingError
+            The transfer broke off.
+        OSError
+            It is another file by now, or it is gone.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what was begun."""
+        ...
 
 
-def ranged_stream(
-    fetch: Fetch, size: int, name: str, patience: float, delay: float = 0.1
-) -> BinaryIO:
+def ranged_stream(ranges: Ranges, name: str, patience: float, delay: float = 0.1) -> BinaryIO:
     """Return a buffered stream over a file that is fetched in ranges.
 
     Parameters
     ----------
-    fetch : callable
-        Takes offset and length, and yields the bytes of that range; closing the iterator ends
-        the transfer.
-    size : int
-        Of the file, in bytes.
+    ranges : Ranges
+        The file; it is closed with the stream.
     name : str
         The file's URL.
     patience : float
@@ -40,22 +60,22 @@ def ranged_stream(
     delay : float
         Seconds before a transfer is first taken up; doubled for each further try, up to five.
     """
-    raw = _Ranged(fetch, size, name, patience, delay)
+    raw = _Ranged(ranges, name, patience, delay)
     return cast(BinaryIO, io.BufferedReader(raw, BUFFER_BYTES))
 
 
 class _Ranged(io.RawIOBase):
     """Reads what is asked for from the range at hand.
 
-    A first range is short, for many readers want a header alone; each that follows without a
-    seek is four times as long, so a file that is read through costs few requests.
+    A first range is short, for many readers want a header alone; who reads on behind it gets all
+    that is left in one, so a file that is read through costs two requests.
     """
 
-    def __init__(self, fetch: Fetch, size: int, name: str, patience: float, delay: float) -> None:
+    def __init__(self, ranges: Ranges, name: str, patience: float, delay: float) -> None:
         super().__init__()
         self.name = name
-        self._fetch = fetch
-        self._size = size
+        self._ranges = ranges
+        self._size = ranges.size
         self._patience = patience
         self._delay = delay
         self._at = 0
@@ -63,7 +83,6 @@ class _Ranged(io.RawIOBase):
         self._rest = memoryview(b"")
         self._range_at = 0
         self._range_end = 0
-        self._length = FIRST_RANGE
 
     def readable(self) -> bool:
         return True
@@ -83,6 +102,7 @@ class _Ranged(io.RawIOBase):
 
     def close(self) -> None:
         self._drop()
+        self._ranges.close()
         super().close()
 
     def readinto(self, buffer: WriteableBuffer) -> int:
@@ -102,19 +122,35 @@ class _Ranged(io.RawIOBase):
                 delay = min(2 * delay, 5.0)
 
     def _take(self, wanted: memoryview) -> int:
-        """Fill as much of a buffer as the next piece of the range can."""
+        """Fill a buffer with what is left of the range, or as much as it takes."""
         self._position(len(wanted))
+        taken = 0
+        while taken < len(wanted):
+            try:
+                if not self._rest and not self._next_piece():
+                    break
+            except PassingError:
+                if not taken:
+                    raise
+                # What came before it broke off is good; the rest is for the next call.
+                self._drop()
+                break
+            count = min(len(wanted) - taken, len(self._rest))
+            wanted[taken : taken + count] = self._rest[:count]
+            self._rest = self._rest[count:]
+            taken += count
+            self._at += count
+            self._range_at = self._at
+        if not taken:
+            raise PassingError(f"{self.name}: ended at {self._range_at} of {self._size} bytes")
+        return taken
+
+    def _next_piece(self) -> bool:
+        """Have the next bytes of the range at hand; False if there are none."""
+        self._rest = memoryview(next(self._range or iter(()), b""))
         if not self._rest:
-            piece = next(self._range, b"") if self._range else b""
-            if not piece:
-                raise PassingError(f"{self.name}: ended at {self._range_at} of {self._size} bytes")
-            self._rest = memoryview(piece)
-        count = min(len(wanted), len(self._rest))
-        wanted[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        self._at += count
-        self._range_at = self._at
-        return count
+            self._range_end = self._range_at
+        return bool(self._rest)
 
     def _position(self, wanted: int) -> None:
         """Bring the range to where the stream is, in it or by another."""
@@ -126,17 +162,13 @@ class _Ranged(io.RawIOBase):
             return
         followed = self._range is not None and self._at == self._range_end
         self._drop()
-        self._length = min(4 * self._length, LONGEST_RANGE) if followed else FIRST_RANGE
-        length = min(max(self._length, wanted), self._size - self._at)
-        self._range = self._fetch(self._at, length)
+        left = self._size - self._at
+        length = left if followed else min(max(FIRST_RANGE, wanted), left)
+        self._range = self._ranges.read(self._at, length)
         self._range_at, self._range_end = self._at, self._at + length
 
     def _skip(self, count: int) -> None:
-        while count:
-            if not self._rest:
-                self._rest = memoryview(next(self._range or iter(()), b""))
-                if not self._rest:
-                    return
+        while count and (self._rest or self._next_piece()):
             step = min(count, len(self._rest))
             self._rest = self._rest[step:]
             self._range_at += step

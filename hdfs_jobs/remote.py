@@ -16,7 +16,7 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.hdfs_errors import PassingError
 from hdfs_jobs.hdfs_url import parse_hdfs_url
 from hdfs_jobs.outbox import BLOCK_BYTES, Outbox
-from hdfs_jobs.ranged import Fetch, ranged_stream
+from hdfs_jobs.ranged import Ranges, ranged_stream
 
 _Result = TypeVar("_Result")
 
@@ -90,8 +90,8 @@ class RemoteStorage(Storage):
         """List an absolute path; for a file itself, with an empty name."""
 
     @abstractmethod
-    def _fetcher(self, path: str) -> tuple[int, Fetch]:
-        """Return the size of a file, and what reads ranges of it, of no other file ever."""
+    def _ranges(self, path: str) -> Ranges:
+        """Open a file, of which ranges can be read and of no other file ever."""
 
     @abstractmethod
     def _read(self, path: str) -> bytes:
@@ -116,8 +116,8 @@ class RemoteStorage(Storage):
     def open(self, path: str) -> BinaryIO:
         """Open a file to read; a transfer that breaks off is taken up where it was."""
         absolute = self._place.absolute(path)
-        size, fetch = self._patiently(partial(self._fetcher, absolute))
-        return ranged_stream(fetch, size, self._at(path), patience())
+        ranges = self._patiently(partial(self._ranges, absolute))
+        return ranged_stream(ranges, self._at(path), patience())
 
     def read_bytes(self, path: str) -> bytes:
         """Return the content of a small file, at one moment if it is replaced meanwhile."""
@@ -247,6 +247,9 @@ class RemoteStorage(Storage):
                     raise
                 time.sleep(delay)
                 delay = min(2 * delay, 5.0)
+            except (FileNotFoundError, FileExistsError):
+                _answered.add(known)
+                raise
             else:
                 _answered.add(known)
                 return result

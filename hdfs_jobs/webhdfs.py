@@ -24,7 +24,7 @@ from hdfs_jobs.hdfs_errors import (
 )
 from hdfs_jobs.hdfs_login import PROXY_USER, delegation_token, user_name
 from hdfs_jobs.outbox import BLOCK_BYTES
-from hdfs_jobs.ranged import Fetch
+from hdfs_jobs.ranged import FIRST_RANGE, Ranges
 from hdfs_jobs.remote import RemoteStorage, Status
 
 # HdfsCLI reports failures in its log before it raises them; the one line of the error is enough.
@@ -54,24 +54,8 @@ class WebHdfsStorage(RemoteStorage):
             found = client._list_status(path).json()["FileStatuses"]["FileStatus"]
         return (_status(entry) for entry in found)
 
-    def _fetcher(self, path: str) -> tuple[int, Fetch]:
-        first = self._status(path)
-        if first.is_dir:
-            raise IsADirectoryError(f"{self._named(path)} is a folder, not a file")
-        begun = False
-
-        def fetch(offset: int, length: int) -> Iterator[bytes]:
-            nonlocal begun
-            with (
-                self._client(path) as client,
-                client._open(path, offset=offset, length=length) as response,
-            ):
-                if begun and self._status(path).identity != first.identity:
-                    raise OSError(f"{self._named(path)} was replaced while it was read")
-                begun = True
-                yield from response.iter_content(BLOCK_BYTES)
-
-        return first.size, fetch
+    def _ranges(self, path: str) -> Ranges:
+        return _WebRanges(self, path)
 
     def _read(self, path: str) -> bytes:
         with self._client(path) as client, client._open(path) as response:
@@ -164,6 +148,48 @@ class WebHdfsStorage(RemoteStorage):
         if isinstance(found, LoginError):
             _forget_clients()
         return found
+
+
+class _WebRanges:
+    """A file that is opened by asking for its beginning: a short one takes no other request.
+
+    An answer of WebHDFS does not say which file it is of, so what comes after the beginning is
+    held to the file's number on the NameNode.
+    """
+
+    def __init__(self, storage: WebHdfsStorage, path: str) -> None:
+        self._storage = storage
+        self._path = path
+        self._identity: str | None = None
+        with storage._client(path) as client:
+            self._begun: Any = client._open(path, offset=0, length=FIRST_RANGE)
+        length = int(self._begun.headers.get("content-length", FIRST_RANGE))
+        if length < FIRST_RANGE:
+            self.size = length
+        else:
+            found = storage._status(path)
+            self.size, self._identity = found.size, found.identity
+
+    def read(self, offset: int, length: int) -> Iterator[bytes]:
+        begun, self._begun = self._begun, None
+        with self._storage._client(self._path) as client:
+            if begun is not None and offset:
+                begun.close()
+                begun = None
+            with begun or client._open(self._path, offset=offset, length=length) as response:
+                if begun is None:
+                    self._check()
+                yield from response.iter_content(BLOCK_BYTES)
+
+    def close(self) -> None:
+        if self._begun is not None:
+            self._begun.close()
+
+    def _check(self) -> None:
+        found = self._storage._status(self._path)
+        self._identity = self._identity or found.identity
+        if (found.size, found.identity) != (self.size, self._identity):
+            raise OSError(f"{self._storage._named(self._path)} was replaced while it was read")
 
 
 def _status(found: dict[str, Any]) -> Status:

@@ -205,6 +205,29 @@ def test_a_server_without_rename_options_is_seen_through(hdfs: Hdfs, hdfs_folder
     assert contents == {"first": b"first", "file": b"quick", "folder/inside": b"quick"}
 
 
+class Cut:
+    """A file in memory whose transfers break off, or end early, by dice."""
+
+    def __init__(self, content: bytes, seed: int, risk: float) -> None:
+        self.size = len(content)
+        self._content = content
+        self._dice = random.Random(seed)
+        self._risk = risk
+
+    def read(self, offset: int, length: int) -> Iterator[bytes]:
+        assert 0 <= offset < offset + length <= self.size
+        while length:
+            if self._dice.random() < self._risk:
+                raise LostAnswerError("cut")
+            count = min(length, self._dice.randint(1, 5000))
+            yield self._content[offset : offset + count]
+            if self._dice.random() < self._risk:
+                return
+            offset, length = offset + count, length - count
+
+    def close(self) -> None: ...
+
+
 @given(
     seed=st.integers(0, 2**32),
     size=st.integers(0, 30_000),
@@ -213,18 +236,8 @@ def test_a_server_without_rename_options_is_seen_through(hdfs: Hdfs, hdfs_folder
 def test_a_broken_transfer_is_taken_up_where_it_was(
     seed: int, size: int, steps: list[tuple[int, int]]
 ) -> None:
-    content, dice = random.Random(seed).randbytes(size), random.Random(seed)
-
-    def fetch(offset: int, length: int) -> Iterator[bytes]:
-        assert 0 <= offset < offset + length <= size
-        while length:
-            if dice.random() < 0.2:
-                raise LostAnswerError("cut")
-            count = min(length, dice.randint(1, 5000))
-            yield content[offset : offset + count]
-            offset, length = offset + count, length - count
-
-    with ranged_stream(fetch, size, "url", patience=60.0, delay=0.0) as stream:
+    content = random.Random(seed).randbytes(size)
+    with ranged_stream(Cut(content, seed, 0.2), "url", patience=60.0, delay=0.0) as stream:
         expected = io.BytesIO(content)
         for place, count in steps:
             assert stream.seek(place) == expected.seek(place)
@@ -234,11 +247,10 @@ def test_a_broken_transfer_is_taken_up_where_it_was(
 
 
 def test_a_transfer_that_never_comes_back_is_given_up() -> None:
-    def fetch(offset: int, length: int) -> Iterator[bytes]:
-        yield from [b"x"] * (5 - offset)
-        raise LostAnswerError("cut")
-
-    with ranged_stream(fetch, 10, "url", 0.3) as stream, pytest.raises(PassingError, match="cut"):
+    with (
+        ranged_stream(Cut(bytes(10_000), 1, 1.0), "url", patience=0.3) as stream,
+        pytest.raises(PassingError, match="cut"),
+    ):
         stream.read()
 
 
