@@ -13,6 +13,7 @@ from sequencer.solver import chosen
 from sequencer.text import clock, flattened
 
 NO_ENDORSEMENT = "Nobody named here endorses it."
+NO_LICENCE = "No licence could be stated for the whole."
 
 
 @dataclass
@@ -118,8 +119,10 @@ def credits_text(score: Score) -> str:
     every = sources(score)
     lines = ["Credits", "=======", "", f"{summary(score, every)} {NO_ENDORSEMENT}"]
     result = result_licences(score)
-    if result:
-        lines += ["", f"It may be used under {_licence_words(score.licence, result)}."]
+    words = (
+        f"It may be used under {_licence_words(score.licence, result)}." if result else NO_LICENCE
+    )
+    lines += ["", words]
     if caution := warning(every):
         lines += ["", caution]
     for number, source in enumerate(every, 1):

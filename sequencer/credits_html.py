@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from sequencer.aligned import author_of
-from sequencer.credits import NO_ENDORSEMENT, Source, result_licences, sources, summary, warning
+from sequencer.credits import (
+    NO_ENDORSEMENT,
+    NO_LICENCE,
+    Source,
+    result_licences,
+    sources,
+    summary,
+    warning,
+)
 from sequencer.credits_licences import Licence, licences_of
 from sequencer.pages import page_file, policy_hash, rendered, web_address
 from sequencer.score import Score
@@ -15,14 +23,15 @@ def credits_html(score: Score) -> str:
 
     Titles and names are escaped, and only addresses of the web become links.
     """
-    style = page_file("credits.css")
+    style = page_file("credits/credits.css")
     every = sources(score)
     return rendered(
-        "credits.html",
+        "credits/credits.html",
         style=style,
         style_hash=policy_hash(style),
         summary=summary(score, every),
         no_endorsement=NO_ENDORSEMENT,
+        no_licence=NO_LICENCE,
         warning=warning(every),
         expression=score.licence,
         result=list(map(_licence, result_licences(score))),

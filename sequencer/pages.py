@@ -26,7 +26,7 @@ def rendered(template: str, /, **values: object) -> str:
 def policy_hash(content: str) -> str:
     """Give the source expression by which a Content-Security-Policy allows inline content."""
     digest = hashlib.sha256(content.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def web_address(url: str) -> str:

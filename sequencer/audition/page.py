@@ -10,6 +10,8 @@ from sequencer.choices import SCHEMA, VERSION, Choice
 from sequencer.pages import page_file, policy_hash, rendered
 from sequencer.text import flattened
 
+_SCRIPTS = ("choices", "tiles", "player", "hands")
+
 
 def audition_page(
     name: str,
@@ -34,7 +36,8 @@ def audition_page(
     pictures : mapping of str to str
         Addresses of rainbowgrams relative to the page, by clip id; may lack some, or all.
     """
-    script, style = page_file("audition.js"), page_file("audition.css")
+    scripts = [page_file(f"audition/{script}.js") for script in _SCRIPTS]
+    style = page_file("audition/audition.css")
     ids = "\n".join(each.clip.clip_id for each in shown)
     data = {
         "served": served,
@@ -49,8 +52,8 @@ def audition_page(
     policy = "; ".join(
         (
             "default-src 'none'",
-            f"script-src '{policy_hash(script)}'",
-            f"style-src '{policy_hash(style)}'",
+            f"script-src {' '.join(map(policy_hash, scripts))}",
+            f"style-src {policy_hash(style)}",
             f"img-src {place} data:",
             f"media-src {place}",
             f"connect-src {place if served else nowhere}",
@@ -59,11 +62,11 @@ def audition_page(
         )
     )
     return rendered(
-        "audition.html",
+        "audition/audition.html",
         policy=policy,
         name=flattened(name),
         style=style,
-        script=script,
+        scripts=scripts,
         data=data,
         served=served,
     )

@@ -27,6 +27,8 @@ def test_a_mash_up_names_both_and_what_was_done() -> None:
         "This composition (2:05, seed 7) is made of 1 clip from 2 recordings. "
         "Nobody named here endorses it.\n"
         "\n"
+        "No licence could be stated for the whole.\n"
+        "\n"
         '1. "Choir" by Bob\n'
         "   Licence: CC-BY-4.0 OR GFDL-1.3-only; CC-BY-4.0 is Creative Commons Attribution 4.0, "
         "https://creativecommons.org/licenses/by/4.0/; GFDL-1.3-only is "
@@ -79,4 +81,4 @@ def test_titles_cannot_write_lines() -> None:
     hostile = Parent("4" * 40, rights=Rights('x"\n\n2. "Mine', "Eve\r\u2028\u202eby\tall", "MIT"))
     text = credits_text(score_of(Clip("a", "a.wav", parents=(hostile,))))
     assert '1. "x" 2. "Mine" by Eve by all\n' in text
-    assert text.count("\n\n") == 2
+    assert text.count("\n\n") == 3
