@@ -215,7 +215,9 @@ class Recordings(Mapping[str, Recording]):
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        latest = self._table.take(self._latest)
+        latest = self._table.select(["file_id", "licence", "revision", "deleted"]).take(
+            self._latest
+        )
         # What a million rows say is looked at in columns; those few that may be meant, one by one.
         unknown = pc.match_substring(latest["licence"], UNKNOWN_LICENCE, ignore_case=True)
         suspects = pc.or_kleene(
@@ -224,7 +226,8 @@ class Recordings(Mapping[str, Recording]):
             ),
             pc.is_in(latest["file_id"], pa.array(list(self.forgotten), pa.string())),
         )
-        for row in latest.filter(suspects).to_pylist():
+        rows = pc.indices_nonzero(pc.fill_null(suspects, False)).to_numpy()
+        for row in self._table.take(self._latest[rows]).to_pylist():
             recording = self._recording(row)
             if recording.deleted or not recording.usable:
                 yield recording

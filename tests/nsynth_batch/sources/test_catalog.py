@@ -14,6 +14,7 @@ from hdfs_jobs.backend import Storage
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage import open_storage
 from nsynth_batch.sources.catalog import Catalog, Recording, schema
+from nsynth_batch.sources.forgotten import Tombstone, bury
 from sequencer.rights import Rights
 
 ROW = Recording(
@@ -151,3 +152,25 @@ def test_another_table_is_no_catalog(storage: Storage, tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1]}), tmp_path / "catalog" / "mine.parquet")
     with pytest.raises(UsageError, match=r"mine\.parquet is no file of a catalog: .* file_id"):
         Catalog(storage).recordings()
+
+
+def test_what_is_withheld_is_found_among_all(storage: Storage) -> None:
+    unknown = "CC0-1.0 AND licenseref-UNKNOWN"
+    rows = [
+        ROW,
+        replace(ROW, file_id="01" * 20, deleted=True),
+        replace(ROW, file_id="02" * 20, revision="1", licence=unknown),
+        replace(ROW, file_id="03" * 20, licence=unknown),
+        replace(ROW, file_id="04" * 20, revision="1"),
+        replace(ROW, file_id="05" * 20),
+        # Deleted once, and back.
+        replace(ROW, file_id="06" * 20, deleted=True),
+        replace(ROW, file_id="06" * 20),
+    ]
+    Catalog(storage).append(rows)
+    assert list(Catalog(storage).recordings().withheld()) == [rows[1], rows[2]]
+    bury(storage, Tombstone("05" * 20))
+    withheld = list(Catalog(storage).recordings().withheld())
+    assert [row.file_id for row in withheld] == ["01" * 20, "02" * 20, "05" * 20]
+    assert withheld[-1].deleted
+    assert list(Catalog(open_storage(storage.url + "/empty")).recordings().withheld()) == []
