@@ -25,12 +25,12 @@ from tests.components.mediawiki import Upload, Wiki
 from tests.nsynth_batch.sources.wikis import CC0, GULL, catalog, raw
 
 LARGE_BYTES = 200_000_000
-SMALL_BYTES = 40_000_000
+SMALL_BYTES = 24_000_000
 
 
 @pytest.fixture(scope="module")
 def large(wiki: Wiki, tmp_path_factory: pytest.TempPathFactory) -> Wiki:
-    """The wiki with a recording of 200 MB and one of 40 MB."""
+    """The wiki with a recording of 200 MB and one of 24 MB."""
     folder = tmp_path_factory.mktemp("large")
     for name, size in (("Large one.wav", LARGE_BYTES), ("Large two.wav", SMALL_BYTES)):
         path = folder / name
@@ -69,6 +69,12 @@ def start(environment: dict[str, str], *arguments: str, megabits: float) -> subp
         env=environment | {"NSYNTH_BATCH_HARVEST_MEGABITS": str(megabits)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+
+
+def require_running(process: subprocess.Popen[str]) -> None:
+    """Fail with what a process said if it has ended."""
+    if process.poll() is not None:
+        pytest.fail(f"ended with {process.returncode}: {process.communicate()[1]}")
 
 
 def memory_of(process: subprocess.Popen[str]) -> int:
@@ -115,15 +121,15 @@ def test_a_killed_download_goes_on_where_it_was(
     arguments = ("harvest", "commons:File:Large two.wav")
     process = start(environment, *arguments, megabits=100)
     deadline = time.monotonic() + 60
-    while len(pieces()) < 2:
-        assert process.poll() is None
+    while not pieces():
+        require_running(process)
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not list(storage.walk("raw"))
     kept = sum(piece.size for piece in pieces())
-    assert kept >= 16 << 20
+    assert kept >= 8 << 20
     front.reset()
     process = start(environment, *arguments, megabits=4000)
     told = process.communicate()[1]
@@ -144,7 +150,7 @@ def test_sigterm_ends_with_143_and_keeps_all_that_came(
     front.fail("Fault_5", Fault(pace=(0.05, 1500)))
     process = start(environment, "harvest", "commons:Category:Faults", megabits=4000)
     while not front.files("Fault_5") or front.files("Fault_5")[0].bytes < 4000:
-        assert process.poll() is None
+        require_running(process)
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     told = process.communicate()[1]
