@@ -124,6 +124,8 @@ class WebHdfsStorage(RemoteStorage):
         except hdfs.HdfsError as error:
             raise self._refused(url, error) from error
         except requests.exceptions.SSLError as error:
+            if "WRONG_VERSION_NUMBER" in str(error):
+                raise OSError(f"{url}: no TLS at this port; webhdfs:// is without") from error
             raise OSError(
                 f"{url}: the server's certificate was not accepted ({_cause(error)}): name the "
                 "file of your authority's certificate in REQUESTS_CA_BUNDLE"
