@@ -6,13 +6,24 @@ from pathlib import Path
 import pytest
 
 from hdfs_jobs.cluster import Cluster
+from hdfs_jobs.runner import run_stage
 from hdfs_jobs.store import Store
+from tests.hdfs_jobs.hdfs_trials import hashes, planned
+from tests.hdfs_jobs.job_stages import Bytes
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     with Cluster(workers=2) as shared:
         yield shared
+
+
+@pytest.fixture(scope="session")
+def undisturbed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The SHA-256 of each shard of a small job that nothing went wrong with."""
+    dataset = planned(str(tmp_path_factory.mktemp("undisturbed") / "store"))
+    run_stage(dataset, Bytes(), cluster=cluster)
+    return hashes(dataset)
 
 
 @pytest.fixture
