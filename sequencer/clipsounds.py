@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import OrderedDict
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ import numpy as np
 from sequencer.audio import open_recording
 from sequencer.errors import AudioError, SequencerError
 from sequencer.files import naming
-from sequencer.samples import Samples
+from sequencer.plainwav import plain_wav
+from sequencer.samples import Samples, from_int16
 from sequencer.score import Score
 from sequencer.spool import Spool
 
@@ -20,6 +23,8 @@ from sequencer.spool import Spool
 _MOST_HELD = 1 << 22
 # … and this much is remembered in all, 64 MB.
 _MOST_REMEMBERED = 1 << 24
+# A file of up to this size, in bytes, is read at once.
+_MOST_AT_ONCE = 1 << 22
 
 
 class ClipSounds:
@@ -102,14 +107,11 @@ class ClipSounds:
         rate, left = self._score.sample_rate, self._needed[clip]
         try:
             with naming(path), path.open("rb") as stream:
-                if hashlib.file_digest(stream, "sha256").hexdigest() != self.digests[clip]:
-                    raise SequencerError(f"{path} changed while it was played; render again")
-                with open_recording(stream) as recording:
-                    for block in recording.mono_blocks(rate):
-                        yield block[:left]
-                        left -= len(block[:left])
-                        if left == 0:
-                            return
+                for block in self._mono(clip, path, stream):
+                    yield block[:left]
+                    left -= len(block[:left])
+                    if left == 0:
+                        return
         except AudioError as error:
             raise SequencerError(f"{path}: {error}; compose again without it") from error
         stop = self._needed[clip]
@@ -117,6 +119,19 @@ class ClipSounds:
             f"{path}: the score plays it up to {stop / rate:.4f} s, "
             f"but it ends at {(stop - left) / rate:.4f} s; compose again"
         )
+
+    def _mono(self, clip: str, path: Path, stream: BufferedReader) -> Iterator[Samples]:
+        short = os.fstat(stream.fileno()).st_size <= _MOST_AT_ONCE
+        data = stream.read() if short else b""
+        digest = hashlib.sha256(data) if short else hashlib.file_digest(stream, "sha256")
+        if digest.hexdigest() != self.digests[clip]:
+            raise SequencerError(f"{path} changed while it was played; render again")
+        plain = plain_wav(data)
+        if plain is not None and plain[0] == self._score.sample_rate:
+            yield from_int16(plain[1])
+            return
+        with open_recording(stream) as recording:
+            yield from recording.mono_blocks(self._score.sample_rate)
 
     def _path(self, clip: str) -> Path:
         return self._folder / self._score.clips[clip].file

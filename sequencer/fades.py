@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -37,14 +39,24 @@ def fade_curves(
     Returns
     -------
     falling, rising : ndarray, float64 [stop - first]
-        Over the whole join each is the other reversed, never at exactly 0 or 1.
+        Not to be written to. Over the whole join each is the other reversed, never at exactly 0 or 1.
     """
-    time = (np.arange(first, length if stop is None else stop) + 0.5) / max(1, length)
-    if law == "linear":
-        return 1.0 - time, time
-    falling, rising = np.cos(time * np.pi / 2), np.sin(time * np.pi / 2)
+    return _curves(length, law, correlation, first, length if stop is None else stop)
+
+
+# Both sides of a join ask for the same.
+@lru_cache(maxsize=2)
+def _curves(
+    length: int, law: FadeLaw, correlation: float, first: int, stop: int
+) -> tuple[Curve, Curve]:
+    time = (np.arange(first, stop) + 0.5) / max(1, length)
+    falling, rising = 1.0 - time, time
+    if law != "linear":
+        falling, rising = np.cos(time * np.pi / 2), np.sin(time * np.pi / 2)
     if law == "matched":
         rho = min(1.0, max(_LEAST_CORRELATION, correlation))
         total = np.sqrt(1.0 + 2.0 * rho * falling * rising)
-        return falling / total, rising / total
+        falling, rising = falling / total, rising / total
+    for curve in (falling, rising):
+        curve.flags.writeable = False
     return falling, rising

@@ -62,10 +62,10 @@ class LoudnessMeter:
         # the beginning, since the band ends, gets an eighth of the kernel.
         frequencies = np.fft.rfftfreq(length, 1 / sample_rate).astype(np.float64)
         kernel = np.roll(np.fft.irfft(k_response(frequencies)), length // 8)
-        self._spectrum = np.fft.rfft(kernel, size)
+        self._spectrum = np.fft.rfft(kernel, size).astype(np.complex64)
         self._hop = size - length
         self._late = length // 8
-        self._pending = np.zeros((channels, length))
+        self._pending = np.zeros((channels, length), np.float32)
         self._taken = 0
         self._powers = np.zeros(0)
         self._hops: list[float] = []
@@ -96,30 +96,31 @@ class LoudnessMeter:
 
     def _gather(self, block: Samples) -> None:
         self._pending = np.concatenate([self._pending, block], axis=1)
-        length = self._kernel_length
-        while self._pending.shape[1] >= self._hop + length:
-            power = np.zeros(self._hop)
-            for row in self._pending:
-                spectrum = np.fft.rfft(row[: self._hop + length])
-                weighted = np.fft.irfft(spectrum * self._spectrum)[length:]
-                power += weighted * weighted
-            self._pending = self._pending[:, self._hop :]
-            if self._late:
-                skipped = min(self._late, len(power))
-                power, self._late = power[skipped:], self._late - skipped
-            self._powers = np.concatenate([self._powers, power])
+        length, hop = self._kernel_length, self._hop
+        while self._pending.shape[1] >= hop + length:
+            spectra = np.fft.rfft(self._pending[:, : hop + length])
+            spectra *= self._spectrum
+            weighted = np.fft.irfft(spectra)[:, length:]
+            weighted *= weighted
+            power = weighted.sum(axis=0, dtype=np.float64)
+            self._pending = self._pending[:, hop:]
+            skipped, self._late = self._late, 0
+            self._powers = np.concatenate([self._powers, power[skipped:]])
             self._sum_hops()
 
     def _sum_hops(self) -> None:
         done = len(self._hops)
         at = done * self._rate // _HOPS_PER_SECOND
-        while True:
-            size = (done + 1) * self._rate // _HOPS_PER_SECOND - at
-            if size > len(self._powers):
-                return
-            self._hops.append(float(self._powers[:size].sum()) / size)
-            self._powers = self._powers[size:]
-            done, at = done + 1, at + size
+        # As many as are whole, and where they begin; a rate need not be a multiple of ten.
+        count = (at + len(self._powers)) * _HOPS_PER_SECOND // self._rate - done
+        edges = np.arange(done, done + count + 1) * self._rate // _HOPS_PER_SECOND - at
+        if edges[-1] > len(self._powers):
+            edges = edges[:-1]
+        if len(edges) < 2:
+            return
+        sums = np.add.reduceat(self._powers[: edges[-1]], edges[:-1])
+        self._hops += (sums / np.diff(edges)).tolist()
+        self._powers = self._powers[edges[-1] :]
 
 
 def integrated_loudness(hops: Powers) -> float | None:

@@ -6,9 +6,10 @@ import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sequencer.aligned import parents_of
 from sequencer.clipsounds import ClipSounds
 from sequencer.compose import compose
-from sequencer.credits import credits_text, unknown_sources
+from sequencer.credits import credits_text
 from sequencer.errors import OutputError
 from sequencer.joinreport import joins_csv, joins_summary, measure_joins
 from sequencer.output import Form, form_of, wav_container
@@ -249,7 +250,8 @@ def _remarks(score: Score, rendered: Rendered) -> list[str]:
             f"the limiter takes up to {rendered.reduction:.1f} dB off peaks, which may be heard; "
             "a lower loudness needs less of it"
         )
-    unknown = len(unknown_sources(score))
+    parents = (parent for clip in score.clips.values() for parent in parents_of(clip))
+    unknown = len({parent.file_id for parent in parents if not parent.rights.known})
     if unknown:
         remarks.append(
             f"the licence of {unknown} of the recordings is not known; the credits say so"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -101,12 +102,13 @@ def render(
     meter = LoudnessMeter(score.channels, form.sample_rate)
     limiter = _limiter(score, form.sample_rate)
     frames = 0
-    with sound_writer(path, form, tags, cues) as sink:
+    with sound_writer(path, form, tags, cues) as sink, _Beside(meter.add) as listen:
         for block in _limited(limiter, _resampled(score, mix.blocks(), form.sample_rate)):
             if block.shape[1]:
-                meter.add(block)
+                listen(block)
                 sink.write(dithered(block))
                 frames += block.shape[1]
+        listen.wait()
         loudness = meter.loudness()
         true_peak = _in_db(limiter.peak)
         sink.finish(loudness, true_peak)
@@ -147,9 +149,11 @@ def measured(score: Score, mix: SpannedMix, sample_rate: int) -> Score:
     Score
     """
     meter, peaks = LoudnessMeter(score.channels, sample_rate), TruePeakMeter(score.channels)
-    for block in _resampled(with_gain(score, 0.0), mix.blocks(), sample_rate):
-        meter.add(block)
-        peaks.add(block)
+    with _Beside(meter.add) as listen:
+        for block in _resampled(with_gain(score, 0.0), mix.blocks(), sample_rate):
+            listen(block)
+            peaks.add(block)
+        listen.wait()
     peaks.finish()
     if peaks.peak <= 0.0:
         return with_gain(score, 0.0)
@@ -187,8 +191,10 @@ def _gain_with_limiting(score: Score, mix: SpannedMix, sample_rate: int, gain: f
         limiter = _limiter(score, sample_rate)
         meter = LoudnessMeter(score.channels, sample_rate)
         sound = _resampled(with_gain(score, gain), mix.blocks(), sample_rate)
-        for block in _limited(limiter, sound):
-            meter.add(block)
+        with _Beside(meter.add) as listen:
+            for block in _limited(limiter, sound):
+                listen(block)
+            listen.wait()
         found = meter.loudness().integrated
         if found is None or abs(aim - found) < _CLOSE_LU:
             break
@@ -273,12 +279,38 @@ def _dither(seed: int, bits: int) -> Callable[[Samples], npt.NDArray[np.generic]
         if bits == 32:
             return frames
         # Triangular, two steps wide: the rounding error has no colour and no modulation.
-        raw = np.asarray(draws.random_raw((frames.size + 1) // 2), "<u8").view(np.uint16)
-        pairs = raw.reshape(-1, 2)[: frames.size].astype(np.int32)
-        noise = (pairs[:, 0] - pairs[:, 1]).reshape(frames.shape) / 65536.0
+        count = frames.size
+        drawn = np.asarray(draws.random_raw((count + 1) // 2), "<u8").view(np.uint16)
+        noise = np.subtract(drawn[:count], drawn[count : 2 * count], dtype=np.float32)
+        noise *= np.float32(1 / 65536)
+        noise = noise.reshape(frames.shape)
         return quantised(frames, bits, noise)
 
     return rounded
+
+
+class _Beside:
+    """Does something with each block in a thread of its own, in their order."""
+
+    def __init__(self, action: Callable[[Samples], None]) -> None:
+        self._action = action
+        self._thread = ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
+
+    def __call__(self, block: Samples) -> None:
+        self.wait()
+        self._last = self._thread.submit(self._action, block)
+
+    def wait(self) -> None:
+        """Wait for the block before, and raise what it raised."""
+        if self._last is not None:
+            self._last.result()
+
+    def __enter__(self) -> _Beside:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
 
 
 def _in_db(level: float) -> float | None:

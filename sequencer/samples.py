@@ -65,7 +65,7 @@ def to_int16(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:
 
 
 def quantised(
-    samples: npt.NDArray[np.floating], bits: int, noise: npt.NDArray[np.float64] | float = 0.0
+    samples: npt.NDArray[np.floating], bits: int, noise: npt.NDArray[np.floating] | float = 0.0
 ) -> npt.NDArray[np.int32]:
     """Turn float samples (full scale ±1) into whole numbers of so many bits.
 
@@ -75,7 +75,7 @@ def quantised(
         Of any shape.
     bits : int
         2 to 32.
-    noise : ndarray, float64
+    noise : ndarray or float
         In steps, added before rounding.
 
     Returns

@@ -73,10 +73,13 @@ class SpannedMix:
             yield self._levelled(layer, start, stop).astype(np.float32)
 
     def _sum(self, start: int, stop: int) -> Samples:
-        total = np.zeros((self._score.channels, stop - start))
+        total: Mix | None = None
         for layer in self._score.layers:
             if self.mixer.voices(layer.name, start, stop):
-                total += self._levelled(layer, start, stop)
+                sound = self._levelled(layer, start, stop)
+                total = sound if total is None else total + sound
+        if total is None:
+            return np.zeros((self._score.channels, stop - start), np.float32)
         return total.astype(np.float32)
 
     def _levelled(self, layer: Layer, start: int, stop: int) -> Mix:

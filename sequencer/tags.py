@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sequencer.aligned import aligned
+from sequencer.aligned import aligned, parents_of
 from sequencer.captions import section_words, span_words
-from sequencer.credits import sources
 from sequencer.rights import licence_url
 from sequencer.samples import resampled_length
 from sequencer.score import Score
@@ -52,17 +51,17 @@ def tags_of(score: Score, *, title: str, credits_name: str, artist: str = "") ->
     artist : str
         Who made it; by default the authors of the recordings, as many as there is room for.
     """
-    every = sources(score)
-    authors = sorted({flattened(s.rights.author) for s in every} - {""}, key=str.lower)
+    parents = {p.file_id: p for clip in score.clips.values() for p in parents_of(clip)}
+    authors = {flattened(parent.rights.author) for parent in parents.values()} - {""}
     licence = f"licence unknown, see {credits_name}"
     if score.licence:
         licence = f"{score.licence} {licence_url(score.licence)}".strip()
     texts = {
         "title": flattened(title),
-        "artist": flattened(artist) or _listed(authors, _MOST_BYTES["artist"]),
+        "artist": flattened(artist) or _listed(sorted(authors, key=str.lower), _MOST_BYTES["artist"]),
         "licence": flattened(licence),
         "comment": flattened(
-            f"Made from {len(score.clips)} clips of {len(every)} recordings; "
+            f"Made from {len(score.clips)} clips of {len(parents)} recordings; "
             f"authors, licences and changes: {credits_name}"
         ),
     }

@@ -10,6 +10,9 @@ from sequencer.samples import Samples
 REACH = 8
 """Samples on either side that a point between two samples is interpolated from."""
 
+# So many samples at a time stay in a core's cache.
+_AT_ONCE = 1 << 13
+
 
 def _weights(fraction: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Windowed sinc weights of a point between two samples.
@@ -58,9 +61,12 @@ class PeakEnvelope:
             return np.zeros(0, np.float32)
         magnitude = np.abs(self._pending).max(axis=0)
         envelope: Samples = magnitude[REACH - 1 : REACH - 1 + count].copy()
-        if float(magnitude.max()) * MOST_GAIN > threshold:
-            for row in self._pending:
-                _raise_between(envelope, row)
+        for start in range(0, count, _AT_ONCE):
+            stop = min(start + _AT_ONCE, count)
+            around = slice(start, stop + 2 * REACH - 1)
+            if float(magnitude[around].max()) * MOST_GAIN > threshold:
+                for row in self._pending[:, around]:
+                    _raise_between(envelope[start:stop], row)
         self._pending = self._pending[:, count:]
         return envelope
 

@@ -175,16 +175,32 @@ def cues_by_libsndfile(path: Path) -> list[tuple[int, str]]:
     return [(cue.sample_offset, cue.name.decode()) for cue in points]
 
 
+def cues_in_chunks(path: Path) -> list[tuple[int, str]]:
+    """The same by the chunks: libsndfile reads no cues from RF64."""
+    places, names = {}, {}
+    for name, body in chunks(path):
+        if name == b"cue ":
+            for number, place, chunk, *_, offset in struct.iter_unpack("<II4sIII", body[4:]):
+                assert (chunk, place) == (b"data", offset)
+                places[number] = place
+        if name == b"LIST" and body[:4] == b"adtl":
+            at = 4
+            while at < len(body):
+                kind, size, number = struct.unpack_from("<4sII", body, at)
+                assert kind == b"labl"
+                names[number] = body[at + 12 : at + 8 + size].rstrip(b"\0").decode()
+                at += 8 + size + size % 2
+    return [(place, names[number]) for number, place in places.items()]
+
+
 @pytest.mark.parametrize("container", ["WAV", "RF64"])
-def test_cues_and_labels_are_read_by_another_library(tmp_path: Path, container: str) -> None:
+def test_cues_and_labels_are_read_back(tmp_path: Path, container: str) -> None:
     path = tmp_path / "x.wav"
     cues = (Cue(0, "first"), Cue(1234, "Zweiter — ü"), Cue(4_000_000_000, "far"))
     write(path, Form(container, 44_100, 1, 2001, 24), np.zeros((2001, 1), np.int32), cues)
-    assert cues_by_libsndfile(path) == [(cue.position, cue.label) for cue in cues]
-    found = list(chunks(path))
-    labels = next(body for name, body in found if name == b"LIST" and body[:4] == b"adtl")
-    assert labels[4:8] == b"labl"
-    assert struct.unpack_from("<II", labels, 8) == (4 + len(b"first\0"), 1)
+    assert cues_in_chunks(path) == [(cue.position, cue.label) for cue in cues]
+    if container == "WAV":
+        assert cues_by_libsndfile(path) == cues_in_chunks(path)
 
 
 @pytest.fixture
@@ -245,10 +261,7 @@ def test_tags_stay_short(score: Score) -> None:
     }
     tags = tags_of(replace(score, clips=many, events=()), title="x" * 999, credits_name="c.txt")
     assert "and 1" in tags.artist
-    assert (
-        sum(len(text.encode()) for text in (tags.title, tags.artist, tags.licence, tags.comment))
-        < 1000
-    )
+    assert sum(len(text.encode()) for text in astuple(tags)) < 1000
     unknown = tags_of(replace(score, licence=""), title="x", credits_name="c.txt", artist="Me")
     assert (unknown.artist, unknown.licence) == ("Me", "licence unknown, see c.txt")
 
