@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -52,13 +53,18 @@ def draw(wanted: Mapping[Path, Path]) -> Iterator[tuple[Path, str]]:
         for picture, sound in missing.items():
             yield picture, _draw_one(picture, sound)
         return
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _let_go) as pool:
         drawing = {pool.submit(_draw_one, *each): each[0] for each in missing.items()}
         try:
             for done in as_completed(drawing):
                 yield drawing[done], done.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _let_go() -> None:
+    # An interrupt reaches the whole group of processes; the one that waits for the others ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _draw_one(picture: Path, sound: Path) -> str:
