@@ -91,12 +91,14 @@ def export(rows: Iterable[Listed], path: Path) -> int:
     Raises
     ------
     UsageError
-        If it ends in anything else, or is a folder.
+        If it ends in anything else, is a folder, or its folder is missing.
     """
     writers = {".parquet": _write_parquet, ".csv": _write_csv}
     write = writers.get(path.suffix.lower())
     if write is None or path.is_dir():
         raise UsageError(f"{path}: give a file that ends in .parquet or .csv")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}")
     with replacing(path) as part:
         return write(rows, part)
 

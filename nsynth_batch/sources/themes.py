@@ -86,9 +86,8 @@ def load_themes(path: str | None = None) -> Themes:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{file}: no table of themes can be read ({error}); give {_FORM}"
-        ) from error
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"{file}: no table of themes can be read ({why}); give {_FORM}") from error
     themes, ignored = content.get("themes"), content.get("ignored", [])
     lists = [ignored, *themes.values()] if isinstance(themes, dict) else [None]
     if not all(isinstance(words, list) and all(map(_says_something, words)) for words in lists):

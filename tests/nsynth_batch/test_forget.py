@@ -210,6 +210,16 @@ def test_no_stage_touches_what_was_forgotten_before_it_ran(
     assert gone(job.store())[0].clips == ()
 
 
+def test_what_was_cut_before_is_not_planned_to_be_encoded(job: Job, cluster: Cluster) -> None:
+    shutil.rmtree(Path(job.url) / "encodings")
+    shutil.rmtree(Path(job.url) / "runs" / "plans" / "encodings")
+    bury(job.store().storage, Tombstone(recording(job, "owl").file_id))
+    work(job, cluster, ("encodings",))
+    assert "owl" in titles(job, "audio")
+    assert titles(job, "encodings") == {"crow", "wren", "=lark"}
+    assert reasons(job, "encodings") == []
+
+
 def test_what_is_planned_already_is_set_aside(job: Job, cluster: Cluster) -> None:
     """The four plans are made, then the recording is forgotten, then they are carried out."""
     owl = recording(job, "owl")
@@ -428,6 +438,9 @@ def test_the_catalog_is_shown_and_exported(job: Job, tmp_path: Path) -> None:
     refused = say(job, "catalog", "export", str(tmp_path / "catalog.xlsx"))
     assert refused.returncode == 2
     assert "ends in .parquet or .csv" in refused.stderr
+    nowhere = say(job, "catalog", "export", str(tmp_path / "no" / "catalog.csv"))
+    assert nowhere.returncode == 2
+    assert "there is no folder" in nowhere.stderr
 
 
 def test_pairs_are_drawn_by_themes(job: Job, cluster: Cluster, tmp_path: Path) -> None:
