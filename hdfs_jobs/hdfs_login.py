@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import getpass
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,19 +55,45 @@ def delegation_token(hosts: tuple[str, ...]) -> str | None:
     """
     if text := os.environ.get(TOKEN):
         return text.strip()
+    tokens = _tokens_of_file()
+    names = {host.rpartition(":")[0] for host in hosts}
+    matching = [t for t in tokens if t.service.rpartition(":")[0] in names]
+    return (matching or tokens)[0].text if tokens else None
+
+
+def as_in_token(host: str) -> str:
+    """Return ``host:port`` as the token for it has it: Hadoop writes addresses into tokens.
+
+    Without a token for it, and for a name service, it is returned as it is.
+
+    Raises
+    ------
+    LoginError
+        The token file cannot be read.
+    """
+    services = {token.service for token in _tokens_of_file()}
+    name, _, port = host.rpartition(":")
+    if not services or not name:
+        return host
+    try:
+        found = socket.getaddrinfo(name.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    except OSError:
+        return host
+    addresses = (f"{place[0]}:{port}" for *_, place in found)
+    return next((address for address in addresses if address in services), host)
+
+
+def _tokens_of_file() -> list[Token]:
     place = os.environ.get(TOKEN_FILE)
     if not place:
-        return None
+        return []
     try:
-        tokens = parse_token_file(Path(place).read_bytes())
+        return parse_token_file(Path(place).read_bytes())
     except (OSError, ValueError, IndexError) as error:
         raise LoginError(
             f"{place}, which {TOKEN_FILE} names, is no file of delegation tokens ({error}): fetch "
             "one anew with hdfs fetchdt"
         ) from error
-    names = {host.rpartition(":")[0] for host in hosts}
-    matching = [t for t in tokens if t.service.rpartition(":")[0] in names]
-    return (matching or tokens)[0].text if tokens else None
 
 
 def parse_token_file(data: bytes) -> list[Token]:

@@ -11,14 +11,14 @@ from functools import lru_cache
 import hdfs_native
 
 from hdfs_jobs.hdfs_errors import LoginError, PassingError, refusal, unreachable
+from hdfs_jobs.hdfs_login import as_in_token
 from hdfs_jobs.ranged import FIRST_RANGE, Ranges
-from hdfs_jobs.remote import RemoteStorage, Status
+from hdfs_jobs.remote import RemoteStorage, Status, patience
 
 _JAVA = re.compile(r'(?:RPCError|FatalRPCError)\("([\w.$]+)", "(.*)"\)', re.DOTALL)
 _PATHS = (FileNotFoundError, FileExistsError, IsADirectoryError)
+_ATTEMPTS = 3  # the library's own patience is three minutes for a host that does not exist
 _FAILOVER = {
-    # The library's own patience is three minutes for a host that does not exist; ours is enough.
-    "dfs.client.failover.max.attempts": "3",
     "dfs.client.failover.sleep.base.millis": "100",
     "dfs.client.failover.sleep.max.millis": "1000",
 }
@@ -50,7 +50,8 @@ class NativeStorage(RemoteStorage):
 
     def _write(self, path: str, blocks: Iterator[bytes]) -> None:
         options = hdfs_native.WriteOptions(overwrite=True, create_parent=True)
-        with self._client(path) as client:
+        # A transfer cannot be begun anew, so it outlasts a failover; a try takes up to a second.
+        with self._client(path, max(_ATTEMPTS, round(patience()))) as client:
             # Not by its context: that completes the file after an exception, cut short.
             writer = client.create(path, options)
             for block in blocks:
@@ -73,11 +74,11 @@ class NativeStorage(RemoteStorage):
         return f"{self._cluster}{path}"
 
     @contextmanager
-    def _client(self, path: str) -> Iterator[hdfs_native.Client]:
+    def _client(self, path: str, attempts: int = _ATTEMPTS) -> Iterator[hdfs_native.Client]:
         """Lend this process's client; its failures leave the block as OSErrors of one line."""
         url = self._named(path)
         try:
-            yield _client_of(self._place.hosts, os.getpid())
+            yield _client_of(self._place.hosts, os.getpid(), attempts)
         except OSError as error:
             raise _translated(url, error) from error
         except RuntimeError as error:
@@ -163,11 +164,13 @@ def _unescaped(escape: re.Match[str]) -> str:
 
 
 @lru_cache
-def _client_of(hosts: tuple[str, ...], process: int) -> hdfs_native.Client:
-    """Return the client of a process; threads share it."""
-    settings = dict(_FAILOVER)
+def _client_of(hosts: tuple[str, ...], process: int, attempts: int) -> hdfs_native.Client:
+    """Return a client of a process, by how often it tries both of a pair; threads share it."""
+    settings = {**_FAILOVER, "dfs.client.failover.max.attempts": str(attempts)}
     if len(hosts) < 2:
-        return hdfs_native.Client(f"hdfs://{hosts[0]}" if hosts else None, settings)
+        # The library finds a token only by the very words that Hadoop wrote into it.
+        only = f"hdfs://{as_in_token(hosts[0])}" if hosts else None
+        return hdfs_native.Client(only, settings)
     service = "pair"
     settings[f"dfs.ha.namenodes.{service}"] = ",".join(f"nn{i}" for i in range(len(hosts)))
     for number, host in enumerate(hosts):
