@@ -19,6 +19,7 @@ from sequencer.audition.listing import list_clips
 from sequencer.audition.server import Audition, AuditionServer
 from sequencer.choices import read_choices
 from sequencer.cli import main
+from sequencer.scorefile import read_score
 from tests.sequencer.audition.exports import export
 from tests.sequencer.sounds import encoded, pluck
 
@@ -163,6 +164,17 @@ def test_choices_come_from_the_page_alone(server: AuditionServer) -> None:
     back = json.dumps({"clip": "clip-0", "choice": ""}).encode()
     assert ask(server, "choices", "POST", back)[0].status == 200
     assert read_choices(choices) == {}
+
+
+def test_compose_keeps_to_what_was_chosen(server: AuditionServer, tmp_path: Path) -> None:
+    first, second, third = (shown.clip.clip_id for shown in server.audition.listing.shown)
+    for clip_id, choice in ((first, "reject"), (second, "keep"), (third, "reject")):
+        body = json.dumps({"clip": clip_id, "choice": choice}).encode()
+        assert ask(server, "choices", "POST", body)[0].status == 200
+    out = tmp_path / "piece.wav"
+    command = ["compose", str(tmp_path / "clips"), "-o", str(out), "--minutes", "0.1"]
+    assert main([*command, "--choices", str(server.audition.choices)]) == 0
+    assert list(read_score(tmp_path / "piece.score.json").clips) == [second]
 
 
 def test_a_choice_that_cannot_be_written_is_told(server: AuditionServer) -> None:
