@@ -286,7 +286,7 @@ def _layers(style: Style) -> tuple[Layer, ...]:
     if style.layers == 1:
         return (Layer(MAIN_LAYER),)
     return tuple(
-        Layer(f"layer {number + 1}", round(-style.layer_step_db * number, 2))
+        Layer(f"layer {number + 1}", 0.0 - round(style.layer_step_db * number, 2))
         for number in range(style.layers)
     )
 

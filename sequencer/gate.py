@@ -15,6 +15,8 @@ import numpy as np
 from sequencer.measures import LINES, Measures
 
 Verdict = Literal["good", "silence", "tone", "noise", "clipped", "dc"]
+NEAR_DUPLICATE = "near-duplicate"
+"""The verdict on a clip that `sequencer.fingerprint` finds to sound like another one."""
 
 SILENCE_RMS = 0.001
 """Quieter than -60 dBFS without its offset: silence."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sequencer.fingerprint import Fingerprint, Printer
 from sequencer.loudness import gated, k_response
 
 CLIPPED_LEVEL = 0.977
@@ -87,6 +88,7 @@ class Meter:
         self._to_power = weights / (self._frame * np.sum(self._window**2))
         self._k_weight = np.abs(k_response(self._frequencies)) ** 2
         self._spectrum = np.zeros(len(self._frequencies))
+        self._printer = Printer(self._frequencies, self._frame / 2 / sample_rate)
         self._levels: list[npt.NDArray[np.float64]] = []
         self._loudness: list[npt.NDArray[np.float64]] = []
         self._pending = np.zeros(0, np.float32)
@@ -144,6 +146,10 @@ class Meter:
             loudness=_gated_loudness(self._loudness, self._rate / (self._frame // 2)),
         )
 
+    def fingerprint(self) -> Fingerprint:
+        """Give the fingerprint of all that was measured."""
+        return self._printer.fingerprint(self._spectrum, self._count / self._rate)
+
     def _spectra(self, samples: npt.NDArray[np.float32], frames: int) -> None:
         hop = self._frame // 2
         views = np.lib.stride_tricks.sliding_window_view(samples, self._frame)[::hop][:frames]
@@ -158,6 +164,7 @@ class Meter:
             self._levels.append(power.sum(axis=1))
             # Sums, not products of BLAS: their last bits do not depend on the number of threads.
             self._loudness.append((power * self._k_weight).sum(axis=1))
+            self._printer.add(power)
 
 
 def measure(samples: npt.NDArray[np.float32], sample_rate: int) -> Measures:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sequencer.aligned import parents_of
+from sequencer.choices import Choice
 from sequencer.clipsounds import ClipSounds
 from sequencer.compose import compose
 from sequencer.credits import credits_text
@@ -68,6 +70,7 @@ def make_piece(
     credits: str | Path | None = None,
     fade_law: FadeLaw = "matched",
     keep_all: bool = False,
+    choices: Mapping[str, Choice] | None = None,
     force: bool = False,
     writing: Writing | None = None,
 ) -> Piece:
@@ -88,6 +91,8 @@ def make_piece(
         Where the credits go; ``STEM.credits.txt`` beside `out` by default.
     keep_all : bool
         Whether what `survey` leaves out for its verdict is played too.
+    choices : mapping of str to str, optional
+        What somebody kept or rejected by ear, by clip id.
     force : bool
         Whether `out` may replace a file that is no composition.
     writing : Writing, optional
@@ -106,7 +111,7 @@ def make_piece(
     """
     writing = writing or Writing()
     paths = paths_of(out, credits, writing, force=force)
-    found = survey(folder, keep_all=keep_all)
+    found = survey(folder, keep_all=keep_all, choices=choices)
     score = compose(
         found.candidates, minutes, seed, rules=rules, fade_law=fade_law, notes=found.notes
     )
@@ -179,7 +184,8 @@ def _write(
         with contextlib.ExitStack() as stack:
             # Left in reverse, so the sound takes its name last: where it is, the others are.
             sound = stack.enter_context(output(paths.out))
-            form, tags = _form(score, paths.out, writing), _tags(score, paths, writing)
+            form = _form(score, paths.out, writing)
+            tags = tags_of(score, title=writing.title, artist=writing.artist)
             rendered = render(score, mix, sound, form, tags, cues_of(score, writing.sample_rate))
             for layer, path in stems.items():
                 _stem(score, mix, layer, stack.enter_context(output(path)), form, tags)
@@ -213,15 +219,6 @@ def _form(score: Score, path: Path, writing: Writing) -> Form:
         channels=score.channels,
         frames=resampled_length(score.samples, score.sample_rate, writing.sample_rate),
         bits=writing.bits,
-    )
-
-
-def _tags(score: Score, paths: Paths, writing: Writing) -> Tags:
-    return tags_of(
-        score,
-        title=writing.title or paths.out.stem,
-        credits_name=paths.credits.name,
-        artist=writing.artist,
     )
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sequencer.audio import SAMPLE_RATE, open_recording
+from sequencer.choices import Choice
 from sequencer.clips import Clip, is_export, read_clips
 from sequencer.errors import AudioError, SequencerError
 from sequencer.files import naming
-from sequencer.gate import verdict
+from sequencer.fingerprint import Fingerprint, near_duplicates
+from sequencer.gate import NEAR_DUPLICATE, verdict
 from sequencer.measures import Measures, Meter
 
 LEAST_SECONDS = 0.05
@@ -45,13 +49,19 @@ class Survey:
     notes: tuple[str, ...]
 
 
-def survey(folder: str | Path, *, keep_all: bool = False) -> Survey:
+def survey(
+    folder: str | Path,
+    *,
+    keep_all: bool = False,
+    choices: Mapping[str, Choice] | None = None,
+) -> Survey:
     """Open and measure every clip of a folder, one block at a time.
 
     A clip that cannot be read, or is shorter than `LEAST_SECONDS`, is left out with a note; so is,
     unless `keep_all`, a clip of an export whose verdict is not ``good``: the model failed there.
     In a plain folder a held tone, noise or clipping are as somebody made them, so they play, with
-    a note; only what `UNPLAYABLE` names is left out.
+    a note; only what `UNPLAYABLE` names is left out. Of clips that sound nearly the same the first
+    one stays. What somebody rejected never plays, and what somebody kept plays in any case.
 
     Raises
     ------
@@ -59,34 +69,69 @@ def survey(folder: str | Path, *, keep_all: bool = False) -> Survey:
         As `read_clips` does, and when no clip is left.
     """
     root = Path(folder)
-    candidates: list[Candidate] = []
-    notes: list[str] = []
-    judged: dict[str, int] = {}
+    chosen = choices or {}
     clips = read_clips(root)
     exported = is_export(root)
+    notes = _unknown_choices(chosen, clips)
+    judged: Counter[str] = Counter()
+    found: list[_Heard] = []
     for clip in clips:
+        if chosen.get(clip.clip_id) == "reject":
+            judged["rejected"] += 1
+            notes.append(f"left out {clip.file!r}: rejected by ear")
+            continue
         try:
-            candidate = _measured(clip, root)
+            heard = _measured(clip, root)
         except AudioError as error:
             notes.append(f"left out {clip.file!r}: {error}")
             continue
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
             notes.append(f"left out {clip.file!r}: {error.strerror}")
             continue
-        found = candidate.clip
-        if found.verdict != "good":
-            if not keep_all and (exported or found.verdict in UNPLAYABLE):
-                judged[found.verdict] = judged.get(found.verdict, 0) + 1
-                notes.append(f"left out {clip.file!r}: {found.verdict}: {found.verdict_reason}")
+        word, reason = heard.candidate.clip.verdict, heard.candidate.clip.verdict_reason
+        if word != "good":
+            plays = keep_all or chosen.get(clip.clip_id) == "keep"
+            if not plays and (exported or word in UNPLAYABLE):
+                judged[word] += 1
+                notes.append(f"left out {clip.file!r}: {word}: {reason}")
                 continue
-            notes.append(f"kept {clip.file!r}: {found.verdict}: {found.verdict_reason}")
-        candidates.append(candidate)
+            notes.append(f"kept {clip.file!r}: {word}: {reason}")
+        found.append(heard)
+    alike = {} if keep_all else _alike(found, chosen)
+    for number, heard in enumerate(found):
+        if number in alike:
+            notes.append(
+                f"left out {heard.candidate.clip.file!r}: {NEAR_DUPLICATE}: {alike[number]}"
+            )
+    candidates = [heard.candidate for number, heard in enumerate(found) if number not in alike]
     if not candidates:
         raise SequencerError(_nothing_left(root, exported, len(clips), judged, notes))
     return Survey(tuple(candidates), tuple(notes))
 
 
-def _measured(clip: Clip, root: Path) -> Candidate:
+@dataclass(frozen=True)
+class _Heard:
+    candidate: Candidate
+    fingerprint: Fingerprint
+
+
+def _alike(found: Sequence[_Heard], chosen: Mapping[str, Choice]) -> dict[int, str]:
+    """Say of which clip each one is a near-duplicate, by the places of those left out."""
+    keep = [chosen.get(heard.candidate.clip.clip_id) == "keep" for heard in found]
+    alike = near_duplicates([heard.fingerprint for heard in found], keep)
+    return {
+        place: like.reason(found[like.other].candidate.clip.file) for place, like in alike.items()
+    }
+
+
+def _unknown_choices(chosen: Mapping[str, Choice], clips: Sequence[Clip]) -> list[str]:
+    strangers = sorted(chosen.keys() - {clip.clip_id for clip in clips})
+    if not strangers:
+        return []
+    return [f"the choices name {len(strangers)} clips that are not here, such as {strangers[0]!r}"]
+
+
+def _measured(clip: Clip, root: Path) -> _Heard:
     meter = Meter(SAMPLE_RATE)
     length = 0
     path = root / clip.file
@@ -112,11 +157,11 @@ def _measured(clip: Clip, root: Path) -> Candidate:
         verdict_reason=reason,
         sha256=digest,
     )
-    return Candidate(found, length, measures)
+    return _Heard(Candidate(found, length, measures), meter.fingerprint())
 
 
 def _nothing_left(
-    root: Path, exported: bool, count: int, judged: dict[str, int], notes: list[str]
+    root: Path, exported: bool, count: int, judged: Mapping[str, int], notes: list[str]
 ) -> str:
     things = "clips" if exported else "sounds"
     if judged:

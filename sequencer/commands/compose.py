@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -14,6 +15,7 @@ from sequencer.commands.options import (
     Credits,
     Force,
     KeepSpool,
+    LoudnessOption,
     Out,
     Rate,
     Report,
@@ -21,9 +23,15 @@ from sequencer.commands.options import (
     Stems,
     Title,
     Verbose,
+    loudness_of,
     report_piece,
 )
+from sequencer.errors import SequencerError
 from sequencer.score import FadeLaw
+from sequencer.styles import PRESETS, Choose, Style, parts_from_text, range_from_text
+
+StyleName = Literal["drone", "collage", "pulse", "horror"]
+_MAX_SHARE = "--max-share"
 
 
 def register(app: typer.Typer) -> None:
@@ -50,9 +58,80 @@ def compose_command(
     fade_law: Annotated[
         FadeLaw, typer.Option("--fade-law", help="How clips give way to each other.")
     ] = "matched",
+    style: Annotated[
+        StyleName | None,
+        typer.Option("--style", help="A preset of what follows; each flag goes before it."),
+    ] = None,
+    layers: Annotated[int | None, typer.Option("--layers", help="How many play at once.")] = None,
+    density: Annotated[
+        float | None,
+        typer.Option("--density", help="Share of the time in which a layer sounds, 0.05 to 1."),
+    ] = None,
+    sections: Annotated[
+        str | None,
+        typer.Option(
+            "--sections",
+            metavar="MOODS",
+            help="steady, sparse, dense, rising, falling, with lengths: sparse,rising:2,dense.",
+        ),
+    ] = None,
+    tempo: Annotated[
+        str | None,
+        typer.Option("--tempo", metavar="BPM", help="Starts and joins fall on the beat; or free."),
+    ] = None,
+    choose: Annotated[
+        Choose | None, typer.Option("--choose", help="What decides which clip comes next.")
+    ] = None,
+    event_seconds: Annotated[
+        str | None,
+        typer.Option("--event-seconds", metavar="A-B", help="How long clips play, such as 2-8."),
+    ] = None,
+    fade_seconds: Annotated[
+        str | None, typer.Option("--fade-seconds", metavar="A-B", help="How long fades are.")
+    ] = None,
+    plays: Annotated[
+        int | None, typer.Option("--plays", help="How often a clip may play; 0 for no limit.")
+    ] = None,
+    width: Annotated[
+        float | None, typer.Option("--width", help="Of the stereo picture, 0 (mono) to 1.")
+    ] = None,
+    layer_step_db: Annotated[
+        float | None,
+        typer.Option(
+            "--layer-step-db", help="By how much each layer is softer than the one before."
+        ),
+    ] = None,
+    category: Annotated[
+        list[str] | None,
+        typer.Option("--category", help="Only clips of recordings in it; may be given again."),
+    ] = None,
+    max_share: Annotated[
+        str | None,
+        typer.Option(
+            _MAX_SHARE, metavar="PERCENT", help="How much of the time a recording may have: 5%."
+        ),
+    ] = None,
+    choices: Annotated[
+        Path | None,
+        typer.Option("--choices", metavar="FILE", help="What `sequencer audition` kept, rejected."),
+    ] = None,
+    target: Annotated[
+        str,
+        typer.Option("--target", metavar="LICENCE", help="Play only what goes into it: CC-BY-4.0."),
+    ] = "",
+    allow_nc: Annotated[
+        bool, typer.Option("--allow-nc", help="Play what excludes commerce, too.")
+    ] = False,
+    allow_nd: Annotated[
+        bool,
+        typer.Option("--allow-nd", help="Play what allows no adaptation, too, for private use."),
+    ] = False,
+    loudness: LoudnessOption = None,
     keep_all: Annotated[
         bool,
-        typer.Option("--keep-all", help="Play clips too that would be left out (silence, noise)."),
+        typer.Option(
+            "--keep-all", help="Play what would be left out: silence, noise, near-duplicates."
+        ),
     ] = False,
     force: Force = False,
     verbose: Verbose = False,
@@ -63,20 +142,51 @@ def compose_command(
     the credits. The same clips, seed and options give the same bytes; an earlier composition of
     this name is replaced.
 
-    Clips of an export that fell silent, hold a tone or hiss are left out. In a folder of your own
-    sounds only silence and a bare offset are.
+    Clips of an export that fell silent, hold a tone or hiss are left out; in a folder of your own
+    sounds only silence and a bare offset are. Of near-duplicates one plays.
+
+    The licence of the result is found first. Clips whose licences do not go together are left out,
+    as few as can be, and the warnings name them.
 
     Example: sequencer compose clips/ -o piece.wav --minutes 2 --seed 7
     """
+    from sequencer.choices import read_choices
     from sequencer.piece import make_piece
+    from sequencer.rules import Rules
     from sequencer.writing import Writing
 
+    flags: dict[str, Any] = {
+        "layers": layers,
+        "density": density,
+        "sections": None if sections is None else parts_from_text(sections),
+        "tempo": None if tempo is None else _tempo(tempo),
+        "choose": choose,
+        "event_seconds": _seconds("event-seconds", event_seconds),
+        "fade_seconds": _seconds("fade-seconds", fade_seconds),
+        "plays": plays,
+        "width": width,
+        "layer_step_db": layer_step_db,
+    }
+    given = {name: value for name, value in flags.items() if value is not None}
+    rules = Rules(
+        style=replace(PRESETS[style] if style else Style(), **given),
+        style_name=style or "",
+        categories=tuple(category or ()),
+        max_share=1.0 if max_share is None else _share(max_share),
+        target=target,
+        allow_nc=allow_nc,
+        allow_nd=allow_nd,
+    )
+    if loudness is not None:
+        rules = replace(rules, loudness=loudness_of(loudness))
     report_piece(
         make_piece(
             clips,
             out,
             minutes=minutes,
             seed=seed,
+            rules=rules,
+            choices=None if choices is None else read_choices(choices),
             credits=credits,
             fade_law=fade_law,
             keep_all=keep_all,
@@ -93,3 +203,23 @@ def compose_command(
             ),
         )
     )
+
+
+def _seconds(flag: str, text: str | None) -> tuple[float, float] | None:
+    return None if text is None else range_from_text(flag, text)
+
+
+def _tempo(text: str) -> float:
+    return 0.0 if text.strip().lower() == "free" else range_from_text("tempo", text)[0]
+
+
+def _share(text: str) -> float:
+    """Read ``5%``, or ``0.05``."""
+    number = text.strip()
+    try:
+        share = float(number.rstrip("%")) / (100 if number.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise SequencerError(f"{_MAX_SHARE} {text}: above 0% and at most 100% is expected")
+    return share

@@ -150,8 +150,8 @@ def test_nothing_to_compose_with(tmp_path: Path) -> None:
 def test_odd_clips_are_read_or_left_out_by_name(tmp_path: Path) -> None:
     sounds = {
         "plain.wav": encoded(pluck(1.0)),
-        "fast.wav": encoded(np.repeat(pluck(1.0), 6), rate=96_000),
-        "wide.flac": encoded(np.stack([pluck(1.0)] * 8, axis=1), "FLAC"),
+        "fast.wav": encoded(np.repeat(pluck(1.0, 300), 6), rate=96_000),
+        "wide.flac": encoded(np.stack([pluck(1.0, 700)] * 8, axis=1), "FLAC"),
         "empty.wav": encoded(np.zeros(0)),
         "short.wav": encoded(tone(0.01)),
         "text.wav": b"no sound",
