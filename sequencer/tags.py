@@ -38,31 +38,30 @@ class Cue:
     label: str
 
 
-def tags_of(score: Score, *, title: str, credits_name: str, artist: str = "") -> Tags:
-    """Say what a composition is.
+def tags_of(score: Score, *, title: str = "", artist: str = "") -> Tags:
+    """Say what a composition is, whatever its file is called: the same score has the same bytes.
 
     Parameters
     ----------
     score : Score
     title : str
-        Its name.
-    credits_name : str
-        The file that holds the whole credits.
+        Its name; style and seed by default.
     artist : str
         Who made it; by default the authors of the recordings, as many as there is room for.
     """
     parents = {p.file_id: p for clip in score.clips.values() for p in parents_of(clip)}
     authors = {flattened(parent.rights.author) for parent in parents.values()} - {""}
-    licence = f"licence unknown, see {credits_name}"
+    licence = "licence unknown, see the credits"
     if score.licence:
         licence = f"{score.licence} {licence_url(score.licence)}".strip()
     texts = {
-        "title": flattened(title),
-        "artist": flattened(artist) or _listed(sorted(authors, key=str.lower), _MOST_BYTES["artist"]),
+        "title": flattened(title) or f"{score.style or 'composition'}, seed {score.seed}",
+        "artist": flattened(artist)
+        or _listed(sorted(authors, key=str.lower), _MOST_BYTES["artist"]),
         "licence": flattened(licence),
         "comment": flattened(
             f"Made from {len(score.clips)} clips of {len(parents)} recordings; "
-            f"authors, licences and changes: {credits_name}"
+            "the credits beside it name authors, licences and changes"
         ),
     }
     return Tags(**{name: shortened(text, _MOST_BYTES[name]) for name, text in texts.items()})

@@ -40,7 +40,7 @@ class Writing:
     keep_spool : bool
         Whether they stay there, so that an edited score needs only what was touched.
     title, artist : str
-        For the tags; the output's stem and the authors of the recordings by default.
+        For the tags; style and seed, and the authors of the recordings, by default.
     """
 
     sample_rate: int = SAMPLE_RATE

@@ -62,7 +62,7 @@ KeepSpool = Annotated[
     bool,
     typer.Option("--keep-spool", help="Leave it there: an edit then needs only what it touched."),
 ]
-Title = Annotated[str, typer.Option("--title", help="For the tags.  [default: OUT's name]")]
+Title = Annotated[str, typer.Option("--title", help="For the tags.  [default: style and seed]")]
 Artist = Annotated[
     str, typer.Option("--artist", help="For the tags.  [default: authors of the recordings]")
 ]

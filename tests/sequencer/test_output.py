@@ -227,7 +227,7 @@ def test_a_piece_says_what_it_is(score: Score, tmp_path: Path, suffix: str) -> N
     licence = "CC-BY-4.0 https://creativecommons.org/licenses/by/4.0/"
     with soundfile.SoundFile(piece.out) as sound:
         assert (sound.title, sound.artist, sound.copyright) == ("Storm", "Ann Ann; Bob", licence)
-        assert "x.credits.txt" in sound.comment
+        assert "the credits beside it" in sound.comment
     if suffix == "wav":
         bext = dict(chunks(piece.out))[b"bext"]
         assert struct.unpack_from("<h", bext, 412)[0] / 100 == pytest.approx(oracle, abs=0.15)
@@ -259,11 +259,12 @@ def test_tags_stay_short(score: Score) -> None:
         )
         for n in range(200)
     }
-    tags = tags_of(replace(score, clips=many, events=()), title="x" * 999, credits_name="c.txt")
+    tags = tags_of(replace(score, clips=many, events=()), title="x" * 999)
     assert "and 1" in tags.artist
     assert sum(len(text.encode()) for text in astuple(tags)) < 1000
-    unknown = tags_of(replace(score, licence=""), title="x", credits_name="c.txt", artist="Me")
-    assert (unknown.artist, unknown.licence) == ("Me", "licence unknown, see c.txt")
+    unknown = tags_of(replace(score, licence=""), artist="Me")
+    assert unknown.title == "composition, seed 3"
+    assert (unknown.artist, unknown.licence) == ("Me", "licence unknown, see the credits")
 
 
 def test_many_clips_are_marked_by_their_sections(score: Score) -> None:

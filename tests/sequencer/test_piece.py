@@ -17,8 +17,9 @@ import soundfile
 from sequencer.cli import main
 from sequencer.clips import Clip, Parent, write_clips_jsonl
 from sequencer.errors import SequencerError
-from sequencer.piece import make_piece, render_piece
+from sequencer.piece import Piece, make_piece, write_piece
 from sequencer.rights import Rights
+from sequencer.scorefile import read_score
 from tests.sequencer.sounds import RATE, RECORDINGS, encoded, noise, pluck
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,10 @@ def export(tmp_path: Path) -> Path:
         )
     write_clips_jsonl(folder, clips)
     return folder
+
+
+def render_piece(score_path: Path, folder: Path, out: Path) -> Piece:
+    return write_piece(read_score(score_path), folder, out, unchanged=score_path)
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
@@ -197,7 +202,9 @@ def test_a_silent_export_says_what_to_do(export: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["compose", "CLIPS", "-o", "x.mp3"], ".wav or .flac"),
+        (["compose", "CLIPS", "-o", "x.mp3"], "one of .wav, .flac, .ogg"),
+        (["compose", "CLIPS", "-o", "x.wav", "--bits", "12"], "choose 16 or 24"),
+        (["compose", "CLIPS", "-o", "x.opus", "--sample-rate", "44100"], "--sample-rate"),
         (["compose", "nowhere", "-o", "x.wav"], "not a folder"),
         (["compose", "CLIPS", "-o", "x.wav", "--minutes", "0"], "minutes must be above 0"),
         (["compose", "CLIPS", "-o", "x.wav", "--seed", "-1"], "seed"),
