@@ -16,7 +16,6 @@ from hdfs_jobs.ranged import FIRST_RANGE, Ranges
 from hdfs_jobs.remote import RemoteStorage, Status, patience
 
 _JAVA = re.compile(r'(?:RPCError|FatalRPCError)\("([\w.$]+)", "(.*)"\)', re.DOTALL)
-_PATHS = (FileNotFoundError, FileExistsError, IsADirectoryError)
 _ATTEMPTS = 3  # the library's own patience is three minutes for a host that does not exist
 _FAILOVER = {
     "dfs.client.failover.sleep.base.millis": "100",
