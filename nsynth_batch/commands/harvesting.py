@@ -73,7 +73,7 @@ def verdict(settings: Settings, done: Harvest) -> CommandError | None:
 
 
 def show_harvest(settings: Settings, source: str) -> tuple[int, float]:
-    """Print what a harvest would find; give recordings and seconds."""
+    """Print what a harvest would find; give recordings that may be new, and their seconds."""
     from nsynth_batch.sources.harvest import preview
     from nsynth_batch.sources.on_the_web import is_on_the_web
     from nsynth_batch.sources.resolve import resolve
@@ -102,13 +102,13 @@ def _show_web(settings: Settings, source: str) -> tuple[int, float]:
     found, seconds = preview_web(place, Store.open(settings.store).storage if there else None)
     rate = settings.harvest_megabits
     typer.echo(
-        f"harvest: {found.found} recordings ({clock(seconds)} of audio), {found.other_files} "
-        f"other files; {found.added} to fetch: {size(found.bytes)}, "
-        f"{clock(found.bytes * 8 / (rate * 1e6))} at {rate:g} Mbit/s"
+        f"harvest: {found.found} recordings, {found.added} to fetch ({size(found.bytes)}, "
+        f"{clock(seconds)} of audio) in {clock(found.bytes * 8 / (rate * 1e6))} at {rate:g} "
+        f"Mbit/s, {found.other_files} other files"
     )
     for line in _remarks(found, "would go on as LicenseRef-unknown" + _way_out(source)):
         typer.echo(f"harvest: {line}")
-    return found.found - found.refused.total(), seconds
+    return found.added, seconds
 
 
 def _way_out(source: str) -> str:

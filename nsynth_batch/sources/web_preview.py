@@ -23,8 +23,8 @@ def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, fl
     Returns
     -------
     (Harvest, float)
-        Of which `added` and `bytes` are what would be fetched; and seconds of all that is offered,
-        as far as the source tells.
+        Of which `added` and `bytes` are what would be fetched, and its seconds, as far as the
+        source tells.
     """
     report, seconds = Harvest(), 0.0
     stored = None if storage is None else Stored(storage)
@@ -37,7 +37,6 @@ def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, fl
         if isinstance(item, Refusal):
             report.refused[item.reason] += 1
             continue
-        seconds += item.seconds or 0.0
         report.without_rights += not item.rights.known
         key = key_of(item)
         file_id = item.sha1 or names.get(item.name, "")
@@ -45,6 +44,7 @@ def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, fl
             continue
         coming.add(key)
         report.added += 1
+        seconds += item.seconds or 0.0
         report.bytes += item.size or 0
         unknown += item.size is None
     report.other_files, report.left_out = source.other_files, source.left_out

@@ -230,7 +230,7 @@ def test_a_preview_fetches_nothing(front: FaultProxy, tmp_path: Path) -> None:
     place, _ = web_source(BIRDS, settings_for(front, tmp_path))
     found, seconds = preview_web(place, Store.open(str(tmp_path)).storage)
     assert (found.found, found.added, found.refused.total()) == (6, 3, 1)
-    assert seconds == pytest.approx(1.5 + 4 * 0.4)
+    assert seconds == pytest.approx(1.5 + 2 * 0.4)
     assert not front.files()
 
 

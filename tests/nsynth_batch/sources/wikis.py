@@ -7,6 +7,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import soundfile
+
 from hdfs_jobs.store import Store
 from nsynth_batch.settings import Settings
 from nsynth_batch.sources.catalog import Catalog, Recording
@@ -26,6 +28,15 @@ BY_SA = {
     "Attribution": "<span>Ann&nbsp;O&#39;Nym, field recordist</span>",
 }
 CC0 = {"License": "cc0", "LicenseShortName": "CC0", "Artist": "Бэлла &amp; 鈴木"}
+CHORUS = {
+    "Elec chime": BY_SA,
+    "Drum roll": CC0,
+    "Vinyl rewind": {"License": "cc-by-4.0"},
+    "Guit e slide": {"License": "pd-self", "LicenseShortName": "Public domain"},
+    "Loop tabla": {"License": "cc-by-sa-4.0"},
+}
+"""Recordings that are nothing like each other, as the wiki calls them."""
+
 NON_FREE = {"NonFree": "true", "UsageTerms": "Fair use"}
 
 
@@ -64,6 +75,10 @@ def fill(wiki: Wiki, folder: Path) -> None:
         files[f"Many {number:02d}.wav"] = Upload(made(f"many{number}"), ("Many",), CC0)
     for number in range(6):
         files[f"Fault {number}.wav"] = Upload(made(f"fault{number}", 3.0), ("Faults",), CC0)
+    for number, (name, licence) in enumerate(CHORUS.items()):
+        samples, rate = soundfile.read(RECORDINGS / f"{name.lower().replace(' ', '_')}.flac")
+        cut = write_wav(folder / f"chorus{number}", samples[: 2 * rate], rate)
+        files[f"{name}.wav"] = Upload(cut, ("Chorus",), licence | {"Artist": f"Maker {number}"})
     wiki.upload(files)
     # The wiki refuses the same content twice by itself, but not under another name by a script.
     wiki.upload({"Twin B.wav": Upload(twin, ("Twins",), BY_SA)})
