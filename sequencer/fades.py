@@ -39,7 +39,8 @@ def fade_curves(
     Returns
     -------
     falling, rising : ndarray, float64 [stop - first]
-        Not to be written to. Over the whole join each is the other reversed, never at exactly 0 or 1.
+        Not to be written to. Over the whole join each is the other reversed, never at exactly 0
+        or 1.
     """
     return _curves(length, law, correlation, first, length if stop is None else stop)
 
