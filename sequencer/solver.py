@@ -152,6 +152,12 @@ def chosen(expression: str, licence: str) -> str:
     return (_chosen(_parsed(expression), result) if result else None) or expression
 
 
+def may_go_into(expression: str, licence: str) -> bool:
+    """Whether some alternative of an SPDX expression goes into a result under a licence."""
+    result = terms_of(licence)
+    return result is not None and _chosen(_parsed(expression), result) is not None
+
+
 class _Allowed:
     """What was asked for decides how bad a source is."""
 
