@@ -20,6 +20,7 @@ _BLOCKS = (
 )  # fmt: skip
 _UNSEEN = ("script", "style", "template", "noscript", "head", "title")
 _HIDDEN = re.compile(r"(display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
+_MARKED_SECTION = re.compile(r"<!\[[^>]*>?")
 _BREAK = "\x1e"
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\xad\u200b\u2060\ufeff]")
 _PUNCTUATION = tuple(".,;:!?-/|\u2013\u2014")
@@ -62,7 +63,8 @@ def _parsed(markup: str) -> BeautifulSoup:
     # Slow to import, and of use to wikis only.
     from bs4 import BeautifulSoup
 
-    soup = BeautifulSoup(_valid(markup), "html.parser")
+    # The parser gives up at marked sections, which browsers take for comments.
+    soup = BeautifulSoup(_MARKED_SECTION.sub("<!---->", _valid(markup)), "html.parser")
     for tag in [*soup.find_all(_UNSEEN), *soup.select("[hidden], a.autonumber")]:
         tag.decompose()
     for tag in soup.find_all(style=_HIDDEN):
