@@ -39,6 +39,15 @@ def render_command(
         Path | None,
         typer.Option("--clips", help="The folder of its clips.  [default: where the score is]"),
     ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--without",
+            metavar="RECORDING",
+            help="Leave a recording out, by file, title, page or id; may be given again. With a "
+            "spool that was kept, only what it touched is mixed anew.",
+        ),
+    ] = None,
     sample_rate: Rate = DEFAULT_RATE,
     bits: Bits = 16,
     loudness: LoudnessOption = None,
@@ -55,7 +64,8 @@ def render_command(
     """Render a score again, at its own master gain.
 
     With --loudness its gain is found anew, and the score beside OUT says so. A rendering that was
-    killed or interrupted goes on when it is started again.
+    killed or interrupted goes on when it is started again. --without puts other clips of the
+    folder in the places of those that a recording is in.
 
     Example: sequencer render piece.score.json --clips clips/ -o edited.wav --sample-rate 44100
     """
@@ -63,9 +73,16 @@ def render_command(
 
     from sequencer.piece import write_piece
     from sequencer.scorefile import read_score
+    from sequencer.survey import survey
+    from sequencer.without import without as score_without
     from sequencer.writing import Writing
 
+    folder = score.parent if clips is None else clips
     found = read_score(score)
+    if without:
+        candidates = survey(folder).candidates
+        for name in without:
+            found = score_without(found, name, candidates)
     if loudness is not None:
         found = replace(found, master=replace(found.master, loudness=loudness_of(loudness)))
     writing = Writing(
@@ -81,12 +98,12 @@ def render_command(
     report_piece(
         write_piece(
             found,
-            score.parent if clips is None else clips,
+            folder,
             out,
             credits=credits,
             force=force,
             writing=writing,
             listen=loudness is not None,
-            unchanged=score,
+            unchanged=None if without else score,
         )
     )

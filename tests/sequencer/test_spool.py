@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sequencer.cli import main
 from sequencer.clips import Clip
 from sequencer.errors import OutputError
 from sequencer.score import Event, Layer, Score
-from sequencer.scorefile import score_json
+from sequencer.scorefile import read_score, score_json
 from sequencer.spool import Spool, SpoolInUse
 from tests.sequencer.rendering import opened, score_of, written
 from tests.sequencer.sounds import RATE, encoded, noise, pluck
@@ -213,3 +214,33 @@ def test_a_spool_in_use_is_one_line_and_75(score: Score, tmp_path: Path) -> None
     assert done.returncode == 75
     assert done.stderr.count("\n") == 1
     assert "another process renders with this spool" in done.stderr
+
+
+def test_without_a_recording_only_what_it_touched_is_mixed(tmp_path: Path) -> None:
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for number in range(8):
+        (clips / f"{number}.wav").write_bytes(encoded(pluck(8.0, 150 + 70 * number)))
+    out = tmp_path / "x.wav"
+    spool = ["--spool", str(tmp_path / "spool"), "--keep-spool"]
+    assert main(["compose", str(clips), "-o", str(out), "--minutes", "4", *spool]) == 0
+    before = {path.name for path in (tmp_path / "spool").glob("*.f32")}
+    whole = read_score(tmp_path / "x.score.json")
+    once = tuple(event for event in whole.events if event.clip != "3.wav")
+    kept = whole.events.index(next(event for event in whole.events if event.clip == "3.wav"))
+    rare = replace(whole, events=tuple(sorted({*once, whole.events[kept]}, key=lambda e: e.start)))
+    (tmp_path / "rare.json").write_text(score_json(rare))
+    render = ["render", str(tmp_path / "rare.json"), "--clips", str(clips), *spool]
+    assert main([*render, "-o", str(tmp_path / "rare.wav")]) == 0
+    rare_spans = {path.name for path in (tmp_path / "spool").glob("*.f32")}
+    assert len(rare_spans) == len(before) == 8
+    assert main([*render, "-o", str(tmp_path / "y.wav"), "--without", "3"]) == 0
+    after = {path.name for path in (tmp_path / "spool").glob("*.f32")}
+    assert 1 <= len(after - rare_spans) <= 2
+    left = read_score(tmp_path / "y.score.json")
+    assert "3.wav" not in left.clips
+    assert left.master == whole.master
+    # The same as mixing all of it.
+    again = ["render", str(tmp_path / "y.score.json"), "--clips", str(clips)]
+    assert main([*again, "-o", str(tmp_path / "z.wav")]) == 0
+    assert (tmp_path / "z.wav").read_bytes() == (tmp_path / "y.wav").read_bytes()
