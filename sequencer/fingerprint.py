@@ -17,16 +17,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-SPECTRUM_DB = 2.5
+SPECTRUM_DB = 3.0
 """Spectra of near-duplicates differ by no more than this, root mean square over the bands …"""
-COURSE_DB = 2.5
-"""… their courses by no more than this, mean of the magnitudes at the best shift …"""
+COURSE_DB = 1.65
+"""… their courses by no more than this, mean of the magnitudes, where either sounds, at the best
+shift …"""
 LENGTH_SECONDS = 0.5
 """… and their lengths by no more than this."""
 MOST_SHIFT_SECONDS = 0.26
 
 _STEPS_PER_DB = 2.0
-_FLOOR_DB = -30.0
+_FLOOR_DB = -20.0
 _CEILING_DB = 30.0
 _LOWEST, _HIGHEST = 60.0, 7600.0
 _NARROW, _WIDE = 96, 10
@@ -176,16 +177,17 @@ def _first_like(
     length = min((len(prints[at].course) for at in [*near, place]), default=0)
     if not near or not length:
         return None
-    mine = one.course[:length].astype(np.int16)
-    theirs = np.stack([prints[at].course[:length] for at in near]).astype(np.int16)
+    mine = _with_halves(one.course[:length])
+    theirs = 2 * np.stack([prints[at].course[:length] for at in near]).astype(np.int16)
     glances = np.full(len(near), np.inf)
-    enough = 1.3 * COURSE_DB * _STEPS_PER_DB
+    enough = 1.5 * COURSE_DB
     for shift in _shifts(one, length):
         if glances[0] <= enough:
             break
-        first = mine[max(0, shift) : length + min(0, shift)][::_GLANCE]
-        second = theirs[:, max(0, -shift) : length - max(0, shift)][:, ::_GLANCE]
-        glances = np.minimum(glances, np.abs(first - second).mean(axis=(1, 2)))
+        first, start = _shifted(mine, shift)
+        second = theirs[:, start : start + len(first)]
+        apart = _apart(first[: second.shape[1]][::_GLANCE], second[:, ::_GLANCE])
+        glances = np.minimum(glances, apart)
     for at, glance in zip(near, glances, strict=True):
         like = None
         if glance <= enough:
@@ -204,23 +206,50 @@ def likeness(one: Fingerprint, other: Fingerprint, place: int = 0) -> Likeness |
     if spectrum_db > SPECTRUM_DB:
         return None
     length = min(len(one.course), len(other.course))
-    mine, theirs = (each.course[:length].astype(np.int16) for each in (one, other))
+    mine, theirs = _with_halves(one.course[:length]), 2 * other.course[:length].astype(np.int16)
     best: tuple[float, int] | None = None
     for shift in _shifts(one, length):
-        first = mine[max(0, shift) : length + min(0, shift)]
-        second = theirs[max(0, -shift) : length - max(0, shift)]
-        mean = float(np.mean(np.abs(first - second))) / _STEPS_PER_DB
+        first, start = _shifted(mine, shift)
+        second = theirs[start : start + len(first)]
+        mean = float(_apart(first[: len(second)], second[None])[0])
         if best is None or mean < best[0]:
             best = mean, shift
     if best is None or best[0] > COURSE_DB:
         return None
-    return Likeness(place, spectrum_db, best[0], abs(best[1]) * one.frame_seconds)
+    return Likeness(place, spectrum_db, best[0], abs(best[1]) * one.frame_seconds / 2)
+
+
+def _with_halves(course: Picture) -> npt.NDArray[np.int16]:
+    """Give twice the course, with the means of neighbours between them."""
+    twice = 2 * course.astype(np.int16)
+    halves = np.empty((max(0, 2 * len(course) - 1), course.shape[1]), np.int16)
+    halves[::2] = twice
+    halves[1::2] = (twice[1:] + twice[:-1]) // 2
+    return halves
+
+
+def _apart(first: npt.NDArray[np.int16], second: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
+    """Give the mean distance in dB [n] of a course from others [n, frames, bands], all doubled.
+
+    Of what is silent in both nothing is counted, or a sound in few bands would be like any other.
+    """
+    floor = round(2 * _STEPS_PER_DB * _FLOOR_DB)
+    sounds = np.count_nonzero((first > floor) | (second > floor), axis=(1, 2))
+    apart = np.abs(first - second).sum(axis=(1, 2), dtype=np.int64)
+    mean: npt.NDArray[np.float64] = apart / np.maximum(1, sounds) / (2 * _STEPS_PER_DB)
+    return mean
+
+
+def _shifted(halves: npt.NDArray[np.int16], shift: int) -> tuple[npt.NDArray[np.int16], int]:
+    """Give every other row from a shift in half frames on, and the other course's first row."""
+    start = max(0, (1 - shift) // 2)
+    return halves[2 * start + shift :: 2], start
 
 
 def _shifts(one: Fingerprint, length: int) -> list[int]:
-    """List the shifts in frames at which to compare courses of a length, nearest first."""
+    """List the shifts in half frames at which to compare courses of a length, nearest first."""
     most = min(round(MOST_SHIFT_SECONDS / one.frame_seconds), (length - 1) // 2)
-    return sorted(range(-most, most + 1), key=abs) if length else []
+    return sorted(range(-2 * most, 2 * most + 1), key=abs) if length else []
 
 
 def _coarse(one: Fingerprint) -> npt.NDArray[np.float32]:
