@@ -14,10 +14,10 @@ from sequencer.clips import with_thinned_weights
 from sequencer.draws import generator
 from sequencer.errors import SequencerError
 from sequencer.moods import Grid, Moment, Sections
-from sequencer.rules import Rules, allowed
+from sequencer.rules import Rules, allowed, checked
 from sequencer.score import FADE_LAWS, MAIN_LAYER, Event, FadeLaw, Layer, Master, Score
 from sequencer.shares import Ledger
-from sequencer.styles import Style, checked
+from sequencer.styles import Style
 from sequencer.survey import Candidate
 
 TARGET_LOUDNESS = -20.0
@@ -85,9 +85,7 @@ def compose(
         raise SequencerError(f"minutes must be above 0 and at most {MOST_MINUTES:,.0f}")
     if fade_law not in FADE_LAWS:
         raise SequencerError(f"the fade law must be one of {', '.join(FADE_LAWS)}")
-    if not 0 < rules.max_share <= 1:
-        raise SequencerError("--max-share must be above 0 and at most 100%")
-    style = checked(rules.style)
+    style = checked(rules).style
     left = allowed(clips, rules)
     total = max(1, round(minutes * 60 * SAMPLE_RATE))
     thinned = {each.clip.clip_id: with_thinned_weights(each.clip) for each in left.clips}

@@ -9,6 +9,7 @@ from sequencer.aligned import parents_of
 from sequencer.errors import SequencerError
 from sequencer.solver import solve
 from sequencer.styles import Style
+from sequencer.styles import checked as checked_style
 from sequencer.survey import Candidate
 
 
@@ -44,6 +45,21 @@ class Rules:
     allow_nd: bool = False
     loudness: float | None = -16.0
     true_peak: float = -1.0
+
+
+def checked(rules: Rules) -> Rules:
+    """Give the rules back if something can be composed by them.
+
+    Raises
+    ------
+    SequencerError
+        Naming the flag that is out of bounds.
+    """
+    checked_style(rules.style)
+    if not 0 < rules.max_share <= 1:
+        raise SequencerError("--max-share must be above 0% and at most 100%")
+    solve({}, rules.target)
+    return rules
 
 
 @dataclass(frozen=True)

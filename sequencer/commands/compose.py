@@ -152,7 +152,7 @@ def compose_command(
     """
     from sequencer.choices import read_choices
     from sequencer.piece import make_piece
-    from sequencer.rules import Rules
+    from sequencer.rules import Rules, checked
     from sequencer.writing import Writing
 
     flags: dict[str, Any] = {
@@ -185,7 +185,7 @@ def compose_command(
             out,
             minutes=minutes,
             seed=seed,
-            rules=rules,
+            rules=checked(rules),
             choices=None if choices is None else read_choices(choices),
             credits=credits,
             fade_law=fade_law,
