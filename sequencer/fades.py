@@ -50,14 +50,19 @@ def fade_curves(
 def _curves(
     length: int, law: FadeLaw, correlation: float, first: int, stop: int
 ) -> tuple[Curve, Curve]:
-    time = (np.arange(first, stop) + 0.5) / max(1, length)
-    falling, rising = 1.0 - time, time
-    if law != "linear":
-        falling, rising = np.cos(time * np.pi / 2), np.sin(time * np.pi / 2)
+    rising = _shape(np.arange(first, stop), length, law)
+    # The same numbers whether the whole join or a part of it is asked for.
+    whole = (first, stop) == (0, length)
+    falling = rising[::-1] if whole else _shape(length - 1 - np.arange(first, stop), length, law)
     if law == "matched":
         rho = min(1.0, max(_LEAST_CORRELATION, correlation))
-        total = np.sqrt(1.0 + 2.0 * rho * falling * rising)
+        total = np.sqrt(1.0 + 2.0 * rho * (falling * rising))
         falling, rising = falling / total, rising / total
     for curve in (falling, rising):
         curve.flags.writeable = False
     return falling, rising
+
+
+def _shape(places: npt.NDArray[np.int64], length: int, law: FadeLaw) -> Curve:
+    time: Curve = (places + 0.5) / max(1, length)
+    return time if law == "linear" else np.sin(time * (np.pi / 2))

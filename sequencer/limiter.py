@@ -94,7 +94,8 @@ class Limiter:
 
     def _gains(self) -> Gains:
         # Each step is shorter than the one before by its window; what is left lines up with `out`.
-        needed = self._ceiling / np.maximum(self._levels.astype(np.float64), self._ceiling)
+        ceiling = np.float32(self._ceiling)
+        needed = ceiling / np.maximum(self._levels, ceiling)
         held = _sliding_min(needed, self._hold + 1 + self._ahead)
         smooth = _sliding_mean(_sliding_mean(held, self._half + 1), self._half + 1)
         slow = _sliding_mean(smooth, self._release + 1)
@@ -102,7 +103,7 @@ class Limiter:
         return gains
 
 
-def _sliding_min(values: Gains, size: int) -> Gains:
+def _sliding_min(values: Samples, size: int) -> Samples:
     """Give the least of each `size` neighbours [n - size + 1], by doubling."""
     done = 1
     while done < size:
@@ -112,8 +113,8 @@ def _sliding_min(values: Gains, size: int) -> Gains:
     return values
 
 
-def _sliding_mean(values: Gains, size: int) -> Gains:
+def _sliding_mean(values: Samples | Gains, size: int) -> Gains:
     """Give the mean of each `size` neighbours [n - size + 1]."""
-    sums = np.concatenate([[0.0], np.cumsum(values)])
+    sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
     means: Gains = (sums[size:] - sums[:-size]) / size
     return means

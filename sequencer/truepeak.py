@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from sequencer.samples import Samples
 
-REACH = 8
+REACH = 6
 """Samples on either side that a point between two samples is interpolated from."""
 
-# So many samples at a time stay in a core's cache.
-_AT_ONCE = 1 << 13
+# So many samples at a time are passed over where all of them are low.
+_AT_ONCE = 1 << 11
 
 
 def _weights(fraction: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -21,7 +21,7 @@ def _weights(fraction: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.f
     """
     steps = np.arange(REACH)
     distances = np.stack([fraction + steps, 1.0 - fraction + steps])
-    window = np.i0(7.0 * np.sqrt(1.0 - (distances / (REACH + 0.5)) ** 2))
+    window = np.i0(5.0 * np.sqrt(1.0 - (distances / (REACH + 0.5)) ** 2))
     weights = np.sinc(distances) * window
     weights /= weights.sum()
     return weights[0], weights[1]
