@@ -95,7 +95,7 @@ class Limiter:
     def _gains(self) -> Gains:
         # Each step is shorter than the one before by its window; what is left lines up with `out`.
         ceiling = np.float32(self._ceiling)
-        needed = ceiling / np.maximum(self._levels, ceiling)
+        needed: Samples = (ceiling / np.maximum(self._levels, ceiling)).astype(np.float32)
         held = _sliding_min(needed, self._hold + 1 + self._ahead)
         smooth = _sliding_mean(_sliding_mean(held, self._half + 1), self._half + 1)
         slow = _sliding_mean(smooth, self._release + 1)
