@@ -17,6 +17,8 @@ from sequencer.survey import Candidate
 
 REST_SHARE = 2 / 3
 """A clip rests until this share of the other clips has played."""
+LEAST_PART = 16_000
+"""Where a source has room for a part of a clip only, no part shorter than this (samples) plays."""
 MOST_COMPARED = 256
 """Of more clips that may play, this many are drawn and compared."""
 
@@ -27,10 +29,22 @@ _Ranked = tuple[npt.NDArray[np.float64], Callable[[int], str]]
 
 @dataclass(frozen=True)
 class Choice:
-    """A clip to play: its row among the candidates, why, and whether its sources have room."""
+    """A clip to play.
+
+    Attributes
+    ----------
+    row : int
+        Among the candidates.
+    why : str
+    room : int, optional
+        How many samples may play, so that no source has more than its share; None for any.
+    fits : bool
+        Whether its sources have room for so much.
+    """
 
     row: int
     why: str
+    room: int | None
     fits: bool
 
 
@@ -111,7 +125,11 @@ class Choosing:
         uses = self._uses[row]
         why = "first use" if uses == 0 else f"use {uses + 1}, after {since} others"
         self.overplayed |= bool(self._style.plays and uses >= self._style.plays)
-        return Choice(row, f"{why}; {reason}one of {might} that might follow", fits)
+        room = None
+        if self._ledger.limited:
+            there = self._ledger.room(np.array([row]))[0] if fits else self._ledger.share_samples
+            room = max(2, int(there)) if fits else max(LEAST_PART, int(there))
+        return Choice(row, f"{why}; {reason}one of {might} that might follow", room, fits)
 
     def played(self, layer: int, row: int) -> None:
         """Remember that a clip plays."""
@@ -141,17 +159,26 @@ class Choosing:
             return self._least_used(allowed), True
         pool = self._least_used(allowed)
         few = pool if len(pool) <= MOST_COMPARED else self._some(pool)
-        excess = self._ledger.excess(few, np.minimum(self._lengths[few], longest))
-        if not (excess <= 0).any():
+        room, enough = self._room(few, longest)
+        if not enough.any():
             # Any other will do, rather than a source that has had its share.
-            free[self._latest] = len(free) == 1
+            if np.count_nonzero(free) > 1:
+                free[self._latest] = False
             few = np.flatnonzero(free)
-            excess = self._ledger.excess(few, np.minimum(self._lengths[few], longest))
-            if not (excess <= 0).any():
-                return few[excess <= excess.min()], False
-        few, excess = few[excess <= 0], excess[excess <= 0]
+            room, enough = self._room(few, longest)
+        if not enough.any():
+            # Too much for all: then for those that have had the least.
+            return few[room >= room.max()], False
+        few, room = few[enough], room[enough]
         # Sources with more room than others first, so that none runs into its limit early.
-        return few[excess <= np.median(excess)], True
+        return few[room >= np.median(room)], True
+
+    def _room(
+        self, rows: Rows, longest: int
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Tell how much of each clip there is room for, and whether that is worth playing."""
+        room = self._ledger.room(rows)
+        return room, room >= np.minimum(self._lengths[rows], min(longest, LEAST_PART))
 
     def _least_used(self, allowed: npt.NDArray[np.bool_]) -> Rows:
         while not (self._uses == self._fewest).any():

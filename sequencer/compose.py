@@ -173,6 +173,7 @@ class _Player:
         self.events: list[Event] = []
         self._joins = False
         self._spare = 0
+        self._row = 0
         self.start = 0
         if number:
             # Layers that began together would join together ever after.
@@ -199,6 +200,7 @@ class _Player:
             pan=self._pan(),
         )
         desk.ledger.take(row, offset, event.length)
+        self._row = row
         self.events.append(event)
         self._ended(event, length, spare, moment)
 
@@ -214,10 +216,10 @@ class _Player:
         desk, rng = self._desk, self._rng
         tried: list[int] = []
         while True:
-            longest = wanted + fade if desk.grid.beat else wanted
-            choice = desk.choosing.draw(self._number, moment, longest, tried)
+            choice = desk.choosing.draw(self._number, moment, wanted, tried)
             there = desk.clips[choice.row].length
-            length, spare = self._lengths(there, wanted, fade)
+            longest = wanted if choice.room is None else min(wanted, choice.room)
+            length, spare = self._lengths(there, longest, fade)
             offset = int(rng.integers(there - length - spare + 1))
             over = choice.fits and not desk.ledger.fits(choice.row, offset, length + spare)
             if not over or len(tried) >= min(_MOST_TRIES, len(desk.clips) - 1):
@@ -233,7 +235,7 @@ class _Player:
         spare = min(fade, int(FADE_SHARE * grid.beat))
         first = grid.next_beat(self.start)
         fitting = int((there - spare - 1) / grid.beat)
-        beats = min(max(1, round(wanted / grid.beat)), fitting)
+        beats = min(max(1, int(wanted / grid.beat + 0.5)), fitting)
         if beats < 1:
             return there, 0
         return grid.at(first + beats) - grid.at(first), spare
@@ -250,6 +252,7 @@ class _Player:
             return self.start, most
         if self._desk.grid.beat:
             lent = min(most, self._spare, self._desk.total - before.end)
+            self._desk.ledger.take(self._row, before.offset + before.length, lent)
             self.events[-1] = replace(before, length=before.length + lent, fade_out=lent)
             return before.end, lent
         self.events[-1] = replace(before, fade_out=most)

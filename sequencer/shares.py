@@ -47,26 +47,23 @@ class Ledger:
                 self._weights[number, place] = mean_weight(parent.weights, 0.0, 1.0)
         self._left = np.full(len(rows) + 1, seconds * share if self.limited else math.inf)
         self._left[-1] = math.inf
+        self.share_samples = round(min(1.0, share) * seconds * SAMPLE_RATE)
 
-    def excess(
-        self, rows: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float64]:
-        """Tell how many seconds, about, are too many; at or below 0 there is room for a clip.
+    def room(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Tell how many samples of each clip, about, its sources still have room for [n].
+
+        Below 0 where one has had more than its share.
 
         Parameters
         ----------
         rows : ndarray, int64 [n]
             Of the clips.
-        lengths : ndarray, int64 [n]
-            Samples of each that would play.
-
-        Returns
-        -------
-        ndarray, float64 [n]
         """
-        needed = lengths[:, None] / SAMPLE_RATE * self._weights[rows]
-        found: npt.NDArray[np.float64] = (needed - self._left[self._parents[rows]]).max(axis=1)
-        return found
+        left = self._left[self._parents[rows]]
+        weights = self._weights[rows]
+        each = np.divide(left, weights, out=np.full(left.shape, np.inf), where=weights > 0)
+        room: npt.NDArray[np.float64] = each.min(axis=1) * SAMPLE_RATE
+        return room
 
     def fits(self, row: int, offset: int, length: int) -> bool:
         """Tell whether there is room for a part of a clip, in samples."""
