@@ -16,7 +16,8 @@ from sequencer.audio import is_audio_name
 from sequencer.errors import SequencerError
 from sequencer.fields import Fields
 from sequencer.files import replacing
-from sequencer.rights import SOURCES_NAME, Rights, SourceRow, licence_ids, read_sources
+from sequencer.rights import Rights, licence_ids
+from sequencer.sources import SOURCES_NAME, SourceRow, read_sources
 from sequencer.weights import thinned
 
 CLIPS_NAME = "clips.jsonl"

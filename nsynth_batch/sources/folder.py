@@ -15,7 +15,8 @@ from hdfs_jobs.store import MARKER
 from nsynth_batch.sources.source import Offer
 from nsynth_batch.text import one_line
 from sequencer.audio import is_audio_name
-from sequencer.rights import SOURCES_NAME, Rights, SourceRow, read_sources
+from sequencer.rights import Rights
+from sequencer.sources import SOURCES_NAME, SourceRow, read_sources
 
 _NAMED = 5
 """How many files a note names."""

@@ -12,7 +12,7 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.sources.catalog import Recording
 from nsynth_batch.sources.source import Refusal, WebOffer
 from nsynth_batch.sources.wanted import Wanted
-from sequencer.rights import SourceRow, read_sources
+from sequencer.sources import SourceRow, read_sources
 
 PREFIX = "urls:"
 

@@ -10,7 +10,7 @@ import pytest
 from hdfs_jobs.storage import open_storage
 from nsynth_batch.sources.folder import FolderSource
 from sequencer.errors import SequencerError
-from sequencer.rights import COLUMNS, REQUIRED_COLUMNS, read_sources
+from sequencer.sources import COLUMNS, REQUIRED_COLUMNS, read_sources
 from tests.nsynth_batch.recordings import write_wav
 
 ROOT = Path(__file__).parents[3]
