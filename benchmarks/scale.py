@@ -1,7 +1,8 @@
 """Measure the job layer alone: a catalog of a million recordings, and a stage that does nothing.
 
     python -m benchmarks.scale --recordings 1000000 --per-shard 10 --run 2000 4000
-    python -m benchmarks.scale --recordings 20000 --store hdfs://127.0.0.1:9000/scale
+    python -m benchmarks.scale --recordings 100000 --per-shard 1 --run 50 \
+      --store hdfs://localhost:8020/scale --also webhdfs://localhost:9870/scale
 
 The driver holds Dask's scheduler too, so its CPU time is both. `--run` gives how many shards go
 through Dask, once for each number; the rest are committed by this process, as a worker does it,
@@ -34,11 +35,15 @@ from hdfs_jobs.plan import Item, Shard
 from hdfs_jobs.runner import run_stage
 from hdfs_jobs.stage import Task
 from hdfs_jobs.store import Store
+from nsynth_batch.pipeline import Pipeline
+from nsynth_batch.settings import Settings
 from nsynth_batch.sources.catalog import Catalog, Recording
 from nsynth_batch.status import store_status
 
 CATALOG_ROWS = 50_000
 COMPACT_SHARDS = 10_000
+COMMITTERS = 64
+"""Threads; HDFS takes its time for each small file, and hardly any of this process's."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Clock:
         wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
         each = f"{1000 * cpu / per:8.2f} ms CPU each" if per else ""
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-        print(f"{what:48} {wall:8.2f} s, peak {memory:6.0f} MB {each}", flush=True)
+        print(f"{what:52} {wall:8.2f} s, peak {memory:6.0f} MB {each}", flush=True)
 
 
 def commit_here(dataset: Dataset, shards: list[Shard], template: Manifest) -> None:
@@ -100,20 +105,32 @@ def commit_here(dataset: Dataset, shards: list[Shard], template: Manifest) -> No
         dataset.publish(manifest)
         return manifest.summary()
 
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(COMMITTERS) as pool:
         for start in range(0, len(shards), COMPACT_SHARDS):
             dataset.compact(list(pool.map(commit, shards[start : start + COMPACT_SHARDS])))
 
 
-def look(url: str, committed: int) -> None:
+def look(url: str) -> None:
     """Measure what commands do first on a store of that many committed shards."""
-    dataset = Store.open(url).latest("audio")
     clock = Clock()
-    pending = len(dataset.pending())
-    clock.show(f"  resume: find {pending} pending of {committed + pending}")
+    pending = len(Store.open(url).latest("audio").pending())
+    clock.show(f"  find {pending:,} pending")
+    clock = Clock()
+    resume(url)
+    clock.show("  resume: all that a run does before its first shard")
     clock = Clock()
     store_status(Store.open(url))
     clock.show("  status")
+
+
+def resume(url: str) -> None:
+    """Do what `nsynth-batch shard` does, asked to stop before it has begun a shard."""
+    settings, stop = Settings(store=url), threading.Event()
+    stop.set()
+    with Cluster() as cluster:
+        work = Pipeline(settings, Store.open(url)).plan("audio")
+        work.run(settings, cluster, lambda event: None, stop)
+    work.dataset.totals()
 
 
 def main() -> None:
@@ -124,6 +141,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 30_000, 100_000])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--store", help="a store that is not there yet; a temporary folder if none")
+    parser.add_argument("--also", nargs="*", default=[], help="other URLs of that same store")
     options = parser.parse_args()
     # As the command does it.
     pa.set_memory_pool(pa.system_memory_pool())
@@ -139,7 +157,8 @@ def main() -> None:
         clock = Clock()
         known = catalog.recordings()
         clock.show("  read again")
-        dataset = store.dataset("audio", {"benchmark": 1})
+        # The dataset of the real stage, so that the real commands look at it.
+        dataset = Pipeline(Settings(store=url), store, dry_run=True).plan("audio").dataset
         clock = Clock()
         dataset.plan(
             # The addresses go along for their size alone: there is nothing to open.
@@ -159,8 +178,9 @@ def main() -> None:
             pending = dataset.pending()
             missing = list(islice(pending, max(0, size - (shards - len(pending)))))
             commit_here(dataset, missing, template)
-            print(f"{size:,} shards committed", flush=True)
-            look(url, size)
+            for address in (url, *options.also):
+                print(f"{size:,} shards committed, {address}", flush=True)
+                look(address)
 
 
 def run_some(dataset: Dataset, cluster: Cluster, count: int) -> None:

@@ -42,15 +42,23 @@ class Manifests:
         self._storage = storage
         self.folder = f"{dataset}/manifests"
         self.index = f"{dataset}/index.jsonl.gz"
+        self._held: dict[int, str] | None = None
+
+    def hold(self) -> None:
+        """List the manifests now and no more: `compact` is told of all that come to be later."""
+        self._held = self._listed()
 
     def names(self) -> dict[int, str]:
-        """Return the manifest name of each committed shard, by number, from one listing.
+        """Return the manifest name of each committed shard, by number in order.
 
         Raises
         ------
         UsageError
             Two manifests claim the same shard.
         """
+        return self._listed() if self._held is None else self._held
+
+    def _listed(self) -> dict[int, str]:
         found: dict[int, str] = {}
         for entry in self._storage.list(self.folder):
             parsed = parse_manifest_name(entry.name)
@@ -94,6 +102,9 @@ class Manifests:
     def compact(self, known: Iterable[Summary] = ()) -> None:
         """Bring the index up to date, with summaries known already so as not to open those."""
         at_hand = {summary.manifest_name: summary for summary in known}
+        if self._held is not None:
+            more = {summary.shard: name for name, summary in at_hand.items()}
+            self._held = dict(sorted((self._held | more).items()))
         packed = io.BytesIO()
         with pack(packed) as lines:
             for summary in self._merged(at_hand):

@@ -56,6 +56,7 @@ class Pipeline:
         self.settings = settings
         self.store = store
         self._dry_run = dry_run
+        self._datasets: dict[str, Dataset] = {}
 
     @cached_property
     def recordings(self) -> Recordings:
@@ -141,7 +142,16 @@ class Pipeline:
                 f"{self.store.url} has no {before} yet: "
                 f"run `nsynth-batch {COMMANDS[before]}` first, or `nsynth-batch run` for all stages"
             )
-        return dataset
+        return self._held(dataset)
+
+    def _dataset(self, name: str, settings: Mapping[str, Json]) -> Dataset:
+        return self._held(self.store.dataset(name, settings))
+
+    def _held(self, dataset: Dataset) -> Dataset:
+        """Give the one object that this run has for a dataset, and so list its manifests once."""
+        if dataset.path not in self._datasets:
+            self._datasets[dataset.path] = dataset.hold()
+        return self._datasets[dataset.path]
 
     def _plan_audio(self) -> Work:
         if not self.recordings:
@@ -154,7 +164,7 @@ class Pipeline:
             "segment_samples": stage.segment_samples,
             "hop": stage.hop,
         }
-        dataset = self.store.dataset("audio", settings)
+        dataset = self._dataset("audio", settings)
         left = len(self.recordings) - dataset.shards().count_items()
         new = dataset.plan(
             plans.audio_items(self.recordings.current()),
@@ -171,7 +181,7 @@ class Pipeline:
             "hop": self._hop,
             **self._made_with,
         }
-        dataset = self.store.dataset("encodings", settings)
+        dataset = self._dataset("encodings", settings)
         items = plans.encode_items(audio, dataset, self.recordings)
         mean = max(1, plans.segments_of(items) // max(1, len(items)))
         size = plans.per_shard(len(items), max(1, plans.MOST_SEGMENTS // mean))
@@ -192,7 +202,7 @@ class Pipeline:
         themes = load_themes(self.settings.themes)
         if categories and self.settings.themes:
             settings["themes"] = themes.digest
-        dataset = self.store.dataset("mashups", settings)
+        dataset = self._dataset("mashups", settings)
         kept = load_pool(dataset)
         shards = dataset.shards()
         if kept is None and len(shards):
@@ -255,7 +265,7 @@ class Pipeline:
             "seed": seed,
             "temperature": self.settings.temperature,
         }
-        dataset = self.store.dataset("clips", settings)
+        dataset = self._dataset("clips", settings)
         left = plans.undecoded(mashups, dataset, self._barred(mashups))
         seconds = sum(frames for frames, _, _ in left.rows) * self._hop / SAMPLE_RATE
         batch = self.settings.batch or batch_size(self.model, len(left.rows), seconds)

@@ -29,7 +29,9 @@ from hdfs_jobs.events import (
 from hdfs_jobs.plan import Item, RowRange
 from hdfs_jobs.runner import run_stage
 from hdfs_jobs.store import Store
+from hdfs_jobs.worker import do_shard
 from tests.hdfs_jobs.job_stages import Growing, Plain, Sums
+from tests.hdfs_jobs.shards import job_of
 
 
 def items(*wrongs: str) -> list[Item]:
@@ -68,6 +70,20 @@ def test_all_shards_are_committed_and_told_of(store: Store, cluster: Cluster) ->
     totals = dataset.totals()
     assert (totals.shards, totals.committed, totals.items, totals.rows) == (4, 4, 11, 50)
     assert (totals.seconds, totals.quarantined) == (25.0, 1)
+
+
+def test_a_dataset_that_is_held_knows_of_all_that_was_committed_since(
+    store: Store, cluster: Cluster
+) -> None:
+    dataset = planned(store, items(*[""] * 6, "bad")).hold()
+    other = next(iter(dataset.pending()))
+    # As a worker does whose driver died.
+    assert do_shard(job_of(dataset, Plain(), shard=other), 1) is not None
+    assert len(dataset.pending()) == 7
+    run(dataset, cluster)
+    assert len(dataset.pending()) == 0
+    assert dataset.totals() == store.dataset("plain", {}).totals()
+    assert (dataset.totals().committed, dataset.totals().quarantined) == (7, 1)
 
 
 def test_one_worker_and_two_give_the_same_bytes(tmp_path: Path, cluster: Cluster) -> None:

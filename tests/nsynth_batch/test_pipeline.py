@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hdfs_jobs.backend import Entry
 from hdfs_jobs.cluster import Cluster
 from hdfs_jobs.errors import UsageError
+from hdfs_jobs.local import LocalStorage
 from hdfs_jobs.store import Store
 from nsynth_batch import plans
+from nsynth_batch.datasets import DATASETS
 from nsynth_batch.export import export_clips
 from nsynth_batch.forecast import forecast_run
 from nsynth_batch.nsynth import CONFIGS, Model
@@ -27,6 +31,22 @@ from nsynth_batch.stages.engine import located, open_model
 from nsynth_batch.verify import verify_store
 from tests.nsynth_batch.conftest import TINY
 from tests.nsynth_batch.recordings import tone, write_wav
+
+
+class ListedStorage(LocalStorage):
+    """Counts how often each folder of manifests is listed by this process."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.listed: Counter[str] = Counter()
+
+    def __reduce__(self) -> tuple[type[LocalStorage], tuple[str]]:
+        return LocalStorage, (self.url,)
+
+    def list(self, path: str = "", *, temporary: bool = False) -> Iterator[Entry]:
+        if path.endswith("/manifests"):
+            self.listed[path] += 1
+        return super().list(path, temporary=temporary)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +89,17 @@ def test_a_stage_without_the_one_before_says_which(
 ) -> None:
     with pytest.raises(UsageError, match=words):
         Pipeline(load_settings(given), store).plan(name)
+
+
+def test_a_run_lists_the_manifests_of_a_dataset_once(
+    store: Store, given: dict[str, Any], cluster: Cluster
+) -> None:
+    run(store, given, cluster, *DATASETS)
+    storage = ListedStorage(store.url)
+    run(Store(storage), given | {"pairs": 5}, cluster, *DATASETS)
+    assert storage.listed and set(storage.listed.values()) == {1}
+    assert [len(store.latest(name).pending()) for name in DATASETS] == [0, 0, 0, 0]
+    assert sum(summary.rows for summary in store.latest("clips").summaries()) == 5
 
 
 def test_an_empty_store_says_what_comes_first(tmp_path: Path) -> None:
