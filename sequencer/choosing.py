@@ -113,13 +113,12 @@ class Choosing:
             Rows that were tried and had too much of a source.
         """
         pool, fits = self._pool(longest, banned)
+        might = len(pool)
+        pool = self._some(pool)
         before = self._before.get(layer, -1)
         if before >= 0 and self._pairs[before] >= 0:
             others = pool[self._pairs[pool] != self._pairs[before]]
             pool = others if len(others) else pool
-        might = len(pool)
-        if might > MOST_COMPARED:
-            pool = self._some(pool)
         row, reason = self._best(pool, layer, before, moment)
         since = self._count - self._last[row] - 1
         uses = self._uses[row]
@@ -158,7 +157,7 @@ class Choosing:
         if not self._ledger.limited:
             return self._least_used(allowed), True
         pool = self._least_used(allowed)
-        few = pool if len(pool) <= MOST_COMPARED else self._some(pool)
+        few = self._some(pool)
         room, enough = self._room(few, longest)
         if not enough.any():
             # Any other will do, rather than a source that has had its share.
@@ -192,7 +191,9 @@ class Choosing:
         return np.flatnonzero(allowed & (self._uses <= most + 1))
 
     def _some(self, pool: Rows) -> Rows:
-        return np.unique(pool[self._rng.integers(len(pool), size=MOST_COMPARED)])
+        if len(pool) <= MOST_COMPARED:
+            return pool
+        return pool[self._rng.integers(len(pool), size=MOST_COMPARED)]
 
     def _best(self, pool: Rows, layer: int, before: int, moment: Moment) -> tuple[int, str]:
         ranked = self._ranked(pool, layer, before, moment)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sequencer.aligned import parents_of
 from sequencer.choices import Choice
 from sequencer.clipsounds import ClipSounds
 from sequencer.compose import compose
@@ -246,11 +245,5 @@ def _remarks(score: Score, rendered: Rendered) -> list[str]:
         remarks.append(
             f"the limiter takes up to {rendered.reduction:.1f} dB off peaks, which may be heard; "
             "a lower loudness needs less of it"
-        )
-    parents = (parent for clip in score.clips.values() for parent in parents_of(clip))
-    unknown = len({parent.file_id for parent in parents if not parent.rights.known})
-    if unknown:
-        remarks.append(
-            f"the licence of {unknown} of the recordings is not known; the credits say so"
         )
     return remarks

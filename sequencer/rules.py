@@ -106,7 +106,7 @@ def allowed(clips: Sequence[Candidate], rules: Rules) -> Allowed:
     if found.unknown:
         notes.append(
             "the licence of the result cannot be stated, since that of "
-            f"{_listed(found.unknown)} is not known"
+            f"{_listed(found.unknown)} is not known; the credits say so"
         )
     if found.private:
         notes.append(

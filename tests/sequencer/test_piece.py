@@ -77,7 +77,7 @@ def test_compose_writes_sound_score_and_credits(export: Path, tmp_path: Path) ->
     for number in range(4):
         assert f'"Sound {number}" by Author {number}' in credits_written
     assert "clips were played again" in warnings
-    assert "licence of 1 of the recordings is not known" in warnings
+    assert "licence of the result cannot be stated, since that of " in warnings
     assert sorted(path.name for path in out.parent.iterdir()) == [
         *("piece.credits.txt", "piece.score.json", "piece.wav")
     ]
