@@ -41,6 +41,16 @@ _QUOTA = frozenset(
     }
 )
 _LOGIN = frozenset({"AuthenticationException", "AuthorizationException", "InvalidToken"})
+# A DataNode that serves WebHDFS has a connection to the NameNode, which breaks when that restarts.
+_BROKEN = frozenset(
+    {
+        "ConnectException",
+        "ConnectTimeoutException",
+        "EOFException",
+        "SocketException",
+        "SocketTimeoutException",
+    }
+)
 _NAME_TROUBLE = re.compile(
     r"maximum path component name limit|reserved name|Invalid (path|file) name"
 )
@@ -81,6 +91,10 @@ def refusal(url: str, java_class: str, message: str) -> OSError:
         return PassingError(
             f"{url}: no NameNode is active ({line}): name both of a pair in the URL, as "
             "webhdfs://first:9870,second:9870/path, or wait for the failover"
+        )
+    if name in _BROKEN:
+        return LostAnswerError(
+            f"{url}: a DataNode lost its connection ({line}): see that HDFS runs"
         )
     if name in _LOGIN or ("token" in line and ("expired" in line or "can't be found" in line)):
         return LoginError(

@@ -8,12 +8,9 @@ from pathlib import Path
 import pytest
 
 from hdfs_jobs.cluster import Cluster
-from hdfs_jobs.errors import InfrastructureError
-from hdfs_jobs.runner import run_stage
 from tests.components.hadoop import Hdfs
 from tests.components.needs import need
 from tests.hdfs_jobs.hdfs_trials import SCHEMES, hashes, planned, top, with_an_event
-from tests.hdfs_jobs.job_stages import Bytes
 
 
 @pytest.fixture(scope="module")
@@ -37,29 +34,6 @@ def test_a_job_waits_for_a_namenode_that_comes_back(
     (namenode,) = doubled.namenodes
     dataset = planned(top(doubled, scheme) + hdfs_folder)
     with_an_event(dataset, cluster, traps, namenode.kill, namenode.start)
-    assert hashes(dataset) == undisturbed
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_one_that_stays_away_ends_the_run_and_the_next_one_finishes(
-    doubled: Hdfs,
-    scheme: str,
-    hdfs_folder: str,
-    traps: Path,
-    undisturbed: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("HDFS_JOBS_PATIENCE", "0.5")
-    (namenode,) = doubled.namenodes
-    dataset = planned(top(doubled, scheme) + hdfs_folder)
-    with Cluster(workers=1) as cluster:
-        try:
-            with pytest.raises((InfrastructureError, OSError), match="cannot be reached"):
-                with_an_event(dataset, cluster, traps, namenode.kill, retries=0)
-        finally:
-            namenode.start()
-            doubled.wait()
-        run_stage(dataset, Bytes(), cluster=cluster)
     assert hashes(dataset) == undisturbed
 
 

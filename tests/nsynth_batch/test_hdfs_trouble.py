@@ -67,11 +67,9 @@ def test_who_may_not_write_is_told_whom_to_ask_as(
         assert "nobody-else" in line and "HADOOP_USER_NAME" in line
 
 
-@pytest.mark.parametrize("scheme", ["webhdfs", "hdfs"])
 def test_a_namenode_that_dies_ends_the_run_and_the_next_one_finishes(
     hdfs: Hdfs,
     jobs: dict[str, Job],
-    scheme: str,
     tmp_path: Path,
     tiny: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -80,7 +78,7 @@ def test_a_namenode_that_dies_ends_the_run_and_the_next_one_finishes(
     write_two(local)
     assert local.run(*PAIRS).returncode == 0
     monkeypatch.setenv("HDFS_JOBS_PATIENCE", "0.5")
-    job = jobs[scheme]
+    job = jobs["webhdfs"]
     storage = open_storage(job.url)
     (namenode,) = hdfs.namenodes
     with subprocess.Popen(

@@ -18,7 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.components.hadoop.configuration import free_port, write_configuration, write_site
+from tests.components.hadoop.configuration import (
+    IMPATIENT,
+    free_port,
+    write_configuration,
+    write_site,
+)
 from tests.components.hadoop.daemon import Daemon, HadoopError, java
 from tests.components.hadoop.jars import hadoop
 from tests.components.hadoop.security import Kerberos, Tls
@@ -48,7 +53,8 @@ class Hdfs:
     settings
         More of Hadoop's settings; ``dfs.`` ones go to hdfs-site.xml, others to core-site.xml.
     lasting : bool
-        It outlives this program; else it ends with it.
+        It outlives this program, as quick as Hadoop is by default; else it ends with it, and is
+        made for many small files.
     ports
         Ports to take where they are free: WebHDFS and RPC of each NameNode in turn.
 
@@ -80,6 +86,7 @@ class Hdfs:
         self._kerberos = kerberos
         self._tls = tls
         self._more = {
+            **({} if lasting else IMPATIENT),
             **(kerberos.settings if kerberos else {}),
             **(tls.settings if tls else {}),
             **(settings or {}),
@@ -173,6 +180,11 @@ class Hdfs:
             of_images = shutil.ignore_patterns("fsimage*")
             own = self.folder / self.namenodes[0].name
             shutil.copytree(own, self.folder / "shared", ignore=of_images)
+
+    @property
+    def active(self) -> Daemon:
+        """The NameNode that takes requests."""
+        return self.namenodes[self._active]
 
     def fail_over(self, patience: float = 60.0) -> None:
         """Make the other NameNode of a pair the active one, as whoever fences the first does."""

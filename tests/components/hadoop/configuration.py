@@ -32,6 +32,7 @@ _HDFS = {
     "dfs.namenode.stale.datanode.interval": "3000",
     "dfs.namenode.avoid.read.stale.datanode": "true",
     "dfs.namenode.avoid.write.stale.datanode": "true",
+    "dfs.namenode.write.stale.datanode.ratio": "1",
     "dfs.namenode.safemode.extension": "0",
     "dfs.namenode.redundancy.interval.seconds": "1",
     "dfs.namenode.redundancy.considerLoad": "false",
@@ -44,6 +45,12 @@ _HDFS = {
     "dfs.datanode.ipc.address": "127.0.0.1:0",
     "dfs.datanode.http.address": "127.0.0.1:0",
     "dfs.datanode.https.address": "127.0.0.1:0",
+}
+
+IMPATIENT = {
+    # A file may be closed before its DataNode has told of its last block: clients that ask too
+    # early wait half a second, for each small file.
+    "dfs.namenode.file.close.num-committed-allowed": "1",
 }
 
 
