@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import re
 
-from hdfs_jobs.errors import in_one_line
+from hdfs_jobs.errors import UsageError, in_one_line
 
 _LONGEST = 300
 
@@ -16,6 +16,12 @@ class PassingError(OSError):
 
 class LostAnswerError(PassingError):
     """The connection broke: whether the request was carried out is not known."""
+
+
+class WrongAddressError(OSError):
+    """What answers at an address does not speak this protocol: the URL is wrong and stays so."""
+
+    exit_code = UsageError.exit_code
 
 
 class LoginError(PermissionError):

@@ -10,7 +10,13 @@ from functools import lru_cache
 
 import hdfs_native
 
-from hdfs_jobs.hdfs_errors import LoginError, PassingError, refusal, unreachable
+from hdfs_jobs.hdfs_errors import (
+    LoginError,
+    PassingError,
+    WrongAddressError,
+    refusal,
+    unreachable,
+)
 from hdfs_jobs.hdfs_login import as_in_token
 from hdfs_jobs.ranged import FIRST_RANGE, Ranges
 from hdfs_jobs.remote import RemoteStorage, Status, patience
@@ -146,7 +152,7 @@ def _explained(url: str, text: str) -> OSError:
     if java := _JAVA.search(text):
         return refusal(url, java[1], re.sub(r"\\([nt\"'])", _unescaped, java[2]))
     if "No NameNode hosts found" in text:
-        return OSError(
+        return WrongAddressError(
             f"{url}: no port in the URL, and no such name service in HADOOP_CONF_DIR: give "
             "hdfs://namenode:8020/path, or the folder of hdfs-site.xml in that variable"
         )

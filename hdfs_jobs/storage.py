@@ -12,6 +12,7 @@ from hdfs_jobs.hdfs_url import DEFAULT_PORTS
 from hdfs_jobs.local import LocalStorage
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_SLIP = re.compile(r"(file|s?webhdfs|hdfs):", re.IGNORECASE)
 
 
 def open_storage(url: str) -> Storage:
@@ -94,6 +95,11 @@ def _local_path(url: str) -> str:
     if not url:
         raise UsageError("an empty URL: give a folder, file:///…, webhdfs://… or hdfs://…")
     if scheme is None:
+        if slip := _SLIP.match(url):
+            raise UsageError(
+                f"{url}: two slashes belong behind {slip[0]}, as in {slip[0]}//…; give a folder "
+                f"of that name as ./{url}"
+            )
         return url
     if scheme[1].lower() != "file":
         raise UsageError(

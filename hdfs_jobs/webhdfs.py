@@ -19,6 +19,7 @@ import urllib3
 from hdfs_jobs.hdfs_errors import (
     LoginError,
     LostAnswerError,
+    WrongAddressError,
     refusal,
     unreachable,
 )
@@ -125,7 +126,9 @@ class WebHdfsStorage(RemoteStorage):
             raise self._refused(url, error) from error
         except requests.exceptions.SSLError as error:
             if "WRONG_VERSION_NUMBER" in str(error):
-                raise OSError(f"{url}: no TLS at this port; webhdfs:// is without") from error
+                raise WrongAddressError(
+                    f"{url}: no TLS at this port; webhdfs:// is without"
+                ) from error
             raise OSError(
                 f"{url}: the server's certificate was not accepted ({_cause(error)}): name the "
                 "file of your authority's certificate in REQUESTS_CA_BUNDLE"
@@ -143,7 +146,9 @@ class WebHdfsStorage(RemoteStorage):
                 "delegation token"
             )
         if error.exception is None and "IPC port" in text:
-            return OSError(f"{url}: this is not the NameNode's web port, which is 9870 or 50070")
+            return WrongAddressError(
+                f"{url}: this is not the NameNode's web port, which is 9870 or 50070"
+            )
         if error.exception is None:
             return LostAnswerError(f"{url}: the server gave no answer of WebHDFS: {text[:200]!r}")
         found = refusal(url, error.exception, text)

@@ -323,6 +323,8 @@ def test_paths_stay_inside(path: str) -> None:
         "file://other-host/path",
         "",
         "webhdfs:///path",
+        "webhdfs:/host:9870/path",
+        "HDFS:path",
         "webhdfs://user@host/path",
         "webhdfs://host:port/path",
         "hdfs://host:99999/path",

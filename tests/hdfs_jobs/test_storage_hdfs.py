@@ -19,19 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdfs_jobs.backend import Storage
-from hdfs_jobs.hdfs_errors import LostAnswerError, PassingError
+from hdfs_jobs.hdfs_errors import LostAnswerError, PassingError, WrongAddressError
 from hdfs_jobs.hdfs_login import parse_token_file
 from hdfs_jobs.hdfs_url import parse_hdfs_url
 from hdfs_jobs.ranged import ranged_stream
 from hdfs_jobs.storage import open_storage
 from tests.components.hadoop import Hdfs
 from tests.components.wire import Wire
-
-SCHEMES = ["webhdfs", "hdfs"]
-
-
-def top(hdfs: Hdfs, scheme: str) -> str:
-    return hdfs.webhdfs_url if scheme == "webhdfs" else hdfs.hdfs_url
+from tests.hdfs_jobs.hdfs_trials import SCHEMES, top
 
 
 @pytest.fixture(params=SCHEMES)
@@ -184,6 +179,14 @@ def test_the_wrong_port_is_said(hdfs: Hdfs, scheme: str) -> None:
     other = urlsplit(top(hdfs, "hdfs" if scheme == "webhdfs" else "webhdfs"))
     with pytest.raises(OSError, match="port"):
         open_storage(f"{scheme}://{other.netloc}/x").stat("")
+
+
+def test_an_address_that_stays_wrong_is_no_matter_of_trying_again(hdfs: Hdfs) -> None:
+    rpc, web = (urlsplit(top(hdfs, scheme)).netloc for scheme in ("hdfs", "webhdfs"))
+    for url in (f"webhdfs://{rpc}/x", f"swebhdfs://{web}/x", "hdfs://no-such-service/x"):
+        with pytest.raises(WrongAddressError) as caught:
+            open_storage(url).stat("")
+        assert caught.value.exit_code == 2
 
 
 def test_a_server_without_rename_options_is_seen_through(hdfs: Hdfs, hdfs_folder: str) -> None:
