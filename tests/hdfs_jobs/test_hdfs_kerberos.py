@@ -45,12 +45,16 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_ticket_opens_the_cluster_and_its_workers(
-    secure: Secure, scheme: str, hdfs_folder: str, undisturbed: list[str]
-) -> None:
+def test_a_ticket_opens_the_cluster(secure: Secure, scheme: str, hdfs_folder: str) -> None:
     url = top(secure.hdfs, scheme) + hdfs_folder
-    assert elsewhere(secure.owner, exchange, f"{url}/files") == {"a/second"}
-    assert elsewhere(secure.owner, whole_job, f"{url}/store") == undisturbed
+    assert elsewhere(secure.owner, exchange, url) == {"a/second"}
+
+
+def test_workers_have_the_ticket_too(
+    secure: Secure, hdfs_folder: str, undisturbed: list[str]
+) -> None:
+    url = secure.hdfs.hdfs_url + hdfs_folder
+    assert elsewhere(secure.owner, whole_job, url) == undisturbed
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -70,16 +70,14 @@ def test_writes_go_on_with_the_other_one(
     assert all(storage.read_bytes(name) == name.encode() for name in names - {"large"})
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_job_goes_on_with_the_other_one(
     pair: Hdfs,
-    scheme: str,
     hdfs_folder: str,
     cluster: Cluster,
     lose_the_active_one: Callable[[], None],
     traps: Path,
     undisturbed: list[str],
 ) -> None:
-    dataset = planned(top(pair, scheme) + hdfs_folder)
+    dataset = planned(pair.webhdfs_url + hdfs_folder)
     with_an_event(dataset, cluster, traps, lose_the_active_one)
     assert hashes(dataset) == undisturbed

@@ -9,12 +9,13 @@ from hdfs_jobs.cluster import Cluster
 from hdfs_jobs.errors import InfrastructureError
 from hdfs_jobs.runner import run_stage
 from tests.components.hadoop import Hdfs
-from tests.hdfs_jobs.hdfs_trials import SCHEMES, SHARDS, hashes, planned, top
+from tests.hdfs_jobs.hdfs_trials import SHARDS, hashes, planned, top
 from tests.hdfs_jobs.job_stages import Bytes
 
 
-@pytest.mark.parametrize(("of", "left"), [("names", 8), ("space", 1000)])
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(
+    ("scheme", "of", "left"), [("webhdfs", "names", 8), ("hdfs", "space", 1000)]
+)
 def test_a_quota_ends_the_run_and_nothing_is_there_by_half(
     hdfs: Hdfs,
     scheme: str,
