@@ -12,6 +12,7 @@ from nsynth_batch.sources.source import WebSource
 from nsynth_batch.sources.wanted import Wanted
 from nsynth_batch.web.client import Client, Manners
 from nsynth_batch.web.mediawiki import MediaWiki
+from nsynth_batch.web.settings import require_allowed
 
 
 def is_on_the_web(source: str) -> bool:
@@ -36,7 +37,7 @@ def web_source(
     Raises
     ------
     UsageError
-        If there is no contact, or no such source.
+        If there is no contact, no such source, or its hosts do not allow as much.
     """
     if settings.contact is None:
         raise UsageError(
@@ -61,8 +62,11 @@ def web_source(
         limit=settings.limit,
     )
     if source.startswith(url_list.PREFIX):
-        return url_list.UrlListSource(Path(source.removeprefix(url_list.PREFIX)), wanted), client
+        listed = url_list.UrlListSource(Path(source.removeprefix(url_list.PREFIX)), wanted)
+        require_allowed(settings.harvest_megabits, listed.hosts)
+        return listed, client
     wiki = MediaWiki(client, settings.commons_api)
+    require_allowed(settings.harvest_megabits, {wiki.host, *settings.upload_hosts})
     return commons.CommonsSource(
         wiki, source, wanted, settings.upload_hosts, depth=settings.depth
     ), client

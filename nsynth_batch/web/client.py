@@ -20,11 +20,11 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 
 from hdfs_jobs.errors import InfrastructureError, UsageError
+from nsynth_batch.web.settings import WIKIMEDIA_MEGABITS
 from nsynth_batch.web.throttle import Bucket, Gate, pause, retry_after
 
 API_AT_ONCE = 3
 FILES_AT_ONCE = 2
-MEGABITS = 25.0
 """What Wikimedia asks of those who fetch much."""
 
 BLOCK_BYTES = 1 << 16
@@ -59,7 +59,7 @@ class Manners:
     """
 
     contact: str
-    megabits: float = MEGABITS
+    megabits: float = WIKIMEDIA_MEGABITS
     timeout: float = 60.0
     retries: int = 3
     backoff: float = 2.0
@@ -135,10 +135,11 @@ class Tries:
         self._manners = manners
         self._stop = stop
         self._failed = 0
+        self._waited = 0.0
 
     def progressed(self) -> None:
         """Begin to count anew."""
-        self._failed = 0
+        self._failed, self._waited = 0, 0.0
 
     def failed(self, what: str, error: Transient) -> None:
         """Wait before the next try.
@@ -151,11 +152,17 @@ class Tries:
             If it was asked to stop.
         """
         manners = self._manners
-        if (error.wait or 0) > _LONGEST_RETRY_AFTER:
+        wait = error.wait or 0
+        if wait > _LONGEST_RETRY_AFTER:
             raise InfrastructureError(
-                f"{what}: {error}; the server asks to wait {error.wait:.0f} s: run the same "
+                f"{what}: {error}; the server asks to wait {wait:.0f} s: run the same "
                 "command again after that to go on"
             ) from error
+        if wait and self._waited + wait <= _LONGEST_RETRY_AFTER:
+            # A server that says when to come back is busy, not broken: that is no failed try.
+            self._waited += wait
+            pause(wait + random.uniform(0, manners.backoff), self._stop)
+            return
         if self._failed >= manners.retries:
             tries = "one try" if self._failed == 0 else f"{self._failed + 1} tries"
             raise InfrastructureError(
@@ -164,7 +171,7 @@ class Tries:
             ) from error
         longest = min(_LONGEST_PAUSE, manners.backoff * 2**self._failed)
         self._failed += 1
-        pause(max(error.wait or 0, random.uniform(0, longest)), self._stop)
+        pause(max(wait, random.uniform(0, longest)), self._stop)
 
 
 class Client:
@@ -228,7 +235,8 @@ class Client:
         Transient
             No answer, or one that says to try later.
         Wrong
-            ``foreign-host`` where the address, or a redirect, leads to another host.
+            ``foreign-host`` where the address, or a redirect, leads to another host, or from
+            https to http.
         """
         for _ in range(1 + _MOST_REDIRECTS):
             _check_host(url, hosts)
@@ -248,7 +256,9 @@ class Client:
             if answer.status_code not in _REDIRECTS or not target:
                 break
             answer.close()
-            url, content = urljoin(url, target), {}
+            url = _redirected(url, target)
+            # The new address has what the old one asked for; a form has to be sent again.
+            content.pop("params", None)
         else:
             raise Wrong("redirect-loop", f"more than {_MOST_REDIRECTS} redirects, last to {url}")
         if answer.status_code in _BUSY:
@@ -340,6 +350,13 @@ def _check_host(url: str, hosts: Collection[str]) -> None:
         raise Wrong(
             "foreign-host", f"{url} is not on {' or '.join(sorted(allowed))}, the hosts allowed"
         )
+
+
+def _redirected(url: str, target: str) -> str:
+    further = urljoin(url, target)
+    if url.startswith("https:") and further.startswith("http:"):
+        raise Wrong("foreign-host", f"{url} leads to {further}, which anybody could answer")
+    return further
 
 
 def _first_words(error: BaseException) -> str:

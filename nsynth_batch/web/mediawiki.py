@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -110,23 +112,24 @@ class MediaWiki:
         text = {name: str(value) for name, value in parameters.items()}
         long = sum(map(len, text.values())) * 3 > _LONGEST_URL
         gate = self._client.api
+        headers = {"Accept-Encoding": "gzip"}
         with gate.enter():
             if long:
                 # A question all the same: it may be answered where nothing can be written.
+                headers["Promise-Non-Write-API-Action"] = "true"
                 answer = self._client.ask(
-                    "POST",
-                    self.api,
-                    {self.host},
-                    gate=gate,
-                    headers={"Promise-Non-Write-API-Action": "true"},
-                    data=text,
+                    "POST", self.api, {self.host}, gate=gate, headers=headers, data=text
                 )
             else:
-                answer = self._client.ask("GET", self.api, {self.host}, gate=gate, params=text)
+                answer = self._client.ask(
+                    "GET", self.api, {self.host}, gate=gate, headers=headers, params=text
+                )
             with answer:
                 if answer.status_code != 200:
                     raise _refused(self.api, answer.status_code)
                 body = b"".join(self._client.blocks(answer, paid=False))
+                if answer.headers.get("Content-Encoding", "").lower() == "gzip":
+                    body = _unpacked(body)
             found = _parsed(body)
             error = found.get("error")
             if error is None:
@@ -145,6 +148,13 @@ def _refused(api: str, status: int) -> UsageError:
         404: "commons_api is to be the address of a wiki's api.php",
     }
     return UsageError(f"{api}: the server answers {status}; {why.get(status, 'see its policy')}")
+
+
+def _unpacked(body: bytes) -> bytes:
+    try:
+        return gzip.decompress(body)
+    except (OSError, EOFError, zlib.error) as error:
+        raise Transient(f"the answer cannot be unpacked ({error})") from error
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from hdfs_jobs.errors import InfrastructureError, UsageError
-from nsynth_batch.web.client import Client, Manners, Transient, Wrong
+from nsynth_batch.web.client import Client, Manners, Transient, Wrong, _redirected
 from nsynth_batch.web.mediawiki import MediaWiki, WikiError
 from tests.components.faults import Fault, FaultProxy
 
@@ -145,3 +146,34 @@ def test_a_contact_reaches_somebody(contact: str) -> None:
 )
 def test_the_contact_is_in_the_user_agent(contact: str) -> None:
     assert f"({contact}) python-requests/" in Manners(contact).user_agent
+
+
+def test_answers_of_the_api_come_packed(server: FaultProxy) -> None:
+    packed = gzip.compress(b'{"batchcomplete": true}')
+    said = {"Content-Encoding": "gzip"}
+    # One that is cut is asked for again.
+    server.fail("api.php", Fault(200, said, packed[:-9]), Fault(200, said, packed))
+    assert MediaWiki(client(), server.api).query({}) == {"batchcomplete": True}
+    assert [seen.headers["Accept-Encoding"] for seen in server.seen] == ["gzip", "gzip"]
+
+
+def test_a_busy_server_that_says_when_to_come_back_is_no_failed_try(server: FaultProxy) -> None:
+    server.fail("api.php", Fault(503, {"Retry-After": "1"}), EMPTY)
+    MediaWiki(client(retries=0), server.api).query({})
+    first, second = server.seen
+    assert second.started - first.ended >= 1
+
+
+def test_a_long_question_is_sent_on_where_it_is_redirected(server: FaultProxy) -> None:
+    server.fail("api.php", Fault(301, {"Location": "/w/api.php"}), EMPTY)
+    MediaWiki(client(), server.api).query({"titles": "|".join(f"File:{n}.wav" for n in range(99))})
+    assert [seen.method for seen in server.seen] == ["POST", "POST"]
+    assert server.seen[1].path == "/w/api.php"
+    assert int(server.seen[1].headers["Content-Length"]) > 1000
+
+
+def test_no_redirect_leads_out_of_https() -> None:
+    assert _redirected("http://a.example/x", "https://a.example/y") == "https://a.example/y"
+    assert _redirected("https://a.example/x/y", "../z") == "https://a.example/z"
+    with pytest.raises(Wrong, match="foreign-host"):
+        _redirected("https://a.example/x", "http://a.example/y")

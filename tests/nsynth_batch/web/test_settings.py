@@ -9,6 +9,7 @@ import pytest
 
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.settings import load_settings
+from nsynth_batch.web.settings import require_allowed
 
 
 def test_names_come_joined_or_as_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +35,7 @@ def test_names_come_joined_or_as_a_list(tmp_path: Path, monkeypatch: pytest.Monk
         ({"max_bytes": "lots"}, "--max-bytes"),
         ({"limit": 0}, "--limit"),
         ({"depth": -1}, "--depth"),
-        ({"harvest_megabits": 26.0}, "Wikimedia allows 25"),
+        ({"licence": "CC BY 4.0"}, "no SPDX id"),
         ({"commons_api": "commons.wikimedia.org"}, "api.php"),
     ],
 )
@@ -43,10 +44,15 @@ def test_what_cannot_be_is_said(flags: dict[str, object], words: str) -> None:
         load_settings(flags)
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["upload.wikimedia.org", "UPLOAD.Wikimedia.org:443", "de.wikipedia.org", "www.wikidata.org"],
+)
+def test_no_host_of_wikimedia_is_asked_for_more(host: str) -> None:
+    require_allowed(25.0, {host})
+    with pytest.raises(UsageError, match=r"is 25\.5: Wikimedia allows 25"):
+        require_allowed(25.5, {"wiki.example.org", host})
+
+
 def test_a_wiki_of_ones_own_may_be_asked_for_more() -> None:
-    own = {
-        "commons_api": "https://wiki.example.org/api.php",
-        "upload_hosts": "wiki.example.org",
-        "harvest_megabits": 400.0,
-    }
-    assert load_settings(own).harvest_megabits == 400
+    require_allowed(400.0, {"wiki.example.org", "wikimedia.org.example.com", "mywikimedia.org"})
