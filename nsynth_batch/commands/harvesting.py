@@ -33,11 +33,13 @@ def harvest_source(
     on_progress = _now_and_then(progress, writer)
     if is_on_the_web(source):
         from nsynth_batch.sources.web_harvest import harvest_web
+        from nsynth_batch.web.alone import alone_with
 
         place, client = web_source(source, settings, drain.asked)
-        done = harvest_web(
-            place, client, lambda: writer.open(create=True).storage, on_progress=on_progress
-        )
+        with alone_with(place.hosts):
+            done = harvest_web(
+                place, client, lambda: writer.open(create=True).storage, on_progress=on_progress
+            )
     else:
         done = harvest(
             resolve(source),
@@ -62,9 +64,11 @@ def verdict(settings: Settings, done: Harvest) -> CommandError | None:
             "command again to go on",
             INFRASTRUCTURE,
         )
-    if (refused := done.refused.total()) > settings.max_bad_fraction * done.found:
+    # Filters do not judge what is refused for its own sake, so what they left out counts as well.
+    offered = done.found + done.left_out.total()
+    if (refused := done.refused.total()) > settings.max_bad_fraction * offered:
         return CommandError(
-            f"{refused} of {done.found} recordings of the source were quarantined, more than "
+            f"{refused} of {offered} recordings of the source were quarantined, more than "
             f"--max-bad-fraction {settings.max_bad_fraction:g} allows: "
             "`nsynth-batch status --quarantine` lists them",
             QUARANTINE,
@@ -129,6 +133,8 @@ def _remarks(done: Harvest, unknown: str) -> list[str]:
         lines.append(f"{done.forgotten} were forgotten and are not taken again")
     if done.refused:
         lines.append(f"{done.refused.total()} quarantined: {_counts(done.refused)}")
+    if done.trouble:
+        lines.append(f"{done.unfetched} not fetched, the last of them for: {done.trouble}")
     if done.without_rights:
         lines.append(f"warning: {done.without_rights} recordings have no licence and {unknown}")
     return [*lines, *(f"warning: {note}" for note in done.notes)]

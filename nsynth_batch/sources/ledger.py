@@ -50,6 +50,8 @@ class Harvest:
         Bytes that came over the network so far.
     unfetched
         Those that are still to be fetched: the network, or a server, did not let it.
+    trouble
+        What kept the last of them from being fetched; empty where none was.
     """
 
     found: int = 0
@@ -67,6 +69,7 @@ class Harvest:
     forgotten: int = 0
     fetched: int = 0
     unfetched: int = 0
+    trouble: str = ""
 
 
 class Ledger:
@@ -81,23 +84,29 @@ class Ledger:
         The store's.
     report : Harvest
         What is counted.
+
+    Attributes
+    ----------
+    known
+        What the catalog has from before.
+    seen
+        Where the bytes are of what was added so far, by file id: there may be a million of them.
     """
 
     def __init__(self, storage: Storage, report: Harvest) -> None:
         self._catalog = Catalog(storage)
         self._report = report
-        self._given_rights: set[str] = set()
+        self._without_rights: dict[str, Recording] = {}
         self._waiting: list[Recording] = []
         self._saved_at = time.monotonic()
         self.known = self._catalog.recordings()
-        self.seen: dict[str, Recording] = {}
+        self.seen: dict[str, str] = {}
 
     def place(self, file_id: str) -> str | None:
         """Give where the bytes of a recording are by the catalog; its suffix may be another."""
-        for rows in (self.seen, self.known):
-            if file_id in rows:
-                return rows[file_id].raw_url
-        return None
+        if file_id in self.seen:
+            return self.seen[file_id]
+        return self.known[file_id].raw_url if file_id in self.known else None
 
     def refuses(self, file_id: str, page_url: str) -> bool:
         """Whether a recording was forgotten, and count it where it was."""
@@ -109,15 +118,18 @@ class Ledger:
     def add(self, row: Recording) -> None:
         """Take what a source says of a recording."""
         report, file_id = self._report, row.file_id
-        old, first = self.known.get(file_id), self.seen.get(file_id)
+        old, first = self.known.get(file_id), self._without_rights.get(file_id)
+        is_new = file_id not in self.seen
         has_rights = row.rights().known
         report.found += 1
-        report.duplicates += first is not None
-        if first is None or (has_rights and file_id not in self._given_rights):
+        report.duplicates += not is_new
+        if is_new or (has_rights and first is not None):
             row = _without_loss(row, old)
-            self.seen[file_id] = row
+            self.seen[file_id] = row.raw_url
             if has_rights:
-                self._given_rights.add(file_id)
+                self._without_rights.pop(file_id, None)
+            else:
+                self._without_rights[file_id] = row
             if not row.same_as(first or old):
                 report.updated += old is not None and (first is None or first.same_as(old))
                 self._write(row)

@@ -133,12 +133,12 @@ class _Work:
             return
         place = self._place(file_id)
         key = key_of(item)
-        self._wanted.add(key)
         if place is not None:
             self._enter(Fetched(item, file_id, place, False))
         elif key in self._coming:
             self._coming[key].append(item)
         else:
+            self._wanted.add(key)
             self._coming[key] = [item]
             self._crew.give(item)
             while self._crew.busy >= _MOST_WAITING:
@@ -216,6 +216,7 @@ class _Work:
         elif isinstance(result, InfrastructureError):
             self._report.found += len(alike)
             self._report.unfetched += len(alike)
+            self._report.trouble = str(result)
         else:
             raise result
         if self._fetcher.down is not None:

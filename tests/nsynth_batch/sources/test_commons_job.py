@@ -20,6 +20,7 @@ from hdfs_jobs.storage import open_storage
 from nsynth_batch.cli import main
 from nsynth_batch.sources.partial import PARTIALS
 from nsynth_batch.sources.raw import content_sha1
+from nsynth_batch.web.alone import alone_with
 from sequencer.cli import main as sequencer
 from tests.components.faults import Fault, FaultProxy
 from tests.components.mediawiki import Upload, Wiki
@@ -61,6 +62,7 @@ def environment(front: FaultProxy, tmp_path: Path) -> dict[str, str]:
         "NSYNTH_BATCH_UPLOAD_HOSTS": front.host,
         "NSYNTH_BATCH_HARVEST_BACKOFF": "0.05",
         "NSYNTH_BATCH_LEASE_SECONDS": "1",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
     }
 
 
@@ -189,7 +191,14 @@ def test_what_commands_say_and_end_with(
     assert "harvest: 4 left out: 4 shorter than --min-seconds" in told
     front.fail("img_auth.php", Fault(503), times=100)
     assert main(["harvest", "commons:File:Robin.wav", "--store", str(tmp_path / "b")]) == 75
-    assert "1 of 1 recordings could not be fetched" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "1 of 1 recordings could not be fetched" in told
+    assert "1 not fetched, the last of them for: File:Robin.wav: the server answers 503" in told
+    assert main(["harvest", "commons:Category:Bird songs", "--since", "2100-01-01"]) == 0
+    assert "5 left out: 5 older than --since" in capsys.readouterr().err
+    with alone_with({front.host}):
+        assert main(["harvest", "commons:File:Robin.wav", "--store", str(tmp_path / "b")]) == 75
+    assert "another harvest on this machine fetches from" in capsys.readouterr().err
     assert main(["harvest", "commons:File:Not free.wav"]) == 3
     assert "more than --max-bad-fraction 0.5" in capsys.readouterr().err
     front.fail("api.php", Fault(503), times=100)
