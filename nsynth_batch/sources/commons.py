@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -34,6 +35,7 @@ _PROPERTIES: dict[str, str | int] = {
     "cllimit": "max",
 }
 _AUDIO_MIME = ("audio/", "application/ogg")
+_SHA1 = re.compile(r"[0-9a-f]{40}")
 
 
 class CommonsSource:
@@ -86,7 +88,7 @@ class CommonsSource:
         forms: Mapping[str, Callable[[str], Iterator[dict[str, Any]]]] = {
             "category": self._category,
             "search": self._search,
-            "file": lambda name: self._titles([_FILE + name]),
+            "file": lambda name: self._titles([_titled(_FILE, name)]),
             "list": lambda _: self._titles(titles),
         }
         form = forms.get(kind.strip().lower())
@@ -118,14 +120,26 @@ class CommonsSource:
             if found is not None:
                 taken += isinstance(found, WebOffer)
                 yield found
-        if not seen:
+        if not seen and not self._is_empty_category():
             raise UsageError(
-                f"{self._source}: {self._wiki.host} has no files there; check the name"
+                f"{self._source}: {self._wiki.host} has no files there; check the name (a category "
+                "that only leads to another has none)"
             )
+        if not seen:
+            self.notes = ("the category is there, and has no files now",)
+
+    def _is_empty_category(self) -> bool:
+        """Whether the source is a category that the wiki has, for one may lose its last file."""
+        kind, _, name = self._source.removeprefix(PREFIX).partition(":")
+        if kind.strip().lower() != "category":
+            return False
+        root = {"titles": _titled(_CATEGORY, name.strip()), "prop": "info"}
+        return any("missing" not in page for page in self._wiki.pages(root))
 
     def again(self, offer: WebOffer) -> WebOffer | Refusal:
         """Ask about one file again; filters are not asked again."""
-        [page] = self._titles([offer.name])
+        # A title that has become one of another wiki has no page here.
+        page = next(self._titles([offer.name]), {"title": offer.name})
         return self._read(page)
 
     def owns(self, row: Recording) -> bool:
@@ -155,7 +169,7 @@ class CommonsSource:
 
     def _category(self, name: str) -> Iterator[dict[str, Any]]:
         """Look into a category and those below it, nearest first; each once, for they go round."""
-        root = _CATEGORY + name.replace("_", " ")
+        root = _titled(_CATEGORY, name)
         seen, waiting = {root}, deque([(root, 0)])
         while waiting:
             title, depth = waiting.popleft()
@@ -206,7 +220,7 @@ class CommonsSource:
         if not page.get("imageinfo") or "filemissing" in page["imageinfo"][0]:
             return Refusal(title, "missing-file", f"{self._wiki.host} has no file of this title")
         file = page["imageinfo"][0]
-        if "url" not in file or "sha1" not in file:
+        if "url" not in file or not _SHA1.fullmatch(str(file.get("sha1"))):
             return Refusal(title, "hidden-file", f"{self._wiki.host} does not show its content")
         mime = str(file.get("mime", ""))
         # An .ogg may be a film.
@@ -246,12 +260,19 @@ def read_titles(path: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: no list of titles, one a line in UTF-8: {error}") from error
     named = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    titles = [name if name.lower().startswith("file:") else _FILE + name for name in named]
+    titles = [_titled(_FILE, name) for name in named]
     if not titles:
         raise UsageError(f"{path}: no title in it; give one a line, as File:Name.wav")
     if wrong := next((title for title in titles if "|" in title), None):
         raise UsageError(f"{path}: {wrong}: no title has a | in it")
     return list(dict.fromkeys(titles))
+
+
+def _titled(namespace: str, name: str) -> str:
+    """Give a whole title; a name may have its namespace already."""
+    if name.lower().startswith(namespace.lower()):
+        name = name[len(namespace) :].strip()
+    return namespace + name.replace("_", " ")
 
 
 def _followed(title: str, moved: Mapping[str, str]) -> str:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage import open_storage
 from nsynth_batch.sources.folder import FolderSource
 from nsynth_batch.sources.source import Source
+
+_OF_THE_WEB = re.compile(r"https?://|(category|file):(?!//)", re.IGNORECASE)
 
 
 def resolve(source: str) -> Source:
@@ -20,4 +26,9 @@ def resolve(source: str) -> Source:
     UsageError
         If there is no such folder.
     """
+    if _OF_THE_WEB.match(source) and not Path(source).exists():
+        raise UsageError(
+            f"{source}: no folder; recordings of a wiki are commons:Category:NAME or "
+            "commons:File:NAME, and urls:PATH is a list of addresses with their rights"
+        )
     return FolderSource(open_storage(source))

@@ -28,7 +28,8 @@ def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, fl
     """
     report, seconds = Harvest(), 0.0
     stored = None if storage is None else Stored(storage)
-    rows = () if storage is None else Catalog(storage).recordings().current()
+    known = None if storage is None else Catalog(storage).recordings()
+    rows = () if known is None else known.current()
     names = {row.source_path: row.file_id for row in rows if source.owns(row)}
     coming: set[str] = set()
     unknown = 0
@@ -37,9 +38,12 @@ def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, fl
         if isinstance(item, Refusal):
             report.refused[item.reason] += 1
             continue
-        report.without_rights += not item.rights.known
         key = key_of(item)
         file_id = item.sha1 or names.get(item.name, "")
+        if known is not None and known.forgotten.covers(file_id, item.rights.page_url):
+            report.forgotten += 1
+            continue
+        report.without_rights += not item.rights.known
         if key in coming or (stored and stored.place(file_id)):
             continue
         coming.add(key)

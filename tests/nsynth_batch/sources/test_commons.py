@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ import pytest
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.store import Store
 from nsynth_batch.sources.commons import CommonsSource, read_titles
+from nsynth_batch.sources.forgotten import Tombstone, bury
 from nsynth_batch.sources.on_the_web import web_source
 from nsynth_batch.sources.refusals import Refusals
 from nsynth_batch.sources.wanted import Wanted
 from nsynth_batch.sources.web_harvest import harvest_web
 from nsynth_batch.sources.web_preview import preview_web
 from nsynth_batch.web.mediawiki import MediaWiki
-from tests.components.faults import FaultProxy
+from tests.components.faults import Fault, FaultProxy
 from tests.components.mediawiki import Upload, Wiki
 from tests.nsynth_batch.recordings import tone, write_wav
 from tests.nsynth_batch.sources.wikis import (
@@ -214,6 +216,31 @@ def test_filters_leave_out_and_count(
     assert report.left_out == left_out
 
 
+@pytest.mark.parametrize(
+    "source", ["commons:Category:Category:bird_songs", "commons:category: Bird songs "]
+)
+def test_a_category_is_found_however_it_is_written(
+    front: FaultProxy, tmp_path: Path, source: str
+) -> None:
+    assert harvest(front, tmp_path, source, depth=0).added == 3
+    assert harvest(front, tmp_path, "commons:File:file:robin.wav").refused == {}
+
+
+def test_a_category_that_lost_its_last_file_has_none_left(
+    front: FaultProxy, wiki: Wiki, tmp_path: Path
+) -> None:
+    only = write_wav(tmp_path / "only.wav", tone(0.4, 1200))
+    wiki.upload({"Only.wav": Upload(only, ("Emptied",), CC0)})
+    wiki.write_page("Category:Emptied", "Once it had a file.")
+    store = tmp_path / "store"
+    assert harvest(front, store, "commons:Category:Emptied").added == 1
+    wiki.delete(["File:Only.wav"])
+    report = harvest(front, store, "commons:Category:Emptied")
+    assert (report.found, report.deleted) == (0, 1)
+    assert report.notes == ("the category is there, and has no files now",)
+    assert catalog(store)["File:Only.wav"].deleted
+
+
 def test_a_limit_is_said(front: FaultProxy, tmp_path: Path) -> None:
     report = harvest(front, tmp_path, "commons:Category:Many", limit=2)
     assert report.added == 2
@@ -232,6 +259,73 @@ def test_a_preview_fetches_nothing(front: FaultProxy, tmp_path: Path) -> None:
     assert (found.found, found.added, found.refused.total()) == (6, 3, 1)
     assert seconds == pytest.approx(1.5 + 2 * 0.4)
     assert not front.files()
+
+
+def test_a_preview_knows_what_was_forgotten(front: FaultProxy, tmp_path: Path) -> None:
+    harvest(front, tmp_path, "commons:File:Robin.wav")
+    store = Store.open(str(tmp_path))
+    robin = catalog(tmp_path)["File:Robin.wav"]
+    bury(store.storage, Tombstone(robin.file_id, page_url=robin.page_url))
+    store.storage.delete(robin.raw_url)
+    place, _ = web_source("commons:File:Robin.wav", settings_for(front, tmp_path))
+    found, _ = preview_web(place, store.storage)
+    assert (found.found, found.added, found.forgotten) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ({"filehidden": True, "suppressed": True}, "hidden-file"),
+        ({"url": "http://a.example/a.wav", "sha1": "../../../x"}, "hidden-file"),
+        ({"url": "http://a.example/a.wav", "sha1": False}, "hidden-file"),
+        ({"filemissing": True}, "missing-file"),
+    ],
+)
+def test_a_file_whose_content_is_not_told_is_refused(
+    front: FaultProxy, tmp_path: Path, file: dict[str, Any], reason: str
+) -> None:
+    page = {"title": "File:A.wav", "imageinfo": [{"timestamp": "2020-01-01T00:00:00Z", **file}]}
+    answer = {"batchcomplete": True, "query": {"pages": [page]}}
+    front.fail("api.php", Fault(200, body=json.dumps(answer).encode()))
+    report = harvest(front, tmp_path, "commons:File:A.wav")
+    assert (report.added, report.refused) == (0, {reason: 1})
+
+
+def test_what_is_told_in_parts_is_put_together(front: FaultProxy, tmp_path: Path) -> None:
+    pages = MediaWiki(web_source("commons:File:x", settings_for(front, tmp_path))[1], front.api)
+    parts = [
+        {
+            "continue": {"clcontinue": "1|B", "continue": "||imageinfo"},
+            "warnings": {"main": {"warnings": "Unrecognized parameter"}},
+            "query": {"pages": [
+                {"title": "File:A.wav", "categories": [{"title": "Category:A"}]},
+                {"title": "File:B.wav", "imageinfo": [{"sha1": "b"}]},
+            ]},
+        },
+        {
+            "batchcomplete": True,
+            "continue": {"gcmcontinue": "file|C", "continue": "gcmcontinue||"},
+            "query": {"pages": [
+                {"title": "File:A.wav", "categories": [{"title": "Category:B"}],
+                 "imageinfo": [{"sha1": "a"}]},
+                {"title": "File:B.wav"},
+            ]},
+        },
+        {"batchcomplete": True, "query": {"pages": [{"title": "File:C.wav", "missing": True}]}},
+    ]  # fmt: skip
+    front.fail("api.php", *(Fault(200, body=json.dumps(part).encode()) for part in parts))
+    assert list(pages.pages({"generator": "categorymembers"})) == [
+        {
+            "title": "File:A.wav",
+            "categories": [{"title": "Category:A"}, {"title": "Category:B"}],
+            "imageinfo": [{"sha1": "a"}],
+        },
+        {"title": "File:B.wav", "imageinfo": [{"sha1": "b"}]},
+        {"title": "File:C.wav", "missing": True},
+    ]
+    asked = [seen.path for seen in front.seen]
+    assert ["clcontinue" in path for path in asked] == [False, True, False]
+    assert ["gcmcontinue" in path for path in asked] == [False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -262,8 +356,8 @@ def test_no_contact_no_harvest(front: FaultProxy, tmp_path: Path) -> None:
 
 def test_titles_are_read_with_or_without_their_namespace(tmp_path: Path) -> None:
     path = tmp_path / "titles.txt"
-    path.write_text("\ufeffFile:A.wav\nB.wav\r\nfile:A.wav\nFile:A.wav\n")
-    assert read_titles(path) == ["File:A.wav", "File:B.wav", "file:A.wav"]
+    path.write_text("\ufeffFile:A.wav\nB_b.wav\r\nfile:A.wav\nFile:A.wav\n")
+    assert read_titles(path) == ["File:A.wav", "File:B b.wav"]
     path.write_text("A.wav|B.wav\n")
     with pytest.raises(UsageError, match="no title has"):
         read_titles(path)

@@ -87,9 +87,17 @@ def test_a_damaged_sources_csv_stops_the_harvest_with_its_name(tmp_path: Path) -
         resolve(str(tmp_path)).offers()
 
 
-@pytest.mark.parametrize("source", ["commons:Category:Bird songs", "s3://bucket/folder"])
-def test_a_source_of_a_later_version_says_so(source: str) -> None:
-    with pytest.raises(UsageError, match=source.split(":", maxsplit=1)[0]):
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("s3://bucket/folder", "no storage for s3"),
+        ("https://commons.wikimedia.org/wiki/Category:Owls", "commons:Category:NAME"),
+        ("Category:Owls", "commons:Category:NAME"),
+        ("file:///nowhere/at/all", "no such folder"),
+    ],
+)
+def test_what_is_no_folder_says_what_is(source: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
         resolve(source)
 
 
