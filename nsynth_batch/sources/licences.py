@@ -9,7 +9,13 @@ from typing import Any
 
 from hdfs_jobs.errors import BadInput
 from nsynth_batch.sources.markup import name_of, text_of
-from nsynth_batch.sources.spellings import Reading, read_licence, read_licence_url, strongest
+from nsynth_batch.sources.spellings import (
+    Reading,
+    either,
+    read_licence,
+    read_licence_url,
+    strongest,
+)
 from sequencer.rights import UNKNOWN_LICENCE, Rights, licence_ids, licence_url
 
 _NAMES = ("LicenseShortName", "License", "UsageTerms")
@@ -22,7 +28,8 @@ def rights_of(extmetadata: Mapping[str, Any], title: str, page_url: str) -> Righ
 
     The licence is what ``LicenseShortName``, ``License``, ``LicenseUrl`` and ``UsageTerms`` say
     together: the fullest of them where one says more than another, and `UNKNOWN_LICENCE` where
-    none can be read or two contradict each other. Public domain is ``LicenseRef-PD-…``, and
+    none can be read or two contradict each other; GFDL and Creative Commons named apart are
+    alternatives. Public domain is ``LicenseRef-PD-…``, and
     ``CC0-1.0`` only where the page says CC0.
 
     Parameters
@@ -65,7 +72,7 @@ def _licence(extmetadata: Mapping[str, Any], url: str) -> str:
     said = [read_licence(text_of(_value(extmetadata, name))) for name in _NAMES]
     said.append(read_licence_url(url))
     readings: list[Reading] = [reading for reading in said if reading is not None]
-    found = strongest(readings)
+    found = strongest(readings) or either(readings)
     return UNKNOWN_LICENCE if found is None else found.expression
 
 

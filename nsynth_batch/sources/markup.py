@@ -46,17 +46,25 @@ def name_of(markup: str) -> str:
     """Give whom a piece of HTML names: of a creator's or vCard table the name alone.
 
     Such a table tells life dates, places and authority records beside the name, which stands in
-    an element of class ``fn`` (the hCard microformat).
+    an element of class ``fn`` (the hCard microformat), or else in its heading.
     """
     if "<table" not in markup.lower():
         return text_of(markup)
     soup = _parsed(markup)
-    named = [_lines(tag) for table in _outer(soup) for tag in table.select(".fn")[:1]]
+    named = [
+        _lines(tag)
+        for table in _outer(soup)
+        for tag in (table.select(".fn") or (table.select("th") if _is_vcard(table) else []))[:1]
+    ]
     return "; ".join(dict.fromkeys(filter(None, named))) or _lines(soup)
 
 
 def _outer(soup: BeautifulSoup) -> Iterator[Tag]:
     return (table for table in soup.find_all("table") if table.find_parent("table") is None)
+
+
+def _is_vcard(table: Tag) -> bool:
+    return "vcard" in (table.get("class") or ())
 
 
 def _parsed(markup: str) -> BeautifulSoup:

@@ -113,6 +113,26 @@ def strongest(readings: Iterable[Reading]) -> Reading | None:
     return None
 
 
+def either(readings: Iterable[Reading]) -> Reading | None:
+    """Join what says GFDL and what says Creative Commons by OR; None for anything else.
+
+    Pages of wikis that name both offer both: the one is what they were under at first, the other
+    was added to it.
+    """
+    every = list(readings)
+    kinds = [
+        strongest(reading for reading in every if _is_kind(reading, kind))
+        for kind in ("GFDL-", "CC-BY-")
+    ]
+    found = [reading for reading in kinds if reading is not None]
+    whole = all(any(reading.within(kind) for kind in found) for reading in every)
+    return _joined(found, "OR") if len(found) == len(kinds) and whole else None
+
+
+def _is_kind(reading: Reading, beginning: str) -> bool:
+    return all(_bare(name).startswith(beginning) for name in licence_ids(reading.expression))
+
+
 def _one(words: str) -> Reading | None:
     name = _key(words)
     return _rows().get(name) or _creative_commons(name) or _public_domain(name)

@@ -71,6 +71,23 @@ def test_what_a_page_without_fields_says() -> None:
             UNKNOWN_LICENCE,
         ),
         ({"Copyrighted": "False"}, UNKNOWN_LICENCE),
+        (
+            {"License": "cc-by-sa-3.0", "UsageTerms": "GNU Free Documentation License"},
+            "GFDL-1.2-or-later OR CC-BY-SA-3.0",
+        ),
+        (
+            {"License": "gfdl", "LicenseShortName": "GFDL 1.2", "UsageTerms": "CC BY-NC-ND 3.0"},
+            "GFDL-1.2-only OR CC-BY-NC-ND-3.0",
+        ),
+        (
+            {"License": "gfdl", "LicenseShortName": "CC BY 3.0", "UsageTerms": "MIT"},
+            UNKNOWN_LICENCE,
+        ),
+        (
+            {"License": "gfdl", "LicenseShortName": "CC BY 3.0", "UsageTerms": "CC BY-NC 3.0"},
+            UNKNOWN_LICENCE,
+        ),
+        ({"License": "gfdl-1.3", "UsageTerms": "GFDL 1.2"}, UNKNOWN_LICENCE),
         ({"LicenseShortName": "<b>CC&nbsp;BY 4.0</b>"}, "CC-BY-4.0"),
     ],
 )

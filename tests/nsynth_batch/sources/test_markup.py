@@ -55,6 +55,8 @@ def test_the_name_of_a_creators_table() -> None:
     assert name_of(f"{CREATOR}{CREATOR.replace('Ludwig van Beethoven', 'Ann')}") == (
         "Ludwig van Beethoven; Ann"
     )
+    headed = '<table class="toccolours vcard"><tr><th>Ann (1853-90)</th></tr><tr><td>x</td></tr>'
+    assert name_of(f"{headed}</table>") == "Ann (1853-90)"
     assert name_of("<table><tr><td>Ann</td></tr></table>") == "Ann"
 
 
