@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sequencer.licences import CREATIVE_COMMONS
 from sequencer.rights import UNKNOWN_LICENCE, Rights, licence_ids, licence_url
 from sequencer.text import flattened
 
-_CREATIVE_COMMONS = re.compile(r"CC-([A-Z-]+)-(\d\.\d)(?:-([A-Z]{2,4}))?", re.IGNORECASE)
 _ELEMENTS = {
     "BY": "Attribution",
     "NC": "NonCommercial",
@@ -62,13 +62,12 @@ def licence_name(name: str) -> str:
         return "stated to be in the public domain"
     if plain in _NAMES:
         return _NAMES[plain]
-    creative = _CREATIVE_COMMONS.fullmatch(name)
+    creative = CREATIVE_COMMONS.fullmatch(name)
     if creative:
-        kind, version, country = creative.groups()
-        words = [_ELEMENTS.get(element) for element in kind.upper().split("-")]
-        if None not in words:
-            port = f" ({country.upper()})" if country else ""
-            return f"Creative Commons {'-'.join(filter(None, words))} {version}{port}"
+        kind, version, country, plus = creative.groups()
+        words = "-".join(_ELEMENTS[element] for element in kind.upper().split("-"))
+        port = f" ({country.upper()})" if country else ""
+        return f"Creative Commons {words} {version}{port}{' or later' if plus else ''}"
     gnu = _FREE_DOCUMENTATION.match(name)
     if gnu and not name.lower().endswith("-only-or-later"):
         later = " or later" if plain.endswith(("-or-later", "+")) else ""

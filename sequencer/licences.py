@@ -57,7 +57,7 @@ class Flow:
 
 FLOWS: tuple[Flow, ...] = (
     *(
-        Flow("credit", _ANY, result, (4, 0), "their stewards call them compatible with CC-BY-4.0")
+        Flow("credit", _ANY, result, (4, 0), "they ask for a credit and their notice, no more")
         for result in ("BY", "BY-SA", "BY-NC", "BY-NC-SA")
     ),
     *(
@@ -72,7 +72,7 @@ FLOWS: tuple[Flow, ...] = (
     Flow("BY-NC-SA", (2, 0), "BY-NC-SA", (2, 0), "section 4b: the same or a later version"),
     Flow("BY-SA", (4, 0), "LAL", (1, 3), "a BY-SA compatible licence since 2014"),
     Flow("LAL", (1, 3), "BY-SA", (4, 0), "section 5, which asks for reciprocity: there since 2014"),
-    Flow("BY-SA", (4, 0), "GPL", (3, 0), "a BY-SA compatible licence since 2015, one way"),
+    Flow("BY-SA", (4, 0), "GPL", (3, 0), "version 3 alone, compatible since 2015, one way"),
 )
 """Beside these, the public domain goes into everything, and every licence but ND into itself."""
 
@@ -95,7 +95,7 @@ _PUBLIC_DOMAIN = (
 )
 _CREDIT = (
     *("OGL-UK-1.0", "OGL-UK-2.0", "OGL-UK-3.0", "OGL-Canada-2.0", "etalab-2.0", "NLOD-2.0"),
-    *("DL-DE-BY-2.0", "ODC-By-1.0", "CDLA-Permissive-2.0", "MIT", "ISC", "Zlib"),
+    *("DL-DE-BY-2.0", "CDLA-Permissive-2.0", "MIT", "ISC", "Zlib"),
     *("BSD-2-Clause", "BSD-3-Clause", "Apache-2.0"),
     *("LicenseRef-Attribution", "LicenseRef-CopyrightedFreeUse"),
 )
@@ -104,10 +104,11 @@ _NAMED: dict[str, Terms] = {
     **{name.lower(): Terms(name, "credit") for name in _CREDIT},
 }
 _PD_PREFIX = "licenseref-pd-"
-_CREATIVE_COMMONS = re.compile(
-    r"(?:LicenseRef-)?CC-(BY(?:-NC)?(?:-ND|-SA)?|BY-ND-NC)-(\d+)\.(\d+)(?:-([A-Z]{2,4}))?(\+?)",
+CREATIVE_COMMONS = re.compile(
+    r"(?:LicenseRef-)?CC-(BY(?:-NC)?(?:-ND|-SA)?|BY-ND-NC)-(\d\.\d)(?:-([A-Z]{2,8}))?(\+?)",
     re.IGNORECASE,
 )
+"""Kind, version, jurisdiction and plus; ports that SPDX does not list are LicenseRef-CC-…"""
 _GNU = re.compile(r"(GFDL|GPL)-(\d)\.(\d)(?:-no-invariants)?(-only|-or-later|\+)?", re.IGNORECASE)
 _FREE_ART = re.compile(r"(?:LAL|FAL)-1\.([23])", re.IGNORECASE)
 _FAMILIES: dict[str, Family] = {
@@ -134,12 +135,12 @@ def terms_of(name: str) -> Terms | None:
         return named
     if name.lower().startswith(_PD_PREFIX):
         return Terms(name, "PD")
-    commons = _CREATIVE_COMMONS.fullmatch(name)
+    commons = CREATIVE_COMMONS.fullmatch(name)
     if commons:
-        kind, major, minor, port, plus = commons.groups()
+        kind, number, port, plus = commons.groups()
         spelt = name if port and name.lower().startswith("licenseref") else name.upper()
         family = _FAMILIES[kind.upper()]
-        version = (int(major), int(minor))
+        version = (int(number[0]), int(number[-1]))
         return Terms(spelt, family, version, (port or "").upper(), bool(plus))
     gnu = _GNU.fullmatch(name)
     if gnu:
@@ -181,6 +182,8 @@ def goes_into(source: Terms, result: Terms) -> bool:
         and source.version >= flow.least
         and result.version >= flow.result_least
         and _no_older(source, result)
+        # That a later GPL may be chosen is for the holders of the sources to say.
+        and not (flow.result == "GPL" and (result.later or result.version > flow.result_least))
         for flow in FLOWS
     )
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from sequencer.errors import SequencerError
+from sequencer.licences import CREATIVE_COMMONS
 
 UNKNOWN_LICENCE = "LicenseRef-unknown"
 
@@ -123,10 +124,6 @@ class _Expression:
             raise self._wrong(f"{token!r} stands where a licence is expected")
 
 
-_CREATIVE_COMMONS = re.compile(
-    r"(?:LicenseRef-)?CC-(BY(?:-NC)?(?:-ND|-SA)?|BY-ND-NC)-(\d\.\d)(?:-([A-Z]{2,8}))?",
-    re.IGNORECASE,
-)
 _ADDRESSES = {
     "cc0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
     "cc-pdm-1.0": "https://creativecommons.org/publicdomain/mark/1.0/",
@@ -141,9 +138,9 @@ _ADDRESSES = {
 
 
 def _address(name: str) -> str:
-    parts = _CREATIVE_COMMONS.fullmatch(name)
+    parts = CREATIVE_COMMONS.fullmatch(name)
     if parts:
-        kind, version, country = parts.groups()
+        kind, version, country, _ = parts.groups()
         port = f"{country.lower()}/" if country else ""
         return f"https://creativecommons.org/licenses/{kind.lower()}/{version}/{port}"
     plain = re.sub(r"(-only|-or-later|\+)$", "", name.lower())

@@ -9,6 +9,7 @@ version or a later one. The table of what goes into what is `sequencer.licences`
 from __future__ import annotations
 
 import functools
+import operator
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,8 +29,8 @@ from sequencer.licences import (
 from sequencer.rights import Rights, licence_ids
 from sequencer.text import flattened
 
-# How bad a source is: the best of alternatives counts, the worst of what must be met together.
-_FINE, _UNKNOWN, _NC, _ND = range(4)
+# What is bad about a source, added up over what must be met together; of alternatives the least.
+_FINE, _UNKNOWN, _NC, _ND = 0, 1, 2, 4
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class _Allowed:
 
     def badness(self, sources: Sequence[Rights]) -> int:
         """Of a work: that of its worst source, once `refusal` let it pass."""
-        return max(self.of(rights.licence) for rights in sources)
+        return _together(self.of(rights.licence) for rights in sources)
 
     def of(self, expression: str) -> int:
         return self._worst(_parsed(expression))
@@ -178,19 +179,19 @@ class _Allowed:
             return "nothing is known of where it comes from"
         for rights in sources:
             bad = self.of(rights.licence)
-            if bad == _NC:
-                return f"{_named(rights)} excludes commerce; --allow-nc plays it"
-            if bad == _ND and not self._nd:
+            if bad & _ND and not self._nd:
                 return (
                     f"{_named(rights)} allows no adaptation, and a composition is one; "
                     "--allow-nd plays it, for private use"
                 )
+            if bad & _NC:
+                return f"{_named(rights)} excludes commerce; --allow-nc plays it"
         return ""
 
     def unstated(self, sources: Sequence[Rights]) -> str:
         """Say why nothing can be said of a work's licence."""
         rights = max(sources, key=lambda rights: self.of(rights.licence))
-        if self.of(rights.licence) == _ND:
+        if self.of(rights.licence) & _ND:
             return f"{_named(rights)} allows no adaptation"
         if not rights.known:
             return f"the licence of {_title(rights)} is not known"
@@ -200,14 +201,17 @@ class _Allowed:
         if node.isliteral:
             return self._of_one(_terms(node))
         each = [self._worst(part) for part in node.args]
-        return min(each) if _is_or(node) else max(each)
+        return min(each) if _is_or(node) else _together(each)
 
     def _of_one(self, terms: Terms | None) -> int:
         if terms is None:
             return _UNKNOWN
-        if allows_no_adaptation(terms):
-            return _ND
-        return _NC if is_non_commercial(terms) and not self.nc else _FINE
+        no_commerce = _NC if is_non_commercial(terms) and not self.nc else _FINE
+        return no_commerce | (_ND if allows_no_adaptation(terms) else _FINE)
+
+
+def _together(each: Iterable[int]) -> int:
+    return functools.reduce(operator.or_, each)
 
 
 def _target(target: str) -> Terms | None:
@@ -312,7 +316,7 @@ def _misfit(sources: Sequence[Rights], target: Terms, permits: _Permits) -> str:
 
 
 def _titles(sources: Sequence[Rights], allow: _Allowed, badness: int) -> tuple[str, ...]:
-    found = {_title(rights) for rights in sources if allow.of(rights.licence) == badness}
+    found = {_title(rights) for rights in sources if allow.of(rights.licence) & badness}
     return tuple(sorted(found))
 
 

@@ -47,6 +47,8 @@ def flows(source: str, result: str) -> bool:
         ("CC-BY-3.0", ("CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-4.0"), ("CC0-1.0", "CC-BY-2.5")),
         ("CC-BY-2.0", ("CC-BY-SA-2.0", "CC-BY-NC-4.0"), ("GFDL-1.3-only", "CC-BY-SA-1.0")),
         ("CC-BY-SA-4.0", ("CC-BY-SA-4.0", "LAL-1.3", "GPL-3.0-only"), ("CC-BY-4.0",)),
+        ("CC-BY-SA-4.0", (), ("GPL-3.0-or-later", "GPL-2.0-only")),
+        ("CC-BY-SA-2.5-SCOTLAND", ("CC-BY-SA-4.0",), ("CC-BY-SA-2.5",)),
         ("CC-BY-SA-3.0", ("CC-BY-SA-3.0", "CC-BY-SA-4.0"), ("CC-BY-SA-2.5", "LAL-1.3")),
         ("CC-BY-SA-3.0", ("CC-BY-SA-3.0-DE",), ("CC-BY-NC-SA-4.0", "GFDL-1.3-only")),
         ("CC-BY-SA-3.0-DE", ("CC-BY-SA-3.0-DE", "CC-BY-SA-4.0"), ("CC-BY-SA-3.0",)),
@@ -89,6 +91,13 @@ def test_the_table(source: str, into: Sequence[str], never: Sequence[str]) -> No
         (("LicenseRef-unknown", "CC-BY-4.0"), ""),
         (("LicenseRef-unknown AND CC-BY-4.0",), ""),
         (("Beerware", "CC-BY-4.0"), ""),
+        (
+            (
+                *("CC-BY-2.0", "CC-BY-SA-3.0-DE", "CC0-1.0", "LicenseRef-PD-old-100", "LAL-1.3"),
+                *("GFDL-1.2-or-later OR CC-BY-SA-3.0", "LicenseRef-CC-BY-SA-3.0-ES"),
+            ),
+            "CC-BY-SA-4.0",
+        ),
     ],
 )
 def test_what_goes_together(expressions: tuple[str, ...], licence: str) -> None:
@@ -116,6 +125,11 @@ def test_non_commercial_and_no_adaptation_are_refused_unless_asked_for() -> None
     with_nc = solve(clips, allow_nc=True)
     assert (with_nc.licence, list(with_nc.left_out)) == ("CC-BY-NC-4.0", ["clip 2"])
     assert solve(clips, "CC-BY-NC-4.0").licence == "CC-BY-NC-4.0"
+    with_nd = solve(clips, allow_nd=True)
+    assert "excludes commerce" in with_nd.left_out["clip 2"]
+    both_terms = works("CC-BY-NC-4.0 AND CC-BY-ND-4.0")
+    assert "excludes commerce" in solve(both_terms, allow_nd=True).left_out["clip 0"]
+    assert "no adaptation" in solve(both_terms, allow_nc=True).left_out["clip 0"]
     with_both = solve(clips, allow_nc=True, allow_nd=True)
     assert (with_both.licence, with_both.private) == ("", ('"Source 2a"',))
     assert "clip 2" in solve(clips, "CC-BY-NC-4.0", allow_nd=True).left_out
