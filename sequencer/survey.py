@@ -97,13 +97,18 @@ def survey(
                 continue
             notes.append(f"kept {clip.file!r}: {word}: {reason}")
         found.append(heard)
-    alike = {} if keep_all else _alike(found, chosen)
+    candidates = []
+    alike = _alike(found, chosen)
     for number, heard in enumerate(found):
+        candidate = heard.candidate
         if number in alike:
-            notes.append(
-                f"left out {heard.candidate.clip.file!r}: {NEAR_DUPLICATE}: {alike[number]}"
-            )
-    candidates = [heard.candidate for number, heard in enumerate(found) if number not in alike]
+            word = "kept" if keep_all else "left out"
+            notes.append(f"{word} {candidate.clip.file!r}: {NEAR_DUPLICATE}: {alike[number]}")
+            if not keep_all:
+                continue
+            if candidate.clip.verdict == "good":
+                candidate = _judged(candidate, NEAR_DUPLICATE, alike[number])
+        candidates.append(candidate)
     if not candidates:
         raise SequencerError(_nothing_left(root, exported, len(clips), judged, notes))
     return Survey(tuple(candidates), tuple(notes))
@@ -122,6 +127,10 @@ def _alike(found: Sequence[_Heard], chosen: Mapping[str, Choice]) -> dict[int, s
     return {
         place: like.reason(found[like.other].candidate.clip.file) for place, like in alike.items()
     }
+
+
+def _judged(candidate: Candidate, word: str, reason: str) -> Candidate:
+    return replace(candidate, clip=replace(candidate.clip, verdict=word, verdict_reason=reason))
 
 
 def _unknown_choices(chosen: Mapping[str, Choice], clips: Sequence[Clip]) -> list[str]:

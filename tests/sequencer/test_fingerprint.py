@@ -147,7 +147,11 @@ def test_the_survey_leaves_all_but_one_out_and_says_so(tmp_path: Path) -> None:
         "left out 'c.wav': near-duplicate: sounds like 'a.wav': spectra",
         "left out 'd.wav': near-duplicate: sounds like 'a.wav': spectra",
     ]
-    assert len(survey(tmp_path, keep_all=True).candidates) == 4
+    everything = survey(tmp_path, keep_all=True)
+    verdicts = ["good", "good", "near-duplicate", "near-duplicate"]
+    assert [each.clip.verdict for each in everything.candidates] == verdicts
+    assert "sounds like 'a.wav'" in everything.candidates[2].clip.verdict_reason
+    assert everything.notes[0].startswith("kept 'c.wav': near-duplicate")
     kept = survey(tmp_path, choices={"c.wav": "keep"})
     assert [each.clip.file for each in kept.candidates] == ["b.wav", "c.wav"]
 
