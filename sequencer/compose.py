@@ -14,7 +14,7 @@ from sequencer.clips import with_thinned_weights
 from sequencer.draws import generator
 from sequencer.errors import SequencerError
 from sequencer.moods import Grid, Moment, Sections
-from sequencer.rules import Rules, allowed, checked
+from sequencer.rules import Rules, allowed, checked, outcome
 from sequencer.score import FADE_LAWS, MAIN_LAYER, Event, FadeLaw, Layer, Master, Score
 from sequencer.shares import Ledger
 from sequencer.styles import Style
@@ -23,6 +23,9 @@ from sequencer.survey import Candidate
 TARGET_LOUDNESS = -20.0
 """Every event is brought to this loudness (LUFS) before the mix, within these limits (dB)."""
 GAIN_LIMITS = (-24.0, 18.0)
+MOST_PEAK = -3.0
+"""No event is raised above this peak (dBFS): what is loud for a moment only stays short of the
+loudness rather than to be flattened by the limiter."""
 FADE_SHARE = 0.4
 """No fade takes more than this share of an event, so that two joins never meet in it."""
 NO_GAP = 0.98
@@ -109,18 +112,21 @@ def compose(
     ]
     events.sort(key=lambda event: event.start)
     fades = [min(round(seconds * SAMPLE_RATE), total // 4) for seconds in _MASTER_FADES]
-    playing = {event.clip for event in events}
+    heard = {event.clip for event in events}
+    playing = {name: clip for name, clip in thinned.items() if name in heard}
+    found = outcome(playing.values(), rules.target)
     return Score(
         seed=seed,
         sample_rate=SAMPLE_RATE,
         samples=total,
         fade_law=fade_law,
         master=Master(0.0, fades[0], fades[1], rules.loudness, rules.true_peak),
-        clips={name: clip for name, clip in thinned.items() if name in playing},
+        clips=playing,
         events=tuple(events),
         notes=(
             *notes,
             *left.notes,
+            *found.notes,
             *_remarks(left.clips, events, total),
             *_overplayed(choosing, style),
             *ledger.notes(),
@@ -129,17 +135,21 @@ def compose(
         style=rules.style_name,
         layers=layers,
         sections=sections.listed(),
-        licence=left.licence,
+        licence=found.licence,
         target=rules.target,
     )
 
 
 def level_gain(candidate: Candidate) -> float:
-    """Give the gain in dB that brings a clip to `TARGET_LOUDNESS`, as far as `GAIN_LIMITS` go."""
-    loudness = candidate.measures.loudness
-    if loudness <= -70:
+    """Give the gain in dB that brings a clip to `TARGET_LOUDNESS`.
+
+    As far as `GAIN_LIMITS` go, and raised no further than to a peak of `MOST_PEAK`.
+    """
+    loudness, peak = candidate.measures.loudness, candidate.measures.peak
+    if loudness <= -70 or peak <= 0:
         return 0.0
     low, high = GAIN_LIMITS
+    high = min(high, max(0.0, MOST_PEAK - 20 * math.log10(peak)))
     return round(min(high, max(low, TARGET_LOUDNESS - loudness)), 2)
 
 

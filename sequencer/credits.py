@@ -81,11 +81,6 @@ def sources(score: Score) -> list[Source]:
     return sorted(found.values(), key=lambda source: (source.title.lower(), source.file_id))
 
 
-def unknown_sources(score: Score) -> list[Source]:
-    """Those whose licence is not known."""
-    return [source for source in sources(score) if not source.rights.known]
-
-
 def summary(score: Score, every: list[Source]) -> str:
     """Say in a sentence what the composition is made of."""
     return (

@@ -22,7 +22,7 @@ from sequencer.scorefile import score_json
 from sequencer.spans import SpannedMix
 from sequencer.survey import survey
 from sequencer.tags import Tags, cues_of, tags_of
-from sequencer.writing import Paths, Writing, output, paths_of, spooled
+from sequencer.writing import Paths, Writing, output, paths_of, refuse_strangers, spooled
 
 # Beyond these it is worth a word: how far the loudness may be from what was aimed at, and how much
 # the limiter may take, in dB.
@@ -114,7 +114,7 @@ def make_piece(
     score = compose(
         found.candidates, minutes, seed, rules=rules, fade_law=fade_law, notes=found.notes
     )
-    return _write(score, folder, paths, writing, listen=True, write_score=True)
+    return _write(score, folder, paths, writing, listen=True, write_score=True, force=force)
 
 
 def write_piece(
@@ -155,7 +155,10 @@ def write_piece(
     writing = writing or Writing()
     paths = paths_of(out, credits, writing, force=force)
     itself = unchanged is not None and paths.is_score(unchanged)
-    return _write(score, folder, paths, writing, listen=listen, write_score=listen or not itself)
+    write_score = listen or not itself
+    return _write(
+        score, folder, paths, writing, listen=listen, write_score=write_score, force=force
+    )
 
 
 def _write(
@@ -166,10 +169,13 @@ def _write(
     *,
     listen: bool,
     write_score: bool,
+    force: bool,
 ) -> Piece:
     stems = {}
     if writing.stems is not None:
         stems = {layer: paths.stem(writing.stems, layer.name) for layer in score.layers}
+    for path in stems.values():
+        refuse_strangers(path, paths, force=force)
     for path in (paths.out, paths.credits, *stems.values()):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

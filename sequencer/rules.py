@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sequencer.aligned import parents_of
+from sequencer.clips import Clip
 from sequencer.errors import SequencerError
+from sequencer.rights import Rights
 from sequencer.solver import solve
 from sequencer.styles import Style
 from sequencer.styles import checked as checked_style
@@ -64,10 +66,9 @@ def checked(rules: Rules) -> Rules:
 
 @dataclass(frozen=True)
 class Allowed:
-    """The clips that may play, what the result is under, and what to say."""
+    """The clips that may play, and what to say of the others."""
 
     clips: tuple[Candidate, ...]
-    licence: str
     notes: tuple[str, ...]
 
 
@@ -81,10 +82,7 @@ def allowed(clips: Sequence[Candidate], rules: Rules) -> Allowed:
     """
     in_category = _in_categories(clips, rules.categories)
     found = solve(
-        {
-            candidate.clip.clip_id: [parent.rights for parent in parents_of(candidate.clip)]
-            for candidate in in_category
-        },
+        _rights(candidate.clip for candidate in in_category),
         rules.target,
         allow_nc=rules.allow_nc,
         allow_nd=rules.allow_nd,
@@ -99,10 +97,24 @@ def allowed(clips: Sequence[Candidate], rules: Rules) -> Allowed:
     notes = [f"left out {name!r}: {why}" for name, why in found.left_out.items()]
     if found.conflicts:
         notes.append(
-            f"{len(found.conflicts)} clips were left out whose licences do not go with the others: "
-            f"the result is under {found.licence or 'no licence that can be stated'}, "
-            "which leaves out the fewest"
+            f"{len(found.conflicts)} clips were left out whose licences do not go with the "
+            "others, as few as can be"
         )
+    return Allowed(left, tuple(notes))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a composition is under, empty where that cannot be stated, and what to say of it."""
+
+    licence: str
+    notes: tuple[str, ...]
+
+
+def outcome(clips: Iterable[Clip], target: str) -> Outcome:
+    """Find what a composition of clips is under, all of which play already."""
+    found = solve(_rights(clips), target, allow_nc=True, allow_nd=True)
+    notes = []
     if found.unknown:
         notes.append(
             "the licence of the result cannot be stated, since that of "
@@ -113,7 +125,11 @@ def allowed(clips: Sequence[Candidate], rules: Rules) -> Allowed:
             f"{_listed(found.private)} allows no adaptation to be shared: the result is for "
             "private use"
         )
-    return Allowed(left, found.licence, tuple(notes))
+    return Outcome("" if found.left_out else found.licence, tuple(notes))
+
+
+def _rights(clips: Iterable[Clip]) -> dict[str, list[Rights]]:
+    return {clip.clip_id: [parent.rights for parent in parents_of(clip)] for clip in clips}
 
 
 def _in_categories(clips: Sequence[Candidate], names: Sequence[str]) -> list[Candidate]:

@@ -15,8 +15,9 @@ from sequencer.compose import level_gain
 from sequencer.draws import generator
 from sequencer.errors import SequencerError
 from sequencer.files import naming
+from sequencer.rules import outcome
 from sequencer.score import Event, Score
-from sequencer.solver import may_go_into, solve
+from sequencer.solver import may_go_into
 from sequencer.survey import Candidate
 
 _LEAST_DIGITS = 8
@@ -137,18 +138,12 @@ def _rewritten(
     for name in playing:
         if name not in clips:
             clips[name] = with_thinned_weights(by_id[name].clip)
-    found = solve(
-        {name: [parent.rights for parent in parents_of(clip)] for name, clip in clips.items()},
-        score.target,
-        allow_nc=True,
-        allow_nd=True,
-    )
     return replace(
         score,
         events=events,
         clips=clips,
         notes=(*score.notes, note),
-        licence="" if found.left_out else found.licence,
+        licence=outcome(clips.values(), score.target).licence,
     )
 
 

@@ -95,18 +95,31 @@ def paths_of(
     )
     if _place(paths.credits) in (_place(sound), _place(paths.score)):
         raise SequencerError(f"{paths.credits}: the credits need a file of their own")
+    for path in (sound, paths.credits):
+        refuse_strangers(path, paths, force=force)
+    return paths
+
+
+def refuse_strangers(path: Path, paths: Paths, *, force: bool) -> None:
+    """Refuse to replace a folder, or, unless forced, a file that no composition came with.
+
+    Raises
+    ------
+    SequencerError
+        Where `path` may not be written; `OutputError` where it cannot be looked at.
+    """
     try:
-        is_folder, is_there = sound.is_dir(), sound.exists()
+        is_folder, is_there = path.is_dir(), path.exists()
     except OSError as error:
-        raise OutputError(sound, error) from error
+        raise OutputError(path, error) from error
     if is_folder:
-        raise SequencerError(f"{sound} is a folder; name the file to write")
+        raise SequencerError(f"{path} is a folder; name the file to write")
     if is_there and not paths.score.is_file() and not force:
         raise SequencerError(
-            f"{sound} exists and is no composition (no {paths.score.name} beside it); "
+            f"{path} exists and is no composition (no {paths.score.name} beside "
+            f"{'it' if path == paths.out else paths.out}); "
             "choose another name, or --force to replace it"
         )
-    return paths
 
 
 def _place(path: str | Path) -> str:

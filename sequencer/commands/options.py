@@ -67,7 +67,7 @@ Artist = Annotated[
     str, typer.Option("--artist", help="For the tags.  [default: authors of the recordings]")
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Replace OUT even if it is not a composition.")
+    bool, typer.Option("--force", help="Replace OUT, credits and stems of other origin, too.")
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")]
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from sequencer.choosing import REST_SHARE
 from sequencer.clips import Clip, Parent
-from sequencer.compose import FADE_SHARE, compose
+from sequencer.compose import FADE_SHARE, compose, level_gain
 from sequencer.errors import SequencerError
 from sequencer.measures import measure
 from sequencer.scorefile import score_json
@@ -106,6 +107,15 @@ def test_levels_bring_clips_to_one_loudness() -> None:
     gains = {event.clip: event.gain_db for event in compose([loud, soft], 0.1, 0).events}
     assert loud.measures.loudness + gains["loud"] == pytest.approx(-20, abs=0.01)
     assert soft.measures.loudness + gains["soft"] == pytest.approx(-20, abs=0.01)
+
+
+def test_no_event_is_raised_beyond_the_peak_limit() -> None:
+    click = replace(candidate("click").measures, loudness=-33.0, peak=0.8)
+    loud = replace(click, loudness=-10.0, peak=1.0)
+    assert level_gain(replace(candidate("click"), measures=click)) == 0.0
+    assert level_gain(replace(candidate("soft"), measures=replace(click, peak=0.1))) == 13.0
+    assert level_gain(replace(candidate("softer"), measures=replace(click, peak=0.3))) == 7.46
+    assert level_gain(replace(candidate("loud"), measures=loud)) == -10.0
 
 
 @pytest.mark.parametrize("minutes", [0.0, -1.0, math.nan, math.inf, 1e9])

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sequencer.clips import Clip, Parent
-from sequencer.credits import credits_text, sources, unknown_sources
+from sequencer.credits import credits_text, sources
 from sequencer.rights import Rights
 from sequencer.score import Event, Master, Score
 from tests.sequencer.scores import CHOIR, WIND
@@ -64,7 +64,7 @@ def test_every_partner_is_named_once_and_unknown_is_said() -> None:
     )
     partners = {source.title: source.partners for source in sources(score)}
     assert partners == {"Choir": ["Wind"], "Saw": ["Wind"], "Wind": ["Choir", "Saw"]}
-    assert [source.title for source in unknown_sources(score)] == ["Saw"]
+    assert [each.title for each in sources(score) if not each.rights.known] == ["Saw"]
     text = credits_text(score)
     assert "The licence of 1 recording is not known" in text
     assert '"Saw" by author unknown\n   Licence: unknown (LicenseRef-unknown)' in text

@@ -289,3 +289,32 @@ def test_a_killed_render_leaves_no_half_file(export: Path, tmp_path: Path) -> No
     assert process.wait() == -signal.SIGKILL
     assert list(tmp_path.glob(".piece.wav.*.part"))
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("piece.")]
+
+
+def test_the_licence_is_that_of_what_plays(export: Path, tmp_path: Path) -> None:
+    # At half a second one clip plays; of six seeds some leave the unknown recording out.
+    made = [make_piece(export, tmp_path / f"{n}.wav", minutes=0.01, seed=n) for n in range(12)]
+    for piece in made:
+        (clip,) = piece.score.clips.values()
+        unknown = any(not parent.rights.known for parent in clip.parents)
+        assert (piece.score.licence == "") == unknown
+        said = any("licence of the result" in warning for warning in piece.warnings)
+        assert said == unknown
+    assert {bool(piece.score.licence) for piece in made} == {True, False}
+
+
+def test_stems_and_credits_of_other_origin_are_not_replaced(export: Path, tmp_path: Path) -> None:
+    stem, listed = tmp_path / "stems" / "x-main.wav", tmp_path / "AUTHORS"
+    stem.parent.mkdir()
+    for path, flags in ((stem, ("--stems", stem.parent)), (listed, ("--credits", listed))):
+        path.write_text("mine")
+        asked = ("compose", export, "-o", tmp_path / "x.wav", "--minutes", "0.05", *flags)
+        code, _, errors = run(*asked)
+        assert (code, errors.count("\n")) == (2, 1)
+        assert str(path) in errors and "--force" in errors
+        assert path.read_text() == "mine"
+        assert not (tmp_path / "x.wav").exists()
+    assert run(*asked, "--force")[0] == 0
+    assert listed.read_text() != "mine"
+    # What an earlier composition of this name left is its own.
+    assert run(*asked)[0] == 0
