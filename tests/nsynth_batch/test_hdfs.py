@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from hdfs_jobs.backend import Storage
 from hdfs_jobs.storage import open_storage
+from nsynth_batch.datasets import DATASETS
 from nsynth_batch.sources.catalog import Catalog
 from tests.components.hadoop import Hdfs
 from tests.nsynth_batch.job import SEGMENT_SECONDS, Job
@@ -99,6 +102,32 @@ def test_commands_read_a_store_on_hdfs(remote: Job, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (out / "clips.jsonl").read_text("utf-8").splitlines()]
     assert {line["clip_id"] for line in lines} == set(remote.clips())
     assert all((out / line["file"]).stat().st_size > 44 for line in lines)
+
+
+def test_each_shard_is_told_of_by_status_and_in_the_logs_of_the_store(remote: Job) -> None:
+    done = remote.do("status", "--shards", "--json", more=False)
+    assert done.returncode == 0, done.stderr
+    shards = [json.loads(line) for line in done.stdout.splitlines()]
+    counts = Counter(shard["stage"] for shard in shards)
+    assert counts == {name: stage["committed"] for name, stage in remote.status().items()}
+    assert all(shard["bytes"] and shard["wall_seconds"] > 0 for shard in shards)
+    storage = remote.store().storage
+    parts = sorted(entry.path for entry in storage.walk("runs/logs"))
+    events = [json.loads(line) for part in parts for line in storage.read_bytes(part).splitlines()]
+    committed = [event for event in events if event["event"] == "ShardCommitted"]
+    told = {(event["name"], event["summary"]["sha256"]) for event in committed}
+    assert told == {(shard["stage"], shard["sha256"]) for shard in shards}
+    assert all(event["worker"].startswith("tcp://127.0.0.1:") for event in committed)
+    ends = [event["event"] for event in events if event["event"].startswith("Run")]
+    assert ends[:2] == ["RunStarted", "RunEnded"]
+
+
+def test_a_log_collector_gets_json_alone(remote: Job) -> None:
+    again = remote.do("run", "--pairs", PAIRS, "--workers", "1", "--log-format", "json")
+    assert again.returncode == 0, again.stderr
+    events = [json.loads(line) for line in again.stderr.splitlines()]
+    assert [e["name"] for e in events if e["event"] == "StageFinished"] == list(DATASETS)
+    assert all(datetime.fromisoformat(event["time"]).tzinfo for event in events)
 
 
 def test_gc_removes_what_killed_attempts_left_on_hdfs(remote: Job) -> None:
