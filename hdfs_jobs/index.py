@@ -43,9 +43,13 @@ class Manifests:
         self.folder = f"{dataset}/manifests"
         self.index = f"{dataset}/index.jsonl.gz"
         self._held: dict[int, str] | None = None
+        self._opened: dict[str, Summary] = {}
 
     def hold(self) -> None:
-        """List the manifests now and no more: `compact` is told of all that come to be later."""
+        """List the manifests now and no more, and open each at most once for its summary.
+
+        `compact` is told of all that come to be later.
+        """
         self._held = self._listed()
 
     def names(self) -> dict[int, str]:
@@ -128,5 +132,10 @@ class Manifests:
                 yield at_hand[name]
             elif line is not None and line.manifest_name == name:
                 yield line
+            elif name in self._opened:
+                yield self._opened[name]
             else:
-                yield self.load(name).summary()
+                summary = self.load(name).summary()
+                if self._held is not None:
+                    self._opened[name] = summary
+                yield summary

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -376,6 +377,9 @@ class _Run:
         if futures and client.status == "running":
             client.cancel(futures)
         self.running.clear()
-        self.dataset.storage.delete(f"{DRAINS}/{self.id}")
-        if self.fresh:
-            self._compact()
+        # A storage that is away must not hide what ended the run; gc takes the mark, and readers
+        # open the manifests that the index lacks.
+        with suppress(OSError):
+            self.dataset.storage.delete(f"{DRAINS}/{self.id}")
+            if self.fresh:
+                self._compact()

@@ -15,7 +15,7 @@ from dask.system import CPU_COUNT
 from distributed import LocalCluster
 
 from hdfs_jobs.cluster import Cluster
-from hdfs_jobs.dataset import Dataset
+from hdfs_jobs.dataset import DRAINS, Dataset
 from hdfs_jobs.errors import InfrastructureError, UsageError
 from hdfs_jobs.events import (
     Event,
@@ -26,6 +26,7 @@ from hdfs_jobs.events import (
     StageFinished,
     StageStarted,
 )
+from hdfs_jobs.local import LocalStorage
 from hdfs_jobs.plan import Item, RowRange
 from hdfs_jobs.runner import run_stage
 from hdfs_jobs.store import Store
@@ -84,6 +85,23 @@ def test_a_dataset_that_is_held_knows_of_all_that_was_committed_since(
     assert len(dataset.pending()) == 0
     assert dataset.totals() == store.dataset("plain", {}).totals()
     assert (dataset.totals().committed, dataset.totals().quarantined) == (7, 1)
+
+
+class Untidy(LocalStorage):
+    """Is away when a run wants to take its mark away."""
+
+    def delete(self, path: str, *, recursive: bool = False) -> None:
+        if path.startswith(DRAINS):
+            raise OSError("away")
+        super().delete(path, recursive=recursive)
+
+
+def test_a_storage_that_is_away_in_the_end_does_not_hide_what_ended_the_run(
+    store: Store, cluster: Cluster, traps: Path
+) -> None:
+    dataset = planned(Store(Untidy(store.url)), items("io until go"))
+    with pytest.raises(InfrastructureError, match="1 of 1 shards not done"):
+        run(dataset, cluster, Plain(traps=str(traps)), retries=0)
 
 
 def test_one_worker_and_two_give_the_same_bytes(tmp_path: Path, cluster: Cluster) -> None:
