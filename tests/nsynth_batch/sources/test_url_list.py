@@ -31,8 +31,10 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[FaultProxy]:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
     """A plain web server with two recordings and a page."""
+    monkeypatch.setenv("NSYNTH_BATCH_HARVEST_BACKOFF", "0.05")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name in ("one", "ø 2"):
         write_wav(tmp_path / "site" / f"{name}.wav")
     (tmp_path / "site" / "page.html").write_text("<html>no sound")
