@@ -25,7 +25,7 @@ import hdfs
 import hdfs_native
 
 from hdfs_jobs.backend import Storage
-from hdfs_jobs.hdfs_login import user_name
+from hdfs_jobs.hdfs.login import user_name
 from hdfs_jobs.storage import open_storage
 from tests.components.hadoop import Hdfs
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from hdfs_jobs.backend import Storage
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.hdfs_url import DEFAULT_PORTS
+from hdfs_jobs.hdfs.url import DEFAULT_PORTS
 from hdfs_jobs.local import LocalStorage
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -35,11 +35,11 @@ def open_storage(url: str) -> Storage:
     scheme = _SCHEME.match(url)
     name = scheme[1].lower() if scheme else ""
     if name in DEFAULT_PORTS:
-        from hdfs_jobs.webhdfs import WebHdfsStorage
+        from hdfs_jobs.hdfs.webhdfs import WebHdfsStorage
 
         return WebHdfsStorage(url)
     if name == "hdfs":
-        from hdfs_jobs.native import NativeStorage
+        from hdfs_jobs.hdfs.native import NativeStorage
 
         return NativeStorage(url)
     return LocalStorage(_local_path(url))

@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdfs_jobs.backend import Storage
-from hdfs_jobs.hdfs_errors import LostAnswerError, PassingError, WrongAddressError
-from hdfs_jobs.hdfs_login import parse_token_file
-from hdfs_jobs.hdfs_url import parse_hdfs_url
-from hdfs_jobs.ranged import ranged_stream
+from hdfs_jobs.hdfs.errors import LostAnswerError, PassingError, WrongAddressError
+from hdfs_jobs.hdfs.login import parse_token_file
+from hdfs_jobs.hdfs.ranged import ranged_stream
+from hdfs_jobs.hdfs.url import parse_hdfs_url
 from hdfs_jobs.storage import open_storage
 from tests.components.hadoop import Hdfs
 from tests.components.wire import Wire

@@ -13,10 +13,10 @@ from typing import BinaryIO, TypeVar, cast
 
 from hdfs_jobs.backend import Entry, Storage, is_temporary, temporary_beside
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.hdfs_errors import PassingError
-from hdfs_jobs.hdfs_url import parse_hdfs_url
-from hdfs_jobs.outbox import BLOCK_BYTES, Outbox
-from hdfs_jobs.ranged import Ranges, ranged_stream
+from hdfs_jobs.hdfs.errors import PassingError
+from hdfs_jobs.hdfs.outbox import BLOCK_BYTES, Outbox
+from hdfs_jobs.hdfs.ranged import Ranges, ranged_stream
+from hdfs_jobs.hdfs.url import parse_hdfs_url
 
 _Result = TypeVar("_Result")
 

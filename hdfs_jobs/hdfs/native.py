@@ -10,16 +10,16 @@ from functools import lru_cache
 
 import hdfs_native
 
-from hdfs_jobs.hdfs_errors import (
+from hdfs_jobs.hdfs.errors import (
     LoginError,
     PassingError,
     WrongAddressError,
     refusal,
     unreachable,
 )
-from hdfs_jobs.hdfs_login import as_in_token
-from hdfs_jobs.ranged import FIRST_RANGE, Ranges
-from hdfs_jobs.remote import RemoteStorage, Status, patience
+from hdfs_jobs.hdfs.login import as_in_token
+from hdfs_jobs.hdfs.ranged import FIRST_RANGE, Ranges
+from hdfs_jobs.hdfs.remote import RemoteStorage, Status, patience
 
 _JAVA = re.compile(r'(?:RPCError|FatalRPCError)\("([\w.$]+)", "(.*)"\)', re.DOTALL)
 _ATTEMPTS = 3  # the library's own patience is three minutes for a host that does not exist

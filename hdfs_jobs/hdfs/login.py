@@ -9,7 +9,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from hdfs_jobs.hdfs_errors import LoginError
+from hdfs_jobs.hdfs.errors import LoginError
 
 USER = "HADOOP_USER_NAME"
 PROXY_USER = "HADOOP_PROXY_USER"

@@ -16,17 +16,17 @@ import hdfs
 import requests
 import urllib3
 
-from hdfs_jobs.hdfs_errors import (
+from hdfs_jobs.hdfs.errors import (
     LoginError,
     LostAnswerError,
     WrongAddressError,
     refusal,
     unreachable,
 )
-from hdfs_jobs.hdfs_login import PROXY_USER, delegation_token, user_name
-from hdfs_jobs.outbox import BLOCK_BYTES
-from hdfs_jobs.ranged import FIRST_RANGE, Ranges
-from hdfs_jobs.remote import RemoteStorage, Status
+from hdfs_jobs.hdfs.login import PROXY_USER, delegation_token, user_name
+from hdfs_jobs.hdfs.outbox import BLOCK_BYTES
+from hdfs_jobs.hdfs.ranged import FIRST_RANGE, Ranges
+from hdfs_jobs.hdfs.remote import RemoteStorage, Status
 
 # HdfsCLI reports failures in its log before it raises them; the one line of the error is enough.
 logging.getLogger("hdfs").addHandler(logging.NullHandler())
