@@ -25,15 +25,15 @@ import numpy as np
 import soundfile
 
 from sequencer.clips import Clip
-from sequencer.clipsounds import ClipSounds
-from sequencer.limiter import Limiter
-from sequencer.loudness import LoudnessMeter
-from sequencer.mix import Mixer
 from sequencer.piece import write_piece
+from sequencer.rendering.clipsounds import ClipSounds
+from sequencer.rendering.limiter import Limiter
+from sequencer.rendering.loudness import LoudnessMeter
+from sequencer.rendering.mix import Mixer
+from sequencer.rendering.spool import Spool
+from sequencer.rendering.truepeak import TruePeakMeter
 from sequencer.samples import Resampler
 from sequencer.score import MAIN_LAYER, Event, Layer, Master, Score
-from sequencer.spool import Spool
-from sequencer.truepeak import TruePeakMeter
 from sequencer.writing import Writing
 
 RATE = 16_000

@@ -23,8 +23,8 @@ import numpy.typing as npt
 import soundfile
 
 from sequencer.errors import AudioError
-from sequencer.headers import check_header, declared_mp3_frames
 from sequencer.samples import Resampler, Samples
+from sequencer.soundfiles.headers import check_header, declared_mp3_frames
 
 SAMPLE_RATE = 16_000
 SUFFIXES = frozenset(

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sequencer.audio import SAMPLE_RATE
-from sequencer.choosing import Choosing
 from sequencer.clips import with_thinned_weights
+from sequencer.composing.choosing import Choosing
+from sequencer.composing.moods import Grid, Moment, Sections
+from sequencer.composing.rules import Rules, allowed, checked, outcome
+from sequencer.composing.shares import Ledger
+from sequencer.composing.styles import Style
+from sequencer.composing.survey import Candidate
 from sequencer.draws import generator
 from sequencer.errors import SequencerError
-from sequencer.moods import Grid, Moment, Sections
-from sequencer.rules import Rules, allowed, checked, outcome
 from sequencer.score import FADE_LAWS, MAIN_LAYER, Event, FadeLaw, Layer, Master, Score
-from sequencer.shares import Ledger
-from sequencer.styles import Style
-from sequencer.survey import Candidate
 
 TARGET_LOUDNESS = -20.0
 """Every event is brought to this loudness (LUFS) before the mix, within these limits (dB)."""
@@ -59,7 +59,7 @@ def compose(
     Parameters
     ----------
     clips : sequence of Candidate
-        What `sequencer.survey.survey` found.
+        What `sequencer.composing.survey.survey` found.
     minutes : float
         Length of the composition, above 0.
     seed : int

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sequencer.fingerprint import Fingerprint, Printer
-from sequencer.loudness import gated, k_response
+from sequencer.rendering.loudness import gated, k_response
 
 CLIPPED_LEVEL = 0.977
 """Where the outermost codes of 8-bit mu-law lie (0.978); equal neighbours out there are clipped."""

@@ -8,20 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sequencer.choices import Choice
-from sequencer.clipsounds import ClipSounds
 from sequencer.compose import compose
-from sequencer.credits import credits_text
+from sequencer.composing.rules import Rules
+from sequencer.composing.survey import survey
+from sequencer.crediting.credits import credits_text
 from sequencer.errors import OutputError
-from sequencer.joinreport import joins_csv, joins_summary, measure_joins
-from sequencer.output import Form, form_of, wav_container
 from sequencer.render import Rendered, measured, render, render_stem
-from sequencer.rules import Rules
+from sequencer.rendering.clipsounds import ClipSounds
+from sequencer.rendering.joinreport import joins_csv, joins_summary, measure_joins
+from sequencer.rendering.spans import SpannedMix
 from sequencer.samples import resampled_length
 from sequencer.score import FadeLaw, Layer, Score
 from sequencer.scorefile import score_json
-from sequencer.spans import SpannedMix
-from sequencer.survey import survey
-from sequencer.tags import Tags, cues_of, tags_of
+from sequencer.soundfiles.output import Form, form_of, wav_container
+from sequencer.soundfiles.tags import Tags, cues_of, tags_of
 from sequencer.writing import Paths, Writing, output, paths_of, refuse_strangers, spooled
 
 # Beyond these it is worth a word: how far the loudness may be from what was aimed at, and how much

@@ -18,14 +18,14 @@ import numpy.typing as npt
 
 from sequencer.draws import generator
 from sequencer.errors import SequencerError
-from sequencer.limiter import MARGIN_DB, Limiter
-from sequencer.loudness import BLOCK_SECONDS, Loudness, LoudnessMeter, integrated_loudness
-from sequencer.output import Form, sound_writer
+from sequencer.rendering.limiter import MARGIN_DB, Limiter
+from sequencer.rendering.loudness import BLOCK_SECONDS, Loudness, LoudnessMeter, integrated_loudness
+from sequencer.rendering.spans import SpannedMix
+from sequencer.rendering.truepeak import TruePeakMeter
 from sequencer.samples import Resampler, Samples, quantised
 from sequencer.score import Score, with_gain
-from sequencer.spans import SpannedMix
-from sequencer.tags import Cue, Tags
-from sequencer.truepeak import TruePeakMeter
+from sequencer.soundfiles.output import Form, sound_writer
+from sequencer.soundfiles.tags import Cue, Tags
 
 MOST_GAIN_DB = 30.0
 """More than this would lift nothing but hiss."""
@@ -82,7 +82,7 @@ def render(
         The file to write, of any name: what it holds after an error is worthless, so a name that
         matters is for the caller to give when all is well.
     form : Form
-        See `sequencer.output.form_of`.
+        See `sequencer.soundfiles.output.form_of`.
     tags : Tags
     cues : tuple of Cue
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from sequencer.errors import SequencerError
-from sequencer.licences import CREATIVE_COMMONS
+from sequencer.licensing.licences import CREATIVE_COMMONS
 
 UNKNOWN_LICENCE = "LicenseRef-unknown"
 

@@ -142,8 +142,8 @@ class Score:
     sections : tuple of Section
         In order of their starts.
     licence : str
-        What the result is under, as `sequencer.solver` found it: an SPDX expression; empty where
-        it could not be found, since a source's licence is not known.
+        What the result is under, as `sequencer.licensing.solver` found it: an SPDX expression;
+        empty where it could not be found, since a source's licence is not known.
     target : str
         The licence that was asked for; empty for none.
     """

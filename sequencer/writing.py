@@ -12,9 +12,9 @@ from sequencer.audio import SAMPLE_RATE
 from sequencer.clips import SCORE_SUFFIX
 from sequencer.errors import OutputError, SequencerError
 from sequencer.files import replacing
-from sequencer.output import form_of
 from sequencer.render import check_rate
-from sequencer.spool import Spool
+from sequencer.rendering.spool import Spool
+from sequencer.soundfiles.output import form_of
 
 CREDITS_SUFFIX = ".credits.txt"
 JOINS_SUFFIX = ".joins.csv"

@@ -6,13 +6,13 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sequencer.aligned import author_of, parents_of, title_of
 from sequencer.audio import mono_blocks
+from sequencer.audition.peaks import peaks
 from sequencer.clips import Clip, Parent
-from sequencer.credits_licences import licences_of
+from sequencer.composing.survey import survey
+from sequencer.crediting.aligned import author_of, parents_of, title_of
+from sequencer.crediting.licence_names import licences_of
 from sequencer.pages import web_address
-from sequencer.peaks import peaks
-from sequencer.survey import survey
 from sequencer.text import flattened
 from sequencer.weights import mean_weight
 
@@ -30,7 +30,7 @@ class Shown:
     sound : Path
         Its file, without links on the way.
     peaks : bytes
-        See `sequencer.peaks.peaks`.
+        See `sequencer.audition.peaks.peaks`.
     """
 
     clip: Clip

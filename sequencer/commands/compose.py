@@ -26,9 +26,9 @@ from sequencer.commands.options import (
     loudness_of,
     report_piece,
 )
+from sequencer.composing.styles import PRESETS, Choose, Style, parts_from_text, range_from_text
 from sequencer.errors import SequencerError
 from sequencer.score import FadeLaw
-from sequencer.styles import PRESETS, Choose, Style, parts_from_text, range_from_text
 
 StyleName = Literal["drone", "collage", "pulse", "horror"]
 _MAX_SHARE = "--max-share"
@@ -151,8 +151,8 @@ def compose_command(
     Example: sequencer compose clips/ -o piece.wav --minutes 2 --seed 7
     """
     from sequencer.choices import read_choices
+    from sequencer.composing.rules import Rules, checked
     from sequencer.piece import make_piece
-    from sequencer.rules import Rules, checked
     from sequencer.writing import Writing
 
     flags: dict[str, Any] = {

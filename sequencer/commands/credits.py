@@ -10,7 +10,7 @@ import typer
 from sequencer.commands.options import Verbose
 
 if TYPE_CHECKING:
-    from sequencer.aligned import Moment
+    from sequencer.crediting.aligned import Moment
     from sequencer.score import Score
 
 Form = Literal["text", "html", "json", "vtt", "labels"]
@@ -45,7 +45,7 @@ def credits_command(
 
     Example: sequencer credits piece.score.json --at 83.5
     """
-    from sequencer.aligned import heard_at
+    from sequencer.crediting.aligned import heard_at
     from sequencer.errors import SequencerError
     from sequencer.files import write_output
     from sequencer.scorefile import read_score
@@ -68,21 +68,21 @@ def credits_command(
 
 def _written(score: Score, form: Form) -> str:
     if form == "html":
-        from sequencer.credits_html import credits_html
+        from sequencer.crediting.as_html import credits_html
 
         return credits_html(score)
     if form == "json":
-        from sequencer.credits_json import credits_json
+        from sequencer.crediting.as_json import credits_json
 
         return credits_json(score)
-    from sequencer.captions import label_track, webvtt
-    from sequencer.credits import credits_text
+    from sequencer.crediting.captions import label_track, webvtt
+    from sequencer.crediting.credits import credits_text
 
     return {"vtt": webvtt, "labels": label_track, "text": credits_text}[form](score)
 
 
 def _moment(moment: Moment) -> str:
-    from sequencer.aligned import author_of, title_of
+    from sequencer.crediting.aligned import author_of, title_of
     from sequencer.text import flattened
 
     span = moment.span

@@ -63,6 +63,6 @@ def _written(score: Score, media: Media, to: Target) -> str | bytes:
         from sequencer.exports.midi import midi_bytes
 
         return midi_bytes(score)
-    from sequencer.captions import label_track
+    from sequencer.crediting.captions import label_track
 
     return label_track(score)

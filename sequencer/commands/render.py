@@ -71,10 +71,10 @@ def render_command(
     """
     from dataclasses import replace
 
+    from sequencer.composing.survey import survey
+    from sequencer.composing.without import without as score_without
     from sequencer.piece import write_piece
     from sequencer.scorefile import read_score
-    from sequencer.survey import survey
-    from sequencer.without import without as score_without
     from sequencer.writing import Writing
 
     folder = score.parent if clips is None else clips

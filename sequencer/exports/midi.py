@@ -6,8 +6,8 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
-from sequencer.aligned import aligned
-from sequencer.captions import span_words
+from sequencer.crediting.aligned import aligned
+from sequencer.crediting.captions import span_words
 from sequencer.extras import extra
 from sequencer.score import Score
 from sequencer.text import flattened

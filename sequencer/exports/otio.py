@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from sequencer.aligned import author_of, parents_of, title_of
-from sequencer.captions import section_ends
+from sequencer.crediting.aligned import author_of, parents_of, title_of
+from sequencer.crediting.captions import section_ends
 from sequencer.exports.media import Media, clip_name
 from sequencer.extras import extra
-from sequencer.joins import are_joined
+from sequencer.rendering.joins import are_joined
 from sequencer.score import Event, Score
 from sequencer.text import flattened
 

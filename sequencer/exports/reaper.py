@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sequencer.captions import section_ends
+from sequencer.crediting.captions import section_ends
 from sequencer.exports.media import Media, clip_name
 from sequencer.score import Event, Score
 from sequencer.text import flattened

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.aligned import Heard, Span, aligned, title_of
 from sequencer.audio import SAMPLE_RATE, mono_blocks
-from sequencer.captions import section_ends
 from sequencer.clips import Parent
+from sequencer.crediting.aligned import Heard, Span, aligned, title_of
+from sequencer.crediting.captions import section_ends
 from sequencer.extras import extra
 from sequencer.measures import measure
 from sequencer.score import Score

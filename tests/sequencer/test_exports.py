@@ -12,8 +12,8 @@ import opentimelineio
 import pytest
 import rpp
 
-from sequencer.captions import label_track
 from sequencer.cli import main
+from sequencer.crediting.captions import label_track
 from sequencer.exports.media import Media
 from sequencer.exports.midi import midi_bytes
 from sequencer.exports.otio import otio_text

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from sequencer.audio import mono_blocks
 from sequencer.clips import Clip, write_clips_jsonl
+from sequencer.composing.survey import survey
 from sequencer.errors import SequencerError
 from sequencer.fingerprint import Fingerprint, likeness, near_duplicates
 from sequencer.measures import Meter
 from sequencer.samples import Resampler
-from sequencer.survey import survey
 from tests.sequencer.sounds import RATE, RECORDINGS, Samples, encoded, noise, pluck, tone
 from tests.sequencer.test_gate import mu_law
 

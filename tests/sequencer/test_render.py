@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sequencer.compose import compose
+from sequencer.composing.survey import survey
 from sequencer.errors import SequencerError
-from sequencer.fades import fade_curves
-from sequencer.joins import Correlation
-from sequencer.output import Form, sound_writer
 from sequencer.piece import write_piece
+from sequencer.rendering.fades import fade_curves
+from sequencer.rendering.joins import Correlation
 from sequencer.score import FADE_LAWS, Event, FadeLaw, Master
-from sequencer.survey import survey
-from sequencer.tags import Tags
+from sequencer.soundfiles.output import Form, sound_writer
+from sequencer.soundfiles.tags import Tags
 from sequencer.writing import Writing
-from tests.sequencer.rendering import rendered, score_of, written
+from tests.sequencer.rendered import rendered, score_of, written
 from tests.sequencer.sounds import RATE, RECORDINGS, encoded, noise, pluck, tone
 
 STEP = 2 / 32768

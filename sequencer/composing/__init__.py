@@ -1,0 +1,1 @@
+"""Choosing what plays when: styles, sections, limits, and which clips there are."""

@@ -1,0 +1,1 @@
+"""Who is heard when, and the credits in every form."""

@@ -1,0 +1,1 @@
+"""Which licence goes into which, and what a composition may be under."""

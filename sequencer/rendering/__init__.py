@@ -1,0 +1,1 @@
+"""From events to samples: clips, fades, joins, spans, loudness and the limiter."""
