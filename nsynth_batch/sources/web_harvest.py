@@ -179,10 +179,11 @@ class _Work:
         self._refusals.save()
 
     def _place(self, file_id: str) -> str | None:
+        # Looking into the catalog takes a thousand times longer, and there may be a million.
+        if (stored := self._stored.place(file_id)) is not None:
+            return stored
         place = self._ledger.place(file_id)
-        if place is not None and "://" in place:
-            return place
-        return self._stored.place(file_id)
+        return place if place is not None and "://" in place else None
 
     def _settle_done(self) -> None:
         while (done := self._crew.result(0)) is not None:
