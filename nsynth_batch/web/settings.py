@@ -94,8 +94,8 @@ class WebSettings(BaseModel):
     @field_validator("licence")
     @classmethod
     def _spdx(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if wrong := next((name for name in value if not _LICENCE.fullmatch(name)), None):
-            raise ValueError(f"{wrong!r} is no SPDX id such as CC-BY-4.0, nor a part with a *")
+        if not all(map(_LICENCE.fullmatch, value)):
+            raise ValueError("give SPDX ids such as CC-BY-4.0, or parts of them with a *")
         return value
 
     @field_validator("commons_api")

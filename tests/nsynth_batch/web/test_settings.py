@@ -35,7 +35,7 @@ def test_names_come_joined_or_as_a_list(tmp_path: Path, monkeypatch: pytest.Monk
         ({"max_bytes": "lots"}, "--max-bytes"),
         ({"limit": 0}, "--limit"),
         ({"depth": -1}, "--depth"),
-        ({"licence": "CC BY 4.0"}, "no SPDX id"),
+        ({"licence": "CC BY 4.0"}, "give SPDX ids"),
         ({"commons_api": "commons.wikimedia.org"}, "api.php"),
     ],
 )
