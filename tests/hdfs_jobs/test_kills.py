@@ -17,6 +17,7 @@ from hdfs_jobs.runner import run_stage
 from hdfs_jobs.store import Store
 from hdfs_jobs.worker import do_shard
 from tests.components.hadoop import Hdfs
+from tests.hdfs_jobs.hdfs_trials import SCHEMES, top
 from tests.hdfs_jobs.perils import Mortal, Perilous
 from tests.hdfs_jobs.shards import (
     SETTINGS,
@@ -125,11 +126,11 @@ def test_a_kill_at_every_step_changes_nothing(tmp_path: Path, traps: Path) -> No
     assert kinds_of_files(store.storage) == kinds_of_files(whole.storage)
 
 
-@pytest.mark.parametrize("scheme", ["webhdfs", "hdfs"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_kill_at_the_steps_that_count_changes_nothing_on_hdfs(
     hdfs: Hdfs, hdfs_folder: str, scheme: str, tmp_path: Path, traps: Path
 ) -> None:
-    root = {"webhdfs": hdfs.webhdfs_url, "hdfs": hdfs.hdfs_url}[scheme] + hdfs_folder
+    root = top(hdfs, scheme) + hdfs_folder
     points = [step for step in steps(tmp_path / "traced", traps) if step in ON_HDFS]
     store = Store.open(root, create=True)
     dataset = kill_at_each(store, points, traps)

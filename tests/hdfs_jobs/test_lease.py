@@ -22,6 +22,7 @@ from hdfs_jobs.lease import FOLDER, HOLDER, Lease, acquire
 from hdfs_jobs.local import LocalStorage
 from hdfs_jobs.storage import open_storage
 from tests.components.hadoop import Hdfs
+from tests.hdfs_jobs.hdfs_trials import SCHEMES, top
 
 SECONDS = 1.2
 
@@ -162,11 +163,11 @@ def test_a_run_that_wakes_up_stops_and_leaves_the_store_to_the_next(storage: Sto
         lease.release()
 
 
-@pytest.mark.parametrize("scheme", ["webhdfs", "hdfs"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_lease_on_hdfs_is_held_and_refused_and_taken_from_the_dead(
     hdfs: Hdfs, hdfs_folder: str, scheme: str
 ) -> None:
-    root = {"webhdfs": hdfs.webhdfs_url, "hdfs": hdfs.hdfs_url}[scheme] + hdfs_folder
+    root = top(hdfs, scheme) + hdfs_folder
     storage = open_storage(root)
     with others(root) as (first,):
         assert first.says() == "held"

@@ -20,6 +20,7 @@ import pytest
 from hdfs_jobs.backend import Storage, check_path, is_temporary
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage import open_storage, open_url
+from tests.hdfs_jobs.hdfs_trials import SCHEMES, top
 
 ODD_NAMES = [
     "with spaces and ünïcödé.wav",
@@ -35,12 +36,11 @@ ODD_NAMES = [
 ]
 
 
-@pytest.fixture(params=["path", "file", "webhdfs", "hdfs"])
+@pytest.fixture(params=["path", "file", *SCHEMES])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    if request.param in {"webhdfs", "hdfs"}:
-        hdfs = request.getfixturevalue("hdfs")
-        top = hdfs.webhdfs_url if request.param == "webhdfs" else hdfs.hdfs_url
-        return open_storage(f"{top}{request.getfixturevalue('hdfs_folder')}/100% root")
+    if request.param in SCHEMES:
+        url = top(request.getfixturevalue("hdfs"), request.param)
+        return open_storage(f"{url}{request.getfixturevalue('hdfs_folder')}/100% root")
     folder = tmp_path / "a folder" / "100% root"
     return open_storage(str(folder) if request.param == "path" else folder.as_uri())
 
