@@ -97,8 +97,8 @@ def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("harvest missing --dry-run", "missing: no such folder"),
         ("harvest empty", "no audio in this folder"),
         ("harvest commons:Category:Birds", "give --contact"),
-        ("harvest webhdfs://host:9870/in", "no storage for webhdfs://"),
-        ("status --store webhdfs://host:9870/store", "no storage for webhdfs://"),
+        ("harvest s3://bucket/in", "no storage for s3://"),
+        ("status --store s3://bucket/store", "no storage for s3://"),
         ("status --store filled", "not a store"),
         ("harvest filled --store filled", "not a store, and not empty"),
         ("status --store future", "format 99"),
@@ -123,6 +123,20 @@ def test_a_wrong_command_is_one_line_on_stderr_and_2(
     assert captured.err.startswith("nsynth-batch: ")
     assert captured.err.count("\n") == 1
     assert words in captured.err
+
+
+@pytest.mark.parametrize("scheme", ["webhdfs", "hdfs"])
+@pytest.mark.parametrize("arguments", ["harvest {} --store here", "status --store {}"])
+def test_hdfs_that_does_not_answer_is_one_line_and_75(
+    scheme: str, arguments: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nobody = f"{scheme}://127.0.0.1:9/in"
+    here = str(tmp_path / "here")
+    assert main(arguments.replace("here", here).format(nobody).split()) == 75
+    told = capfd.readouterr().err
+    assert told.startswith(f"nsynth-batch: {nobody}")
+    assert told.count("\n") == 1
+    assert not (tmp_path / "here").exists()
 
 
 def test_verbose_adds_the_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
