@@ -12,7 +12,7 @@ import pytest
 from distributed import Client, SchedulerPlugin
 
 from hdfs_jobs.store import Store
-from tests.components.certificates import Authority
+from tests.components.certificates import Authority, Certificate
 from tests.components.daskcluster import DaskServers, dask_servers
 from tests.nsynth_batch.recordings import tone, write_wav
 
@@ -147,13 +147,14 @@ def test_clips_are_decoded_where_the_gpus_are_and_nothing_else_needs_one(
 def test_tls_admits_those_whom_the_authority_signed(
     recordings: Path, here: str, tiny: Path, tmp_path: Path
 ) -> None:
-    ours, stranger = Authority(tmp_path / "ours"), Authority(tmp_path / "stranger")
+    ours, stranger = (Authority(tmp_path / name, name) for name in ("ours", "stranger"))
     node, guest = ours.issue("node"), stranger.issue("guest")
 
-    def flags(prefix: str, ca: Path, cert: Path, key: Path) -> list[str]:
-        return [f"--tls-{prefix}", str(ca), "--tls-cert", str(cert), "--tls-key", str(key)]
+    def flags(prefix: str, ca: Path, shown: Certificate) -> list[str]:
+        cert, key = str(shown.certificate), str(shown.key)
+        return [f"--tls-{prefix}", str(ca), "--tls-cert", cert, "--tls-key", key]
 
-    with dask_servers(tmp_path, flags("ca-file", ours.path, node.path, node.key)) as servers:
+    with dask_servers(tmp_path, flags("ca-file", ours.certificate, node)) as servers:
         servers.start_worker()
         store = str(tmp_path / "store")
 
@@ -163,15 +164,17 @@ def test_tls_admits_those_whom_the_authority_signed(
 
         code, said = run(servers.address)
         assert (code, "tls_ca_file is not given" in said) == (2, True), said
-        code, said = run(servers.address, *flags("ca", tmp_path / "no", guest.path, guest.key))
+        code, said = run(servers.address, *flags("ca", tmp_path / "no", guest))
         assert (code, f"{tmp_path / 'no'}: no such file" in said) == (2, True), said
-        code, said = run(servers.address, *flags("ca", stranger.path, guest.path, guest.key))
+        code, said = run(servers.address, *flags("ca", stranger.certificate, guest))
         assert (code, "not of the authority" in said) == (2, True), said
         code, said = run(servers.address.replace("tls", "tcp"))
         assert (code, "no Dask scheduler answers" in said) == (75, True), said
-        code, said = run(servers.address, *flags("ca", ours.path, guest.path, guest.key))
-        assert (code, "no Dask scheduler answers" in said) == (75, True), said
+        code, said = run(servers.address, *flags("ca", ours.certificate, guest))
+        # Whether the scheduler's refusal comes before its end of the connection is TLS's affair.
+        refused = {2: "not of the authority", 75: "no Dask scheduler answers"}
+        assert refused.get(code, "no other code") in said, said
         assert all(not Store.open(store).latest(name) for name in ("encodings", "clips"))
-        code, said = run(servers.address, *flags("ca", ours.path, node.path, node.key))
+        code, said = run(servers.address, *flags("ca", ours.certificate, node))
         assert code == 0, said
     assert content(store) == content(here)
