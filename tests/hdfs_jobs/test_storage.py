@@ -250,7 +250,7 @@ def test_a_storage_travels_to_workers(storage: Storage, start: str) -> None:
     context = multiprocessing.get_context(start)
     child = context.Process(target=read_and_publish, args=(storage,))
     child.start()
-    child.join(60)
+    child.join(150)
     assert child.exitcode == 0
     assert names(storage) == {"file", "new"}
 
