@@ -120,7 +120,7 @@ def compose(
         sample_rate=SAMPLE_RATE,
         samples=total,
         fade_law=fade_law,
-        master=Master(0.0, fades[0], fades[1], rules.loudness, rules.true_peak),
+        master=Master(0.0, fades[0], fades[1], style.loudness, rules.true_peak),
         clips=playing,
         events=tuple(events),
         notes=(

@@ -168,6 +168,8 @@ def compose_command(
         "layer_step_db": layer_step_db,
     }
     given = {name: value for name, value in flags.items() if value is not None}
+    if loudness is not None:
+        given["loudness"] = loudness_of(loudness)
     rules = Rules(
         style=replace(PRESETS[style] if style else Style(), **given),
         style_name=style or "",
@@ -177,8 +179,6 @@ def compose_command(
         allow_nc=allow_nc,
         allow_nd=allow_nd,
     )
-    if loudness is not None:
-        rules = replace(rules, loudness=loudness_of(loudness))
     report_piece(
         make_piece(
             clips,

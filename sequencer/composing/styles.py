@@ -61,6 +61,9 @@ class Style:
         How far from the middle events are placed, 0 (mono) to 1.
     layer_step_db : float
         By how much each layer is softer than the one before.
+    loudness : float, optional
+        What the whole is brought to, in LUFS; None for the peak alone. Sparse music has peaks far
+        above its loudness: where a limiter shall not flatten them, this is low.
     """
 
     layers: int = 1
@@ -73,6 +76,7 @@ class Style:
     plays: int = 0
     width: float = 0.0
     layer_step_db: float = 0.0
+    loudness: float | None = -16.0
 
 
 PRESETS: Mapping[str, Style] = {
@@ -113,6 +117,7 @@ PRESETS: Mapping[str, Style] = {
         fade_seconds=(1.0, 3.0),
         width=1.0,
         layer_step_db=4.0,
+        loudness=-23.0,
     ),
 }
 
@@ -239,4 +244,6 @@ def _shown(value: object) -> str:
         return ",".join(p.mood if p.share == 1 else f"{p.mood}:{p.share:g}" for p in parts)
     if isinstance(value, tuple):
         return "-".join(f"{number:g}" for number in dict.fromkeys(value))
+    if value is None:
+        return "off"
     return value if isinstance(value, str) else f"{value:g}"

@@ -82,7 +82,7 @@ def test_the_licence_is_in_the_score_and_what_does_not_fit_is_said(
     code, _ = composed(export, tmp_path / "c.wav", "--target", "CC0-1.0")
     errors = capsys.readouterr().err
     assert (code, errors.count("\n")) == (2, 1)
-    assert errors.startswith("sequencer: none of the 8 clips goes into CC0-1.0; the first, 'c0': ")
+    assert errors.startswith("sequencer: none of the 8 clips goes into CC0-1.0: 'c0': ")
     assert not (tmp_path / "c.wav").exists()
 
 
@@ -116,3 +116,11 @@ def test_wrong_flags_are_one_line_before_a_clip_is_heard(
     errors = capsys.readouterr().err
     assert (code, errors.count("\n")) == (2, 1)
     assert words in errors
+
+
+def test_a_style_has_its_loudness_and_the_flag_goes_before_it(export: Path, tmp_path: Path) -> None:
+    found = [
+        composed(export, tmp_path / "h.wav", "--style", "horror", *flags)[1]["master"]["loudness"]
+        for flags in ((), ("--loudness", "-14"), ("--loudness", "off"))
+    ]
+    assert found == [-23.0, -14.0, None]
