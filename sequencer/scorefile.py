@@ -117,7 +117,7 @@ def read_score(path: str | Path) -> Score:
     if top.text("schema", "") != SCHEMA:
         raise SequencerError(f"{name}, field 'schema': not a score ({SCHEMA!r} is expected)")
     if top.integer("version") != VERSION:
-        why = f"this program reads version {VERSION}; compose again"
+        why = f"must be {VERSION}, as `sequencer compose` writes it now"
         raise top.wrong("version", why, top.integer("version"))
     _known(top, _TOP_FIELDS)
     rate = top.integer("sample_rate", least=1000)

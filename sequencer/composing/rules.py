@@ -32,8 +32,6 @@ class Rules:
         The licence that the result shall be under; empty for whatever comes out.
     allow_nc, allow_nd : bool
         Whether sources that exclude commerce, or allow no adaptation, are played.
-    loudness : float, optional
-        What the whole is brought to, in LUFS; None for the peak alone.
     true_peak : float
         What no true peak goes beyond, in dBTP.
     """
@@ -45,7 +43,6 @@ class Rules:
     target: str = ""
     allow_nc: bool = False
     allow_nd: bool = False
-    loudness: float | None = -16.0
     true_peak: float = -1.0
 
 
@@ -89,11 +86,9 @@ def allowed(clips: Sequence[Candidate], rules: Rules) -> Allowed:
     )
     left = tuple(clip for clip in in_category if clip.clip.clip_id not in found.left_out)
     if not left:
-        first = next(iter(found.left_out.items()))
         into = f"goes into {rules.target}" if rules.target else "may be used"
-        raise SequencerError(
-            f"none of the {len(in_category)} clips {into}; the first, {first[0]!r}: {first[1]}"
-        )
+        each = [f"{name!r}: {why}" for name, why in found.left_out.items()]
+        raise SequencerError(f"none of the {len(in_category)} clips {into}: {_listed(each, '; ')}")
     notes = [f"left out {name!r}: {why}" for name, why in found.left_out.items()]
     if found.conflicts:
         notes.append(
@@ -147,7 +142,7 @@ def _in_categories(clips: Sequence[Candidate], names: Sequence[str]) -> list[Can
     return kept
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str], between: str = ", ") -> str:
     """Name the first few."""
     few, more = names[:5], len(names) - 5
-    return ", ".join(few) + (f" and {more} more" if more > 0 else "")
+    return between.join(few) + (f" and {more} more" if more > 0 else "")

@@ -13,7 +13,7 @@ import numpy as np
 
 from sequencer.audio import open_recording
 from sequencer.errors import AudioError, SequencerError
-from sequencer.files import naming
+from sequencer.files import digest_of, naming
 from sequencer.rendering.spool import Spool
 from sequencer.samples import Samples, from_int16
 from sequencer.score import Score
@@ -138,8 +138,9 @@ class ClipSounds:
 
     def _checked(self, clip: str) -> str:
         path = self._path(clip)
-        with naming(path), path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if not path.exists():
+            raise SequencerError(f"{path} is not there; --clips names the folder of the clips")
+        found = digest_of(path)
         expected = self._score.clips[clip].sha256
         if expected and found != expected:
             raise SequencerError(

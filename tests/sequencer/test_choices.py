@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sequencer.choices import Choice, read_choices, write_choices
@@ -14,6 +14,7 @@ ids = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
 @given(st.dictionaries(ids, st.sampled_from(["keep", "reject"]), max_size=8))
+@settings(deadline=None)
 def test_choices_come_back(choices: dict[str, Choice]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "choices.json"

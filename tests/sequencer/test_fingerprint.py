@@ -112,24 +112,24 @@ def test_clips_too_short_or_silent_to_compare_are_left_alone() -> None:
     assert near_duplicates(short) == {}
 
 
-def test_twenty_thousand_clips_in_seconds() -> None:
+def test_thousands_of_clips_in_seconds() -> None:
     rng = np.random.default_rng(0)
-    spectra = rng.integers(-40, 60, (20_000, 96), np.int8)
-    courses = rng.integers(-40, 60, (20_000, 195, 10), np.int8)
+    spectra = rng.integers(-40, 60, (8_000, 96), np.int8)
+    courses = rng.integers(-40, 60, (8_000, 195, 10), np.int8)
     prints = [
         Fingerprint(spectrum, course, 0.032, 6.24)
         for spectrum, course in zip(spectra, courses, strict=True)
     ]
     for place in range(500):
-        prints[10_000 + place] = replace(
+        prints[4_000 + place] = replace(
             prints[place], course=np.roll(prints[place].course, 2, axis=0)
         )
     start = time.process_time()
     found = near_duplicates(prints)
     # CPU time of all threads, on a machine that may be busy.
-    assert time.process_time() - start < 60
+    assert time.process_time() - start < 20
     assert len(found) == 500
-    assert all(like.other == place - 10_000 for place, like in found.items())
+    assert all(like.other == place - 4_000 for place, like in found.items())
 
 
 def test_the_survey_leaves_all_but_one_out_and_says_so(tmp_path: Path) -> None:

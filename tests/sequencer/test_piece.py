@@ -258,7 +258,7 @@ def test_a_failed_render_leaves_the_old_piece(export: Path, tmp_path: Path) -> N
     edited.write_text(json.dumps(value))
     last_to_enter = list(dict.fromkeys(event.clip for event in piece.score.events))[-1]
     (export / piece.score.clips[last_to_enter].file).unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(SequencerError, match="is not there"):
         render_piece(edited, export, piece.out)
     assert contents(piece.out, piece.score_path, piece.credits_path) == before
     assert len(list(piece.out.parent.iterdir())) == 3

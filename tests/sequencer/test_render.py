@@ -206,7 +206,7 @@ def test_clips_that_changed_since_are_named(tmp_path: Path) -> None:
     with pytest.raises(SequencerError, match=r"a\.wav: not-audio"):
         written(score, tmp_path)
     (tmp_path / "a.wav").unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(SequencerError, match="is not there; --clips"):
         written(score, tmp_path)
 
 

@@ -63,7 +63,7 @@ def edited(tmp_path: Path, **changes: Any) -> Path:
     ("changes", "words"),
     [
         ({"schema": "other"}, "field 'schema': not a score"),
-        ({"version": 1}, "field 'version': this program reads version 2; compose again, not 1"),
+        ({"version": 1}, "field 'version': must be 2, as `sequencer compose` writes it now, not 1"),
         ({"channels": 6}, "field 'channels': must be 1 or 2, not 6"),
         ({"licence": "CC BY"}, "field 'licence': 'CC BY' is no SPDX expression"),
         ({"target": "?"}, "field 'target': '?' is no SPDX expression"),

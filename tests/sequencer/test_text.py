@@ -3,7 +3,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sequencer.text import clock, flattened
@@ -26,6 +26,7 @@ def test_durations_are_told_as_a_clock_does(seconds: float, words: str) -> None:
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_any_text_becomes_one_line(text: str) -> None:
     line = flattened(text)
     assert len(line.splitlines()) <= 1

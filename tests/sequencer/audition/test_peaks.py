@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sequencer.audition.peaks import peaks
@@ -21,6 +21,7 @@ def test_each_column_holds_its_loudest_sample() -> None:
 
 
 @given(st.lists(st.integers(0, 3_000), max_size=6), st.integers(1, 40))
+@settings(deadline=None)
 def test_blocks_do_not_matter(cuts: list[int], columns: int) -> None:
     samples = noise(0.19)
     edges = sorted({0, len(samples), *(cut for cut in cuts if cut < len(samples))})

@@ -241,7 +241,7 @@ def test_licences_decide_what_plays() -> None:
     assert any(note.startswith("left out 'c': its \"c\" (CC-BY-SA-1.0)") for note in score.notes)
     aimed = compose(some, 0.3, 1, rules=Rules(target="CC-BY-4.0"))
     assert (aimed.licence, aimed.target, set(aimed.clips)) == ("CC-BY-4.0", "CC-BY-4.0", {"a"})
-    with pytest.raises(SequencerError, match=r"none of the 3 clips goes into CC0-1\.0; the first"):
+    with pytest.raises(SequencerError, match=r"none of the 3 clips goes into CC0-1\.0: "):
         compose(some, 0.3, 1, rules=Rules(target="CC0-1.0"))
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sequencer.crediting.aligned import aligned, heard_at, heard_seconds
@@ -43,6 +43,7 @@ def test_any_second_has_its_clip_and_recordings() -> None:
 
 
 @given(st.floats(0, 9.999))
+@settings(deadline=None)
 def test_shares_of_a_mash_up_fill_it(seconds: float) -> None:
     for moment in heard_at(piece(), seconds):
         assert sum(weight for _, weight in moment.weights) == pytest.approx(1, abs=0.002)
