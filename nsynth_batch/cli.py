@@ -73,9 +73,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # TensorFlow's own remarks are kept off stderr, here and in the workers: an error is one line.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Arrow's own allocator keeps what it once had: a catalog of a million recordings took 400 MB
-    # more than with the system's.
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     # With a value of its own the flag does not take the word that follows for one.
     given = [f"{ALL_FAILED}=all" if word == ALL_FAILED else word for word in given]
