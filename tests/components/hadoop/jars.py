@@ -46,6 +46,8 @@ def _fetch() -> None:
     log = _HADOOP / "maven.log"
     command = [maven, "--batch-mode", "--file", str(_HERE / "pom.xml"), _COPY]
     command += ["-DincludeScope=runtime", f"-DoutputDirectory={_HADOOP / 'jars'}"]
+    # Java takes the home of the user's entry, which a service's user may not have.
+    command.append(f"-Dmaven.repo.local={Path.home() / '.m2' / 'repository'}")
     with log.open("w") as out:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
     if done.returncode:
