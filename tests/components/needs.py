@@ -84,4 +84,8 @@ def packages(names: Collection[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(" ".join(packages(COMPONENTS)))
+    print(
+        " ".join(
+            packages([name for name, component in COMPONENTS.items() if not component.there()])
+        )
+    )
