@@ -40,7 +40,7 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
                 hdfs,
                 owner=conf | realm.log_in(hdfs.user, people),
                 other=conf | realm.log_in("mallory", people),
-                nobody=conf | realm.environment("nobody"),
+                nobody=conf | realm.environment("without-a-ticket"),
             )
 
 
