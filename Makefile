@@ -2,6 +2,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+# Half of what the tests do is to wait for servers.
+TEST_PROCESSES ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 comma := ,
 NATIVE := CMakeLists.txt $(wildcard nsynth_batch/native/*.cpp nsynth_batch/native/*.hpp)
@@ -13,7 +15,7 @@ demo: .venv/installed
 
 test: dev magenta-env
 	.venv-magenta/bin/python -m pytest tests/nsynth/parity
-	$(BIN)/python -m pytest --ignore tests/nsynth/parity
+	$(BIN)/python -m pytest --ignore tests/nsynth/parity -n $(TEST_PROCESSES) --dist loadfile
 
 lint: dev
 	$(BIN)/ruff check .

@@ -37,6 +37,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say last what was skipped and how to have it run."""
-    line = remedy()
+    skipped = terminalreporter.stats.get("skipped", [])
+    line = remedy([str(report.longrepr) for report in skipped])
     if line:
         terminalreporter.write_line(line, yellow=True)

@@ -56,7 +56,7 @@ COMPONENTS = {
     "chromium": Component(("chromium", "chromium-driver"), _programs("chromium", "chromedriver")),
 }
 
-_missed: set[str] = set()
+_MISSING = " is not installed"
 
 
 def need(name: str) -> None:
@@ -64,17 +64,17 @@ def need(name: str) -> None:
     import pytest  # this file also runs where nothing is installed yet
 
     if not COMPONENTS[name].there():
-        _missed.add(name)
-        pytest.skip(f"{name} is not installed")
+        pytest.skip(name + _MISSING)
 
 
-def remedy() -> str | None:
-    """Give the line that ends a run in which something was missing."""
-    if not _missed:
+def remedy(reasons: Collection[str]) -> str | None:
+    """Give the line that ends a run whose skipped tests gave these reasons."""
+    missed = [name for name in COMPONENTS if any(name + _MISSING in reason for reason in reasons)]
+    if not missed:
         return None
     return (
-        f"Skipped for want of {', '.join(sorted(_missed))}. To run them too: "
-        f"sudo apt-get install -y {' '.join(packages(_missed))}, and make test again."
+        f"Skipped for want of {', '.join(missed)}. To run them too: "
+        f"sudo apt-get install -y {' '.join(packages(missed))}, and make test again."
     )
 
 
