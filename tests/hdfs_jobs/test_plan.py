@@ -129,7 +129,11 @@ def test_an_altered_header_is_refused(store: Store, tmp_path: Path) -> None:
         plan(store).shards()
 
 
-@pytest.mark.parametrize("content", [b"", b"text", gzip.compress(b"{}\n"), gzip.compress(b"[]")])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"text", gzip.compress(b"{}\n"), gzip.compress(b"[]")],
+    ids=["empty", "text", "object", "list"],
+)
 def test_a_plan_that_is_none_is_refused(store: Store, tmp_path: Path, content: bytes) -> None:
     next(plan_files(plan(store, 5), tmp_path)).write_bytes(content)
     with pytest.raises(UsageError, match="not a plan"):
