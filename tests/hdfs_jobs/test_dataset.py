@@ -121,7 +121,9 @@ def test_lines_of_deleted_manifests_are_forgotten_before_shards_are_made_again(
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"text", gzip.compress(b"{}\n"), gzip.compress(b"no\n"), b"\x1f\x8b\x08\0"]
+    "content",
+    [b"", b"text", gzip.compress(b"{}\n"), gzip.compress(b"no\n"), b"\x1f\x8b\x08\0"],
+    ids=["empty", "text", "object", "no json", "cut"],
 )
 def test_a_damaged_index_is_as_good_as_none(dataset: Dataset, content: bytes) -> None:
     expected = list(dataset.summaries())
