@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 15.0
 FIRST_WORKER_SECONDS = 60.0
 LOOPBACK = "127.0.0.1"
+KEPT_BYTES = 64 << 20
 NEVER = "1000 days"
 
 
@@ -150,7 +151,15 @@ class Cluster:
         # A while after a worker died Dask gives its place up for good if it is just restarting
         # again: so a few items that kill their workers would leave none.
         self._stack.enter_context(
-            dask.config.set({"distributed.deploy.lost-worker-timeout": NEVER})
+            dask.config.set(
+                {
+                    "distributed.deploy.lost-worker-timeout": NEVER,
+                    # At Dask's own 64 KiB every large block that is freed goes back to the
+                    # system, and the next one is faulted in page by page.
+                    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": KEPT_BYTES,
+                    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": KEPT_BYTES,
+                }
+            )
         )
         try:
             local = LocalCluster(
