@@ -13,6 +13,8 @@ from nsynth_batch.nsynth.weights import Array
 
 Codes = npt.NDArray[np.int16]
 EngineName = Literal["auto", "native", "tensorflow", "magenta"]
+Precision = Literal["float32", "bfloat16", "int16", "int8"]
+"""What the products inside the decoder's layers are computed in; all else is float32."""
 
 
 class EngineUnavailableError(Exception):

@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from nsynth_batch.nsynth import mulaw
 from nsynth_batch.nsynth.config import QUANTA, convolutions
 from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import Codes, EngineUnavailableError
+from nsynth_batch.nsynth.engines import Codes, EngineUnavailableError, Precision
 from nsynth_batch.nsynth.weights import Array, Weights
 
 try:
@@ -120,17 +120,19 @@ class NativeEngine:
         Bytes that a call may allocate; by default most of what the machine or container has left.
     split : str, optional
         ``apart`` or ``together``, see `DecodePlan`; by default by the number of clips.
+    precision : str
+        Of the large products inside the decoder's layers; encoding is float32 always.
 
     Raises
     ------
     EngineUnavailableError
-        If the extension was not built, or this processor lacks the instruction set.
+        If the extension was not built, this processor lacks the instruction set, or the precision
+        cannot be had with it.
     ValueError
-        If a number is below 1 or the instruction set is unknown.
+        If a number is below 1, or the instruction set or the precision is unknown.
     """
 
     name = "native"
-    precision = "float32"
     resumes = True
 
     def __init__(
@@ -142,10 +144,16 @@ class NativeEngine:
         batch: int | None = None,
         memory: int | None = None,
         split: Split | None = None,
+        precision: Precision = "float32",
     ) -> None:
         for what, value in (("threads", threads), ("batch", batch), ("memory", memory)):
             if value is not None and value < 1:
                 raise ValueError(f"{what} must be above 0, not {value}")
+        if precision not in get_args(Precision):
+            known = ", ".join(get_args(Precision))
+            raise ValueError(f"unknown precision {precision!r}: choose one of {known}")
+        if precision != "float32":
+            raise EngineUnavailableError(f"the native engine has no {precision} yet")
         wanted = instruction_set or os.environ.get("NSYNTH_BATCH_INSTRUCTION_SET", "auto")
         _require_built()
         if wanted == "auto":
@@ -155,6 +163,7 @@ class NativeEngine:
         except RuntimeError as error:
             raise EngineUnavailableError(str(error)) from None
         self.config = weights.config
+        self.precision = precision
         self.threads = threads or len(os.sched_getaffinity(0))
         self.instruction_set = self._model.instruction_set
         self.device = f"CPU, {self.threads} threads"
