@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,6 +13,7 @@ from nsynth_batch.nsynth import mulaw
 from nsynth_batch.nsynth.config import QUANTA, convolutions
 from nsynth_batch.nsynth.draws import Draws
 from nsynth_batch.nsynth.engines import Codes, EngineUnavailableError, Precision
+from nsynth_batch.nsynth.memory import allowed_memory, demand_memory
 from nsynth_batch.nsynth.weights import Array, Weights
 
 try:
@@ -33,14 +33,6 @@ UNPROVEN = frozenset({"avx512"})
 
 _LARGE_MODEL = 32 * 2**20
 _ENCODE_FRAMES = 256
-_MEMORY_SHARE = 0.8
-_CGROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -83,21 +75,6 @@ def fastest_proven(sets: Mapping[str, bool]) -> str:
         As `instruction_sets` gives them.
     """
     return next(name for name, there in sets.items() if there and name not in UNPROVEN)
-
-
-def available_memory() -> int:
-    """Give the bytes that this process may still allocate, by the machine and its container."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    limits = [page * os.sysconf("SC_AVPHYS_PAGES")]
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-        if "MemAvailable" in fields:
-            limits = [int(fields["MemAvailable"].split()[0]) * 1024]
-    for limit, usage in _CGROUPS:
-        if Path(limit).exists() and (text := Path(limit).read_text().strip()) != "max":
-            limits.append(max(0, int(text) - int(Path(usage).read_text())))
-    return min(limits)
 
 
 class NativeEngine:
@@ -253,7 +230,7 @@ class NativeEngine:
             )
 
         batch = min(clips, self._batch or CLIPS_A_THREAD * self.threads)
-        limit = self._limit()
+        limit = allowed_memory(self._memory)
         while self._batch is None and batch > 1 and memory(batch) > limit:
             batch -= max(1, batch // 16)
         self._demand(f"decoding {batch} clips at once", memory(batch))
@@ -374,16 +351,8 @@ class NativeEngine:
         step = 4 * sum(taps * i * o for _, taps, i, o in convolutions(self.config))
         return clips < self.threads and step > _LARGE_MODEL
 
-    def _limit(self) -> int:
-        return self._memory or int(_MEMORY_SHARE * available_memory())
-
     def _demand(self, what: str, needed: int) -> None:
-        limit = self._limit()
-        if needed > limit:
-            raise MemoryError(
-                f"{what} needs {needed / 1e6:.0f} MB and {limit / 1e6:.0f} MB are allowed: "
-                "give it fewer or shorter clips, a smaller batch or more memory"
-            )
+        demand_memory(what, needed, allowed_memory(self._memory))
 
 
 def _require_finite(values: Array, what: str) -> None:
