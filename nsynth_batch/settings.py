@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tomllib
@@ -22,19 +23,21 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.web.settings import WebSettings
 
 SETTINGS_FILE = Path("nsynth-batch.toml")
-"""Read from the folder that a command is started in."""
+"""Read from the folder that a command is started in, unless `SETTINGS_VARIABLE` names another."""
 
 ENVIRONMENT_PREFIX = "NSYNTH_BATCH_"
+SETTINGS_VARIABLE = "NSYNTH_BATCH_CONFIG"
 
 _NO_SETTINGS = re.compile(
     # What other parts read, what tests set, and what Kubernetes tells of services so named.
-    r"INSTRUCTION_SET|TEST_.*|(.*_)?SERVICE_(HOST|PORT.*)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP).*)?"
+    r"CONFIG|INSTRUCTION_SET|TEST_.*|(.*_)?SERVICE_(HOST|PORT.*)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP).*)?"
 )
 
 MOST_PAIRS = 10_000_000
 """The most mash-ups of one seed: planning them takes memory for each."""
 
 _MOST_DEFAULT_WORKERS = 8
+_SEED_OF_A_NAME = "name:"
 
 
 def _default_workers() -> int:
@@ -67,7 +70,8 @@ class Settings(WebSettings, BaseSettings):
     pairs
         How many mash-ups there are to be in all.
     seed
-        Keys every draw; none means 0, and for decode the seed of the mash-ups it reads.
+        Keys every draw; none means 0, and for decode the seed of the mash-ups it reads. In the
+        file and the variable also ``name:`` and a text, which stands for a number of its own.
     curve
         How a mash-up fades from one recording to the other.
     pair
@@ -94,11 +98,13 @@ class Settings(WebSettings, BaseSettings):
         After how long without a heartbeat another run may take the store over from this one.
     retries
         How often a shard is tried again after an infrastructure error.
+    metrics_port
+        Where a run serves ``/metrics`` for Prometheus; 0 serves none.
+    metrics_host
+        The address that it is served at: this machine alone unless it says otherwise.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENVIRONMENT_PREFIX, toml_file=SETTINGS_FILE, extra="forbid", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True)
 
     store: str = "nsynth-store"
     checkpoint: str = "small"
@@ -124,12 +130,23 @@ class Settings(WebSettings, BaseSettings):
     retry_failed: str | None = Field(default=None, min_length=1)
     lease_seconds: float = Field(default=30.0, ge=1, le=3600)
     retries: int = Field(default=3, ge=0)
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    metrics_host: str = Field(default="127.0.0.1", min_length=1)
 
     @field_validator("scheduler")
     @classmethod
     def _an_address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("tcp://", "tls://")):
             raise ValueError("give the scheduler as tcp://host:port or tls://host:port")
+        return value
+
+    @field_validator("seed", mode="before")
+    @classmethod
+    def _of_a_name(cls, value: object) -> object:
+        # Each Job of a CronJob has a name of its own, and no shell that could make a number of it.
+        if isinstance(value, str) and value.startswith(_SEED_OF_A_NAME):
+            digest = hashlib.sha256(value.removeprefix(_SEED_OF_A_NAME).encode())
+            return int.from_bytes(digest.digest()[:4], "big")
         return value
 
     @field_validator("pair")
@@ -156,7 +173,8 @@ class Settings(WebSettings, BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Say which source of a value wins, first to last."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        file = TomlConfigSettingsSource(settings_cls, toml_file=_settings_file())
+        return init_settings, env_settings, file
 
     @property
     def categories(self) -> tuple[str, str] | None:
@@ -170,6 +188,10 @@ class Settings(WebSettings, BaseSettings):
 def _split_pair(value: str) -> tuple[str, str]:
     first, _, second = value.partition(":")
     return first, second
+
+
+def _settings_file() -> Path:
+    return Path(os.environ.get(SETTINGS_VARIABLE) or SETTINGS_FILE)
 
 
 def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
@@ -190,18 +212,49 @@ def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
         If a value is out of range, a key is unknown or the file is no toml: one line.
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    if SETTINGS_FILE.is_dir():
-        raise UsageError(f"{SETTINGS_FILE} is a folder; settings are read from a file of that name")
-    _refuse_unknown_variables(os.environ)
+    file = _settings_file()
+    if file.is_dir():
+        raise UsageError(f"{file} is a folder; settings are read from a file of that name")
+    if os.environ.get(SETTINGS_VARIABLE) and not file.exists():
+        raise UsageError(f"{file} does not exist: {SETTINGS_VARIABLE} names it")
+    refuse_unknown_variables(os.environ)
     try:
         return Settings(**given)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{SETTINGS_FILE} is no valid toml: {error}") from error
+        raise UsageError(f"{file} is no valid toml: {error}") from error
     except ValidationError as error:
         raise UsageError(_first_complaint(error, given)) from error
 
 
-def _refuse_unknown_variables(environment: Iterable[str]) -> None:
+def check_flags(flags: Mapping[str, Any]) -> None:
+    """Check what flags say, for a command that runs elsewhere: no file and no variable is read.
+
+    Raises
+    ------
+    UsageError
+        If a value is out of range: one line.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        _FlagsAlone(**given)
+    except ValidationError as error:
+        raise UsageError(_first_complaint(error, given)) from error
+
+
+class _FlagsAlone(Settings):
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def refuse_unknown_variables(environment: Iterable[str]) -> None:
     """Refuse a variable that is meant for a setting and names none: a slip would pass unseen."""
     known = {name.upper() for name in Settings.model_fields}
     for variable in environment:
@@ -218,13 +271,13 @@ def _first_complaint(error: ValidationError, flags: Mapping[str, Any]) -> str:
     name = str(complaint["loc"][0])
     if complaint["type"] == "extra_forbidden":
         known = ", ".join(sorted(Settings.model_fields))
-        return f"{SETTINGS_FILE} has the unknown key {name!r}; known keys are {known}"
+        return f"{_settings_file()} has the unknown key {name!r}; known keys are {known}"
     variable = ENVIRONMENT_PREFIX + name.upper()
     if name in flags:
         place = f"--{name.replace('_', '-')}"
     elif variable in {key.upper() for key in os.environ}:
         place = variable
     else:
-        place = f"{name} in {SETTINGS_FILE}"
+        place = f"{name} in {_settings_file()}"
     reason = complaint["msg"].removeprefix("Value error, ")
     return f"{place} is {complaint['input']!r}: {reason}"

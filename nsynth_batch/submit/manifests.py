@@ -144,9 +144,8 @@ def job(run: Run) -> Manifest:
 def cron_job(run: Run, schedule: Schedule) -> Manifest:
     """Give the CronJob that starts a run again and again, one at a time.
 
-    Each night's Job has a name of its own, which ends in the minute that it is of; unless the
-    run's flags give a seed, that name is the seed, so new recordings meet in new pairs and a pod
-    that takes over goes on with the same ones.
+    Each night's Job has a name of its own. Unless the run's flags give a seed, that name does:
+    new recordings meet in new pairs, and a pod that takes over from another goes on with the same.
     """
     return {
         "apiVersion": "batch/v1",
@@ -306,7 +305,10 @@ def _environment(run: Run) -> list[Manifest]:
 
 def _seed_of_the_job() -> list[Manifest]:
     path = "metadata.labels['batch.kubernetes.io/job-name']"
-    return [_variable("NSYNTH_BATCH_SEED", fieldRef={"fieldPath": path})]
+    return [
+        _variable("JOB_NAME", fieldRef={"fieldPath": path}),
+        {"name": "NSYNTH_BATCH_SEED", "value": "name:$(JOB_NAME)"},
+    ]
 
 
 def _variable(name: str, **source: Manifest) -> Manifest:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.settings import SETTINGS_FILE, load_settings
+from nsynth_batch.settings import SETTINGS_FILE, check_flags, load_settings
 
 
 @pytest.fixture
@@ -130,3 +131,44 @@ def test_variables_that_are_no_settings_are_left_alone(
 def test_categories_of_a_pair(folder: Path) -> None:
     assert load_settings({"pair": " nature : bird song "}).categories == ("nature", "bird song")
     assert load_settings().categories is None
+
+
+def test_a_variable_names_the_file_from_any_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / SETTINGS_FILE).write_text("pairs = 20\n")
+    other = folder / "mounted" / "settings.toml"
+    other.parent.mkdir()
+    monkeypatch.setenv("NSYNTH_BATCH_CONFIG", str(other))
+    with pytest.raises(UsageError, match=r"settings\.toml does not exist: NSYNTH_BATCH_CONFIG"):
+        load_settings()
+    other.write_text("pairs = 30\n")
+    assert load_settings().pairs == 30
+    other.write_text("pears = 30\n")
+    with pytest.raises(UsageError, match=r"settings\.toml has the unknown key 'pears'"):
+        load_settings()
+    other.write_text("pairs = = 3")
+    with pytest.raises(UsageError, match=r"settings\.toml is no valid toml"):
+        load_settings()
+
+
+def test_a_name_is_a_seed_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = []
+    for name in ("nightly-29483020", "nightly-29484460", "nightly-29483020"):
+        monkeypatch.setenv("NSYNTH_BATCH_SEED", f"name:{name}")
+        seeds.append(load_settings().seed)
+    assert seeds[0] == seeds[2] == int(hashlib.sha256(b"nightly-29483020").hexdigest()[:8], 16)
+    assert seeds[0] != seeds[1]
+    monkeypatch.setenv("NSYNTH_BATCH_SEED", "nightly")
+    with pytest.raises(UsageError, match="NSYNTH_BATCH_SEED is 'nightly'"):
+        load_settings()
+
+
+def test_flags_are_checked_apart_from_what_is_set_here(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / SETTINGS_FILE).write_text("pears = 20\n")
+    monkeypatch.setenv("NSYNTH_BATCH_PAIRS", "0")
+    check_flags({"store": "hdfs://namenode/sounds", "pairs": None})
+    with pytest.raises(UsageError, match="--pairs is 0"):
+        check_flags({"pairs": 0})
