@@ -71,6 +71,16 @@ class ShardRetried:
 
 
 @dataclass(frozen=True, slots=True)
+class ShardFailed:
+    """A shard failed on its last try, and is left to the next run."""
+
+    name: str
+    shard: int
+    attempt: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class ItemQuarantined:
     """One item (or row of one) was set aside with its reason."""
 
@@ -86,4 +96,4 @@ class StageFinished:
     outcome: Outcome
 
 
-Event = StageStarted | ShardCommitted | ShardRetried | ItemQuarantined | StageFinished
+Event = StageStarted | ShardCommitted | ShardRetried | ShardFailed | ItemQuarantined | StageFinished

@@ -8,16 +8,20 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from hdfs_jobs.backend import Storage
 from hdfs_jobs.canonical import Json
-from hdfs_jobs.events import Event, StageFinished
+from hdfs_jobs.events import StageFinished
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 LOGS = "runs/logs"
 FLUSH_SECONDS = 30.0
 
 
-def record(event: Event) -> dict[str, Json]:
+def record(event: DataclassInstance) -> dict[str, Json]:
     """Return an event as JSON: its kind under ``event``, then its fields."""
     fields: dict[str, Json] = asdict(event)
     if isinstance(event, StageFinished):

@@ -23,6 +23,7 @@ from hdfs_jobs.events import (
     ItemQuarantined,
     Outcome,
     ShardCommitted,
+    ShardFailed,
     ShardRetried,
     StageFinished,
     StageStarted,
@@ -360,6 +361,7 @@ class _Run:
         if failures > self.retries:
             self.failed[tried.number] = text
             self.failed_in_a_row += 1
+            self.tell(ShardFailed(self.dataset.name, tried.number, failures, text))
             return
         delay = min(LONGEST_DELAY, self.backoff * 2 ** max(0, failures - 1))
         again = _Try(time.monotonic() + delay, tried.number, tried.shard, failures, blamed)

@@ -14,6 +14,15 @@ COMMANDS = {"audio": "shard", "encodings": "encode", "mashups": "mash", "clips":
 """The command that makes each."""
 
 
+def judged(name: str, items: int, rows: int, quarantined: int) -> int:
+    """Give how many inputs a dataset's quarantine is a part of.
+
+    An item of the audio stage is a recording, of which all or nothing is set aside; elsewhere
+    single rows of an item may be.
+    """
+    return items if name == "audio" else rows + quarantined
+
+
 def planned(store: Store, name: str, digest: str) -> Dataset:
     """Give a dataset that a later one was made from.
 

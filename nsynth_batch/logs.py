@@ -7,13 +7,13 @@ from types import TracebackType
 
 from hdfs_jobs.backend import Storage
 from hdfs_jobs.canonical import Json
-from hdfs_jobs.events import Event
 from hdfs_jobs.runlog import RunLog, record
 from nsynth_batch.errors import failure
-from nsynth_batch.progress import Report
+from nsynth_batch.events import Told
+from nsynth_batch.progress import Relay, Report
 
 
-class LoggedReport:
+class LoggedReport(Relay):
     """Another report, with a copy of all that it is told in the store's log.
 
     Parameters
@@ -25,7 +25,7 @@ class LoggedReport:
     """
 
     def __init__(self, report: Report, started: Mapping[str, Json]) -> None:
-        self._report = report
+        super().__init__(report)
         self._log: RunLog | None = None
         # What happens before there is a store.
         self._early: list[dict[str, Json]] = [{"event": "RunStarted", **started}]
@@ -36,10 +36,6 @@ class LoggedReport:
         for fields in self._early:
             self._log.write(fields)
         self._early.clear()
-
-    def __enter__(self) -> LoggedReport:
-        self._report.__enter__()
-        return self
 
     def __exit__(
         self,
@@ -59,16 +55,16 @@ class LoggedReport:
             self._log.flush()
             if self._log.trouble is not None and error is None:
                 self._report.say(f"the log of this run could not be stored: {self._log.trouble}")
-        self._report.__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)
 
     def say(self, line: str) -> None:
         """Pass a note on, and keep it."""
-        self._report.say(line)
+        super().say(line)
         self._write({"event": "Note", "text": line})
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Told) -> None:
         """Pass an event on, and keep it."""
-        self._report(event)
+        super().__call__(event)
         self._write(record(event))
 
     def _write(self, fields: dict[str, Json]) -> None:

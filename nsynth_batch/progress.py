@@ -5,18 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from hdfs_jobs.events import (
-    Event,
     ItemQuarantined,
     ShardCommitted,
+    ShardFailed,
     ShardRetried,
     StageFinished,
     StageStarted,
 )
 from hdfs_jobs.runlog import json_line, record
-from nsynth_batch.text import one_line
+from nsynth_batch.events import HarvestProgressed, Told
+from nsynth_batch.text import one_line, size
 from sequencer.text import clock
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _MOST_NAMED = 5
 class Report(Protocol):
     """Where progress goes."""
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Told) -> None:
         """Take what a stage tells."""
         ...
 
@@ -57,8 +58,47 @@ def report(stream: TextIO | None = None, log_format: str = "text") -> Report:
     return TerminalReport(stream) if stream.isatty() else PlainReport(stream)
 
 
-class _Speed:
-    """How fast a stage goes, and how much longer it takes at that."""
+class Relay:
+    """A report that hands on all that it is told; those that add to it stand on this one.
+
+    Parameters
+    ----------
+    report : Report
+        Who is told.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def __enter__(self) -> Self:
+        self._report.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._report.__exit__(kind, error, trace)
+
+    def say(self, line: str) -> None:
+        """Hand a note on."""
+        self._report.say(line)
+
+    def __call__(self, event: Told) -> None:
+        """Hand an event on."""
+        self._report(event)
+
+
+class Speed:
+    """How fast a stage goes, and how much longer it takes at that.
+
+    Parameters
+    ----------
+    pending : int
+        Shards that it has to do.
+    """
 
     def __init__(self, pending: int) -> None:
         self.pending = pending
@@ -67,34 +107,37 @@ class _Speed:
         self._start = time.monotonic()
 
     def add(self, event: ShardCommitted) -> None:
+        """Count a shard."""
         self.done = event.done
         self.seconds += event.summary.seconds
 
+    @property
+    def rate(self) -> float:
+        """Seconds of audio a second since the stage began."""
+        return self.seconds / self._elapsed
+
+    @property
+    def _elapsed(self) -> float:
+        return max(time.monotonic() - self._start, 1e-9)
+
     def __str__(self) -> str:
-        elapsed = max(time.monotonic() - self._start, 1e-9)
-        left = (self.pending - self.done) * elapsed / max(self.done, 1)
-        return (
-            f"{self.seconds:.1f} s of audio, {self.seconds / elapsed:.2f} audio-s/s, "
-            f"{clock(left)} left"
-        )
+        left = (self.pending - self.done) * self._elapsed / max(self.done, 1)
+        return f"{self.seconds:.1f} s of audio, {self.rate:.2f} audio-s/s, {clock(left)} left"
 
 
-class PlainReport:
-    """Lines for logs: when a stage begins and ends, and now and then between.
+class _OnStream:
+    """A report that a stream takes line by line.
 
     Parameters
     ----------
     stream : TextIO
-        Where they go.
+        Where lines go.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._speed = _Speed(0)
-        self._last_line = 0.0
-        self._set_aside = 0
 
-    def __enter__(self) -> PlainReport:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -105,14 +148,30 @@ class PlainReport:
     ) -> None:
         return
 
+
+class PlainReport(_OnStream):
+    """Lines for logs: when a stage begins and ends, and now and then between.
+
+    Parameters
+    ----------
+    stream : TextIO
+        Where they go.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._speed = Speed(0)
+        self._last_line = 0.0
+        self._set_aside = 0
+
     def say(self, line: str) -> None:
         """Print one line."""
         print(line, file=self._stream, flush=True)
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Told) -> None:
         """Print what an event says, if it is worth a line."""
         if isinstance(event, StageStarted):
-            self._speed = _Speed(event.pending)
+            self._speed = Speed(event.pending)
             self._last_line = time.monotonic()
             self._set_aside = 0
             if event.pending:
@@ -133,8 +192,12 @@ class PlainReport:
                 self.say(f"{event.name}: more in quarantine; `nsynth-batch status` lists reasons")
         elif isinstance(event, ShardRetried):
             self.say(retry_line(event))
+        elif isinstance(event, ShardFailed):
+            self.say(failure_line(event))
         elif isinstance(event, StageFinished):
             self.say(finish_line(event))
+        elif isinstance(event, HarvestProgressed) and event.found and not event.ended:
+            self.say(f"harvest: {event.found} recordings, {size(event.came)} copied")
 
 
 class TerminalReport(PlainReport):
@@ -162,7 +225,7 @@ class TerminalReport(PlainReport):
         )
         self._task: TaskID | None = None
 
-    def __enter__(self) -> TerminalReport:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 
@@ -178,10 +241,10 @@ class TerminalReport(PlainReport):
         """Print one line above the bar."""
         self._console.print(line, markup=False)
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Told) -> None:
         """Move the bar, or print what an event says."""
         if isinstance(event, StageStarted):
-            self._speed = _Speed(event.pending)
+            self._speed = Speed(event.pending)
             self._set_aside = 0
             if self._task is not None:
                 self._progress.remove_task(self._task)
@@ -194,7 +257,7 @@ class TerminalReport(PlainReport):
             super().__call__(event)
 
 
-class JsonReport:
+class JsonReport(_OnStream):
     """A JSON object a line, for a collector of logs.
 
     Parameters
@@ -203,25 +266,11 @@ class JsonReport:
         Where they go.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def __enter__(self) -> JsonReport:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return
-
     def say(self, line: str) -> None:
         """Print a note."""
         self._print({"event": "Note", "text": line})
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Told) -> None:
         """Print an event."""
         self._print(record(event))
 
@@ -241,6 +290,14 @@ def retry_line(event: ShardRetried) -> str:
     return (
         f"{event.name}: shard {event.shard} failed ({one_line(event.error)}); "
         f"attempt {event.attempt + 1} in {event.delay:.0f} s"
+    )
+
+
+def failure_line(event: ShardFailed) -> str:
+    """Say what is left to the next run, and why."""
+    return (
+        f"{event.name}: shard {event.shard} is left to the next run after attempt "
+        f"{event.attempt}: {one_line(event.error)}"
     )
 
 

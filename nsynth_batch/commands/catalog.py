@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -131,13 +130,14 @@ def forget(
     Example: nsynth-batch forget "File:Owl.wav" --store my-store --compositions my-pieces
     """
     from nsynth_batch.commands.writing import Writer
+    from nsynth_batch.progress import report
 
     if erase and restore:
         raise CommandError("--erase and --restore: give one of them", USAGE)
     for folder in compositions or ():
         if not folder.is_dir():
             raise CommandError(f"--compositions {folder}: no such folder", USAGE)
-    with Writer(settings, partial(typer.echo, err=True)) as writer:
+    with Writer(settings, report()) as writer:
         store = open_store(settings) if dry_run else writer.open()
         return _forget(store, files, compositions, reason, erase, restore, dry_run)
 

@@ -26,11 +26,14 @@ def harvest_source(
     settings: Settings, source: str, writer: Writer, progress: Report, drain: Drain
 ) -> Harvest:
     """Harvest a source into a store and say what came."""
+    from nsynth_batch.events import harvest_progress
     from nsynth_batch.sources.harvest import harvest
+    from nsynth_batch.sources.ledger import Harvest
     from nsynth_batch.sources.on_the_web import is_on_the_web, web_source
     from nsynth_batch.sources.resolve import resolve
 
     on_progress = _now_and_then(progress, writer)
+    progress(harvest_progress(Harvest()))
     if is_on_the_web(source):
         from nsynth_batch.sources.web_harvest import harvest_web
         from nsynth_batch.web.alone import alone_with
@@ -47,6 +50,7 @@ def harvest_source(
             on_progress=on_progress,
             stop=drain.asked,
         )
+    progress(harvest_progress(done, ended=True))
     progress.say(
         f"harvest: {done.found} recordings, {done.added} new ({size(done.bytes)}), "
         f"{done.updated} updated, {done.duplicates} duplicates, {done.other_files} other files"
@@ -146,6 +150,8 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 def _now_and_then(progress: Report, writer: Writer) -> Callable[[Harvest], None]:
     """Say how far a harvest is, once in a while, and end it where it may write no more."""
+    from nsynth_batch.events import harvest_progress
+
     last = time.monotonic()
 
     def tell(so_far: Harvest) -> None:
@@ -153,7 +159,6 @@ def _now_and_then(progress: Report, writer: Writer) -> Callable[[Harvest], None]
         writer.check()
         if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            came = max(so_far.bytes, so_far.fetched)
-            progress.say(f"harvest: {so_far.found} recordings, {size(came)} copied")
+            progress(harvest_progress(so_far))
 
     return tell

@@ -124,6 +124,17 @@ FLAGS: dict[str, Any] = {
         int | None,
         typer.Option(metavar="N", help="Tries more after an infrastructure error. [default: 3]"),
     ],
+    "metrics_port": Annotated[
+        int | None,
+        typer.Option(metavar="PORT", help="Serve /metrics for Prometheus there. [default: 0, off]"),
+    ],
+    "metrics_host": Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Where /metrics is served; :: is everywhere. [default: 127.0.0.1]",
+        ),
+    ],
     **HARVEST_FLAGS,
 }
 """Flags by the name of their setting."""
@@ -133,9 +144,11 @@ HARVESTING = tuple(HARVEST_FLAGS)
 MODEL = ("checkpoint", "engine")
 CLUSTER = ("scheduler", "tls_ca", "tls_cert", "tls_key", "gpu_resource", "workers")
 LEASE = ("lease_seconds",)
+METRICS = ("metrics_port", "metrics_host")
 RUNNING = (
     *CLUSTER,
     *LEASE,
+    *METRICS,
     "max_bad_fraction",
     "time_limit",
     "retries",

@@ -10,6 +10,7 @@ import typer
 
 from nsynth_batch.commands.harvesting import harvest_source, show_harvest, verdict
 from nsynth_batch.commands.signals import draining
+from nsynth_batch.datasets import judged
 from nsynth_batch.errors import OK, QUARANTINE, CommandError
 from nsynth_batch.text import size, table
 from sequencer.text import clock
@@ -50,6 +51,7 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
     from hdfs_jobs.errors import UsageError
     from nsynth_batch.commands.writing import Writer
     from nsynth_batch.logs import LoggedReport
+    from nsynth_batch.metered import metered
     from nsynth_batch.pipeline import Pipeline
     from nsynth_batch.progress import report
     from nsynth_batch.stages.engine import located, open_model
@@ -63,9 +65,10 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
     with ExitStack() as stack:
         drain = stack.enter_context(draining())
         started = {"stages": list(stages), "source": source, "settings": settings.model_dump()}
-        told = report(log_format=settings.log_format)
+        drawn = report(log_format=settings.log_format)
+        told = stack.enter_context(metered(drawn, settings, drain.asked))
         progress = stack.enter_context(LoggedReport(told, started))
-        writer = stack.enter_context(Writer(settings, progress.say, drain))
+        writer = stack.enter_context(Writer(settings, progress, drain))
         problem = None
         if source is not None:
             done = harvest_source(settings, source, writer, progress, drain)
@@ -105,9 +108,7 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
 def excess(dataset: Dataset, most: float) -> list[str]:
     """Say it, if more of a dataset's input was quarantined than is allowed."""
     totals = dataset.totals()
-    # An item of the audio stage is a recording, of which all or nothing is set aside; elsewhere
-    # single rows of an item may be.
-    whole = totals.items if dataset.name == "audio" else totals.rows + totals.quarantined
+    whole = judged(dataset.name, totals.items, totals.rows, totals.quarantined)
     if totals.quarantined <= most * whole:
         return []
     return [

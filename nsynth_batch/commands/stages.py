@@ -13,6 +13,7 @@ from nsynth_batch.commands.options import (
     HARVESTING,
     LEASE,
     MASHING,
+    METRICS,
     MODEL,
     RUNNING,
     STORE,
@@ -40,7 +41,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-@settings_from(*STORE, *HARVESTING, *LEASE, "retries", "max_bad_fraction")
+@settings_from(*STORE, *HARVESTING, *LEASE, "retries", "max_bad_fraction", *METRICS)
 def harvest(settings: Settings, source: Source, dry_run: DryRun = False) -> int:
     """Copy recordings into the store.
 
@@ -59,12 +60,14 @@ def harvest(settings: Settings, source: Source, dry_run: DryRun = False) -> int:
         return OK
     from nsynth_batch.commands.signals import draining
     from nsynth_batch.commands.writing import Writer
+    from nsynth_batch.metered import metered
     from nsynth_batch.progress import report
 
     with (
         draining() as drain,
-        report() as progress,
-        Writer(settings, progress.say, drain) as writer,
+        metered(report(), settings, drain.asked) as told,
+        told as progress,
+        Writer(settings, progress, drain) as writer,
     ):
         done = harvest_source(settings, source, writer, progress, drain)
         if done.drained:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -200,10 +199,11 @@ def gc(
     """
     from hdfs_jobs.gc import collect_garbage
     from nsynth_batch.commands.writing import Writer
+    from nsynth_batch.progress import report
 
     if not older_than >= 0:
         raise CommandError(f"--older-than is {older_than:g}: hours are 0 or more", USAGE)
-    with Writer(settings, partial(typer.echo, err=True)) as writer:
+    with Writer(settings, report()) as writer:
         store = open_store(settings) if dry_run else writer.open()
         garbage = collect_garbage(store, older_than=older_than * 3600, dry_run=dry_run)
     for file in garbage:

@@ -10,10 +10,9 @@ from nsynth_batch.commands.signals import Drain
 from nsynth_batch.errors import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hdfs_jobs.lease import Holder, Lease
     from hdfs_jobs.store import Store
+    from nsynth_batch.progress import Report
     from nsynth_batch.settings import Settings
 
 
@@ -24,17 +23,15 @@ class Writer:
     ----------
     settings : Settings
         Which store, and after how long without a heartbeat this run is to be taken for dead.
-    say : callable
-        Told if there is somebody to wait for.
+    progress : Report
+        Told when the store is held, and if there is somebody to wait for.
     drain : Drain, optional
         Ends the wait.
     """
 
-    def __init__(
-        self, settings: Settings, say: Callable[[str], None], drain: Drain | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, progress: Report, drain: Drain | None = None) -> None:
         self._settings = settings
-        self._say = say
+        self._progress = progress
         self._drain = drain or Drain()
         self._lease: Lease | None = None
 
@@ -55,21 +52,24 @@ class Writer:
         """
         from hdfs_jobs.lease import acquire
         from hdfs_jobs.store import Store
+        from nsynth_batch.events import LeaseTaken
 
         store = Store.open(self._settings.store, create=create)
-        if self._lease is None:
-            self._lease = acquire(
-                store.storage,
-                _command(),
-                seconds=self._settings.lease_seconds,
-                stop=self._drain.asked,
-                on_wait=self._tell,
-            )
+        if self._lease is not None:
+            return store
+        self._lease = acquire(
+            store.storage,
+            _command(),
+            seconds=self._settings.lease_seconds,
+            stop=self._drain.asked,
+            on_wait=self._tell,
+        )
         if self._lease is None:
             raise CommandError(
                 f"asked to stop while {store.url} was held by another run: nothing was done",
                 self._drain.exit_code,
             )
+        self._progress(LeaseTaken(store.url))
         return store
 
     def check(self) -> None:
@@ -78,7 +78,9 @@ class Writer:
             self._lease.check()
 
     def _tell(self, holder: Holder) -> None:
-        self._say(f"the store is held by {holder}: waiting to see whether that run is alive")
+        self._progress.say(
+            f"the store is held by {holder}: waiting to see whether that run is alive"
+        )
 
     def __enter__(self) -> Writer:
         """Take nothing yet."""
@@ -92,7 +94,10 @@ class Writer:
     ) -> None:
         """Let the next run have the store."""
         if self._lease is not None:
+            from nsynth_batch.events import LeaseGivenBack
+
             self._lease.release()
+            self._progress(LeaseGivenBack(self._settings.store))
 
 
 def _command() -> str:

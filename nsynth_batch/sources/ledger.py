@@ -48,6 +48,10 @@ class Harvest:
         Those that were forgotten and are not taken again.
     fetched
         Bytes that came over the network so far.
+    paced_seconds
+        How long streams waited so as to keep to the rate, all of them together.
+    busy_answers
+        How often a server asked to try later.
     unfetched
         Those that are still to be fetched: the network, or a server, did not let it.
     trouble
@@ -68,6 +72,8 @@ class Harvest:
     deleted: int = 0
     forgotten: int = 0
     fetched: int = 0
+    paced_seconds: float = 0.0
+    busy_answers: int = 0
     unfetched: int = 0
     trouble: str = ""
 

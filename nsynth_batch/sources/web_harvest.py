@@ -197,7 +197,10 @@ class _Work:
             self._settle(*done)
 
     def _tell(self) -> None:
-        self._report.fetched = self._client.came
+        client = self._client
+        self._report.fetched = client.came
+        self._report.paced_seconds = client.paced_seconds
+        self._report.busy_answers = client.busy_answers
         self._on_progress(self._report)
 
     def _settle(self, offer: WebOffer, result: Fetched | Refusal | BaseException) -> None:

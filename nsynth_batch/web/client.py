@@ -188,12 +188,18 @@ class Client:
     ----------
     came
         Bytes of files that came so far, about.
+    paced_seconds
+        How long streams waited so as to keep to the rate, together and about.
+    busy_answers
+        How often a server asked to try later, about.
     """
 
     def __init__(self, manners: Manners, stop: threading.Event) -> None:
         self.manners = manners
         self.stop = stop
         self.came = 0
+        self.paced_seconds = 0.0
+        self.busy_answers = 0
         self.api = Gate(API_AT_ONCE, stop)
         self._files = Gate(FILES_AT_ONCE, stop)
         self._bucket = Bucket(
@@ -262,6 +268,7 @@ class Client:
         else:
             raise Wrong("redirect-loop", f"more than {_MOST_REDIRECTS} redirects, last to {url}")
         if answer.status_code in _BUSY:
+            self.busy_answers += 1
             answer.close()
             wait = retry_after(answer.headers.get("Retry-After"))
             gate.close_for(min(wait or 0, _LONGEST_RETRY_AFTER))
@@ -316,7 +323,9 @@ class Client:
             yield block
             if paid:
                 self.came += len(block)
-                pause(self._bucket.take(len(block)), self.stop)
+                wait = self._bucket.take(len(block))
+                self.paced_seconds += wait
+                pause(wait, self.stop)
 
     @property
     def _session(self) -> requests.Session:
