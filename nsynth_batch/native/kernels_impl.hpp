@@ -68,12 +68,16 @@ struct Math {
   }
 };
 
-// How a sum begins and what becomes of it. `at` is the panel's first column.
+// How a sum begins, what of it may be fetched ahead, and what becomes of it. `at` is the panel's
+// first column.
 template <class Isa>
 struct Store {
   using M = Math<Isa>;
   using V = typename M::V;
   static V begin(const Product& job, int, int at) { return M::load(job.bias + at); }
+  static void fetch(const Product& job, int row, int at) {
+    __builtin_prefetch(job.out[row] + at, 1);
+  }
   static void end(const Product& job, int row, int at, V low, V high) {
     M::store(job.out[row] + at, low);
     M::store(job.out[row] + at + Isa::kLanes, high);
@@ -87,6 +91,11 @@ struct Gate {
   static V begin(const Product& job, int row, int at) {
     return M::load(job.first[row] + at) + M::load(job.second[row] + at);
   }
+  static void fetch(const Product& job, int row, int at) {
+    __builtin_prefetch(job.first[row] + at);
+    __builtin_prefetch(job.second[row] + at);
+    __builtin_prefetch(job.out[row] + at / 2, 1);
+  }
   static void end(const Product& job, int row, int at, V low, V high) {
     M::store(job.out[row] + at / 2, M::gate(low, high));
   }
@@ -97,6 +106,11 @@ struct Add {
   using M = Math<Isa>;
   using V = typename M::V;
   static V begin(const Product& job, int, int at) { return M::load(job.bias + at); }
+  static void fetch(const Product& job, int row, int at) {
+    __builtin_prefetch(job.first[row] + at);
+    if (kOut) __builtin_prefetch(job.out[row] + at, 1);
+    if (kRectified) __builtin_prefetch((kOut ? job.rectified : job.out)[row] + at, 1);
+  }
   static void end(const Product& job, int row, int at, V low, V high) {
     finish(job, row, at, low);
     finish(job, row, at + Isa::kLanes, high);
@@ -121,24 +135,33 @@ struct Multiply {
   using V = typename M::V;
   static constexpr int kLanes = Isa::kLanes;
   static constexpr int kColumns = 2 * kLanes;
-  static constexpr int kMaxRows = 96;             // of a block whose inputs stay in L2
-  static constexpr int kBlockFloats = 64 * 1024;  // 256 KB of them
-  static constexpr int kMaxDepth = 256;           // 16 KB of a panel stay in L1
+  static constexpr int kMaxRows = 192;             // of a block whose inputs stay near L2
+  static constexpr int kBlockFloats = 128 * 1024;  // 512 KB of them
+  static constexpr int kMaxDepth = 512;            // 32 KB of a panel, read in order
 
   // Up to Isa::kRows rows by kPanels panels, all sums in registers. Between the stretches of a sum
-  // that is not whole they wait in `carried`.
+  // that is not whole they wait in `carried`. Every loop over the sums is unrolled by order: where
+  // the compiler leaves one as it is, all of them lie in memory and the product takes thrice as long.
   template <int kRows, int kPanels, bool kWhole>
   static void tile(const Product& job, const Stretch& part, int row, int panel, float* carried) {
     V sum[kRows][kPanels][2];
+#pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 16
       for (int p = 0; p < kPanels; ++p)
+#pragma GCC unroll 2
         for (int half = 0; half < 2; ++half)
           sum[r][p][half] = kWhole || part.first
                                 ? Ends::begin(job, row + r, (panel + p) * kColumns + half * kLanes)
                                 : M::load(carried + r * kColumns + half * kLanes);
+    // What the next panel begins and ends with lies in lines that no one has used for a step.
+    if (!kWhole && part.first && panel + 1 < job.panel_end)
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) Ends::fetch(job, row + r, (panel + 1) * kColumns);
     const long panel_stride = static_cast<long>(job.taps) * job.depth * kColumns;
     for (int tap = part.tap_begin; tap < part.tap_end; ++tap) {
       const float* in[kRows];
+#pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r)
         in[r] = job.input[static_cast<long>(tap) * job.rows + row + r] + part.begin;
       const float* w = job.weights + panel * panel_stride +
@@ -147,7 +170,7 @@ struct Multiply {
         // The next stretch's weights follow these; they come from afar while these are used.
         if (!kWhole) __builtin_prefetch(w + static_cast<long>(part.count) * kColumns);
         V weight[kPanels][2];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int p = 0; p < kPanels; ++p) {
           weight[p][0] = M::load(w + p * panel_stride);
           weight[p][1] = M::load(w + p * panel_stride + kLanes);
@@ -155,7 +178,7 @@ struct Multiply {
 #pragma GCC unroll 16
         for (int r = 0; r < kRows; ++r) {
           const V x = Isa::splat(in[r][k]);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
           for (int p = 0; p < kPanels; ++p) {
             sum[r][p][0] = Isa::fma(x, weight[p][0], sum[r][p][0]);
             sum[r][p][1] = Isa::fma(x, weight[p][1], sum[r][p][1]);
@@ -163,7 +186,9 @@ struct Multiply {
         }
       }
     }
+#pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 16
       for (int p = 0; p < kPanels; ++p) {
         if (kWhole || part.last) {
           Ends::end(job, row + r, (panel + p) * kColumns, sum[r][p][0], sum[r][p][1]);
