@@ -25,11 +25,16 @@ class DaskServers:
         For logs and the workers' scratch space.
     tls : sequence of str
         The command line's ``--tls-…`` flags; with any, the scheduler speaks TLS alone.
+    scheduler_flags : sequence of str
+        More flags for the scheduler.
     """
 
-    def __init__(self, folder: Path, tls: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, tls: Sequence[str] = (), scheduler_flags: Sequence[str] = ()
+    ) -> None:
         self._folder = folder
         self._tls = list(tls)
+        self._scheduler_flags = list(scheduler_flags)
         self._started: list[subprocess.Popen[bytes]] = []
         with socket.socket() as probe:
             probe.bind((LOOPBACK, 0))
@@ -41,6 +46,7 @@ class DaskServers:
     def start_scheduler(self) -> subprocess.Popen[bytes]:
         """Start the scheduler, or start it again after it was killed."""
         flags = ["--host", LOOPBACK, "--port", str(self._port), "--no-dashboard"]
+        flags += self._scheduler_flags
         if self._tls:
             flags += ["--protocol", "tls"]
         return self._start("scheduler", *flags, *self._tls)
@@ -94,9 +100,11 @@ class DaskServers:
 
 
 @contextmanager
-def dask_servers(folder: Path, tls: Sequence[str] = ()) -> Iterator[DaskServers]:
+def dask_servers(
+    folder: Path, tls: Sequence[str] = (), scheduler_flags: Sequence[str] = ()
+) -> Iterator[DaskServers]:
     """Start a scheduler and end it, with its workers, after the block."""
-    servers = DaskServers(folder, tls)
+    servers = DaskServers(folder, tls, scheduler_flags)
     try:
         yield servers
     finally:

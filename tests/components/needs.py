@@ -53,6 +53,7 @@ COMPONENTS = {
         lambda: _programs("php")() and Path("/usr/share/mediawiki").is_dir(),
     ),
     "faketime": Component(("faketime",), _programs("faketime")),
+    "prometheus": Component(("prometheus",), _programs("prometheus", "promtool")),
     "chromium": Component(("chromium", "chromium-driver"), _programs("chromium", "chromedriver")),
 }
 

@@ -22,6 +22,7 @@ from hdfs_jobs.events import (
     ItemQuarantined,
     Outcome,
     ShardCommitted,
+    ShardFailed,
     ShardRetried,
     StageFinished,
     StageStarted,
@@ -189,6 +190,9 @@ def test_infrastructure_that_stays_broken_ends_with_75(
     assert "1 of 4 shards not done" in str(error.value)
     assert "\n" not in str(error.value)
     assert sum(isinstance(event, ShardRetried) for event in events) == 2
+    [failed] = [event for event in events if isinstance(event, ShardFailed)]
+    assert (failed.shard, failed.attempt) == (1, 3)
+    assert "on fire" in failed.error
     assert sorted(dataset.committed()) == [0, 2, 3]
     (traps / "go").touch()
     assert run(dataset, cluster, Plain(traps=str(traps))).committed == 1

@@ -65,6 +65,21 @@ def test_files_are_asked_for_by_two_at_once(server: FaultProxy) -> None:
     assert server.most_at_once(files=True) == 2
 
 
+def test_what_the_rate_and_busy_servers_cost_is_counted(server: FaultProxy) -> None:
+    asking = Client(Manners("tests@example.org", megabits=8.0), threading.Event())
+    server.fail("img_auth.php", Fault(503), times=1)
+    server.fail("img_auth.php", Fault(200, body=bytes(600_000)), times=1)
+    for busy in (True, False):
+        try:
+            with asking.open(f"http://{server.host}/img_auth.php/a", {server.host}, {}) as answer:
+                assert sum(map(len, asking.blocks(answer))) == 600_000
+        except Transient:
+            assert busy
+    assert asking.busy_answers == 1
+    # A quarter of a megabyte passes at once, and the rest at a megabyte a second.
+    assert 0.2 < asking.paced_seconds < 2
+
+
 def test_pauses_have_full_jitter_and_double(server: FaultProxy) -> None:
     server.fail("api.php", Fault(503), times=100)
     with pytest.raises(InfrastructureError, match="after 6 tries"):
