@@ -52,7 +52,7 @@ small-model: dev
 	touch $@
 
 # Kerberos for WebHDFS is built against the system's library, where that is there.
-EXTRAS = tensorflow,pictures,exports,dev$(if $(shell command -v krb5-config),$(comma)kerberos)
+EXTRAS = tensorflow,pictures,exports,kubernetes,dev$(if $(shell command -v krb5-config),$(comma)kerberos)
 
 .venv/installed-dev: .venv/bin/python pyproject.toml constraints.txt $(NATIVE)
 	$(PIP) install -c constraints.txt -e '.[$(EXTRAS)]'

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from nsynth_batch.commands import catalog, model, stages, store, tools
+from nsynth_batch.commands import catalog, model, stages, store, submit, tools
 from nsynth_batch.commands.signals import EndedAtOnce
 from nsynth_batch.errors import INTERRUPTED, failure
 
@@ -54,7 +54,7 @@ def nsynth_batch(
     """
 
 
-for group in (stages, store, catalog, model, tools):
+for group in (stages, store, catalog, model, submit, tools):
     group.register(app)
 
 

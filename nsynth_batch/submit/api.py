@@ -1,0 +1,234 @@
+"""The Kubernetes API by its own Python client: requests, and what is said when they fail."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import urllib3
+import yaml
+
+from nsynth_batch.errors import INFRASTRUCTURE, USAGE, CommandError
+from nsynth_batch.submit.states import Object
+from sequencer.text import flattened
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 30.0
+
+_IN_A_POD = "KUBERNETES_SERVICE_HOST"
+_MALFORMED = (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError)
+"""What the client's reading of a kubeconfig of the wrong shape ends with, beside its own error."""
+
+
+class Refused(CommandError):
+    """The API server answered, and not with what was asked for.
+
+    Parameters
+    ----------
+    message : str
+        One line.
+    exit_code : int
+        What to end with.
+    status : int
+        Of HTTP.
+    """
+
+    def __init__(self, message: str, exit_code: int, status: int) -> None:
+        super().__init__(message, exit_code)
+        self.status = status
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same request may succeed later."""
+        return self.status == 429 or self.status >= 500
+
+
+class Unreachable(CommandError):
+    """Nobody answered.
+
+    Parameters
+    ----------
+    message : str
+        One line.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, INFRASTRUCTURE)
+
+
+class Api:
+    """A cluster, as a kubeconfig or the pod that this runs in tells of it.
+
+    Parameters
+    ----------
+    kubeconfig : str, optional
+        Its file; none takes ``KUBECONFIG``, then ``~/.kube/config``, then the pod's own account.
+    context : str, optional
+        Of the kubeconfig; none takes its current one.
+
+    Raises
+    ------
+    CommandError
+        If the client is not installed, or the configuration cannot be used.
+    """
+
+    def __init__(self, kubeconfig: str | None = None, context: str | None = None) -> None:
+        self._given = (kubeconfig, context)
+        self.renew()
+
+    def renew(self) -> None:
+        """Read the configuration again: a token in it may be a new one."""
+        try:
+            from kubernetes import client, config
+        except ImportError as error:
+            raise CommandError(
+                "submit needs the Kubernetes client: pip install 'nsynth-batch[kubernetes]'; "
+                "--render works without",
+                USAGE,
+            ) from error
+        # Where a program gives tickets, the client logs its failure; the request that follows
+        # fails as well, and tells it in our one line.
+        logging.getLogger().addHandler(logging.NullHandler())
+        kubeconfig, context = self._given
+        settings = client.Configuration()
+        # Retries are ours: they have to know what was read already.
+        settings.retries = False
+        try:
+            if kubeconfig is None and not _kubeconfig_here() and _IN_A_POD in os.environ:
+                config.load_incluster_config(client_configuration=settings)
+            else:
+                config.load_kube_config(
+                    kubeconfig, context, client_configuration=settings, persist_config=False
+                )
+        except (config.ConfigException, *_MALFORMED) as error:
+            place = kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
+            raise CommandError(
+                f"{place} is no kubeconfig that can be used: {flattened(str(error))}; give "
+                "--kubeconfig and --context",
+                USAGE,
+            ) from error
+        self._client = client.ApiClient(settings)
+        self.host: str = settings.host
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: str | None = None,
+        of_json: bool = False,
+    ) -> Object:
+        """Make a request and give the object that it is answered with.
+
+        Parameters
+        ----------
+        method, path : str
+            Of HTTP; the path without the server's own.
+        query : Mapping, optional
+            Its query.
+        body : str, optional
+            YAML, sent as it is.
+        of_json
+            Whether the body is JSON instead.
+
+        Raises
+        ------
+        Refused
+            If the server says no.
+        Unreachable
+            If it says nothing.
+        """
+        content = "application/json" if of_json else "application/yaml"
+        response = self._send(method, path, query or {}, body, content)
+        try:
+            answer: Object = json.loads(response.data)
+        except urllib3.exceptions.HTTPError as error:
+            raise self.unreachable(error) from error
+        except ValueError as error:
+            raise Unreachable(f"{self.host} does not answer as Kubernetes does") from error
+        return answer
+
+    def stream(self, path: str, query: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        """Begin to read something that may go on for long; errors as those of `ask`."""
+        return self._send("GET", path, query, None, "application/json")
+
+    def unreachable(self, error: Exception) -> Unreachable:
+        """Say of an error of the connection whose it is."""
+        return Unreachable(f"{self.host} does not answer: {flattened(str(error))}")
+
+    def _send(
+        self, method: str, path: str, query: Mapping[str, str], body: str | None, content: str
+    ) -> urllib3.BaseHTTPResponse:
+        headers = {"Accept": "application/json, */*"}
+        if body is not None:
+            headers["Content-Type"] = content
+        request = self._client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params=headers,
+            auth_settings=["BearerToken"],
+        )
+        method, url, headers, *_ = request
+        try:
+            answer: urllib3.BaseHTTPResponse = self._client.rest_client.pool_manager.request(
+                method,
+                url,
+                headers=headers,
+                body=body,
+                preload_content=False,
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            )
+            if answer.status >= 300:
+                raise refused(answer.status, answer.data)
+        except urllib3.exceptions.HTTPError as error:
+            raise self.unreachable(error) from error
+        return answer
+
+
+def refused(status: int, body: bytes) -> Refused:
+    """Say why a request was refused.
+
+    Parameters
+    ----------
+    status : int
+        Of HTTP.
+    body : bytes
+        A ``Status`` object as JSON, or whatever a proxy in between said.
+    """
+    told = flattened(_message(body)) or f"HTTP status {status}"
+    if status == 401:
+        line, code = f"the cluster does not know who asks ({told}): renew the kubeconfig", USAGE
+    elif status == 403 and "exceeded quota" in told:
+        line, code = f"the namespace's quota is used up: {told}", INFRASTRUCTURE
+    elif status == 403 and "admission webhook" in told:
+        line, code = f"the cluster's policy refuses it: {told}", USAGE
+    elif status == 403:
+        line, code = f"missing rights: {told}; ask who runs the cluster for them", USAGE
+    elif status == 404:
+        line, code = f"not there: {told}", USAGE
+    elif status in {400, 409, 413, 415, 422}:
+        line, code = f"refused: {told}", USAGE
+    else:
+        line, code = f"the cluster cannot answer now ({status}): {told}", INFRASTRUCTURE
+    return Refused(line, code, status)
+
+
+def _message(body: bytes) -> str:
+    text = body.decode("utf-8", "replace")
+    try:
+        answer: Any = json.loads(text)
+    except ValueError:
+        return text[:300]
+    message = answer.get("message") if isinstance(answer, dict) else None
+    return message if isinstance(message, str) else text[:300]
+
+
+def _kubeconfig_here() -> bool:
+    places = os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep)
+    return any(Path(place).expanduser().is_file() for place in places if place)
