@@ -21,6 +21,28 @@ class EngineUnavailableError(Exception):
     """An engine cannot be had here; the message is one line that says what to install."""
 
 
+class DecodeNeeds(Protocol):
+    """What a decode takes.
+
+    Attributes
+    ----------
+    batch : int
+        Clips that are advanced at once.
+    memory : int
+        Bytes it allocates, weights left out.
+    """
+
+    @property
+    def batch(self) -> int:
+        """Clips that are advanced at once."""
+        ...
+
+    @property
+    def memory(self) -> int:
+        """Bytes it allocates, weights left out."""
+        ...
+
+
 class Engine(Protocol):
     """One way to run the model.
 
@@ -50,6 +72,14 @@ class Engine(Protocol):
 
     def logits(self, audio: Array, encodings: Array) -> Array:
         """Give teacher-forced logits [B, T, 256] for audio [B, T] under encodings [B, F, 16]."""
+        ...
+
+    def full_batch(self, samples: int) -> int:
+        """Give how many clips of so many samples make a task that is as fast as it gets."""
+        ...
+
+    def plan_decode(self, samples: Sequence[int]) -> DecodeNeeds:
+        """Say what a decode of clips of these lengths takes; MemoryError if it is not allowed."""
         ...
 
     def decode(

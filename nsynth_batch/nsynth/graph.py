@@ -6,17 +6,40 @@ the package index, to today's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from nsynth_batch.nsynth.config import Config
+from nsynth_batch.nsynth.engines import Precision
+from nsynth_batch.nsynth.weights import Weights
 
 Tensor = Any
 Tensors = Mapping[str, Tensor]
 
 INPUT_SCALE = 1.0 / 128
+
+_IN_LAYERS = re.compile(r"(dilatedconv|res|skip)_\d+/W")
+
+
+def tensors_of(weights: Weights, precision: Precision) -> dict[str, Tensor]:
+    """Give the weights as TensorFlow's constants.
+
+    Parameters
+    ----------
+    weights : Weights
+    precision : str
+        ``float32``, or ``bfloat16`` for the matrices of the products inside the decoder's layers:
+        their inputs are rounded to it too, and their sums are float32. All else is float32.
+    """
+    return {
+        name: tf.constant(value, tf.bfloat16)
+        if precision == "bfloat16" and _IN_LAYERS.fullmatch(name)
+        else tf.constant(value)
+        for name, value in weights.tensors.items()
+    }
 
 
 def encoder(config: Config, tensors: Tensors, codes: Tensor) -> Tensor:
@@ -81,41 +104,90 @@ def conditioning(config: Config, tensors: Tensors, encodings: Tensor) -> list[Te
     return [_dense(tensors, name, encodings) for name in [*names, "cond_map_out1"]]
 
 
-def step(
-    config: Config,
-    tensors: Tensors,
-    inputs: Sequence[Tensor],
-    past: Sequence[tuple[Tensor, Tensor]],
-    held: Sequence[Tensor],
-) -> tuple[Tensor, list[Tensor]]:
-    """Compute one sample's logits from the newest samples and each block's past.
+def silence(config: Config, tensors: Tensors, batch: int) -> list[Tensor]:
+    """Give each block's history before the first sample.
+
+    It holds one row more than the block looks back, so that a sample is written to a row that
+    it does not read: only then does XLA update the history in place and not copy it whole.
 
     Parameters
     ----------
     config : Config
     tensors : mapping of str to tensors
+    batch : int
+        B.
+
+    Returns
+    -------
+    list of float32 [2 · dilation + 1, B, width]
+        For bfloat16 its bits, as uint16.
+    """
+    kind = tf.uint16 if _is_rounded(tensors) else tf.float32
+    return [tf.zeros([2 * d + 1, batch, config.width], kind) for d in config.dilations]
+
+
+def step(
+    config: Config,
+    tensors: Tensors,
+    number: Tensor,
+    inputs: Sequence[Tensor],
+    histories: Sequence[Tensor],
+    held: Sequence[Tensor],
+) -> tuple[Tensor, list[Tensor]]:
+    """Compute one sample's logits from the newest samples and each block's history.
+
+    Parameters
+    ----------
+    config : Config
+    tensors : mapping of str to tensors
+    number : int32
+        Which sample it is, from 0.
     inputs : three float32 [B, 1]
         The last three input samples, oldest first.
-    past : for each block two float32 [B, width]
-        The block's input two dilations ago and one dilation ago.
+    histories : as `silence` gives them
     held : for each block and the head float32 [B, channels]
         This frame's conditioning.
 
     Returns
     -------
-    float32 [B, 256], and each block's input now, float32 [B, width]
+    float32 [B, 256], and the histories with this sample in them
     """
     x = _dense(tensors, "startconv", tf.concat(list(inputs), -1))
     skip = _dense(tensors, "skip_start", x)
-    seen = []
-    for i, (older, old) in enumerate(past, 1):
-        seen.append(x)
-        h = _dense(tensors, f"dilatedconv_{i}", tf.concat([older, old, x], -1)) + held[i - 1]
-        gate = _gate(h)
+    after = []
+    for i, (history, dilation) in enumerate(zip(histories, config.dilations, strict=True), 1):
+        rows = 2 * dilation + 1
+        newest = _remembered(tensors, x)
+        history = put_row(history, number % rows, newest)
+        after.append(history)
+        taps = [tf.gather(history, (number + ahead) % rows) for ahead in (1, dilation + 1)]
+        taps = _recalled(tensors, tf.concat([*taps, newest], -1))
+        gate = _gate(_dense(tensors, f"dilatedconv_{i}", taps) + held[i - 1])
         x += _dense(tensors, f"res_{i}", gate)
         skip += _dense(tensors, f"skip_{i}", gate)
     out = _dense(tensors, "out1", tf.nn.relu(skip)) + held[-1]
-    return _dense(tensors, "logits", tf.nn.relu(out)), seen
+    return _dense(tensors, "logits", tf.nn.relu(out)), after
+
+
+def put_row(buffer: Tensor, index: Tensor, row: Tensor) -> Tensor:
+    """Write a row; in a compiled loop this happens in place."""
+    return tf.tensor_scatter_nd_update(buffer, [[index]], row[None])
+
+
+def _is_rounded(tensors: Tensors) -> bool:
+    return bool(tensors["res_1/W"].dtype == tf.bfloat16)
+
+
+def _remembered(tensors: Tensors, x: Tensor) -> Tensor:
+    """Give what a history keeps of a block's input.
+
+    Bits and not bfloat16: XLA's CPU compiler would widen a whole history to write one row of it.
+    """
+    return tf.bitcast(tf.cast(x, tf.bfloat16), tf.uint16) if _is_rounded(tensors) else x
+
+
+def _recalled(tensors: Tensors, kept: Tensor) -> Tensor:
+    return tf.bitcast(kept, tf.bfloat16) if _is_rounded(tensors) else kept
 
 
 def _dense(tensors: Tensors, name: str, x: Tensor) -> Tensor:
@@ -124,7 +196,13 @@ def _dense(tensors: Tensors, name: str, x: Tensor) -> Tensor:
     _, taps, inputs, outputs = weight.shape
     matrix = tf.reshape(weight, [taps * inputs, outputs])
     flat = tf.reshape(x, [-1, taps * inputs])
-    y = tf.nn.bias_add(tf.matmul(flat, matrix), tensors[f"{name}/biases"])
+    if matrix.dtype == tf.bfloat16:
+        # tf.matmul would round the sum as well.
+        flat = tf.cast(flat, tf.bfloat16)
+        product = tf.raw_ops.BatchMatMulV3(x=flat, y=matrix, Tout=tf.float32)
+    else:
+        product = tf.matmul(flat, matrix)
+    y = tf.nn.bias_add(product, tensors[f"{name}/biases"])
     return tf.reshape(y, tf.concat([tf.shape(x)[:-1], [outputs]], 0))
 
 

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from nsynth_batch.nsynth.config import QUANTA, Config
+
 _SHARE = 0.8
 """Of what is left, by default: the rest is for what is not counted."""
 
@@ -54,6 +56,36 @@ def demand_memory(what: str, needed: int, allowed: int) -> None:
             f"{what} needs {needed / 1e6:.0f} MB and {allowed / 1e6:.0f} MB are allowed: "
             "give it fewer or shorter clips, a smaller batch or more memory"
         )
+
+
+def lockstep_memory(
+    config: Config, clips: int, samples: int, *, item_bytes: int = 4, frames: int = 1
+) -> int:
+    """Count the bytes of a decode that advances all its clips together, weights left out.
+
+    Parameters
+    ----------
+    config : Config
+    clips : int
+        At once.
+    samples : int
+        Of the longest.
+    item_bytes : int
+        Of a number in the histories.
+    frames : int
+        Whose conditioning is computed at once.
+
+    Returns
+    -------
+    int
+        Histories, conditioning, what a step has in hand, draws and codes.
+    """
+    history = sum(2 * d + 1 for d in config.dilations) * config.width * item_bytes
+    held = 4 * frames * (2 * config.width * config.num_layers + config.skip_width)
+    in_hand = 4 * (8 * config.width + 3 * config.skip_width + 4 * QUANTA)
+    # A chunk's draws and codes in 32 bits, and all codes in 16, twice while they are joined.
+    made = 8 * frames * config.ae_hop_length + 4 * samples
+    return clips * (history + held + in_hand + made)
 
 
 def _left_by_groups(root: Path) -> Iterator[int]:

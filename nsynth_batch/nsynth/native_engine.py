@@ -212,6 +212,10 @@ class NativeEngine:
         inputs[:, 3:] = codes[:, :-1]
         return self._model.logits(inputs, encodings, threads=self.threads)
 
+    def full_batch(self, samples: int) -> int:
+        """Give how many clips keep all threads busy; memory that lacks only makes some wait."""
+        return CLIPS_A_THREAD * self.threads
+
     def plan_decode(self, samples: Sequence[int], *, resumes: bool = False) -> DecodePlan:
         """Choose how many clips of these lengths to advance at once, and count the memory.
 

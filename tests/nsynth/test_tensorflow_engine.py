@@ -1,0 +1,118 @@
+"""TensorFlow's loop: what XLA makes of it, its precisions, and its memory."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nsynth_batch.nsynth import EngineUnavailableError, mulaw
+from nsynth_batch.nsynth.draws import Draws
+from nsynth_batch.nsynth.engines import Precision
+from nsynth_batch.nsynth.model import Model, make_engine
+from nsynth_batch.nsynth.tensorflow_engine import TensorflowEngine
+from nsynth_batch.nsynth.weights import Weights
+
+HOP, BATCH = 64, 7
+ON_THE_HOST = ("infeed", "outfeed", "send", "recv", "host", "callback")
+
+
+def engine_of(weights: Weights, precision: Precision = "float32") -> TensorflowEngine:
+    return TensorflowEngine(weights, precision=precision)
+
+
+def compiled_loop(engine: TensorflowEngine, batch: int) -> str:
+    """What XLA has compiled for a chunk of one frame, as its own text."""
+    text = engine._chunk.experimental_get_compiler_ir(
+        tf.zeros([1, batch, 3]),
+        tf.zeros([HOP, batch]),
+        tf.constant(1.0),
+        tf.constant(0),
+        tuple(tf.zeros([batch, 1]) for _ in range(3)),
+        engine._histories(batch),
+    )(stage="optimized_hlo")
+    assert isinstance(text, str)
+    return text
+
+
+def operations(compiled: str, shape: str) -> set[str]:
+    """Every operation whose result has a shape, those it is fused of included."""
+    return set(re.findall(rf"= {re.escape(shape)}\S* ([a-z\-]+)\(", compiled))
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("float32", "f32"), ("bfloat16", "u16")])
+def test_the_compiled_loop_writes_histories_in_place_and_never_meets_the_host(
+    tiny: Weights, precision: Precision, kind: str
+) -> None:
+    compiled = compiled_loop(engine_of(tiny, precision), BATCH)
+    assert not [word for word in ON_THE_HOST if re.search(rf" {word}[a-z\-]*\(", compiled)]
+    config = tiny.config
+    for dilation in config.dilations:
+        history = f"{kind}[{2 * dilation + 1},{BATCH},{config.width}]"
+        in_place = {"parameter", "get-tuple-element", "fusion", "dynamic-update-slice"}
+        assert "dynamic-update-slice" in operations(compiled, history)
+        # No copy, no conversion, no select over a whole history in any step.
+        assert operations(compiled, history) <= in_place
+    # What the loop leaves in each history takes the place of what it found there.
+    assert compiled.count("may-alias") == len(config.dilations)
+    assert len(re.findall(r" while\(", compiled)) == 1
+
+
+def test_a_decode_of_another_batch_compiles_once_and_of_the_same_never(tiny: Weights) -> None:
+    engine = engine_of(tiny)
+    clips = [np.zeros((4, 3), np.float32)] * 2
+    for _ in range(3):
+        engine.decode(clips, [Draws(0, "a"), Draws(0, "b")])
+    assert engine._chunk.experimental_get_tracing_count() == 1
+
+
+def test_bfloat16_is_near_float32_and_no_copy_of_it(tiny: Weights) -> None:
+    exact, rounded = (Model(tiny, engine_of(tiny, p)) for p in ("float32", "bfloat16"))
+    audio = np.random.default_rng(0).uniform(-0.8, 0.8, (2, 5 * HOP)).astype(np.float32)
+    encodings = exact.encode(audio)
+    np.testing.assert_array_equal(rounded.encode(audio), encodings)
+    one, two = exact.logits(audio, encodings), rounded.logits(audio, encodings)
+    assert 1e-5 < np.abs(one - two).max() < 0.03 * np.abs(one).max()
+    assert rounded.facts()["precision"] == "bfloat16"
+
+
+def test_bfloat16_samples_from_its_own_logits(tiny: Weights) -> None:
+    model = Model(tiny, engine_of(tiny, "bfloat16"))
+    encodings = np.random.default_rng(1).normal(size=(2, 4, 3)).astype(np.float32)
+    made = model.decode(encodings, seed=5, ids=["a", "b"])
+    logits = model.logits(made, encodings)
+    masses = np.exp(logits - logits.max(-1, keepdims=True))
+    sums = np.cumsum(masses / masses.sum(-1, keepdims=True), -1)
+    draws = np.stack([Draws(5, name).uniform(0, made.shape[1]) for name in "ab"])
+    bins = np.minimum((sums < draws[..., None]).sum(-1), 255)
+    # A sum in another order can round to the next bfloat16, and a draw lie in between.
+    border = np.abs(sums - draws[..., None]).min(-1) < 1e-3
+    assert ((bins - 128 == mulaw.encode(made)) | border).all()
+    assert (bins - 128 == mulaw.encode(made)).mean() > 0.98
+
+
+def test_thousands_of_clips_advance_together(tiny: Weights) -> None:
+    engine = engine_of(tiny, "bfloat16")
+    rows = np.random.default_rng(2).normal(size=(3000, 1, 3)).astype(np.float32)
+    codes = engine.decode(list(rows), [Draws(0, str(i)) for i in range(len(rows))])
+    assert {len(clip) for clip in codes} == {HOP}
+    assert len({clip.tobytes() for clip in codes}) == len(rows)
+
+
+def test_memory_is_counted_before_any_work(tiny: Weights) -> None:
+    engine = TensorflowEngine(tiny, memory=100_000)
+    history = 4 * tiny.config.width * sum(2 * d + 1 for d in tiny.config.dilations)
+    assert engine.plan_decode([HOP]).memory > history
+    most = engine.full_batch(HOP)
+    assert 1 <= most < 64
+    assert engine.plan_decode([HOP] * most).batch == most
+    with pytest.raises(MemoryError, match="decoding 64 clips at once needs .* MB"):
+        engine.decode([np.zeros((1, 3), np.float32)] * 64, [Draws(0, str(i)) for i in range(64)])
+    assert TensorflowEngine(tiny, memory=10**9).full_batch(HOP) == 64
+
+
+def test_a_precision_that_it_has_not_is_refused(tiny: Weights) -> None:
+    with pytest.raises(EngineUnavailableError, match="float32 or bfloat16, not in int8"):
+        make_engine(tiny, "tensorflow", precision="int8")
