@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -41,6 +42,22 @@ class DecodeNeeds(Protocol):
     def memory(self) -> int:
         """Bytes it allocates, weights left out."""
         ...
+
+
+@dataclass(frozen=True)
+class Lockstep:
+    """A decode that advances all its clips together.
+
+    Attributes
+    ----------
+    batch
+        How many those are.
+    memory
+        Bytes it allocates, weights left out.
+    """
+
+    batch: int
+    memory: int
 
 
 class Engine(Protocol):

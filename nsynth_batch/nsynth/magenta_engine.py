@@ -18,10 +18,13 @@ import numpy as np
 
 from nsynth_batch.nsynth.config import QUANTA, Config
 from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import Codes, EngineUnavailableError
+from nsynth_batch.nsynth.engines import Codes, EngineUnavailableError, Lockstep, Precision
+from nsynth_batch.nsynth.memory import allowed_memory, demand_memory, lockstep_memory
 from nsynth_batch.nsynth.mulaw import LOWEST
 from nsynth_batch.nsynth.processor import processor_instruction_set
 from nsynth_batch.nsynth.weights import Array, Weights
+
+_MOST_CLIPS = 64
 
 
 class MagentaEngine:
@@ -36,17 +39,35 @@ class MagentaEngine:
         Of any size whose longest dilation divides the hop, which magenta's convolutions ask for.
     threads : int, optional
         Threads TensorFlow may use; by default its own choice.
+    memory : int, optional
+        Bytes that a decode may allocate; by default most of what the machine or container has
+        left.
+    precision : str
+        ``float32``: magenta has no other.
 
     Raises
     ------
     EngineUnavailableError
-        If magenta is not installed here, or cannot be built in the size of the weights.
+        If magenta is not installed here, cannot be built in the size of the weights, or is asked
+        for another precision.
     """
 
     name = "magenta"
     precision = "float32"
 
-    def __init__(self, weights: Weights, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        threads: int | None = None,
+        memory: int | None = None,
+        precision: Precision = "float32",
+    ) -> None:
+        if precision != "float32":
+            raise EngineUnavailableError(
+                f"engine magenta: it computes in float32 only, not in {precision}; "
+                "the engine native has more"
+            )
         config = weights.config
         longest = max(*config.dilations, *config.ae_dilations)
         if config.ae_hop_length % longest:
@@ -68,6 +89,7 @@ class MagentaEngine:
             ) from None
         self._tf, self._utils = tf.compat.v1, utils
         self._weights = weights
+        self._memory = memory
         published = config == Config()
         graphs = vars(h512_bo16) if published else _resized(h512_bo16, config)
         self._whole_graph, self._step_graph = graphs["Config"], graphs["FastGenerationConfig"]
@@ -97,6 +119,25 @@ class MagentaEngine:
             feed = {x: audio, net["encoding"]: encodings}
             return np.asarray(session.run(logits, feed)).reshape(*audio.shape, QUANTA)
 
+    def full_batch(self, samples: int) -> int:
+        """Give how many clips of so many samples are best decoded together."""
+        each = lockstep_memory(self._weights.config, 1, samples)
+        return max(1, min(_MOST_CLIPS, allowed_memory(self._memory) // each))
+
+    def plan_decode(self, samples: Sequence[int]) -> Lockstep:
+        """Count the memory of a decode of clips of these lengths.
+
+        Raises
+        ------
+        MemoryError
+            If it is more than allowed.
+        """
+        needed = lockstep_memory(self._weights.config, len(samples), max(samples, default=0))
+        demand_memory(
+            f"decoding {len(samples)} clips at once", needed, allowed_memory(self._memory)
+        )
+        return Lockstep(len(samples), needed)
+
     def decode(
         self,
         encodings: Sequence[Array],
@@ -113,6 +154,8 @@ class MagentaEngine:
         ------
         ValueError
             If the temperature is not 1: magenta has none.
+        MemoryError
+            If it needs more memory than allowed; nothing was begun then.
         """
         if temperature != 1.0:
             raise ValueError(
@@ -124,6 +167,7 @@ class MagentaEngine:
             return [np.zeros(0, np.int16) for _ in frames]
         config = self._weights.config
         hop, batch = config.ae_hop_length, len(frames)
+        self.plan_decode([count * hop for count in frames])
         padded = np.zeros((max(frames), batch, config.ae_bottleneck), np.float32)
         for clip, encoding in enumerate(encodings):
             padded[: len(encoding), clip] = encoding

@@ -18,8 +18,10 @@ from nsynth_batch.nsynth.engines import (
     Engine,
     EngineName,
     EngineUnavailableError,
+    Precision,
     ResumableEngine,
 )
+from nsynth_batch.nsynth.precision import PrecisionChoice, fastest_precision
 from nsynth_batch.nsynth.weights import Array, Weights
 
 
@@ -230,6 +232,8 @@ def load_model(
     engine: EngineName = "auto",
     *,
     threads: int | None = None,
+    memory: int | None = None,
+    precision: PrecisionChoice = "float32",
     ema: bool = False,
     **options: Any,
 ) -> Model:
@@ -245,6 +249,12 @@ def load_model(
         tensorflow.
     threads : int, optional
         How many threads the engine may use.
+    memory : int, optional
+        Bytes that a call may allocate beside the weights; by default most of what the machine or
+        container has left.
+    precision : str
+        Of the products inside the decoder's layers: ``float32``, ``bfloat16``, ``int16``,
+        ``int8``, as far as the engine has them; ``auto`` as `default_precision` says.
     ema : bool
         Take a magenta checkpoint's averaged weights.
     **options
@@ -259,39 +269,74 @@ def load_model(
     CheckpointError
         If the checkpoint cannot be read or does not fit.
     EngineUnavailableError
-        If the engine cannot be had here; another never takes its place.
+        If the engine or the precision cannot be had here; another never takes its place.
     """
     weights = load_checkpoint(checkpoint, ema=ema)
-    return Model(weights, make_engine(weights, engine, threads=threads, **options))
+    return Model(
+        weights,
+        make_engine(
+            weights, engine, threads=threads, memory=memory, precision=precision, **options
+        ),
+    )
 
 
 def make_engine(
-    weights: Weights, engine: EngineName, *, threads: int | None = None, **options: Any
+    weights: Weights,
+    engine: EngineName,
+    *,
+    threads: int | None = None,
+    memory: int | None = None,
+    precision: PrecisionChoice = "float32",
+    **options: Any,
 ) -> Engine:
     """Make the engine of that name for these weights.
 
     Raises
     ------
     EngineUnavailableError
-        If it is unknown or cannot be had here.
+        If it is unknown, or it or the precision cannot be had here.
     """
-    if engine == "auto":
-        engine = "native" if native_is_built() else "tensorflow"
+    engine = chosen_engine(engine)
+    if precision == "auto":
+        precision = default_precision(engine, options.get("instruction_set"))
+    options = {**options, "threads": threads, "memory": memory, "precision": precision}
     if engine == "native":
         from nsynth_batch.nsynth.native_engine import NativeEngine
 
-        return NativeEngine(weights, threads=threads, **options)
+        return NativeEngine(weights, **options)
     if engine == "tensorflow":
         from nsynth_batch.nsynth.tensorflow_engine import TensorflowEngine
 
-        return TensorflowEngine(weights, threads=threads, **options)
+        return TensorflowEngine(weights, **options)
     if engine == "magenta":
         from nsynth_batch.nsynth.magenta_engine import MagentaEngine
 
-        return MagentaEngine(weights, threads=threads, **options)
+        return MagentaEngine(weights, **options)
     raise EngineUnavailableError(
         f"no engine is called {engine!r}: choose auto, native, tensorflow or magenta"
     )
+
+
+def chosen_engine(engine: EngineName) -> EngineName:
+    """Name the engine that is meant: ``auto`` is native where it is built, else tensorflow."""
+    if engine != "auto":
+        return engine
+    return "native" if native_is_built() else "tensorflow"
+
+
+def default_precision(engine: EngineName, instruction_set: str | None = None) -> Precision:
+    """Name the precision that ``auto`` stands for: on native by its table, else float32.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If the native engine is meant and was not built.
+    """
+    if chosen_engine(engine) != "native":
+        return "float32"
+    from nsynth_batch.nsynth.native_engine import chosen_instruction_set
+
+    return fastest_precision(chosen_instruction_set(instruction_set))
 
 
 def native_is_built() -> bool:

@@ -77,6 +77,25 @@ def fastest_proven(sets: Mapping[str, bool]) -> str:
     return next(name for name, there in sets.items() if there and name not in UNPROVEN)
 
 
+def chosen_instruction_set(wanted: str | None = None) -> str:
+    """Name the instruction set that an engine will use.
+
+    Parameters
+    ----------
+    wanted : str, optional
+        One of `instruction_sets()`, or ``auto`` for `fastest_proven`. By default what the
+        environment variable NSYNTH_BATCH_INSTRUCTION_SET says, else ``auto``.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If the extension was not built.
+    """
+    _require_built()
+    wanted = wanted or os.environ.get("NSYNTH_BATCH_INSTRUCTION_SET", "auto")
+    return fastest_proven(instruction_sets()) if wanted == "auto" else wanted
+
+
 class NativeEngine:
     """The model in C++ on this machine's CPU, in float32.
 
@@ -89,8 +108,7 @@ class NativeEngine:
     threads : int, optional
         Threads a call uses; by default one for each core of this process.
     instruction_set : str, optional
-        One of `instruction_sets()`, or ``auto`` for `fastest_proven`. By default what the
-        environment variable NSYNTH_BATCH_INSTRUCTION_SET says, else ``auto``.
+        As `chosen_instruction_set` takes it.
     batch : int, optional
         Clips to advance at once; by default what suits the threads and fits the memory.
     memory : int, optional
@@ -131,10 +149,7 @@ class NativeEngine:
             raise ValueError(f"unknown precision {precision!r}: choose one of {known}")
         if precision != "float32":
             raise EngineUnavailableError(f"the native engine has no {precision} yet")
-        wanted = instruction_set or os.environ.get("NSYNTH_BATCH_INSTRUCTION_SET", "auto")
-        _require_built()
-        if wanted == "auto":
-            wanted = fastest_proven(instruction_sets())
+        wanted = chosen_instruction_set(instruction_set)
         try:
             self._model = _engine.Model(weights.config.to_dict(), dict(weights.tensors), wanted)
         except RuntimeError as error:

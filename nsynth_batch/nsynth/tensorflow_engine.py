@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -13,7 +12,7 @@ import numpy as np
 
 from nsynth_batch.nsynth import graph, mulaw
 from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import Codes, EngineUnavailableError, Precision
+from nsynth_batch.nsynth.engines import Codes, EngineUnavailableError, Lockstep, Precision
 from nsynth_batch.nsynth.memory import allowed_memory, demand_memory, lockstep_memory
 from nsynth_batch.nsynth.processor import processor_instruction_set
 from nsynth_batch.nsynth.weights import Array, Weights
@@ -31,22 +30,6 @@ _GPU_CLIPS = 512
 """Clips a task where nobody says how much memory a GPU has."""
 
 _MOST_CLIPS = 4096
-
-
-@dataclass(frozen=True)
-class Lockstep:
-    """A decode that advances all its clips together.
-
-    Attributes
-    ----------
-    batch
-        How many those are.
-    memory
-        Bytes it allocates, weights left out.
-    """
-
-    batch: int
-    memory: int
 
 
 class TensorflowEngine:

@@ -108,7 +108,7 @@ def test_memory_is_counted_before_any_work(tiny: Weights) -> None:
     most = engine.full_batch(HOP)
     assert 1 <= most < 64
     assert engine.plan_decode([HOP] * most).batch == most
-    with pytest.raises(MemoryError, match="decoding 64 clips at once needs .* MB"):
+    with pytest.raises(MemoryError, match=r"decoding 64 clips at once needs .* MB"):
         engine.decode([np.zeros((1, 3), np.float32)] * 64, [Draws(0, str(i)) for i in range(64)])
     assert TensorflowEngine(tiny, memory=10**9).full_batch(HOP) == 64
 
