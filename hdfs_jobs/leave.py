@@ -61,18 +61,24 @@ def _count_begun(dask_worker: Worker) -> int:
     return len(dask_worker.state.all_running_tasks)
 
 
+def command_line() -> argparse.ArgumentParser:
+    """Give what reads the command line."""
+    parser = argparse.ArgumentParser(prog="python -m hdfs_jobs.leave", description=__doc__)
+    parser.add_argument("--scheduler", default=os.environ.get("DASK_SCHEDULER_ADDRESS"))
+    parser.add_argument("--name", default=os.environ.get("DASK_WORKER_NAME"))
+    parser.add_argument("--seconds", type=float, default=840.0)
+    return parser
+
+
 def main() -> int:
-    """Read the command line, and leave.
+    """Leave, as the command line says.
 
     Returns
     -------
     int
         0, or 75 if the scheduler does not answer or the time ran out.
     """
-    parser = argparse.ArgumentParser(prog="python -m hdfs_jobs.leave", description=leave.__doc__)
-    parser.add_argument("--scheduler", default=os.environ.get("DASK_SCHEDULER_ADDRESS"))
-    parser.add_argument("--name", default=os.environ.get("DASK_WORKER_NAME"))
-    parser.add_argument("--seconds", type=float, default=840.0)
+    parser = command_line()
     given = parser.parse_args()
     for flag in ("scheduler", "name"):
         if not getattr(given, flag):

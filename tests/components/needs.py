@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+_KUSTOMIZE = 5
 _SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 
 
@@ -42,6 +45,13 @@ def _kerberos() -> bool:
     return _programs("krb5kdc", "kadmin.local", "kinit")() and bool(find_spec("requests_kerberos"))
 
 
+def _kubectl() -> bool:
+    asked = [program("kubectl") or "false", "version", "--client", "--output=json"]
+    told = subprocess.run(asked, capture_output=True, text=True).stdout
+    kustomize = json.loads(told or "{}").get("kustomizeVersion", "v0")
+    return int(kustomize.removeprefix("v").split(".")[0]) >= _KUSTOMIZE
+
+
 COMPONENTS = {
     "hdfs": Component(("default-jdk-headless", "maven"), _programs("java", "mvn")),
     "kerberos": Component(("krb5-kdc", "krb5-admin-server", "krb5-user", "libkrb5-dev"), _kerberos),
@@ -52,7 +62,10 @@ COMPONENTS = {
         ),
         lambda: _programs("php")() and Path("/usr/share/mediawiki").is_dir(),
     ),
+    # Debian 12's own is too old to render components, which Debian 13's is not.
+    "kubectl": Component(("kubernetes-client",), _kubectl),
     "faketime": Component(("faketime",), _programs("faketime")),
+    "rsync": Component(("rsync",), _programs("rsync")),
     "prometheus": Component(("prometheus",), _programs("prometheus", "promtool")),
     "chromium": Component(("chromium", "chromium-driver"), _programs("chromium", "chromedriver")),
 }

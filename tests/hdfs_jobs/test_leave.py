@@ -74,6 +74,7 @@ def test_what_takes_too_long_is_given_up(servers: DaskServers, tmp_path: Path) -
         done = leave(servers, "first", 1)
         assert done.returncode == 75
         assert done.stderr == "leave: first is not done after 1 seconds\n"
+        assert not held.done()
 
 
 def test_who_is_not_there_has_nothing_to_end(servers: DaskServers) -> None:

@@ -1,0 +1,62 @@
+"""The Job and the CronJobs of k8s/, as `nsynth-batch submit` makes them.
+
+``python -m tests.k8s.runs`` writes their files anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+from nsynth_batch.submit.manifests import Manifest, Run, Schedule, cron_job, job
+from nsynth_batch.submit.rendering import as_yaml
+from tests.k8s.rendering import K8S
+
+_IMAGE = f"nsynth-batch-cpu:{version('nsynth-batch')}"
+_CONTROL = "nsynth-batch-control"
+
+ONCE = Run(
+    name="nsynth-batch-run",
+    arguments=("run",),
+    image=_IMAGE,
+    priority_class=_CONTROL,
+)
+NIGHTLY = Run(
+    name="nsynth-batch-nightly",
+    arguments=("run",),
+    image=_IMAGE,
+    priority_class=_CONTROL,
+)
+HARVEST = Run(
+    name="nsynth-batch-harvest",
+    arguments=("harvest", "commons:Category:Bird songs"),
+    image=_IMAGE,
+    fetches=True,
+    cpu="1",
+    memory="2Gi",
+    priority_class=_CONTROL,
+)
+
+# Neither source nor store are anybody's yet: both wait to be told that they are.
+_SUSPENDED = (
+    (HARVEST, Schedule("0 18 * * *", suspend=True)),
+    (NIGHTLY, Schedule("0 3 * * *", suspend=True)),
+)
+
+_WRITTEN = "# Written by `python -m tests.k8s.runs`, as `nsynth-batch submit --render` prints it.\n"
+
+FILES: Mapping[str, Sequence[Manifest]] = {
+    "base/cron.yaml": [cron_job(run, schedule) for run, schedule in _SUSPENDED],
+    "components/run-once/job.yaml": [job(ONCE)],
+}
+"""What is in which file."""
+
+
+def text(manifests: Sequence[Manifest]) -> str:
+    """Give a file's text."""
+    return _WRITTEN + "---\n".join(map(as_yaml, manifests))
+
+
+if __name__ == "__main__":
+    for path, manifests in FILES.items():
+        (K8S / path).write_text(text(manifests), encoding="utf-8")
