@@ -10,12 +10,11 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage import open_storage
 from hdfs_jobs.store import MARKER, Store
 from nsynth_batch import plans
-from nsynth_batch.nsynth import Model
+from nsynth_batch.models import Models
 from nsynth_batch.nsynth.config import Config
-from nsynth_batch.pipeline import Pipeline, batch_size
+from nsynth_batch.pipeline import Pipeline
 from nsynth_batch.rates import bytes_a_second, estimated_rate, measured_rate
 from nsynth_batch.settings import Settings
-from nsynth_batch.stages.engine import located, open_model
 from nsynth_batch.work import Work
 
 
@@ -123,37 +122,38 @@ def forecast_run(
     store = None
     if source is None or open_storage(settings.store).exists(MARKER):
         store = Store.open(settings.store)
-    model = open_model(located(settings.checkpoint), settings.engine, None)
+    models = Models(settings)
+    config = models.encoder.config
     coming = _Left(0, *(source or (0, 0.0)))
     forecasts = {}
     for name in stages:
         work = None
         if store is not None:
             try:
-                work = Pipeline(settings, store, dry_run=True).plan(name)
+                work = Pipeline(settings, store, models=models, dry_run=True).plan(name)
             except UsageError:
                 # What an earlier stage of this run will have made may be all that is missing.
                 if not coming.inputs:
                     raise
-        left = _left(name, work, coming, settings, model)
+        left = _left(name, work, coming, settings, models)
         forecasts[name] = forecast(
             name,
             shards=left.shards,
             seconds=left.seconds,
             workers=settings.workers,
             dataset=None if work is None else work.dataset,
-            config=model.config,
+            config=config,
         )
         coming = left if name != "audio" else _segments(left, settings)
     return forecasts
 
 
-def _left(name: str, work: Work | None, coming: _Left, settings: Settings, model: Model) -> _Left:
+def _left(name: str, work: Work | None, coming: _Left, settings: Settings, models: Models) -> _Left:
     if name == "mashups":
         return _pairs_left(work, coming, settings)
     planned = _Left() if work is None else _planned(work, settings)
     if name == "clips":
-        batch = settings.batch or batch_size(model, coming.inputs, coming.seconds)
+        batch = settings.batch or models.batch_size(coming.inputs, coming.seconds)
         shards = -(-coming.inputs // batch)
     else:
         most = plans.MOST_RECORDINGS if name == "audio" else plans.MOST_SEGMENTS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from hdfs_jobs.canonical import Json
 from hdfs_jobs.dataset import Dataset
@@ -15,6 +15,8 @@ from hdfs_jobs.store import Store
 from nsynth_batch import plans
 from nsynth_batch.barred import Bar, among, bars
 from nsynth_batch.datasets import COMMANDS, DATASETS, planned
+from nsynth_batch.models import Models
+from nsynth_batch.nsynth import Model
 from nsynth_batch.pairs import draw_pairs
 from nsynth_batch.pool import Pool, load_pool, pool_path, save_pool, take_pool
 from nsynth_batch.rates import estimated_rate, measured_rate
@@ -25,13 +27,9 @@ from nsynth_batch.stages.audio import AudioStage
 from nsynth_batch.stages.barring import BarringStage
 from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.stages.encode import EncodeStage
-from nsynth_batch.stages.engine import located, open_model
 from nsynth_batch.stages.mash import MashStage
 from nsynth_batch.work import Work
 from sequencer.audio import SAMPLE_RATE
-
-if TYPE_CHECKING:
-    from nsynth_batch.nsynth import Model
 
 HOP = 512
 """Samples a frame stands for where segments are cut; the published model's."""
@@ -48,13 +46,23 @@ class Pipeline:
         What to do.
     store : Store
         Where.
+    models : Models, optional
+        What encodes and decodes, if it is open already.
     dry_run : bool
         Whether plans are made without being written.
     """
 
-    def __init__(self, settings: Settings, store: Store, *, dry_run: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        *,
+        models: Models | None = None,
+        dry_run: bool = False,
+    ) -> None:
         self.settings = settings
         self.store = store
+        self.models = models or Models(settings)
         self._dry_run = dry_run
         self._datasets: dict[str, Dataset] = {}
 
@@ -62,15 +70,6 @@ class Pipeline:
     def recordings(self) -> Recordings:
         """The catalog as it is when it is first asked for."""
         return Catalog(self.store.storage).recordings()
-
-    @cached_property
-    def model(self) -> Model:
-        """The model, in this process: what it is decides which dataset is written."""
-        return open_model(self._checkpoint, self.settings.engine, None)
-
-    @property
-    def _checkpoint(self) -> str:
-        return located(self.settings.checkpoint)
 
     def plan(self, name: str) -> Work:
         """Plan what a stage has left to do.
@@ -175,18 +174,16 @@ class Pipeline:
 
     def _plan_encodings(self) -> Work:
         audio = self.upstream("encodings")
-        stage = EncodeStage(self._checkpoint, self.settings.engine, self._hop, _ENCODE_BATCH)
-        settings: dict[str, Json] = {
-            "audio": audio.digest,
-            "hop": self._hop,
-            **self._made_with,
-        }
+        model = self.models.encoder
+        hop, made_with = model.config.ae_hop_length, _made_with(model)
+        stage = EncodeStage(hop=hop, batch_segments=_ENCODE_BATCH, **self.models.fields(model))
+        settings: dict[str, Json] = {"audio": audio.digest, "hop": hop, **made_with}
         dataset = self._dataset("encodings", settings)
         items = plans.encode_items(audio, dataset, self.recordings)
         mean = max(1, plans.segments_of(items) // max(1, len(items)))
         size = plans.per_shard(len(items), max(1, plans.MOST_SEGMENTS // mean))
         new = dataset.plan(items, size, dry_run=self._dry_run)
-        return Work(dataset, stage, audio, new, self._made_with, _uncommitted(audio))
+        return Work(dataset, stage, audio, new, made_with, _uncommitted(audio))
 
     def _plan_mashups(self) -> Work:
         encodings = self.upstream("mashups")
@@ -248,61 +245,55 @@ class Pipeline:
 
     def _plan_clips(self) -> Work:
         mashups = self.upstream("clips")
-        self._require_same_checkpoint(mashups)
+        model = self.models.decoder
+        hop, made_with = model.config.ae_hop_length, _made_with(model)
+        self._require_same_checkpoint(mashups, made_with["checkpoint"])
         seed = self.settings.seed
         if seed is None:
             seed = cast(int, mashups.settings["seed"])
         stage = DecodeStage(
-            checkpoint=self._checkpoint,
-            engine=self.settings.engine,
             seed=seed,
             temperature=self.settings.temperature,
-            made_with=tuple(self._made_with.values()),
+            made_with=tuple(made_with.values()),
+            **self.models.fields(model),
         )
         settings: dict[str, Json] = {
             "mashups": mashups.digest,
-            **self._made_with,
+            **made_with,
             "seed": seed,
             "temperature": self.settings.temperature,
         }
         dataset = self._dataset("clips", settings)
         left = plans.undecoded(mashups, dataset, self._barred(mashups))
-        seconds = sum(frames for frames, _, _ in left.rows) * self._hop / SAMPLE_RATE
-        batch = self.settings.batch or batch_size(self.model, len(left.rows), seconds)
+        seconds = sum(frames for frames, _, _ in left.rows) * hop / SAMPLE_RATE
+        batch = self.settings.batch or self.models.batch_size(len(left.rows), seconds)
+        notes = _uncommitted(mashups)
+        if left.rows:
+            clips, longest = min(batch, len(left.rows)), left.rows[0][0] * hop
+            notes = (*notes, self.models.room(clips, longest))
         batches = -(-len(left.rows) // batch)
-        rate = measured_rate(dataset) or estimated_rate("clips", self.model.config)
+        rate = measured_rate(dataset) or estimated_rate("clips", model.config)
         most = max(1, int(plans.TASK_SECONDS * rate * batches / max(seconds, 1e-9)))
         new = dataset.plan(
             left.batches(batch), plans.per_shard(batches, most), dry_run=self._dry_run
         )
-        notes = _uncommitted(mashups)
         if left.barred:
             notes = (
                 *notes,
                 f"{left.barred} mash-ups rest on recordings that were forgotten or deleted, or "
                 "have no known licence any more, and are left out",
             )
-        return Work(dataset, stage, mashups, new, self._made_with, notes)
+        return Work(dataset, stage, mashups, new, made_with, notes)
 
-    def _require_same_checkpoint(self, mashups: Dataset) -> None:
+    def _require_same_checkpoint(self, mashups: Dataset, checkpoint: str) -> None:
         """Refuse to decode what another model has encoded: to this one it means nothing."""
         encoded = self._settings_of("encodings", str(mashups.settings["encodings"]))
-        if encoded["checkpoint"] != self._made_with["checkpoint"]:
+        if encoded["checkpoint"] != checkpoint:
             raise UsageError(
-                f"the mash-ups were encoded by another checkpoint than {self._checkpoint}: decode "
-                "with the one they were encoded by, or run encode and mash with this one first"
+                "the mash-ups were encoded by another checkpoint than "
+                f"{self.settings.checkpoint}: decode with the one they were encoded by, or run "
+                "encode and mash with this one first"
             )
-
-    @property
-    def _hop(self) -> int:
-        return self.model.config.ae_hop_length
-
-    @property
-    def _made_with(self) -> dict[str, str]:
-        facts = self.model.facts()
-        return {
-            name: facts[name] for name in ("checkpoint", "engine", "precision", "instruction_set")
-        }
 
     def _settings_of(self, name: str, digest: str) -> Mapping[str, Json]:
         return planned(self.store, name, digest).settings
@@ -323,23 +314,10 @@ class Pipeline:
             )
 
 
-def batch_size(model: Model, mashups: int, seconds: float) -> int:
-    """Give how many mash-ups are decoded at once where the settings do not say it.
-
-    Parameters
-    ----------
-    model : Model
-        What decodes them.
-    mashups : int
-        How many there are.
-    seconds : float
-        How long they are together.
-    """
-    if model.engine.instruction_set == "gpu":
-        # A GPU takes hardly longer for a full batch than for one clip.
-        return plans.batch_size(mashups)
-    rate = estimated_rate("clips", model.config)
-    return plans.batch_size(mashups, plans.most_at_once(seconds / max(1, mashups), rate))
+def _made_with(model: Model) -> dict[str, str]:
+    """Give what the bytes of a stage hang on."""
+    facts = model.facts()
+    return {name: facts[name] for name in ("checkpoint", "engine", "precision", "instruction_set")}
 
 
 def segment_samples(seconds: float) -> int:

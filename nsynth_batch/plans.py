@@ -1,6 +1,7 @@
 """What each stage is to do: items made from what the stage before has committed.
 
-Nothing here depends on how many workers there are, so neither does any byte that is written.
+Which mash-ups share a batch may follow from the machine that plans: it is frozen with the plan, and
+the native engine makes each clip the same in any batch.
 """
 
 from __future__ import annotations
@@ -41,8 +42,7 @@ TASK_SECONDS = 600.0
 """How long a decode task is to take, about."""
 
 SMALLEST_BATCH = 8
-LARGEST_BATCH = 64
-"""Mash-ups decoded at once where nobody says how many."""
+"""Mash-ups a task where there are few and nobody says how many."""
 
 _FEWEST_AT_ONCE = 4
 
@@ -139,7 +139,10 @@ def mash_items(pairs: Iterable[tuple[PoolSegment, PoolSegment]], first: int = 0)
 
 @dataclass(frozen=True)
 class Undecoded:
-    """Mash-ups that no batch holds yet, shortest first: batches of like length waste least."""
+    """Mash-ups that no batch holds yet, longest first.
+
+    Batches of like length waste least, and what takes longest is not left for the end.
+    """
 
     rows: tuple[tuple[int, int, int], ...]
     """Frames, shard and row of each."""
@@ -195,7 +198,8 @@ def undecoded(mashups: Dataset, clips: Dataset, barred: Collection[str] = ()) ->
         done = done | resting
         frames = mashups.read(summary.shard, ["frames"]).column("frames").to_pylist()
         left += [(n, summary.shard, row) for row, n in enumerate(frames) if row not in done]
-    return Undecoded(tuple(sorted(left)), names, left_out)
+    left.sort(key=lambda row: (-row[0], *row[1:]))
+    return Undecoded(tuple(left), names, left_out)
 
 
 def recordings_of(dataset: Dataset, upstream: Dataset | None) -> Iterator[str]:
@@ -218,26 +222,25 @@ def recordings_of(dataset: Dataset, upstream: Dataset | None) -> Iterator[str]:
             yield from re.findall(r"[0-9a-f]{40}", item.key)
 
 
-def batch_size(mashups: int, most: int = LARGEST_BATCH) -> int:
-    """Choose how many mash-ups are decoded at once.
+def batch_size(mashups: int, most: int) -> int:
+    """Choose how many mash-ups a task decodes.
 
-    Many at once read the weights once for all; a few batches are wanted, for workers to share.
+    Many read the weights once for all; a few tasks are wanted, for workers to share.
 
     Parameters
     ----------
     mashups : int
         How many there are to decode.
     most : int
-        As many as take the time that a task is to take.
+        As many as fill the engine, or take the time that a task is to take.
     """
-    return max(1, min(LARGEST_BATCH, most, max(SMALLEST_BATCH, -(-mashups // 8))))
+    return max(1, min(most, max(SMALLEST_BATCH, -(-mashups // 8))))
 
 
 def most_at_once(clip_seconds: float, rate: float) -> int:
     """Give how many clips of a length make a task of about ten minutes, but no fewer than four.
 
-    Fewer would read the weights of a large model for so little that all would take longer; what
-    a killed task has made is kept in any case.
+    Fewer would read the weights of a large model for so little that all would take longer.
 
     Parameters
     ----------

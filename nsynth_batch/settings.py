@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import ByteSize, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -57,6 +57,13 @@ class Settings(WebSettings, BaseSettings):
         A bundled name, a magenta prefix, or a converted ``.safetensors``.
     engine
         What runs the model.
+    precision
+        What decoding computes in; ``auto`` is the fastest whose stated loss is at most 0.01 nats.
+    threads
+        Of each worker's engine; none takes the cores over the workers.
+    memory
+        That each worker's engine may take beside the weights; none shares out what the machine or
+        container has left.
     scheduler
         Address of a running Dask scheduler; none starts workers on this machine.
     tls_ca, tls_cert, tls_key
@@ -83,7 +90,7 @@ class Settings(WebSettings, BaseSettings):
     temperature
         Divides the logits before a sample is drawn; 1 is the model's own distribution.
     batch
-        Mash-ups decoded at once; none lets the plan choose.
+        Mash-ups a task decodes; none lets the plan choose.
     segment_seconds
         Length of a segment, cut down to whole hops.
     max_bad_fraction
@@ -109,6 +116,9 @@ class Settings(WebSettings, BaseSettings):
     store: str = "nsynth-store"
     checkpoint: str = "small"
     engine: Literal["auto", "native", "tensorflow", "magenta"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "int16", "int8"] = "auto"
+    threads: int | None = Field(default=None, ge=1)
+    memory: ByteSize | None = Field(default=None, gt=0)
     scheduler: str | None = None
     tls_ca: str = ""
     tls_cert: str = ""

@@ -29,6 +29,25 @@ FLAGS: dict[str, Any] = {
         Literal["auto", "native", "tensorflow", "magenta"] | None,
         typer.Option(help="What runs the model. [default: auto]"),
     ],
+    "precision": Annotated[
+        Literal["auto", "float32", "bfloat16", "int16", "int8"] | None,
+        typer.Option(
+            help="What decoding computes in; auto loses at most 0.01 nats. [default: auto]"
+        ),
+    ],
+    "threads": Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Threads of each worker's engine. [default: cores over workers]"
+        ),
+    ],
+    "memory": Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="What each worker's engine may take, as in 8GB. [default: what is left, shared]",
+        ),
+    ],
     "scheduler": Annotated[
         str | None,
         typer.Option(
@@ -90,7 +109,7 @@ FLAGS: dict[str, Any] = {
     ],
     "batch": Annotated[
         int | None,
-        typer.Option(metavar="N", help="Mash-ups decoded at once. [default: the plan chooses]"),
+        typer.Option(metavar="N", help="Mash-ups a task decodes. [default: the plan chooses]"),
     ],
     "segment_seconds": Annotated[
         float | None,
@@ -141,7 +160,7 @@ FLAGS: dict[str, Any] = {
 
 STORE = ("store",)
 HARVESTING = tuple(HARVEST_FLAGS)
-MODEL = ("checkpoint", "engine")
+MODEL = ("checkpoint", "engine", "threads", "memory")
 CLUSTER = ("scheduler", "tls_ca", "tls_cert", "tls_key", "gpu_resource", "workers")
 LEASE = ("lease_seconds",)
 METRICS = ("metrics_port", "metrics_host")
@@ -157,7 +176,7 @@ RUNNING = (
 )
 AUDIO = ("segment_seconds",)
 MASHING = ("pairs", "seed", "curve", "pair", "themes", "allow_unknown")
-DECODING = ("temperature", "batch")
+DECODING = ("temperature", "batch", "precision")
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")]

@@ -52,16 +52,15 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
     from nsynth_batch.commands.writing import Writer
     from nsynth_batch.logs import LoggedReport
     from nsynth_batch.metered import metered
-    from nsynth_batch.pipeline import Pipeline
+    from nsynth_batch.models import Models
+    from nsynth_batch.pipeline import Pipeline, segment_samples
     from nsynth_batch.progress import report
-    from nsynth_batch.stages.engine import located, open_model
 
     # Arrow's own allocator keeps what it once had: a catalog of a million recordings took 400 MB
     # more than with the system's.
     pa.set_memory_pool(pa.system_memory_pool())
-    if {"encodings", "clips"} & set(stages):
-        # A model that cannot be had is told now, and not after hours of cutting.
-        open_model(located(settings.checkpoint), settings.engine, None)
+    models = Models(settings)
+    models.require(stages, segment_samples(settings.segment_seconds))
     with ExitStack() as stack:
         drain = stack.enter_context(draining())
         started = {"stages": list(stages), "source": source, "settings": settings.model_dump()}
@@ -81,7 +80,7 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
             Cluster(settings.scheduler, settings.workers, certificates=certificates)
         )
         progress.log_to(store.storage)
-        pipeline = Pipeline(settings, store)
+        pipeline = Pipeline(settings, store, models=models)
         too_many: list[str] = []
         for name in stages:
             writer.check()

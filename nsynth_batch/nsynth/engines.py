@@ -78,7 +78,7 @@ class Engine(Protocol):
     """
 
     name: str
-    precision: str
+    precision: Precision
     instruction_set: str
     device: str
     versions: dict[str, str]

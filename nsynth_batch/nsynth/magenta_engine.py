@@ -53,7 +53,7 @@ class MagentaEngine:
     """
 
     name = "magenta"
-    precision = "float32"
+    precision: Precision = "float32"
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ import pyarrow as pa
 from hdfs_jobs.plan import Item
 from hdfs_jobs.stage import Counted, Rejected, Task
 from nsynth_batch.stages.arrays import list_column, matrices
-from nsynth_batch.stages.engine import ModelStage, memory_is_a_setting, open_model
+from nsynth_batch.stages.engine import ModelStage, memory_is_a_setting
 from nsynth_batch.stages.ids import derived_id
 from nsynth_batch.stages.lengths import sample_seconds
 from nsynth_batch.stages.resume import Progress, stream_of
@@ -28,7 +28,7 @@ class DecodeStage(ModelStage):
 
     Attributes
     ----------
-    checkpoint, engine
+    checkpoint, engine, precision, instruction_set, threads, memory
         What decodes.
     seed
         Keys the draws, together with a mash-up's id.
@@ -72,7 +72,7 @@ class DecodeStage(ModelStage):
                 yield _rejected(mash_id, places, "its encoding holds NaN or infinity")
         if not encodings:
             return
-        model = open_model(self.checkpoint, self.engine, task.threads)
+        model = self.model(task.threads)
         progress = Progress(task.partial, f"{name}.codes.arrow", mash_ids, self.save_seconds)
         prefixes = progress.load() if model.resumes else []
         if resumed := sum(map(len, prefixes)):

@@ -12,7 +12,7 @@ import pyarrow as pa
 from hdfs_jobs.plan import Item
 from hdfs_jobs.stage import Counted, Rejected, Task
 from nsynth_batch.stages.arrays import matrix_column, vectors
-from nsynth_batch.stages.engine import ModelStage, memory_is_a_setting, open_model
+from nsynth_batch.stages.engine import ModelStage, memory_is_a_setting
 from nsynth_batch.stages.lengths import frame_seconds
 from nsynth_batch.stages.schemas import ENCODINGS
 from sequencer.samples import from_int16
@@ -27,7 +27,7 @@ class EncodeStage(ModelStage):
 
     Attributes
     ----------
-    checkpoint, engine
+    checkpoint, engine, precision, instruction_set, threads, memory
         What encodes.
     hop
         Samples a frame of the checkpoint's encodings stands for.
@@ -46,7 +46,7 @@ class EncodeStage(ModelStage):
         self, item: Item, source: pa.Table, task: Task
     ) -> Iterator[pa.RecordBatch | Rejected | Counted]:
         """Yield a row a segment of `source`, in its order."""
-        model = open_model(self.checkpoint, self.engine, task.threads)
+        model = self.model(task.threads)
         ids = source.column("file_id").to_pylist()
         numbers = source.column("segment").to_pylist()
         samples = list(vectors(source.column("samples")))

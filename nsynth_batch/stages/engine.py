@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,19 +12,32 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.nsynth import Model, load_model
 from nsynth_batch.nsynth.checkpoint import bundled_names
 from nsynth_batch.nsynth.engines import EngineName, EngineUnavailableError
+from nsynth_batch.nsynth.model import default_precision
+from nsynth_batch.nsynth.precision import PrecisionChoice
 from nsynth_batch.nsynth.weights import CheckpointError
 
 
-@lru_cache(maxsize=1)
-def open_model(checkpoint: str, engine: EngineName, threads: int | None) -> Model:
+def open_model(
+    checkpoint: str,
+    engine: EngineName,
+    threads: int | None,
+    *,
+    precision: PrecisionChoice = "float32",
+    instruction_set: str | None = None,
+    memory: int | None = None,
+) -> Model:
     """Load a model, or give the one that this process loaded before.
 
     Parameters
     ----------
-    checkpoint, engine
+    checkpoint, engine, precision
         As `load_model` takes them.
     threads : int or None
         How many its engine may use; none leaves it to the engine.
+    instruction_set : str or None
+        What the native engine is to run on; none leaves it to the engine.
+    memory : int or None
+        Bytes that its engine may allocate; none leaves it to the engine.
 
     Raises
     ------
@@ -32,9 +45,26 @@ def open_model(checkpoint: str, engine: EngineName, threads: int | None) -> Mode
         If the checkpoint or the engine cannot be had: no later attempt would have them either.
     """
     try:
-        return load_model(checkpoint, engine=engine, threads=threads)
-    except (CheckpointError, EngineUnavailableError) as error:
+        if precision == "auto":
+            precision = default_precision(engine, instruction_set)
+        return _load(checkpoint, engine, threads, precision, instruction_set, memory)
+    except (CheckpointError, EngineUnavailableError, ValueError) as error:
         raise UsageError(str(error)) from error
+
+
+@lru_cache(maxsize=1)
+def _load(
+    checkpoint: str,
+    engine: EngineName,
+    threads: int | None,
+    precision: PrecisionChoice,
+    instruction_set: str | None,
+    memory: int | None,
+) -> Model:
+    options = {} if instruction_set is None else {"instruction_set": instruction_set}
+    return load_model(
+        checkpoint, engine, threads=threads, memory=memory, precision=precision, **options
+    )
 
 
 def located(checkpoint: str) -> str:
@@ -48,16 +78,33 @@ class ModelStage:
 
     Attributes
     ----------
-    checkpoint, engine
-        The model, as `open_model` takes it.
+    checkpoint, engine, precision, instruction_set, memory
+        The model, as `open_model` takes it: as the plan has frozen it.
+    threads
+        Of each worker's engine; none takes the cores of its machine over the workers there.
     """
 
     checkpoint: str
     engine: EngineName
+    precision: PrecisionChoice = field(default="float32", kw_only=True)
+    instruction_set: str | None = field(default=None, kw_only=True)
+    threads: int | None = field(default=None, kw_only=True)
+    memory: int | None = field(default=None, kw_only=True)
+
+    def model(self, threads: int) -> Model:
+        """Give the model in this process; `threads` are those that a task has."""
+        return open_model(
+            self.checkpoint,
+            self.engine,
+            self.threads or threads,
+            precision=self.precision,
+            instruction_set=self.instruction_set,
+            memory=self.memory,
+        )
 
     def facts(self, threads: int) -> dict[str, str]:
         """Say what runs the model in this process."""
-        return open_model(self.checkpoint, self.engine, threads).facts()
+        return self.model(threads).facts()
 
 
 @contextmanager
@@ -72,4 +119,7 @@ def memory_is_a_setting() -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        raise UsageError(f"not enough memory for the model: {error}; use fewer workers") from error
+        raise UsageError(
+            f"not enough memory for the model: {error}; use fewer workers, or allow each more "
+            "with --memory"
+        ) from error

@@ -20,9 +20,8 @@ from nsynth_batch import plans
 from nsynth_batch.datasets import DATASETS
 from nsynth_batch.export import export_clips
 from nsynth_batch.forecast import forecast_run
-from nsynth_batch.nsynth import CONFIGS, Model
 from nsynth_batch.nsynth.weights import random_weights, save_weights
-from nsynth_batch.pipeline import Pipeline, batch_size, segment_samples
+from nsynth_batch.pipeline import Pipeline, segment_samples
 from nsynth_batch.pool import pool_path
 from nsynth_batch.settings import load_settings
 from nsynth_batch.sources.harvest import harvest
@@ -193,13 +192,6 @@ def test_a_pool_that_is_lost_is_not_drawn_anew(
     store.storage.delete(pool_path(mashups))
     with pytest.raises(UsageError, match=r"pool that pairs of seed 0 .* missing: restore .*pools"):
         Pipeline(load_settings({**given, "pairs": 5}), store).plan("mashups")
-
-
-def test_a_large_model_decodes_few_at_once_and_a_small_one_many(tiny: Path) -> None:
-    small = open_model(str(tiny), "native", None)
-    assert batch_size(small, 10_000, 60_000.0) == plans.LARGEST_BATCH
-    large = Model(random_weights(CONFIGS["h512_bo16"], seed=0), small.engine)
-    assert batch_size(large, 10_000, 60_000.0) == 4
 
 
 def test_a_model_that_is_lost_in_a_worker_is_no_infrastructure_error(tmp_path: Path) -> None:

@@ -18,12 +18,16 @@ def test_a_shard_is_never_empty_and_never_too_large(count: int, most: int) -> No
         assert -(-count // size) <= plans.PARTS
 
 
-@given(st.integers(0, 10**6))
-def test_a_batch_leaves_something_for_a_second_worker(mashups: int) -> None:
-    size = plans.batch_size(mashups)
-    assert plans.SMALLEST_BATCH <= size <= plans.LARGEST_BATCH
+@given(st.integers(0, 10**6), st.integers(1, 500))
+def test_a_batch_fills_the_engine_and_leaves_something_for_a_second_worker(
+    mashups: int, most: int
+) -> None:
+    size = plans.batch_size(mashups, most)
+    assert min(most, plans.SMALLEST_BATCH) <= size <= most
     if mashups >= 16:
         assert mashups // size >= 2
+    if mashups >= 8 * most:
+        assert size == most
 
 
 rows = st.lists(
@@ -64,11 +68,6 @@ def test_a_pair_is_two_rows_a_first() -> None:
     [_, item] = plans.mash_items([(b, a), (a, b)])
     assert item.rows == (RowRange(2, 3, 4), RowRange(5, 6, 7))
     assert item.extra == {"pair": 1}
-
-
-@given(st.integers(1, 10**6), st.integers(1, 100))
-def test_a_batch_takes_no_longer_than_a_task_may(mashups: int, most: int) -> None:
-    assert plans.batch_size(mashups, most) <= most
 
 
 def test_a_task_is_ten_minutes_long_or_four_clips() -> None:

@@ -1,0 +1,96 @@
+"""How exact the model of a run is, and how much of a machine it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hdfs_jobs.errors import UsageError
+from nsynth_batch.models import Models, share_of_worker
+from nsynth_batch.nsynth.config import CONFIGS
+from nsynth_batch.nsynth.native_engine import CLIPS_A_THREAD
+from nsynth_batch.nsynth.precision import fastest_precision
+from nsynth_batch.nsynth.weights import random_weights, save_weights
+from nsynth_batch.settings import Settings, load_settings
+
+SECONDS = 6.24
+
+
+def settings(tiny: Path, **given: object) -> Settings:
+    return load_settings({"checkpoint": str(tiny), **given})
+
+
+def test_workers_share_this_machine(tiny: Path) -> None:
+    one, four = (share_of_worker(settings(tiny, workers=n)) for n in (1, 4))
+    assert one.memory is not None
+    assert four.memory is not None
+    assert four.memory == pytest.approx(one.memory / 4, rel=0.2)
+    assert four.threads <= one.threads
+    asked = share_of_worker(settings(tiny, workers=4, threads=3, memory="8GB"))
+    assert (asked.threads, asked.memory) == (3, 8 * 10**9)
+
+
+def test_of_a_schedulers_machines_only_what_is_said_is_known(tiny: Path) -> None:
+    there = share_of_worker(settings(tiny, scheduler="tcp://127.0.0.1:1"))
+    assert (there.threads, there.memory) == (1, None)
+    models = Models(settings(tiny, scheduler="tcp://127.0.0.1:1"))
+    fields = models.fields(models.decoder)
+    assert (fields["threads"], fields["memory"]) == (None, None)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_task_fills_the_engine(tiny: Path, threads: int) -> None:
+    models = Models(settings(tiny, threads=threads))
+    assert models.batch_size(10_000, 10_000 * SECONDS) == CLIPS_A_THREAD * threads
+    assert models.batch_size(20, 20 * SECONDS) == 8
+
+
+def test_a_large_model_on_an_engine_that_cannot_resume_decodes_few_at_once(tmp_path: Path) -> None:
+    large = tmp_path / "large.safetensors"
+    save_weights(random_weights(CONFIGS["h512_bo16"], seed=0), large)
+    models = Models(settings(large, engine="tensorflow"))
+    assert models.batch_size(10_000, 10_000 * SECONDS) == 4
+
+
+def test_what_a_task_takes_is_said(tiny: Path) -> None:
+    line = Models(settings(tiny, threads=1, memory="1GB")).room(64, 1000)
+    assert line.startswith(f"64 clips a task, {CLIPS_A_THREAD} at once in ")
+    assert " of 1.0 GB a worker; native, float32, " in line
+
+
+def test_memory_that_lacks_is_told_before_any_work(tiny: Path) -> None:
+    with pytest.raises(UsageError, match=r"not enough memory .* allow each more with --memory"):
+        Models(settings(tiny, memory="1kB")).require(["clips"], 1000)
+    # What is queued takes memory too, even if few are decoded at once.
+    with pytest.raises(UsageError, match="not enough memory"):
+        Models(settings(tiny, memory="1MB")).room(500, 10**6)
+
+
+def test_a_precision_that_cannot_be_had_is_told_before_any_work(tiny: Path) -> None:
+    with pytest.raises(UsageError, match="float32 or bfloat16, not in int8"):
+        Models(settings(tiny, engine="tensorflow", precision="int8")).require(["clips"], 1000)
+    Models(settings(tiny, engine="tensorflow", precision="int8")).require(["encodings"], 1000)
+
+
+def test_encoding_is_float32_whatever_decodes(tiny: Path) -> None:
+    models = Models(settings(tiny, engine="tensorflow", precision="bfloat16"))
+    assert models.fields(models.encoder)["precision"] == "float32"
+    assert models.fields(models.decoder)["precision"] == "bfloat16"
+
+
+def test_workers_are_told_what_the_plan_has_chosen(tiny: Path) -> None:
+    models = Models(settings(tiny, engine="auto"))
+    fields = models.fields(models.decoder)
+    facts = models.decoder.facts()
+    assert fields["engine"] == "native"
+    assert fields["precision"] == facts["precision"]
+    assert fields["instruction_set"] == facts["instruction_set"]
+
+
+def test_auto_is_the_fastest_that_loses_little() -> None:
+    tables = {"amx": ("int8", "bfloat16", "float32"), "avx2": ("int8", "int16")}
+    assert fastest_precision("amx", tables, {"int8": 0.009, "bfloat16": 0.0}) == "int8"
+    assert fastest_precision("amx", tables, {"int8": 0.011, "bfloat16": 0.001}) == "bfloat16"
+    assert fastest_precision("avx2", tables, {"bfloat16": 0.0}) == "float32"
+    assert fastest_precision("portable") == "float32"
