@@ -113,7 +113,8 @@ class Follower:
             if any(moved):
                 pause = _FIRST_PAUSE
                 continue
-            if is_over(job):
+            # A pod that never began and that its Job gave up is not waited for.
+            if is_over(job) and not any(self._has_more(pod) for pod in pods):
                 ends = [known.ended for known in self._pods.values() if known.ended]
                 return outcome(job, ends[-1] if ends else None)
             self._wait(job, pods)
@@ -141,6 +142,10 @@ class Follower:
         if known.ended.exit_code != 0:
             self._say(f"pod {name} {known.ended}")
         return True
+
+    def _has_more(self, pod: Object) -> bool:
+        known = self._pods[name_of(pod)]
+        return not known.done and (known.ended is not None or has_begun(pod))
 
     def _miss(self, there: set[str]) -> bool:
         """Tell of pods that are no more; whether there was any."""
