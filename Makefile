@@ -8,12 +8,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 comma := ,
 NATIVE := CMakeLists.txt $(wildcard nsynth_batch/native/*.cpp nsynth_batch/native/*.hpp)
 
-.PHONY: demo test lint bench dev magenta-env small-model hdfs hdfs-stop clean
+.PHONY: demo test lint bench dev magenta-env manifests-env small-model hdfs hdfs-stop clean
 
 demo: .venv/installed
 	$(BIN)/nsynth-batch demo --out demo-out
 
-test: dev magenta-env
+test: dev magenta-env manifests-env
 	.venv-magenta/bin/python -m pytest tests/nsynth/parity
 	$(BIN)/python -m pytest --ignore tests/nsynth/parity -n $(TEST_PROCESSES) --dist loadfile
 
@@ -29,6 +29,9 @@ dev: .venv/installed-dev
 
 magenta-env:
 	sh scripts/magenta-env.sh
+
+manifests-env: dev
+	sh scripts/manifests-env.sh
 
 # A real NameNode and DataNode on loopback, left running; prints their two URLs.
 hdfs:
@@ -59,4 +62,4 @@ EXTRAS = tensorflow,pictures,exports,kubernetes,dev$(if $(shell command -v krb5-
 	touch .venv/installed $@
 
 clean: hdfs-stop
-	rm -rf .venv .venv-magenta build demo-out .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-magenta .venv-manifests build demo-out .mypy_cache .pytest_cache .ruff_cache
