@@ -19,6 +19,7 @@ from sequencer.text import flattened
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 
+_HOME = "~/.kube/config"
 _IN_A_POD = "KUBERNETES_SERVICE_HOST"
 _MALFORMED = (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError)
 """What the client's reading of a kubeconfig of the wrong shape ends with, beside its own error."""
@@ -94,18 +95,18 @@ class Api:
         # fails as well, and tells it in our one line.
         logging.getLogger().addHandler(logging.NullHandler())
         kubeconfig, context = self._given
+        place = kubeconfig or os.environ.get("KUBECONFIG") or _HOME
         settings = client.Configuration()
         # Retries are ours: they have to know what was read already.
         settings.retries = False
         try:
-            if kubeconfig is None and not _kubeconfig_here() and _IN_A_POD in os.environ:
+            if kubeconfig is None and _IN_A_POD in os.environ and not _is_there(place):
                 config.load_incluster_config(client_configuration=settings)
             else:
                 config.load_kube_config(
-                    kubeconfig, context, client_configuration=settings, persist_config=False
+                    place, context, client_configuration=settings, persist_config=False
                 )
         except (config.ConfigException, *_MALFORMED) as error:
-            place = kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
             raise CommandError(
                 f"{place} is no kubeconfig that can be used: {flattened(str(error))}; give "
                 "--kubeconfig and --context",
@@ -229,6 +230,6 @@ def _message(body: bytes) -> str:
     return message if isinstance(message, str) else text[:300]
 
 
-def _kubeconfig_here() -> bool:
-    places = os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep)
-    return any(Path(place).expanduser().is_file() for place in places if place)
+def _is_there(kubeconfig: str) -> bool:
+    # KUBECONFIG may name several files.
+    return any(Path(each).expanduser().is_file() for each in kubeconfig.split(os.pathsep))

@@ -11,8 +11,7 @@ import typer
 
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage import is_remote
-from nsynth_batch.nsynth.checkpoint import bundled_names
-from nsynth_batch.settings import check_flags
+from nsynth_batch.settings import Settings, check_flags
 from nsynth_batch.sources.on_the_web import is_on_the_web
 
 COMMANDS = ("run", "harvest", "shard", "encode", "mash", "decode", "verify", "status", "gc")
@@ -71,7 +70,7 @@ def parse_command(
     command = program.get_command(owner, name)
     values = command.make_context(name, list(rest), parent=owner.parent).params
     own = {parameter.name for parameter in command.params if parameter.param_type_name == "option"}
-    check_flags({key: values[key] for key in own & _settings()})
+    check_flags({key: values[key] for key in own & set(Settings.model_fields)})
     source = values.get("source")
     _refuse_what_is_here(values, mounted)
     if source is not None:
@@ -79,17 +78,18 @@ def parse_command(
     return Command(tuple(words), source is not None and is_on_the_web(source))
 
 
-def _settings() -> set[str]:
-    from nsynth_batch.settings import Settings
-
-    return set(Settings.model_fields)
-
-
 def _refuse_what_is_here(values: Mapping[str, Any], mounted: Sequence[str]) -> None:
     for name in _PATHS:
         value = values.get(name)
-        if value and not (name == "checkpoint" and value in bundled_names()):
+        if value and not (name == "checkpoint" and _is_bundled(value)):
             _require_there(f"--{name.replace('_', '-')}", value, mounted)
+
+
+def _is_bundled(checkpoint: str) -> bool:
+    # The model's modules are heavy to import.
+    from nsynth_batch.nsynth.checkpoint import bundled_names
+
+    return checkpoint in bundled_names()
 
 
 def _refuse_source(source: str, mounted: Sequence[str]) -> None:

@@ -245,7 +245,7 @@ class Kubernetes:
         self.logs[name].ended = True
 
     def _control(self, job: Object) -> None:
-        """Be the Job controller: one pod after the other, until the manifest says that it is over."""
+        """Be the Job controller: one pod after the other, as long as the manifest says so."""
         spec, uid = job["spec"], job["metadata"]["uid"]
         until = time.monotonic() + spec["activeDeadlineSeconds"]
         failures = 0
@@ -398,6 +398,7 @@ def _now() -> datetime:
 def _handler(cluster: Kubernetes) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             self.answer("GET")

@@ -1,0 +1,137 @@
+"""A run as Kubernetes reads it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nsynth_batch.errors import DRAINED, INFRASTRUCTURE, QUARANTINE, USAGE
+from nsynth_batch.submit.manifests import OWNER, Run, Schedule, Volume, cron_job, job
+from nsynth_batch.submit.rendering import as_yaml, from_yaml
+
+RUN = Run("one", ("run", "--pairs", "64"), "nsynth-batch-cpu:0.1.0")
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
+    ["1e3", "0o17", "0x1F", "no", "y", "~", "null", "1_000", "12:30:45", "2026-01-01", ".inf", "=",
+     "- a", "# a", "a: b", "'", '"', "{}", "$(HOME)", "$$(HOME)", "$", "\n", " a", "a ", "\x85"]
+)  # fmt: skip
+
+
+def container(manifest: dict[str, Any]) -> dict[str, Any]:
+    [only] = manifest["spec"]["template"]["spec"]["containers"]
+    return dict(only)
+
+
+@settings(max_examples=25)
+@given(words=st.lists(TEXTS, min_size=1), variables=st.dictionaries(st.just("A"), TEXTS))
+def test_what_is_printed_is_read_back(words: list[str], variables: dict[str, str]) -> None:
+    run = Run("one", tuple(words), "image:1", environment=tuple(variables.items()))
+    for manifest in (job(run), cron_job(run, Schedule("0 3 * * *"))):
+        text = as_yaml(manifest)
+        assert from_yaml(text) == manifest
+        assert as_yaml(from_yaml(text)) == text
+
+
+@given(text=TEXTS)
+def test_a_string_is_one_to_every_version_of_yaml(text: str) -> None:
+    printed = as_yaml({"a": text})
+    plain = re.fullmatch(r"a: ([^\"].*)\n", printed)
+    # What YAML 1.1 or 1.2 could take for something else is never left without quotes.
+    other = r"[-+.0-9~].*|(?i:y|yes|n|no|true|false|on|off|null)|"
+    assert plain is None or not re.fullmatch(other, plain[1])
+
+
+@given(words=st.lists(TEXTS, min_size=1))
+def test_the_program_gets_its_words_as_they_were_given(words: list[str]) -> None:
+    args = container(job(Run("one", tuple(words), "image:1")))["args"]
+    assert [expanded(word, {"HOME": "/work"}) for word in args] == words
+
+
+def expanded(text: str, variables: dict[str, str]) -> str:
+    """What Kubernetes makes of an argument: ``$$`` is a dollar, ``$(NAME)`` a variable's value."""
+    return re.sub(
+        r"\$\$|\$\(([^()]*)\)",
+        lambda found: "$" if found[1] is None else variables.get(found[1], found[0]),
+        text,
+    )
+
+
+def test_the_policy_is_that_of_the_exit_codes() -> None:
+    rules = job(RUN)["spec"]["podFailurePolicy"]["rules"]
+    by_code = {
+        code: rule["action"]
+        for rule in rules
+        for code in rule.get("onExitCodes", {}).get("values", ())
+    }
+    assert by_code == {USAGE: "FailJob", QUARANTINE: "FailJob", DRAINED: "Ignore"}
+    assert INFRASTRUCTURE not in by_code
+    assert [rule["action"] for rule in rules if "onPodConditions" in rule] == ["Ignore"]
+
+
+def test_the_pod_has_no_rights_and_writes_nowhere_but_below_work() -> None:
+    pod = job(RUN)["spec"]["template"]["spec"]
+    only = container(job(RUN))
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["restartPolicy"] == "Never"
+    assert only["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert [m["mountPath"] for m in only["volumeMounts"] if not m.get("readOnly")] == ["/work"]
+    assert only["resources"]["limits"] == only["resources"]["requests"]
+    assert "supplementalGroups" not in pod["securityContext"]
+
+
+def test_what_is_asked_for_is_in_the_pod() -> None:
+    run = Run(
+        "one", ("run",), "image:1", fetches=True, gpus=2, groups=(44, 109), hdfs_auth="kerberos",
+        environment=(("HADOOP_USER_NAME", "$(x)"),), volumes=(Volume("models", "/models"),),
+        node_labels=(("gpu", "mi300"),), pull_secret="registry", priority_class="low",
+    )  # fmt: skip
+    made = job(run)
+    pod, only = made["spec"]["template"]["spec"], container(made)
+    variables = {each["name"]: each.get("value") for each in only["env"]}
+    assert made["metadata"]["labels"]["app.kubernetes.io/component"] == "harvest"
+    assert made["metadata"]["labels"]["app.kubernetes.io/managed-by"] == OWNER
+    assert only["resources"]["limits"]["amd.com/gpu"] == "2"
+    assert pod["securityContext"]["supplementalGroups"] == [44, 109]
+    assert pod["tolerations"][0]["key"] == "amd.com/gpu"
+    assert variables["KRB5_CLIENT_KTNAME"] == "FILE:/etc/nsynth-batch/kerberos/krb5.keytab"
+    assert variables["HADOOP_USER_NAME"] == "$$(x)"
+    assert {"name": "claim-0", "mountPath": "/models"} in only["volumeMounts"]
+    assert pod["volumes"][-1]["persistentVolumeClaim"] == {"claimName": "models"}
+    assert pod["nodeSelector"] == {"gpu": "mi300"}
+    assert pod["imagePullSecrets"] == [{"name": "registry"}]
+    assert pod["priorityClassName"] == "low"
+
+
+@pytest.mark.parametrize("hdfs_auth", ["user", "kerberos", "token"])
+def test_every_file_that_a_variable_names_is_mounted(hdfs_auth: Any) -> None:
+    made = job(Run("one", ("run",), "image:1", hdfs_auth=hdfs_auth))
+    [settings] = [v for v in made["spec"]["template"]["spec"]["volumes"] if v["name"] == "settings"]
+    files = {
+        f"/etc/nsynth-batch/{item['path']}"
+        for source in settings["projected"]["sources"]
+        for thing in source.values()
+        for item in thing["items"]
+    }
+    named = [each.get("value", "").removeprefix("FILE:") for each in container(made)["env"]]
+    for path in named:
+        if path.startswith("/etc/nsynth-batch/") and path != "/etc/nsynth-batch/kerberos":
+            assert path in files
+
+
+def test_each_job_of_a_cron_job_has_a_seed_of_its_own() -> None:
+    made = cron_job(RUN, Schedule("0 3 * * *", "Europe/Vienna", suspend=True))
+    spec = made["spec"]
+    assert (spec["timeZone"], spec["suspend"]) == ("Europe/Vienna", True)
+    assert spec["concurrencyPolicy"] == "Forbid"
+    inner = container(spec["jobTemplate"])["env"]
+    assert inner[:-2] == container(job(RUN))["env"]
+    assert inner[-2]["name"] == "JOB_NAME"
+    assert inner[-1] == {"name": "NSYNTH_BATCH_SEED", "value": "name:$(JOB_NAME)"}
