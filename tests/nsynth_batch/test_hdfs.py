@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import subprocess
+import sys
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from hdfs_jobs.backend import Storage
 from hdfs_jobs.storage import open_storage
@@ -128,6 +133,26 @@ def test_a_log_collector_gets_json_alone(remote: Job) -> None:
     events = [json.loads(line) for line in again.stderr.splitlines()]
     assert [e["name"] for e in events if e["event"] == "StageFinished"] == list(DATASETS)
     assert all(datetime.fromisoformat(event["time"]).tzinfo for event in events)
+
+
+def test_a_snapshot_of_a_store_is_a_store_that_can_be_read(remote: Job, hdfs: Hdfs) -> None:
+    folder = urlsplit(remote.url).path
+    web = hdfs.webhdfs_url.replace("webhdfs", "http")
+
+    def ask(operation: str, **more: str) -> None:
+        parameters = {"op": operation, "user.name": getpass.getuser(), **more}
+        url = f"{web}/webhdfs/v1{folder}"
+        requests.put(url, params=parameters, timeout=30).raise_for_status()
+
+    ask("ALLOWSNAPSHOT")
+    ask("CREATESNAPSHOT", snapshotname="friday")
+    snapshot = f"{remote.url}/.snapshot/friday"
+    before = remote.status()
+    for words in (("verify",), ("status", "--json")):
+        command = [sys.executable, "-m", "nsynth_batch", *words, "--store", snapshot]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["stages"] == before
 
 
 def test_gc_removes_what_killed_attempts_left_on_hdfs(remote: Job) -> None:
