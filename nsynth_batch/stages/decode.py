@@ -37,7 +37,7 @@ class DecodeStage(ModelStage):
     made_with
         Checkpoint, engine, precision and instruction set, for the ids.
     save_seconds
-        Wall seconds between two saves of what is made so far.
+        Wall seconds between two saves of what is made so far, at most.
     """
 
     seed: int
@@ -73,7 +73,7 @@ class DecodeStage(ModelStage):
         if not encodings:
             return
         model = self.model(task.threads)
-        progress = Progress(task.partial, f"{name}.codes.arrow", mash_ids, self.save_seconds)
+        progress = Progress(task.partial, f"{name}.codes", mash_ids, self.save_seconds)
         prefixes = progress.load() if model.resumes else []
         if resumed := sum(map(len, prefixes)):
             yield Counted("resumed_samples", resumed)

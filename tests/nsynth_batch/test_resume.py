@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,16 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hdfs_jobs.dataset import Dataset
 from hdfs_jobs.manifest import Manifest
 from hdfs_jobs.plan import Item, RowRange
-from hdfs_jobs.stage import Task
+from hdfs_jobs.stage import Partial, Task
 from hdfs_jobs.store import Store
 from hdfs_jobs.worker import ShardJob, do_shard
+from nsynth_batch.nsynth.engines import Codes
 from nsynth_batch.stages.arrays import list_column, matrix_column
 from nsynth_batch.stages.decode import DecodeStage
-from nsynth_batch.stages.resume import Progress
+from nsynth_batch.stages.resume import LONGEST_LOSS, Progress
 from nsynth_batch.stages.schemas import MASHUPS, PARENT
 from tests.nsynth_batch.stages.helpers import task
 
@@ -98,7 +102,7 @@ def test_a_killed_decode_goes_on_and_makes_the_same_bytes(tmp_path: Path, tiny: 
     process.stdin.write(pickle.dumps(shard_job))
     process.stdin.close()
     kept = tmp_path / "killed" / clips.partials
-    while not list(kept.rglob("*.codes.arrow")):
+    while not list(kept.rglob("*.codes.*.arrow")):
         assert process.poll() is None, "it ended before it was killed"
         time.sleep(0.01)
     process.kill()
@@ -112,16 +116,55 @@ def test_a_killed_decode_goes_on_and_makes_the_same_bytes(tmp_path: Path, tiny: 
     assert not list(kept.rglob("*.arrow"))
 
 
+def lengths(of: Partial, *mash_ids: str) -> list[int]:
+    return [len(codes) for codes in Progress(of, "codes", mash_ids, every=0.0).load()]
+
+
 def test_what_was_kept_of_other_clips_is_not_gone_on_with(tmp_path: Path) -> None:
     of = task(tmp_path).partial
-    made = [np.arange(5, dtype=np.int16), np.zeros(0, np.int16)]
-    Progress(of, "codes", ["a", "b"], every=0.0).hear(made)
-    again = Progress(of, "codes", ["a", "b"], every=0.0).load()
-    assert [codes.tolist() for codes in again] == [[0, 1, 2, 3, 4], []]
-    assert [len(codes) for codes in Progress(of, "codes", ["a", "c"], every=0.0).load()] == [0, 0]
+    Progress(of, "codes", ["a", "b"], every=0.0).hear([made(5), made(0)])
+    assert lengths(of, "a", "b") == [5, 0]
+    assert lengths(of, "a", "c") == [0, 0]
 
 
-def test_nothing_is_saved_before_it_is_time(tmp_path: Path) -> None:
+def made(samples: int) -> Codes:
+    """The codes of a clip up to a sample: of another clip they would be others."""
+    return (np.arange(samples) % 256 - 128).astype(np.int16)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 40)), max_size=12))
+def test_what_is_kept_is_what_was_made_whoever_saved_it(steps: list[tuple[int, int]]) -> None:
+    """Attempts that save by turns, one of them long taken for dead, and each from where it was."""
+    with tempfile.TemporaryDirectory() as folder:
+        of = task(Path(folder)).partial
+        attempts = {n: Progress(of, "codes", ["a", "b"], every=0.0) for n in range(3)}
+        done = dict.fromkeys(attempts, 0)
+        for n, more in steps:
+            done[n] += more
+            attempts[n].hear([made(done[n]), made(done[n] // 2)])
+        for codes in Progress(of, "codes", ["a", "b"], every=0.0).load():
+            assert np.array_equal(codes, made(len(codes)))
+            assert len(codes) <= max(done.values())
+
+
+def test_a_save_holds_what_is_new_and_the_next_attempt_goes_on_behind_it(tmp_path: Path) -> None:
     of = task(tmp_path).partial
-    Progress(of, "codes", ["a"], every=60.0).hear([np.ones(5, np.int16)])
-    assert of.load("codes") is None
+    first = Progress(of, "codes", ["a"], every=0.0)
+    first.hear([made(1000)])
+    first.hear([made(1010)])
+    sizes = sorted(path.stat().st_size for path in tmp_path.rglob("codes.*.arrow"))
+    assert len(sizes) == 2
+    assert sizes[0] < sizes[1] - 900
+    second = Progress(of, "codes", ["a"], every=0.0)
+    assert np.array_equal(second.load()[0], made(1010))
+    second.hear([made(1500)])
+    assert lengths(of, "a") == [1500]
+
+
+def test_nothing_is_saved_before_it_is_time_but_when_a_clip_has_got_far(tmp_path: Path) -> None:
+    of = task(tmp_path).partial
+    progress = Progress(of, "codes", ["a", "b"], every=60.0)
+    progress.hear([made(LONGEST_LOSS - 1), made(3)])
+    assert lengths(of, "a", "b") == [0, 0]
+    progress.hear([made(LONGEST_LOSS), made(3)])
+    assert lengths(of, "a", "b") == [LONGEST_LOSS, 3]
