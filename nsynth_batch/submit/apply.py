@@ -14,6 +14,7 @@ from nsynth_batch.submit.rendering import as_yaml
 from nsynth_batch.submit.states import Object, is_over, name_of
 
 _RESOURCES = {"Job": "jobs", "CronJob": "cronjobs"}
+_OF_KUBECTL = "kubectl.kubernetes.io/last-applied-configuration"
 _CONFLICT = 409
 _GONE = 404
 _AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
@@ -76,11 +77,9 @@ def apply(api: Api, manifest: Manifest, *, replace: bool) -> Applied:
         if there is None:
             raise
     what = f"{kind.lower()} {name} is there already"
-    owner = (there["metadata"].get("labels") or {}).get(OWNER_LABEL)
-    if owner != OWNER or there["metadata"].get("ownerReferences"):
+    if owner := _other_owner(there["metadata"]):
         raise CommandError(
-            f"{what}, and it is not of submit ({OWNER_LABEL} is {owner}): give another --name",
-            USAGE,
+            f"{what}, and it is not of submit but of {owner}: give another --name", USAGE
         )
     differing = list(differences(manifest, there))
     if kind == "CronJob":
@@ -153,6 +152,21 @@ def _update(
     seen = {"resourceVersion": there["metadata"]["resourceVersion"]}
     body = as_yaml({**manifest, "metadata": {**manifest["metadata"], **seen}})
     return Applied(api.ask("PUT", path, body=body), "updated")
+
+
+def _other_owner(metadata: Object) -> str | None:
+    """Name who else an object belongs to: it may have been printed by submit, and applied by hand."""
+    label = (metadata.get("labels") or {}).get(OWNER_LABEL)
+    if label != OWNER:
+        return label or "nobody known"
+    for owner in metadata.get("ownerReferences") or ():
+        return f"{owner.get('kind')} {owner.get('name')}"
+    if _OF_KUBECTL in (metadata.get("annotations") or {}):
+        return "kubectl apply"
+    for change in metadata.get("managedFields") or ():
+        if change.get("operation") == "Apply":
+            return f"{change.get('manager')}"
+    return None
 
 
 def _there(api: Api, path: str) -> Object | None:

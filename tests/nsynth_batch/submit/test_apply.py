@@ -70,17 +70,32 @@ def test_a_job_that_is_over_is_made_anew_where_that_is_asked_for(
 
 
 @pytest.mark.parametrize("flags", [(), ("--cron", "@daily")])
-@pytest.mark.parametrize("owner", [None, "kustomize"])
+@pytest.mark.parametrize(
+    ("metadata", "owner"),
+    [
+        ({"labels": None}, "nobody known"),
+        ({"labels": {"app.kubernetes.io/managed-by": "Helm"}}, "Helm"),
+        ({"ownerReferences": [{"kind": "CronJob", "name": "nightly"}]}, "CronJob nightly"),
+        (
+            {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"}},
+            "kubectl apply",
+        ),
+        ({"managedFields": [{"manager": "flux", "operation": "Apply"}]}, "flux"),
+    ],
+)
 def test_what_is_not_of_submit_is_never_touched(
-    owner: str | None, flags: tuple[str, ...], cluster: Kubernetes, submit: Submit
+    metadata: dict[str, Any],
+    owner: str,
+    flags: tuple[str, ...],
+    cluster: Kubernetes,
+    submit: Submit,
 ) -> None:
     run = Run("one", ("run",), IMAGE)
     thing = cron_job(run, Schedule("@daily")) if flags else job(run)
-    thing["metadata"]["labels"] = owner and {"app.kubernetes.io/managed-by": owner}
-    cluster.add(thing)
+    cluster.add({**thing, "metadata": thing["metadata"] | metadata})
     done = submit("--name", "one", "--replace", *flags)
     assert done.code == 2
-    assert f"not of submit (app.kubernetes.io/managed-by is {owner})" in done.last
+    assert f"is there already, and it is not of submit but of {owner}: give another" in done.last
     assert [method for method, _ in cluster.bodies] == ["POST"]
 
 
