@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -40,18 +41,18 @@ def kustomize(folder: Path) -> str:
 
 
 @cache
-def _overlay(name: str) -> str:
-    return kustomize(K8S / "overlays" / name)
+def _overlay(name: str) -> list[Object]:
+    return objects(kustomize(K8S / "overlays" / name))
 
 
 def overlay(name: str) -> list[Object]:
     """Give the objects of an overlay, each time afresh."""
-    return objects(_overlay(name))
+    return deepcopy(_overlay(name))
 
 
 def objects(text: str) -> list[Object]:
     """Read the documents of a YAML stream."""
-    return list(yaml.safe_load_all(text))
+    return list(yaml.load_all(text, Loader=yaml.CSafeLoader))
 
 
 def named(manifests: Sequence[Object], kind: str, name: str) -> Object:

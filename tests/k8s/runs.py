@@ -38,15 +38,15 @@ HARVEST = Run(
 )
 
 # Neither source nor store are anybody's yet: both wait to be told that they are.
-_SUSPENDED = (
-    (HARVEST, Schedule("0 18 * * *", suspend=True)),
-    (NIGHTLY, Schedule("0 3 * * *", suspend=True)),
-)
+SCHEDULES = {
+    HARVEST: Schedule("0 18 * * *", suspend=True),
+    NIGHTLY: Schedule("0 3 * * *", suspend=True),
+}
 
 _WRITTEN = "# Written by `python -m tests.k8s.runs`, as `nsynth-batch submit --render` prints it.\n"
 
 FILES: Mapping[str, Sequence[Manifest]] = {
-    "base/cron.yaml": [cron_job(run, schedule) for run, schedule in _SUSPENDED],
+    "base/cron.yaml": [cron_job(run, schedule) for run, schedule in SCHEDULES.items()],
     "components/run-once/job.yaml": [job(ONCE)],
 }
 """What is in which file."""

@@ -10,8 +10,10 @@ from tests.k8s.rendering import Object, PodTemplate, pod_templates
 
 USER = 10001
 _VOLUMES = frozenset(
-    ["configMap", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected"]
-    + ["secret", "csi"]
+    [
+        *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral"),
+        *("persistentVolumeClaim", "projected", "secret"),
+    ]
 )
 _HOST = ("hostNetwork", "hostPID", "hostIPC", "hostUsers")
 _PROFILES = ("RuntimeDefault", "Localhost")

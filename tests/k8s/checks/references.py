@@ -1,4 +1,4 @@
-"""Names and labels that have to meet: what is referred to is there, or README.md says how to make it."""
+"""Names and labels that meet: what is referred to is there, or README.md tells how to make it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def dangling(manifests: Sequence[Object]) -> Iterator[str]:
         inside = manifest["metadata"].get("namespace")
         if (inside != NAMESPACE) != (manifest["kind"] in _ABOVE_NAMESPACES):
             yield f"{manifest['kind']}/{manifest['metadata']['name']}: is in {inside}"
-        if manifest["kind"] == "DaskWorkerGroup":
-            if ("DaskCluster", manifest["spec"]["cluster"]) not in there:
-                yield f"{manifest['metadata']['name']}: no cluster {manifest['spec']['cluster']}"
+        cluster = manifest["kind"] == "DaskWorkerGroup" and manifest["spec"]["cluster"]
+        if cluster and ("DaskCluster", cluster) not in there:
+            yield f"{manifest['metadata']['name']}: no cluster {cluster}"
     for pod in pod_templates(manifests):
         wanted = [("ServiceAccount", pod.spec["serviceAccountName"])]
         wanted += [("PriorityClass", pod.spec["priorityClassName"])]
@@ -72,10 +72,10 @@ def mismatched(manifests: Sequence[Object]) -> Iterator[str]:
             labels = spec["template"]["metadata"]["labels"]
             if not spec["selector"]["matchLabels"].items() <= labels.items():
                 yield f"{name}: does not find its own pods"
-        for policy in ("podSelector", "selector"):
-            if manifest["kind"] in ("NetworkPolicy", "PodDisruptionBudget") and policy in spec:
-                if not any(selects(spec[policy], pod.labels) for pod in pods):
-                    yield f"{name}: finds no pods"
+        if manifest["kind"] in ("NetworkPolicy", "PodDisruptionBudget"):
+            selector = spec["selector" if "selector" in spec else "podSelector"]
+            if not any(selects(selector, pod.labels) for pod in pods):
+                yield f"{name}: finds no pods"
         if manifest["kind"] in ("Job", "CronJob"):
             job = spec if manifest["kind"] == "Job" else spec["jobTemplate"]["spec"]
             names = {container["name"] for container in job["template"]["spec"]["containers"]}
