@@ -15,6 +15,7 @@ from hdfs_jobs.storage import open_storage
 from hdfs_jobs.store import MARKER, Store
 from nsynth_batch.errors import failure
 from nsynth_batch.nsynth.engines import EngineName
+from nsynth_batch.nsynth.memory import available_memory
 from nsynth_batch.settings import Settings
 from nsynth_batch.text import one_line, size
 
@@ -65,7 +66,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     Finding
     """
     yield Finding("python", f"{platform.python_version()} on {platform.platform()}")
-    yield Finding("cores", f"{len(os.sched_getaffinity(0))}, {_memory()} of memory")
+    yield Finding("cores", f"{len(os.sched_getaffinity(0))}, {_memory()}")
     yield Finding("packages", ", ".join(f"{name} {v}" for name, v in _versions()))
     for engine in _ENGINES:
         yield _tried(
@@ -73,6 +74,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
             partial(_engine, settings.checkpoint, engine),
             needed=settings.engine == engine,
         )
+    yield _tried(f"decoding in --precision {settings.precision}", partial(_decoding, settings))
     yield _tried(
         f"checkpoint {settings.checkpoint} by --engine {settings.engine}",
         partial(_checkpoint, settings.checkpoint, settings.engine),
@@ -98,7 +100,8 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 
 def _memory() -> str:
-    return size(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{size(available_memory())} of {size(whole)} of memory left to this process"
 
 
 def _engine(checkpoint: str, engine: EngineName) -> str:
@@ -108,6 +111,14 @@ def _engine(checkpoint: str, engine: EngineName) -> str:
     runs = model.engine
     versions = ", ".join(f"{name} {number}" for name, number in runs.versions.items())
     return f"{runs.precision}, {runs.instruction_set}, {runs.device}, {versions}"
+
+
+def _decoding(settings: Settings) -> str:
+    from nsynth_batch.models import Models
+    from nsynth_batch.pipeline import segment_samples
+
+    models, samples = Models(settings), segment_samples(settings.segment_seconds)
+    return models.room(models.decoder.engine.full_batch(samples), samples)
 
 
 def _checkpoint(checkpoint: str, engine: EngineName) -> str:

@@ -16,7 +16,7 @@ from hdfs_jobs.dataset import Dataset
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.plan import Shard
 from hdfs_jobs.store import MARKER, Store
-from nsynth_batch.datasets import planned
+from nsynth_batch.datasets import MADE_WITH, planned
 from nsynth_batch.sources.catalog import Catalog, Recordings
 from nsynth_batch.stages.arrays import vectors
 from sequencer.clips import Clip, Parent, write_clips_jsonl
@@ -180,10 +180,7 @@ def _clip(
             _parent(mash["a"], 1 - of_b, recordings),
             _parent(mash["b"], of_b, recordings),
         ),
-        made_with={
-            name: str(settings[name])
-            for name in ("checkpoint", "engine", "precision", "instruction_set")
-        },
+        made_with={name: str(settings[name]) for name in MADE_WITH},
     )
 
 

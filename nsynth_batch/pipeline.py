@@ -14,7 +14,7 @@ from hdfs_jobs.plan import Shards, group
 from hdfs_jobs.store import Store
 from nsynth_batch import plans
 from nsynth_batch.barred import Bar, among, bars
-from nsynth_batch.datasets import COMMANDS, DATASETS, planned
+from nsynth_batch.datasets import COMMANDS, DATASETS, MADE_WITH, planned
 from nsynth_batch.models import Models
 from nsynth_batch.nsynth import Model
 from nsynth_batch.pairs import draw_pairs
@@ -317,7 +317,7 @@ class Pipeline:
 def _made_with(model: Model) -> dict[str, str]:
     """Give what the bytes of a stage hang on."""
     facts = model.facts()
-    return {name: facts[name] for name in ("checkpoint", "engine", "precision", "instruction_set")}
+    return {name: facts[name] for name in MADE_WITH}
 
 
 def segment_samples(seconds: float) -> int:

@@ -10,7 +10,7 @@ from hdfs_jobs.dataset import Dataset
 from hdfs_jobs.manifest import Summary
 from hdfs_jobs.retry import open_entries
 from hdfs_jobs.store import Store
-from nsynth_batch.datasets import DATASETS
+from nsynth_batch.datasets import DATASETS, MADE_WITH
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,16 @@ def status_of(dataset: Dataset | None) -> StageStatus:
 def store_status(store: Store) -> dict[str, StageStatus]:
     """Sum up the latest dataset of each stage, by its name."""
     return {name: status_of(store.latest(name)) for name in DATASETS}
+
+
+def made_with(store: Store) -> dict[str, dict[str, str]]:
+    """Give what the latest dataset of each stage that runs a model is made with, by its name."""
+    found = {}
+    for name in DATASETS:
+        dataset = store.latest(name)
+        if dataset is not None and "engine" in dataset.settings:
+            found[name] = {fact: str(dataset.settings[fact]) for fact in MADE_WITH}
+    return found
 
 
 def committed_shards(store: Store) -> Iterator[tuple[str, Summary]]:

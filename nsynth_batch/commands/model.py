@@ -43,11 +43,13 @@ def inspect(
     Example: nsynth-batch checkpoint inspect small
     """
     from nsynth_batch.nsynth.checkpoint import inspect as describe
+    from nsynth_batch.nsynth.model import default_precision
 
     found = describe(path)
-    typer.echo(f"{found.path}: {found.kind}, {found.parameters:,} parameters")
+    typer.echo(f"{found.path}: {found.kind}, {found.parameters:,} parameters in float32")
     for name, value in {**found.config.to_dict(), **found.metadata}.items():
         typer.echo(f"{name}: {value}")
+    typer.echo(f"decoded here by --precision auto: {default_precision('auto')}")
     if found.averaged:
         typer.echo("averaged weights are stored too: convert takes them with --ema")
     rows = [["tensor", "shape"]]

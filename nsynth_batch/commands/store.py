@@ -54,7 +54,7 @@ def status(
     from hdfs_jobs.retry import open_entries
     from nsynth_batch.resting import gone
     from nsynth_batch.sources.refusals import Refusals
-    from nsynth_batch.status import reasons, store_status
+    from nsynth_batch.status import made_with, reasons, store_status
 
     store = open_store(settings)
     stages = store_status(store)
@@ -70,6 +70,9 @@ def status(
         numbers = (stage.shards, stage.committed, stage.rows)
         rows.append([name, *map(str, numbers), clock(stage.seconds), str(stage.quarantined)])
     typer.echo(f"{store.url}\n{table(rows)}")
+    for name, facts in made_with(store).items():
+        told = ("engine", "precision", "instruction_set")
+        typer.echo(f"{name}: made with {', '.join(facts[fact] for fact in told)}")
     for name, stage in stages.items():
         dataset = store.latest(name)
         if others := len(store.datasets(name)) - 1 if dataset else 0:

@@ -78,7 +78,7 @@ def demo(
     return OK
 
 
-@settings_from(*STORE, *MODEL, "scheduler")
+@settings_from(*STORE, *MODEL, "precision", "workers", "scheduler")
 def doctor(settings: Settings) -> int:
     """Check what a run needs here.
 

@@ -56,19 +56,39 @@ def evaluate(
         Recordings are cut to pieces of this length, as segments are.
     """
     hop = model.config.ae_hop_length
-    rate = SAMPLE_RATE
-    piece = max(hop, int(piece_seconds * rate) // hop * hop)
     for name, samples in corpus.recordings():
         audio = from_int16(samples[: len(samples) // hop * hop])
-        if not len(audio):
-            continue
-        codes = mulaw.encode(audio)
-        total = 0.0
-        for start in range(0, len(audio), piece):
-            part = audio[None, start : start + piece]
-            logits = model.logits(part, model.encode(part))[0]
-            total += float(nll(logits, codes[start : start + piece]).sum())
-        yield RecordingScore(name, len(audio) / rate, total / len(audio), linear_nll(codes))
+        if len(audio):
+            codes = mulaw.encode(audio)
+            score = model_nll(model, audio, piece_seconds=piece_seconds)
+            yield RecordingScore(name, len(audio) / SAMPLE_RATE, score, linear_nll(codes))
+
+
+def model_nll(
+    model: Model, audio: npt.NDArray[np.float32], *, piece_seconds: float = 6.24
+) -> float:
+    """Give nats a sample of a model, teacher-forced under its own encodings.
+
+    Parameters
+    ----------
+    model : Model
+    audio : float32 [T], T a multiple of the hop and above 0
+    piece_seconds : float
+        It is cut to pieces of this length, as segments are.
+
+    Returns
+    -------
+    float, in nats a sample
+    """
+    hop = model.config.ae_hop_length
+    piece = max(hop, int(piece_seconds * SAMPLE_RATE) // hop * hop)
+    codes = mulaw.encode(audio)
+    total = 0.0
+    for start in range(0, len(audio), piece):
+        part = audio[None, start : start + piece]
+        logits = model.logits(part, model.encode(part))[0]
+        total += float(nll(logits, codes[start : start + piece]).sum())
+    return total / len(audio)
 
 
 def nll(logits: npt.NDArray[np.float32], codes: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:

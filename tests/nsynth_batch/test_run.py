@@ -15,6 +15,7 @@ import pytest
 import soundfile
 
 from hdfs_jobs.retry import open_entries
+from nsynth_batch.nsynth import load_model
 from nsynth_batch.pipeline import Pipeline
 from nsynth_batch.pool import load_pool
 from nsynth_batch.settings import load_settings
@@ -73,6 +74,9 @@ def test_status_tells_every_stage(job: Job) -> None:
     lines = job.do("status", "--quarantine", more=False).stdout
     assert "quarantine of audio: 1 absurd-header, 2 empty, 2 non-finite, 1 not-audio" in lines
     assert "  three hours.wav: absurd-header: " in lines
+    model = load_model(job.checkpoint)
+    assert f"encodings: made with native, float32, {model.engine.instruction_set}" in lines
+    assert "clips: made with native, " in lines
 
 
 def test_verify_finds_everything_whole_and_names_what_is_not(job: Job) -> None:

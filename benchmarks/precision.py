@@ -1,0 +1,75 @@
+"""Measure what each precision loses: nats a sample on recordings, against float32.
+
+    python scripts/small_corpus.py build/small-corpus
+    python -m benchmarks.precision build/small-corpus/held-out
+
+Teacher-forced, each recording in pieces of a segment's length under its own encodings, as `train`
+scores what it held out. "nats more" is what is lost on all of them by length, "at worst" on the
+recording that loses most. `nsynth_batch/nsynth/precision.py` keeps the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from nsynth_batch.nsynth import load_model
+from nsynth_batch.nsynth.config import SAMPLE_RATE
+from nsynth_batch.nsynth.corpus import Corpus
+from nsynth_batch.nsynth.engines import Precision
+from nsynth_batch.nsynth.evaluation import model_nll
+from nsynth_batch.nsynth.native_engine import instruction_sets
+from sequencer.samples import from_int16
+
+Audio = npt.NDArray[np.float32]
+
+
+def read(folder: Path, hop: int, seconds: float) -> list[Audio]:
+    """Read recordings, whole hops of each, and no more of one than so long."""
+    corpus = Corpus.from_folder(folder)
+    most = int(seconds * SAMPLE_RATE)
+    cuts = (samples[: min(len(samples), most) // hop * hop] for _, samples in corpus.recordings())
+    return [from_int16(cut) for cut in cuts if len(cut)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="recordings that the model never saw")
+    parser.add_argument("--checkpoint", default="small")
+    parser.add_argument("--precisions", nargs="+", default=get_args(Precision))
+    parser.add_argument("--instruction-sets", nargs="+", help="by default those of this processor")
+    parser.add_argument("--seconds", type=float, default=1e9, help="of each recording, at most")
+    options = parser.parse_args()
+    hop = load_model(options.checkpoint).config.ae_hop_length
+    recordings = read(options.folder, hop, options.seconds)
+    lengths = np.array([len(audio) for audio in recordings])
+    print(f"{len(recordings)} recordings, {lengths.sum() / SAMPLE_RATE:.0f} s")
+    here = [name for name, there in instruction_sets().items() if there]
+    print(f"{'on':9} {'precision':9} {'nats':>8} {'nats more':>10} {'at worst':>10}")
+    for instruction_set in options.instruction_sets or here:
+        plain = None
+        for precision in options.precisions:
+            model = load_model(
+                options.checkpoint,
+                engine="native",
+                precision=precision,
+                instruction_set=instruction_set,
+            )
+            found = np.array([model_nll(model, audio) for audio in recordings])
+            # The first precision is what the others are measured against.
+            plain = found if plain is None else plain
+            nats = np.average(found, weights=lengths)
+            more = np.average(found - plain, weights=lengths)
+            print(
+                f"{instruction_set:9} {precision:9} {nats:8.4f} {more:+10.5f} "
+                f"{(found - plain).max():+10.5f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
