@@ -22,6 +22,7 @@ class Secure:
     owner: dict[str, str]
     other: dict[str, str]
     nobody: dict[str, str]
+    keytab: dict[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +36,14 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
         hdfs = Hdfs(folder / "hdfs", kerberos=kerberos)
         people = realm.keytab("people", [hdfs.user, "mallory"])  # who formatted it owns its root
         conf = {"HADOOP_CONF_DIR": str(hdfs.conf)}
+        nobody = conf | realm.environment("without-a-ticket")
         with hdfs:
             yield Secure(
                 hdfs,
                 owner=conf | realm.log_in(hdfs.user, people),
                 other=conf | realm.log_in("mallory", people),
-                nobody=conf | realm.environment("without-a-ticket"),
+                nobody=nobody,
+                keytab=nobody | {"KRB5_CLIENT_KTNAME": f"FILE:{people}"},
             )
 
 
@@ -48,6 +51,15 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
 def test_a_ticket_opens_the_cluster(secure: Secure, scheme: str, hdfs_folder: str) -> None:
     url = top(secure.hdfs, scheme) + hdfs_folder
     assert elsewhere(secure.owner, exchange, url) == {"a/second"}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_keytab_opens_it_without_kinit(
+    secure: Secure, scheme: str, hdfs_folder: str, tmp_path: Path
+) -> None:
+    url = top(secure.hdfs, scheme) + hdfs_folder
+    fresh = {"KRB5CCNAME": f"FILE:{tmp_path / 'cache'}"}
+    assert elsewhere(secure.keytab | fresh, exchange, url) == {"a/second"}
 
 
 def test_workers_have_the_ticket_too(
