@@ -104,7 +104,7 @@ def submit(
         int, typer.Option(metavar="S", min=1, help="Seconds that all of it may take.")
     ] = 86_400,
     keep: Annotated[
-        int, typer.Option(metavar="S", min=0, help="Seconds that Job and log stay afterwards.")
+        int, typer.Option(metavar="S", min=60, help="Seconds that Job and log stay afterwards.")
     ] = 259_200,
     kubeconfig: Annotated[
         str | None, typer.Option(metavar="FILE", help="[default: as kubectl finds it]")
@@ -201,6 +201,7 @@ def submit(
 
 def _follow(api: Api, thing: Object, patience: Patience, *, made: bool) -> int:
     """Follow a Job; one that this command made and that never starts is not left behind."""
+    from nsynth_batch.submit.api import Refused
     from nsynth_batch.submit.apply import delete_job
     from nsynth_batch.submit.follow import Follower
     from nsynth_batch.submit.waits import NeverStartedError
@@ -217,6 +218,8 @@ def _follow(api: Api, thing: Object, patience: Patience, *, made: bool) -> int:
         except CommandError as kept:
             raise CommandError(f"{error}; the job stays: {kept}", error.exit_code) from error
         raise CommandError(f"{error}; the job was removed", error.exit_code) from error
+    except Refused as error:
+        raise CommandError(f"{error}; job {name} goes on unseen", error.exit_code) from error
     except (KeyboardInterrupt, _LeftError) as error:
         raise CommandError(
             f"left; job {name} goes on: `nsynth-batch submit --follow {name} --namespace "

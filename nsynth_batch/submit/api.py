@@ -79,6 +79,9 @@ class Api:
 
     def __init__(self, kubeconfig: str | None = None, context: str | None = None) -> None:
         self._given = (kubeconfig, context)
+        # Where a program gives tickets, the client logs its failure; the request that follows
+        # fails as well, and tells it in our one line.
+        logging.getLogger().addHandler(logging.NullHandler())
         self.renew()
 
     def renew(self) -> None:
@@ -91,9 +94,6 @@ class Api:
                 "--render works without",
                 USAGE,
             ) from error
-        # Where a program gives tickets, the client logs its failure; the request that follows
-        # fails as well, and tells it in our one line.
-        logging.getLogger().addHandler(logging.NullHandler())
         kubeconfig, context = self._given
         place = kubeconfig or os.environ.get("KUBECONFIG") or _HOME
         settings = client.Configuration()

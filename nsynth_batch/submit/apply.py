@@ -155,7 +155,7 @@ def _update(
 
 
 def _other_owner(metadata: Object) -> str | None:
-    """Name who else an object belongs to: it may have been printed by submit, and applied by hand."""
+    """Name who else an object belongs to: what submit printed may have been applied by hand."""
     label = (metadata.get("labels") or {}).get(OWNER_LABEL)
     if label != OWNER:
         return label or "nobody known"

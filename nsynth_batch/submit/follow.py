@@ -19,6 +19,7 @@ from nsynth_batch.submit.states import (
     ending,
     has_begun,
     is_over,
+    is_pulling,
     is_suspended,
     name_of,
     no_pod,
@@ -187,7 +188,7 @@ class Follower:
         """Find out why nothing goes on, and give up when that lasts."""
         waiting = [pod for pod in pods if not self._pods[name_of(pod)].done]
         if is_suspended(job):
-            self._waits.suspended(self._name)
+            self._waits.hold(f"job {self._name} is suspended: waiting until it is resumed")
         elif not waiting:
             last = pods[-1]["metadata"]["creationTimestamp"] if pods else ""
             told = no_pod(self._name, self._events(self._uid), last)
@@ -195,7 +196,11 @@ class Follower:
                 self._waits.see(told)
         for pod in waiting:
             if not has_begun(pod):
-                self._waits.see(trouble(pod, self._events(pod["metadata"]["uid"])))
+                events = self._events(pod["metadata"]["uid"])
+                if is_pulling(pod, events):
+                    self._waits.hold(f"pod {name_of(pod)} is on its node: its image is pulled")
+                else:
+                    self._waits.see(trouble(pod, events))
 
     def _job(self) -> Object:
         path = path_of("Job", self._namespace, self._name)

@@ -17,6 +17,9 @@ Object = dict[str, Any]
 _CANNOT_START = {"StartError", "ContainerCannotRun"}
 _NEVER_PULLED = {"InvalidImageName", "ErrImageNeverPull"}
 _NOT_PULLED = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"}
+_PULLING = {"Pulling", "Pulled"}
+"""Told once all volumes are mounted."""
+
 _NO_SUCH_IMAGE = re.compile(
     r"not found|manifest unknown|unauthorized|denied|forbidden|authentication required"
     r"|no match for platform|invalid reference|repository does not exist|InvalidImageName",
@@ -126,6 +129,12 @@ def ending(pod: Object) -> Ending | None:
     return Ending(ended.get("exitCode"), why, flattened(message))
 
 
+def is_pulling(pod: Object, events: Sequence[Object]) -> bool:
+    """Whether all that a pod waits for is its image, which comes: a large one takes its time."""
+    reason = (_state(pod).get("waiting") or {}).get("reason")
+    return reason == "ContainerCreating" and any(e.get("reason") in _PULLING for e in events)
+
+
 def trouble(pod: Object, events: Sequence[Object]) -> Trouble:
     """Say why a pod that has not begun does not begin.
 
@@ -227,7 +236,7 @@ def outcome(job: Object, last: Ending | None) -> Outcome:
             USAGE, f"job {name} failed: {_image(job['spec']['template'])} does not start: {last}"
         )
     if why == "PodFailurePolicy":
-        code = last.exit_code or _code_in(told) or UNEXPECTED
+        code = _code_in(told) or last.exit_code or UNEXPECTED
         return Outcome(code, f"job {name} failed: its run {last}, which no other try mends")
     tries = (job.get("status") or {}).get("failed") or 1
     line = f"job {name} failed for good after {tries} pods: the last one {last}"

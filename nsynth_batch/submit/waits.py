@@ -58,10 +58,10 @@ class Waits:
         self._since: float | None = None
         self._stays_since: float | None = None
 
-    def suspended(self, name: str) -> None:
-        """Wait as long as it takes: somebody holds the Job back."""
+    def hold(self, line: str) -> None:
+        """Wait as long as it takes: somebody holds the Job back, or it is on its way."""
         self.over()
-        self._tell(f"job {name} is suspended; waiting until it is resumed")
+        self._tell(line)
 
     def see(self, trouble: Trouble) -> None:
         """Take note of trouble.

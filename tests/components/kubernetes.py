@@ -51,7 +51,9 @@ class Play:
     unschedulable
         Why it finds no node, for ever.
     events
-        Warnings: reason and message.
+        What is told of it while it waits: reason and message.
+    pull_seconds
+        How long its image takes to come.
     disruption
         Reason of the condition DisruptionTarget, if Kubernetes takes the pod away.
     vanishes
@@ -66,6 +68,7 @@ class Play:
     waiting: tuple[str, str] | None = None
     unschedulable: str = ""
     events: Sequence[tuple[str, str]] = ()
+    pull_seconds: float = 0.0
     disruption: str = ""
     vanishes: bool = False
     pause_seconds: float = 0.0
@@ -227,12 +230,12 @@ class Kubernetes:
             pods = [thing for (kind, _), thing in self.objects.items() if kind == "Pod"]
         return [pod for pod in pods if pod["metadata"]["ownerReferences"][0]["uid"] == uid]
 
-    def tell(self, uid: str, reason: str, message: str) -> None:
-        """Add a warning about an object."""
+    def tell(self, uid: str, reason: str, message: str, kind: str = "Warning") -> None:
+        """Tell something of an object."""
         self.events.append(
             {
                 "involvedObject": {"uid": uid},
-                "type": "Warning",
+                "type": kind,
                 "reason": reason,
                 "message": message,
                 "lastTimestamp": _now().strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -327,7 +330,10 @@ class Kubernetes:
                 time.sleep(_TICK)
             return None
         self._set(pod, state={"waiting": {"reason": "ContainerCreating"}})
-        time.sleep(_TICK)
+        if play.pull_seconds:
+            self.tell(pod["metadata"]["uid"], "FailedMount", 'secret "nsynth" not found')
+            self.tell(pod["metadata"]["uid"], "Pulling", "Pulling image", kind="Normal")
+        time.sleep(_TICK + play.pull_seconds)
         self._set(pod, phase="Running", state={"running": {}})
         log = self.logs[name]
         for line in play.lines:

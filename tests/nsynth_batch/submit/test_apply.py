@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -231,6 +233,19 @@ def test_the_kubeconfig_of_the_environment_and_another_context(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
     assert main(["submit", "--detach", "--context", "tests", "run"]) == 0
+
+
+def test_without_the_client_it_renders_and_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['kubernetes'] = None\n"
+        "from nsynth_batch.cli import main\n"
+        "assert main(['submit', '--render', 'run']) == 0\n"
+        "sys.exit(main(['submit', 'run']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout.startswith("apiVersion: batch/v1\n")
+    assert "pip install 'nsynth-batch[kubernetes]'" in done.stderr
 
 
 THINGS = st.recursive(

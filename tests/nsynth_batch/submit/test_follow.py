@@ -160,6 +160,24 @@ def test_a_pod_that_does_not_start_is_given_up_and_its_job_removed(
     assert cluster.get("Job", "one") is None
 
 
+def test_an_image_that_is_long_in_coming_is_waited_for(cluster: Kubernetes, submit: Submit) -> None:
+    cluster.plays = [Play(["begun"], pull_seconds=0.8)]
+    done = submit("--start-timeout", "0.3")
+    assert (done.code, done.out) == (0, "begun\n")
+    assert done.err.count("its image is pulled") == 1
+
+
+def test_rights_that_are_missing_to_follow_leave_the_job(
+    cluster: Kubernetes, submit: Submit
+) -> None:
+    cluster.refusals = [Refusal("GET", "/pods", 403, "pods is forbidden")]
+    done = submit("--name", "one")
+    assert done.code == 2
+    assert "missing rights: pods is forbidden" in done.last
+    assert done.last.endswith("job one goes on unseen")
+    assert cluster.get("Job", "one") is not None
+
+
 def test_trouble_that_passes_is_waited_for(cluster: Kubernetes, submit: Submit) -> None:
     cluster.plays = [Play(unschedulable="no room")]
 
