@@ -1,73 +1,70 @@
-"""Measure the engines side by side on one set of weights: audio-seconds a second.
+"""Measure the engines side by side on one checkpoint: audio-seconds a second.
 
-    .venv-magenta/bin/python -m benchmarks.against_magenta --engines magenta native
+    .venv-magenta/bin/python -m benchmarks.against_magenta native native:bfloat16 native:int8
 
-Runs in the environment of `make magenta-env`. Weights are random: speed does not hang on their
-values. Each engine works in turn, in this one process; "times" is against the first engine's best.
+Runs in the environment of `make magenta-env`, genuine magenta first and the engines named after
+it, all in this one process and in turn. Weights are random, of the published size: speed does not
+hang on their values. The last table is against magenta: best batch by best batch.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
 
-import numpy as np
-
-from nsynth_batch.nsynth.config import CONFIGS, SAMPLE_RATE
-from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import Engine
+from benchmarks.decoding import decode, encode
+from nsynth_batch.nsynth.config import CONFIGS
 from nsynth_batch.nsynth.model import make_engine
 from nsynth_batch.nsynth.weights import random_weights
 
-
-def rate(seconds_of_audio: float, work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return seconds_of_audio / (time.perf_counter() - begun)
+Rates = dict[tuple[str, int], float]
+"""Audio-seconds a second by work and batch."""
 
 
-def decode(engine: Engine, batch: int, hop: int, bottleneck: int) -> float:
-    """Decode one frame of each clip: 512 steps at the published hop."""
-    encodings = np.random.default_rng(0).normal(0, 1, (batch, 1, bottleneck)).astype(np.float32)
-    draws = [Draws(0, str(i)) for i in range(batch)]
-    return rate(batch * hop / SAMPLE_RATE, lambda: engine.decode(list(encodings), draws))
-
-
-def encode(engine: Engine, batch: int, seconds: float) -> float:
-    samples = int(seconds * SAMPLE_RATE) // 512 * 512
-    audio = np.random.default_rng(0).uniform(-1, 1, (batch, samples)).astype(np.float32)
-    return rate(batch * samples / SAMPLE_RATE, lambda: engine.encode(audio))
+def best(rates: Rates, work: str, batches: list[int] | None = None) -> float:
+    return max(r for (w, b), r in rates.items() if w == work and (batches is None or b in batches))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("engines", nargs="*", default=["native"], help="ENGINE or ENGINE:PRECISION")
     parser.add_argument("--config", choices=sorted(CONFIGS), default="h512_bo16")
-    parser.add_argument("--engines", nargs="+", default=["magenta", "native"])
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 128])
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 128, 256])
     parser.add_argument("--encode-batches", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--encode-seconds", type=float, default=4.0, help="of a clip to encode")
+    parser.add_argument("--frames", type=int, default=1, help="of a clip to decode: 512 samples")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1, help="the best of them counts")
     options = parser.parse_args()
     config = CONFIGS[options.config]
     weights = random_weights(config, 0)
-    print(f"{'engine':12} {'work':8} {'batch':>5} {'audio-s/s':>10}", flush=True)
-    best: dict[tuple[str, str], float] = {}
-    for name in options.engines:
-        engine = make_engine(weights, name, threads=options.threads)
+    names = ["magenta", *options.engines]
+    found: dict[str, Rates] = {name: {} for name in names}
+    print(f"{'engine':18} {'on':9} {'work':8} {'batch':>5} {'audio-s/s':>10}", flush=True)
+    for name in names * options.rounds:
+        kind, _, precision = name.partition(":")
+        engine = make_engine(
+            weights, kind, threads=options.threads, precision=precision or "float32"
+        )
         for work, batches in (("decode", options.batches), ("encode", options.encode_batches)):
             for batch in batches:
-                found = (
-                    decode(engine, batch, config.ae_hop_length, config.ae_bottleneck)
+                speed = (
+                    decode(engine, config, [options.frames] * batch)
                     if work == "decode"
-                    else encode(engine, batch, 4.0)
+                    else encode(engine, config, batch, options.encode_seconds)
                 )
-                print(f"{name:12} {work:8} {batch:5} {found:10.4f}", flush=True)
-                best[name, work] = max(found, best.get((name, work), 0.0))
-    first = options.engines[0]
-    for (name, work), found in best.items():
-        if name != first:
-            times = found / best[first, work]
-            print(f"{name}'s best {work} is {times:.2f} times {first}'s", flush=True)
+                rates = found[name]
+                rates[work, batch] = max(speed.rate, rates.get((work, batch), 0.0))
+                on = engine.instruction_set
+                print(f"{name:18} {on:9} {work:8} {batch:5} {speed.rate:10.4f}", flush=True)
+    print(f"\n{'times magenta':18} {'decode, best':>12} {'decode, 1':>12} {'encode, best':>12}")
+    for name in options.engines:
+        times = [
+            best(found[name], work, batches) / best(found["magenta"], work, batches)
+            for work, batches in (
+                ("decode", None), ("decode", [min(options.batches)]), ("encode", None),
+            )
+        ]  # fmt: skip
+        print(f"{name:18} " + " ".join(f"{one:12.2f}" for one in times))
 
 
 if __name__ == "__main__":

@@ -1,25 +1,22 @@
-"""Measure the native engine: audio-seconds made per second by batch, threads and lengths.
+"""Measure the native engine: audio-seconds made per second by precision, threads and batch.
 
-    python -m benchmarks.native_decode --config h512_bo16 --batches 1 8 48 96 --frames 2
+    python -m benchmarks.native_decode --config h512_bo16 --precisions float32 bfloat16 int8
 
 Weights are random: speed does not hang on their values. Compare figures of one run only; on a
-shared machine the processor time tells more than the clock.
+shared machine the processor time tells more than the clock. GFLOP/s counts two for a multiply-add,
+whatever its precision.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-import numpy as np
-
-from nsynth_batch.nsynth.config import CONFIGS, SAMPLE_RATE, Config, convolutions
-from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.native_engine import NativeEngine, Split
-from nsynth_batch.nsynth.weights import Weights, random_weights
+from benchmarks.decoding import Speed, decode, encode, multiply_adds
+from nsynth_batch.nsynth.config import CONFIGS, SAMPLE_RATE, Config
+from nsynth_batch.nsynth.native_engine import NativeEngine
+from nsynth_batch.nsynth.weights import random_weights
 
 
 @dataclass(frozen=True)
@@ -27,6 +24,8 @@ class Figure:
     """One measurement; `rate` is in audio-seconds a second."""
 
     what: str
+    precision: str
+    instruction_set: str
     threads: int
     batch: int
     rate: float
@@ -34,57 +33,27 @@ class Figure:
     gflops_a_core: float
 
 
-def flops(config: Config, *, encoder: bool) -> int:
-    """Count the floating-point operations of one sample of one clip, conditioning left out."""
-    return 2 * sum(
-        taps * inputs * outputs
-        for name, taps, inputs, outputs in convolutions(config)
-        if name.startswith("ae_") == encoder and not name.startswith("cond_map")
-    )
-
-
-def measure(
-    what: str, threads: int, batch: int, samples: int, operations: int, work: Callable[[], object]
-) -> Figure:
-    clock, processor = time.perf_counter(), time.process_time()
-    work()
-    clock, processor = time.perf_counter() - clock, time.process_time() - processor
-    total = samples * operations / 1e9
+def figure(what: str, engine: NativeEngine, batch: int, speed: Speed, config: Config) -> Figure:
+    encoder = what == "encode"
+    work = 2e-9 * multiply_adds(config, encoder=encoder) * speed.audio * SAMPLE_RATE
     return Figure(
-        what, threads, batch, samples / SAMPLE_RATE / clock, total / clock, total / processor
-    )
-
-
-def decode(weights: Weights, threads: int, batch: int, lengths: Sequence[int], split: Split | None,
-           what: str) -> Figure:  # fmt: skip
-    config = weights.config
-    engine = NativeEngine(weights, threads=threads, batch=batch, split=split)
-    generator = np.random.default_rng(0)
-    encodings = [
-        generator.normal(0, 1, (n, config.ae_bottleneck)).astype(np.float32) for n in lengths
-    ]
-    draws = [Draws(0, str(i)) for i in range(len(lengths))]
-    return measure(
         what,
-        threads,
+        "float32" if encoder else engine.precision,
+        engine.instruction_set,
+        engine.threads,
         batch,
-        sum(lengths) * config.ae_hop_length,
-        flops(config, encoder=False),
-        lambda: engine.decode(encodings, draws),
+        speed.rate,
+        work / speed.clock,
+        work / speed.processor,
     )
 
 
-def encode(weights: Weights, threads: int, clips: int, frames: int) -> Figure:
-    config = weights.config
-    audio = np.random.default_rng(0).uniform(-1, 1, (clips, frames * config.ae_hop_length))
-    engine = NativeEngine(weights, threads=threads)
-    return measure(
-        "encode",
-        threads,
-        clips,
-        audio.size,
-        flops(config, encoder=True),
-        lambda: engine.encode(audio.astype(np.float32)),
+def show(one: Figure) -> None:
+    print(
+        f"{one.what:16} {one.precision:9} {one.instruction_set:9} threads {one.threads}  "
+        f"batch {one.batch:4}  {one.rate:9.4f} audio-s/s  {one.gflops:6.1f} GFLOP/s  "
+        f"{one.gflops_a_core:6.1f} a core's second",
+        flush=True,
     )
 
 
@@ -93,39 +62,40 @@ def main() -> None:
     parser.add_argument("--config", choices=sorted(CONFIGS), default="small")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 48, 96])
-    parser.add_argument(
-        "--frames", type=int, default=4, help="frames of a clip; one is 512 samples"
-    )
-    parser.add_argument("--ragged", action="store_true", help="lengths from a tenth to the whole")
+    parser.add_argument("--precisions", nargs="+", default=["float32"])
+    parser.add_argument("--frames", type=int, default=4, help="of a clip; one is 512 samples")
     parser.add_argument("--json", action="store_true", help="a line of JSON a figure")
     options = parser.parse_args()
-    weights = random_weights(CONFIGS[options.config], 0)
+    config = CONFIGS[options.config]
+    weights = random_weights(config, 0)
+    best: dict[tuple[str, int], float] = {}
 
-    def tell(figure: Figure) -> None:
+    def tell(one: Figure) -> None:
         if options.json:
-            print(json.dumps(asdict(figure)), flush=True)
+            print(json.dumps(asdict(one)), flush=True)
         else:
-            print(
-                f"{figure.what:16} threads {figure.threads}  batch {figure.batch:4}  "
-                f"{figure.rate:9.4f} audio-s/s  {figure.gflops:6.1f} GFLOP/s  "
-                f"{figure.gflops_a_core:6.1f} a core's second",
-                flush=True,
-            )
+            show(one)
 
+    for precision in options.precisions:
+        for threads in options.threads:
+            for batch in options.batches:
+                for split in ("apart", "together") if threads > 1 else ("apart",):
+                    engine = NativeEngine(
+                        weights, threads=threads, batch=batch, split=split, precision=precision
+                    )
+                    speed = decode(engine, config, [options.frames] * batch)
+                    tell(figure(f"decode {split}", engine, batch, speed, config))
+                    key = (precision, threads)
+                    best[key] = max(speed.rate, best.get(key, 0.0))
     for threads in options.threads:
-        for batch in options.batches:
-            lengths = [options.frames] * batch
-            tell(decode(weights, threads, batch, lengths, "apart", "decode apart"))
-            if threads > 1:
-                tell(decode(weights, threads, batch, lengths, "together", "decode together"))
-        if options.ragged:
-            batch = max(options.batches)
-            generator = np.random.default_rng(1)
-            drawn = generator.integers(max(1, options.frames // 10), options.frames + 1, 4 * batch)
-            equal = [round(drawn.mean())] * len(drawn)
-            tell(decode(weights, threads, batch, drawn.tolist(), "apart", "decode ragged"))
-            tell(decode(weights, threads, batch, equal, "apart", "decode equal"))
-        tell(encode(weights, threads, 4, 64))
+        engine = NativeEngine(weights, threads=threads)
+        tell(figure("encode", engine, 4, encode(engine, config, 4, 2.0), config))
+    if options.json:
+        return
+    few, many = min(options.threads), max(options.threads)
+    for precision in options.precisions:
+        times = best[precision, many] / best[precision, few]
+        print(f"{precision}: {times:.2f} times faster with {many} threads than with {few}")
 
 
 if __name__ == "__main__":
