@@ -5,25 +5,32 @@
 
 The files are takes of the bundled recordings, pitched and cut anew, 44.1 kHz stereo WAV. The bare
 loop is as many processes as workers, that share the files out, read them in blocks, mix to mono,
-resample and write int16 samples to a file each; nothing else. The job is the command, the start of
+resample and write int16 samples to a file each; nothing else. On HDFS it reads each file into
+memory and writes its own there, by the client library alone. The job is the command, the start of
 its workers included, on recordings that were harvested before.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
+import math
 import multiprocessing
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from benchmarks.hdfs_library import Library
 from benchmarks.stages import timed
-from hdfs_jobs.storage import open_storage
+from hdfs_jobs.storage import is_remote, open_storage
 from nsynth_batch.settings import load_settings
+from nsynth_batch.sources.raw import RAW
 from sequencer.audio import SAMPLE_RATE, mono_blocks
 
 RATE = 44_100
@@ -51,27 +58,74 @@ def make_recordings(folder: Path, minutes: float) -> tuple[float, int]:
     return count * frames / RATE, size
 
 
-def bare(job: tuple[list[Path], Path]) -> None:
-    """Do what any script would."""
-    files, out = job
-    with out.open("wb") as stream:
-        for path in files:
-            with soundfile.SoundFile(str(path)) as file:
+@dataclass(frozen=True)
+class Bare:
+    """What any script would do with its share of the files, in a process of its own.
+
+    Attributes
+    ----------
+    files
+        Paths, or names below `store`.
+    out
+        Where the samples go: a path, or a name below `store`.
+    store
+        The folder on HDFS, read and written by the client library alone; None for local files.
+    """
+
+    files: list[str]
+    out: str
+    store: str | None = None
+
+    def __call__(self) -> None:
+        if self.store is None:
+            with Path(self.out).open("wb") as stream:
+                stream.writelines(self._samples(io.FileIO, self.files))
+        else:
+            library = Library(self.store)
+            library.write(self.out, self._samples(library.fetch, self.files))
+
+    @staticmethod
+    def _samples(fetch: Callable[[str], io.IOBase], files: list[str]) -> Iterator[bytes]:
+        for name in files:
+            with fetch(name) as stream, soundfile.SoundFile(stream) as file:
                 resampler = soxr.ResampleStream(file.samplerate, SAMPLE_RATE, 1, dtype="float32")
-                blocks = file.blocks(BLOCK_FRAMES, dtype="float32", always_2d=True)
-                for block in blocks:
+                for block in file.blocks(BLOCK_FRAMES, dtype="float32", always_2d=True):
                     part = resampler.resample_chunk(block.mean(axis=1))
-                    stream.write(np.round(part * 32767).astype(np.int16).tobytes())
+                    yield np.round(part * 32767).astype(np.int16).tobytes()
                 part = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-                stream.write(np.round(part * 32767).astype(np.int16).tobytes())
+                yield np.round(part * 32767).astype(np.int16).tobytes()
 
 
-def time_bare(files: list[Path], workers: int, folder: Path) -> float:
-    jobs = [(files[n::workers], folder / f"bare-{n}.raw") for n in range(workers)]
+def time_bare(jobs: list[Bare]) -> float:
     begun = time.perf_counter()
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        pool.map(bare, jobs, chunksize=1)
+    processes = [multiprocessing.get_context("spawn").Process(target=job) for job in jobs]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    if any(process.exitcode for process in processes):
+        raise SystemExit("a bare loop failed")
     return time.perf_counter() - begun
+
+
+def compare(url: str, recordings: Path, workers: int, rounds: int) -> tuple[float, float]:
+    """Give the best wall seconds of the bare loop and of the command, taken in turns."""
+    top = open_storage(url)
+    best = [math.inf, math.inf]
+    for _ in range(rounds):
+        name = str(time.time_ns())  # a store of its own each time: what is committed is skipped
+        store = f"{url}/{name}"
+        timed(["harvest", str(recordings), "--store", store])
+        if is_remote(url):
+            raw = [entry.path for entry in open_storage(store).walk(RAW)]
+            jobs = [Bare(raw[n::workers], f"bare/{n}.raw", store) for n in range(workers)]
+        else:
+            files = [str(path) for path in sorted(recordings.iterdir())]
+            jobs = [Bare(files[n::workers], f"{store}/{n}.raw") for n in range(workers)]
+        walls = time_bare(jobs), timed(["shard", "--store", store, "--workers", str(workers)])
+        best = [min(pair) for pair in zip(best, walls, strict=True)]
+        top.delete(name, recursive=True)
+    return best[0], best[1]
 
 
 def main() -> None:
@@ -82,31 +136,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="the best of each is told")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        recordings = folder / "recordings"
+        recordings = Path(name) / "recordings"
         recordings.mkdir()
         seconds, size = make_recordings(recordings, options.minutes)
-        files = sorted(recordings.iterdir())
-        print(f"{len(files)} files, {seconds / 60:.0f} minutes, {size / 1e6:.0f} MB")
+        count = len(list(recordings.iterdir()))
+        print(f"{count} files, {seconds / 60:.0f} minutes, {size / 1e6:.0f} MB")
         print(f"{'what':40} {'wall s':>8} {'audio-s/s':>10} {'MB/s':>8} {'of bare':>8}", flush=True)
-
-        def show(what: str, wall: float, best: float) -> None:
-            rates = f"{seconds / wall:10.0f} {size / wall / 1e6:8.1f} {best / wall:8.0%}"
-            print(f"{what:40} {wall:8.2f} {rates}", flush=True)
-
-        rounds = range(options.rounds)
-        best = min(time_bare(files, options.workers, folder) for _ in rounds)
-        show(f"bare loop, {options.workers} processes", best, best)
-        for url in [str(folder / "store"), *options.stores]:
-            walls = []
-            for _ in rounds:
-                # A store of its own each time: what is committed is skipped.
-                store = ["--store", f"{url}/{time.time_ns()}"]
-                timed(["harvest", str(recordings), *store])
-                shard = ["shard", *store, "--workers", str(options.workers)]
-                walls.append(timed(shard))
-                open_storage(url).delete(store[1].rpartition("/")[2], recursive=True)
-            show(f"shard, store {url.split('//')[0] if '//' in url else 'local'}", min(walls), best)
+        for url in [str(Path(name) / "store"), *options.stores]:
+            where = url.partition("//")[0] if is_remote(url) else "local"
+            bare, job = compare(url, recordings, options.workers, options.rounds)
+            loop = f"bare loop, {options.workers} processes, files {where}"
+            for what, wall in ((loop, bare), (f"shard, store {where}", job)):
+                rates = f"{seconds / wall:10.0f} {size / wall / 1e6:8.1f} {bare / wall:8.0%}"
+                print(f"{what:40} {wall:8.2f} {rates}", flush=True)
 
 
 if __name__ == "__main__":

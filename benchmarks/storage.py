@@ -19,51 +19,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import hdfs
-import hdfs_native
-
+from benchmarks.hdfs_library import MIB, Library
 from hdfs_jobs.backend import Storage
-from hdfs_jobs.hdfs.login import user_name
 from hdfs_jobs.storage import open_storage
 from tests.components.hadoop import Hdfs
 
-MIB = 1 << 20
 SMALL = 64 << 10
-
-
-class Library:
-    """What a client library does by itself; paths are absolute."""
-
-    def __init__(self, url: str) -> None:
-        place = urlsplit(url)
-        self.root = place.path
-        self._web = (
-            hdfs.InsecureClient(f"http://{place.netloc}", user=user_name())
-            if place.scheme == "webhdfs"
-            else None
-        )
-        self._native = None if self._web else hdfs_native.Client(f"hdfs://{place.netloc}")
-
-    def read(self, name: str) -> int:
-        path = f"{self.root}/{name}"
-        if self._web:
-            with self._web.read(path, chunk_size=MIB) as blocks:
-                return sum(map(len, blocks))
-        assert self._native
-        return sum(map(len, self._native.read(path)))
-
-    def write(self, name: str, blocks: Iterator[bytes]) -> None:
-        path = f"{self.root}/{name}"
-        if self._web:
-            self._web.write(path, data=blocks, overwrite=True)
-            return
-        assert self._native
-        options = hdfs_native.WriteOptions(overwrite=True, create_parent=True)
-        with self._native.create(path, options) as stream:
-            for block in blocks:
-                stream.write(block)
 
 
 def read(storage: Storage, name: str) -> int:
@@ -72,6 +34,10 @@ def read(storage: Storage, name: str) -> int:
         while block := stream.read(MIB):
             size += len(block)
     return size
+
+
+def read_bare(library: Library, name: str) -> int:
+    return sum(map(len, library.blocks(name)))
 
 
 def write(storage: Storage, name: str, blocks: Iterator[bytes]) -> None:
@@ -115,13 +81,16 @@ def measure(url: str, megabytes: int, files: int) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: library.write(name, iter([block[:SMALL]])), names))
     compare(
-        f"{scheme} read large", large, lambda: read(storage, "large"), lambda: library.read("large")
+        f"{scheme} read large",
+        large,
+        lambda: read(storage, "large"),
+        lambda: read_bare(library, "large"),
     )
     compare(
         f"{scheme} read small",
         files * SMALL,
         lambda: [read(storage, name) for name in names],
-        lambda: [library.read(name) for name in names],
+        lambda: [read_bare(library, name) for name in names],
     )
 
 

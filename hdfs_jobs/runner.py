@@ -86,7 +86,8 @@ def run_stage(
     retries : int
         Further tries for a shard.
     window : int or None
-        Shards given to Dask at once; None for two a worker thread.
+        Shards given to Dask at once; None for three a worker thread: one is brought to storage
+        while the next is done, and one waits.
     require : mapping of str to str or None
         Facts that each worker must report, settled with the first run of the dataset.
     resources : mapping of str to float or None
@@ -256,7 +257,7 @@ class _Run:
                 draining = True
                 self.dataset.storage.publish(template.drain, b"")
             self.check()
-            window = self.window or max(2, 2 * workers.threads)
+            window = self.window or max(3, 3 * workers.threads)
             failing = self.failed_in_a_row >= max(4, window)
             while not draining and len(self.running) < window:
                 due = self._next_due()
@@ -319,15 +320,18 @@ class _Run:
         except queue.Empty:
             return
         future, tried = self.running.pop(key)
-        error = CancelledError("lost") if future.cancelled() else future.exception()
-        if error is None:
-            result: ShardResult | None = future.result()
-            if result is not None:
-                self._account(result)
-        elif isinstance(error, UsageError):
+        error: BaseException | None
+        try:
+            error = CancelledError("lost") if future.cancelled() else future.exception()
+            result: ShardResult | None = None if error else future.result()
+        except OSError as lost:  # the scheduler went away with what the worker had said
+            error = lost
+        if isinstance(error, UsageError):
             raise error
-        else:
+        if error:
             self._retry(tried, error)
+        elif result is not None:
+            self._account(result)
 
     def _account(self, result: ShardResult) -> None:
         done, name = result.summary, self.dataset.name

@@ -101,14 +101,20 @@ def partials_folder(dataset: Dataset, shard: Shard) -> str:
 
 
 def run_shard(job: ShardJob) -> ShardResult | None:
-    """Do one shard on a Dask worker; see `do_shard`."""
-    from distributed import get_worker
+    """Do one shard on a Dask worker; see `do_shard`.
 
-    done = do_shard(job, threads_for(job.slots))
+    Its thread is given up for the next shard while this one is brought to storage: that is a wait
+    more than work, such as hdfs-native's of half a second for the NameNode to know the last block.
+    """
+    from distributed import get_worker, secede
+
+    done = do_shard(job, threads_for(job.slots), secede)
     return done and replace(done, worker=get_worker().address)
 
 
-def do_shard(job: ShardJob, threads: int) -> ShardResult | None:
+def do_shard(
+    job: ShardJob, threads: int, processed: Callable[[], None] | None = None
+) -> ShardResult | None:
     """Do one shard and commit it; a shard that is committed already is left as it is.
 
     Parameters
@@ -117,6 +123,8 @@ def do_shard(job: ShardJob, threads: int) -> ShardResult | None:
         What to do.
     threads : int
         Threads that the stage may use.
+    processed : callable or None
+        Called once the stage is through with the shard, before it is committed.
 
     Returns
     -------
@@ -142,8 +150,9 @@ def do_shard(job: ShardJob, threads: int) -> ShardResult | None:
         # Nobody is to blame who could be named: the shard is tried again.
         longest = None if job.time_limit is None else job.time_limit + job.stall
         try:
-            with attempt.begun(), time_limit(longest, _nobody) as alive:
-                done = _Work(job, stage, attempt, facts, threads, alive).commit()
+            with attempt.begun(), time_limit(longest, _nothing) as alive:
+                work = _Work(job, stage, attempt, facts, threads, alive, processed or _nothing)
+                done = work.commit()
         except OSError:
             # Another attempt that won meanwhile takes marks and partial results away.
             done = job.dataset.find(job.shard)
@@ -155,8 +164,8 @@ def do_shard(job: ShardJob, threads: int) -> ShardResult | None:
     return ShardResult.of(done)
 
 
-def _nobody() -> None:
-    """Blame no item."""
+def _nothing() -> None:
+    """Blame no item, and tell nobody."""
 
 
 @lru_cache(maxsize=4)
@@ -191,9 +200,11 @@ class _Work:
         facts: Mapping[str, str],
         threads: int,
         alive: Callable[[], None],
+        processed: Callable[[], None],
     ) -> None:
         self._job = job
         self._alive = alive
+        self._processed = processed
         self._stage = stage
         self._attempt = attempt
         self._facts = facts
@@ -262,7 +273,9 @@ class _Work:
                 for item in self._job.shard.items:
                     self._do_item(item, writer)
                     self._alive()
-                return writer.finish()
+                facts = writer.finish()
+            self._processed()
+            return facts
 
     def _do_item(self, item: Item, writer: ShardWriter) -> None:
         """Write an item's rows, or quarantine it, or raise to have the shard tried again."""
