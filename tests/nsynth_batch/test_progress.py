@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import io
+import json
+from collections import Counter
 
 import pytest
 
 from hdfs_jobs.events import (
-    Event,
     ItemQuarantined,
     Outcome,
     ShardCommitted,
+    ShardFailed,
     ShardRetried,
     StageFinished,
     StageStarted,
 )
 from hdfs_jobs.manifest import Quarantined, Summary
+from nsynth_batch.events import LeaseTaken, Told, harvest_progress
 from nsynth_batch.progress import PlainReport, TerminalReport, report
+from nsynth_batch.sources.ledger import Harvest
 
 
 def committed(shard: int, done: int) -> ShardCommitted:
@@ -37,7 +41,7 @@ def quarantined(title: str) -> ItemQuarantined:
     return ItemQuarantined("audio", 0, Quarantined("key", title, "truncated", "cut short"))
 
 
-def lines(events: list[Event]) -> list[str]:
+def lines(events: list[Told]) -> list[str]:
     stream = io.StringIO()
     with PlainReport(stream) as plain:
         for event in events:
@@ -77,6 +81,31 @@ def test_the_first_in_quarantine_are_named_on_one_line_each_and_the_rest_is_left
 def test_a_retry_says_why_and_when() -> None:
     [line] = lines([ShardRetried("audio", 4, 1, "OSError: gone", 2.0)])
     assert line == "audio: shard 4 failed (OSError: gone); attempt 2 in 2 s"
+
+
+def test_a_shard_that_is_left_to_the_next_run_is_named_with_its_error() -> None:
+    [line] = lines([ShardFailed("audio", 4, 3, "OSError: gone")])
+    assert line == "audio: shard 4 is left to the next run after attempt 3: OSError: gone"
+
+
+def test_a_harvest_says_how_far_it_is_between_its_begin_and_its_end() -> None:
+    begun, far = Harvest(), Harvest(found=7, bytes=1_500_000)
+    printed = lines(
+        [harvest_progress(begun), harvest_progress(far), harvest_progress(far, ended=True)]
+    )
+    assert printed == ["harvest: 7 recordings, 1.5 MB copied"]
+
+
+def test_collectors_of_logs_get_each_event_as_json() -> None:
+    stream = io.StringIO()
+    with report(stream, "json") as told:
+        told(harvest_progress(Harvest(found=2, refused=Counter({"empty": 1}))))
+        told(LeaseTaken("my-store"))
+        told(ShardFailed("audio", 4, 3, "OSError: gone"))
+    first, second, third = map(json.loads, stream.getvalue().splitlines())
+    assert (first["event"], first["refused"]) == ("HarvestProgressed", {"empty": 1})
+    assert (second["event"], second["store"]) == ("LeaseTaken", "my-store")
+    assert (third["event"], third["shard"]) == ("ShardFailed", 4)
 
 
 class Terminal(io.StringIO):
