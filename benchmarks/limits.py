@@ -5,10 +5,10 @@
 One thread. Measured are the whole model, and the same with half its layers: the difference is what
 layers take, and what is left of the whole is the head, softmax and draws. A core's limits are
 measured beside them: multiply-adds of float32 by NumPy's matrix product, and bytes read by its dot
-product of two vectors that are together as large as the weights. "products" and "weights" are what the layers would take at those
-limits, one hidden behind the other; "rest" is what layers take beyond the larger of the two: gates,
-sums, gathering, and what the products miss of their limit. Low precisions can go beyond 100% of
-float32's limit.
+product of two vectors that are together as large as the weights. "products" and "weights" are what
+the layers would take at those limits, one hidden behind the other; "rest" is what they take beyond
+the larger of the two: gates, sums, gathering, and what the products miss of their limit. Low
+precisions can do more than float32's limit.
 """
 
 from __future__ import annotations
