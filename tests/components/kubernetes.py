@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import ssl
+import sys
 import threading
 import time
 import uuid
@@ -145,8 +146,7 @@ class Kubernetes:
         own = authority.issue("kubernetes")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(own.certificate, own.key)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.url = f"https://127.0.0.1:{self._server.server_port}"
         self.kubeconfig = folder / "kubeconfig"
@@ -380,6 +380,15 @@ class Kubernetes:
             if not follow or (ended and not lines) or self._closed.is_set():
                 return
             time.sleep(_TICK)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep quiet: a client that leaves in the middle is what tests are about."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 def _action(rules: Sequence[Object], pod: Object, code: int) -> tuple[str, int]:

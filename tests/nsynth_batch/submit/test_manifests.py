@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nsynth_batch.errors import DRAINED, INFRASTRUCTURE, QUARANTINE, USAGE
@@ -25,14 +25,16 @@ def container(manifest: dict[str, Any]) -> dict[str, Any]:
     return dict(only)
 
 
-@settings(max_examples=25)
-@given(words=st.lists(TEXTS, min_size=1), variables=st.dictionaries(st.just("A"), TEXTS))
-def test_what_is_printed_is_read_back(words: list[str], variables: dict[str, str]) -> None:
-    run = Run("one", tuple(words), "image:1", environment=tuple(variables.items()))
-    for manifest in (job(run), cron_job(run, Schedule("0 3 * * *"))):
-        text = as_yaml(manifest)
-        assert from_yaml(text) == manifest
-        assert as_yaml(from_yaml(text)) == text
+@given(words=st.lists(TEXTS, min_size=1))
+def test_what_is_printed_is_read_back(words: list[str]) -> None:
+    text = as_yaml({"args": words, "env": [{"name": "A", "value": words[0]}]})
+    assert from_yaml(text) == {"args": words, "env": [{"name": "A", "value": words[0]}]}
+    assert as_yaml(from_yaml(text)) == text
+
+
+@pytest.mark.parametrize("manifest", [job(RUN), cron_job(RUN, Schedule("0 3 * * *"))])
+def test_manifests_are_read_back_as_they_were(manifest: dict[str, Any]) -> None:
+    assert from_yaml(as_yaml(manifest)) == manifest
 
 
 @given(text=TEXTS)
