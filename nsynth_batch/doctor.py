@@ -14,6 +14,7 @@ from hdfs_jobs.cluster import Cluster
 from hdfs_jobs.storage import open_storage
 from hdfs_jobs.store import MARKER, Store
 from nsynth_batch.errors import failure
+from nsynth_batch.gpus import describe, find_devices, seen_by_tensorflow
 from nsynth_batch.nsynth.engines import EngineName
 from nsynth_batch.nsynth.memory import available_memory
 from nsynth_batch.settings import Settings
@@ -68,6 +69,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield Finding("python", f"{platform.python_version()} on {platform.platform()}")
     yield Finding("cores", f"{len(os.sched_getaffinity(0))}, {_memory()}")
     yield Finding("packages", ", ".join(f"{name} {v}" for name, v in _versions()))
+    yield _gpus(needed=settings.engine == "tensorflow")
     for engine in _ENGINES:
         yield _tried(
             f"engine {engine}",
@@ -89,6 +91,17 @@ def _tried(what: str, look: Callable[[], str], *, needed: bool = True) -> Findin
         return Finding(what, look(), needed=needed)
     except Exception as error:
         return Finding(what, one_line(failure(error).message), works=False, needed=needed)
+
+
+def _gpus(*, needed: bool) -> Finding:
+    try:
+        devices = find_devices()
+        groups = {os.getegid(), *os.getgroups()}
+        found, works = describe(devices, groups, seen_by_tensorflow())
+    except Exception as error:
+        return Finding("gpus", one_line(failure(error).message), works=False, needed=needed)
+    # TensorFlow runs on CPUs as well: only a GPU that is there and cannot be used is broken.
+    return Finding("gpus", found, works=works, needed=needed and bool(devices))
 
 
 def _versions() -> Iterator[tuple[str, str]]:
