@@ -30,10 +30,13 @@ class Component:
         The Debian packages that bring it.
     there
         Whether the machine has it.
+    refused
+        Says why the machine, though it has it, does not let this user run it, if so.
     """
 
     packages: tuple[str, ...]
     there: Callable[[], bool]
+    refused: Callable[[], str | None] = lambda: None
 
 
 def _programs(*names: str) -> Callable[[], bool]:
@@ -52,6 +55,12 @@ def _kubectl() -> bool:
     return int(kustomize.removeprefix("v").split(".")[0]) >= _KUSTOMIZE
 
 
+def _namespaces() -> str | None:
+    from tests.components.images import unavailable
+
+    return unavailable()
+
+
 COMPONENTS = {
     "hdfs": Component(("default-jdk-headless", "maven"), _programs("java", "mvn")),
     "kerberos": Component(("krb5-kdc", "krb5-admin-server", "krb5-user", "libkrb5-dev"), _kerberos),
@@ -64,6 +73,11 @@ COMPONENTS = {
     ),
     # Debian 12's own is too old to render components, which Debian 13's is not.
     "kubectl": Component(("kubernetes-client",), _kubectl),
+    "images": Component(
+        ("bubblewrap", "buildah", "fakechroot", "fakeroot", "mmdebstrap"),
+        _programs("buildah", "bwrap", "fakechroot", "fakeroot", "mmdebstrap"),
+        _namespaces,
+    ),
     "faketime": Component(("faketime",), _programs("faketime")),
     "rsync": Component(("rsync",), _programs("rsync")),
     "prometheus": Component(("prometheus",), _programs("prometheus", "promtool")),
@@ -77,8 +91,11 @@ def need(name: str) -> None:
     """Skip the test where the machine lacks a component; the end of the run says what to do."""
     import pytest  # this file also runs where nothing is installed yet
 
-    if not COMPONENTS[name].there():
+    component = COMPONENTS[name]
+    if not component.there():
         pytest.skip(name + _MISSING)
+    if reason := component.refused():
+        pytest.skip(f"{name} cannot be used here: {reason}")
 
 
 def remedy(reasons: Collection[str]) -> str | None:

@@ -1,0 +1,167 @@
+"""Containers without a container engine: bubblewrap runs an image as its configuration says.
+
+The root is read-only, the user is the image's, there are no capabilities and, unless asked for, no
+network but a loopback of its own: as strict as a cluster may be. Nothing needs root.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.components.images import Image
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a container engine would be told with its flags.
+
+    Attributes
+    ----------
+    entrypoint
+        Instead of the image's.
+    environment
+        More variables, or other values.
+    hosts
+        Names that mean this machine; with any, the container shares the machine's network.
+    user
+        Instead of the image's.
+    memory
+        Bytes that may be written to the volume, which then is in memory; none takes a folder.
+    volume
+        The folder that is mounted where the image wants a volume; none takes memory.
+    """
+
+    entrypoint: Sequence[str] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    hosts: Sequence[str] = ()
+    user: int | None = None
+    memory: int | None = None
+    volume: Path | None = None
+
+
+class Container:
+    """A running container; leaving the context ends it.
+
+    Parameters
+    ----------
+    image : Image
+        What to run.
+    arguments : sequence of str
+        Instead of the image's own.
+    options : Options
+        How.
+    folder : Path
+        For a file with the container's output, and one with the names of hosts.
+    """
+
+    def __init__(
+        self, image: Image, arguments: Sequence[str], options: Options, folder: Path
+    ) -> None:
+        config = image.config
+        self._environment = dict(item.split("=", 1) for item in config["Env"])
+        self._environment |= options.environment
+        self.log = folder / "container.log"
+        read, write = os.pipe()
+        command = [
+            *("bwrap", "--unshare-all", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL"),
+            *("--info-fd", str(write)),
+            *_user(config["User"], options.user),
+            *("--ro-bind", str(image.root), "/", "--proc", "/proc", "--dev", "/dev"),
+            *_volumes(config["Volumes"], options),
+            *_network(options.hosts, folder / "hosts"),
+            *("--clearenv", "--chdir", config["WorkingDir"]),
+        ]
+        for name, value in self._environment.items():
+            command += ["--setenv", name, value]
+        entrypoint = config["Entrypoint"] if options.entrypoint is None else options.entrypoint
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command, *entrypoint, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[write],
+            )
+        os.close(write)
+        with os.fdopen(read) as told:
+            text = told.read()
+        if not text:
+            self._process.wait()
+            raise RuntimeError(f"bubblewrap failed: {self.output()}")
+        self._first: int = json.loads(text)["child-pid"]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process.poll() is None:
+            self.send(signal.SIGKILL)
+        self._process.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the container's first process, as an engine does."""
+        os.kill(self._first, number)
+
+    def wait(self, seconds: float) -> int:
+        """Wait for its end; give the exit code."""
+        return self._process.wait(seconds)
+
+    def ended(self) -> bool:
+        """Tell whether it has ended."""
+        return self._process.poll() is not None
+
+    def execute(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command beside the container's own, as its healthcheck is run."""
+        variables = [f"{name}={value}" for name, value in self._environment.items()]
+        return subprocess.run(
+            [
+                *("nsenter", "--target", str(self._first), "--preserve-credentials"),
+                *("--user", "--mount", "--net", "--pid", "--ipc", "--uts"),
+                *("env", "--ignore-environment", *variables, *command),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def output(self) -> str:
+        """Give what it has written so far."""
+        return self.log.read_text(errors="replace")
+
+
+def _user(own: str, other: int | None) -> list[str]:
+    user, group = own.split(":")
+    if other is not None:
+        user = group = str(other)
+    return ["--uid", user, "--gid", group]
+
+
+def _volumes(paths: Mapping[str, object], options: Options) -> list[str]:
+    flags: list[str] = []
+    for path in paths:
+        if options.volume is not None:
+            flags += ["--bind", str(options.volume), path]
+        else:
+            size = [] if options.memory is None else ["--size", str(options.memory)]
+            flags += [*size, "--tmpfs", path]
+    return flags
+
+
+def _network(hosts: Sequence[str], file: Path) -> list[str]:
+    if not hosts:
+        return []
+    file.write_text("".join(f"127.0.0.1 {name}\n" for name in ("localhost", *hosts)))
+    return ["--share-net", "--ro-bind", str(file), "/etc/hosts"]
