@@ -11,7 +11,11 @@ def instruction_sets() -> dict[str, bool]: ...
 
 class Model:
     def __init__(
-        self, sizes: Mapping[str, int], tensors: Mapping[str, _Floats], instruction_set: str
+        self,
+        sizes: Mapping[str, int],
+        tensors: Mapping[str, _Floats],
+        instruction_set: str,
+        precision: str,
     ) -> None: ...
     @property
     def instruction_set(self) -> str: ...

@@ -13,7 +13,7 @@ DecodePlan plan_decode(int threads, int batch, std::size_t clips, Split split) {
 
 std::size_t decode_bytes(const Decoder& decoder, const DecodePlan& plan, bool resumes) {
   const std::size_t group =
-      Stepper::bytes(decoder, plan.slots) + (resumes ? Forward::bytes(decoder, plan.threads) : 0);
+      Stepper::bytes(decoder, plan.slots, plan.threads) + (resumes ? Forward::bytes(decoder, plan.threads) : 0);
   return static_cast<std::size_t>(plan.groups) * group;
 }
 

@@ -81,7 +81,7 @@ void EncodeWorker::layer(const EncoderLayer& layer, const EncodeTask& task, cons
       rows_.first[index(r)] = encoder_.zeros.data();
       rows_.out[index(r)] = hidden_.data() + index(r) * index(encoder_.width);
     }
-    rows_.run(kernels_.rectify_sum, layer.convolution, count);
+    rows_.run(kernels_.float32.rectify_sum, layer.convolution, count);
     for (int r = 0; r < count; ++r) {
       rows_.input[index(r)] = rows_.out[index(r)];
       rows_.out[index(r)] = at(sums_, t + r);
@@ -115,7 +115,7 @@ void EncodeWorker::mean_frames(const EncodeTask& task) {
       rows_.input[index(r)] = means_.data() + index(f + r) * width;
       rows_.out[index(r)] = encoded_.data() + index(r) * index(encoder_.bottleneck_width);
     }
-    rows_.run(kernels_.store, encoder_.bottleneck, count);
+    rows_.run(kernels_.float32.store, encoder_.bottleneck, count);
     for (int r = 0; r < count; ++r)
       std::copy_n(rows_.out[index(r)], bottleneck, task.out + index(f + r) * bottleneck);
   }

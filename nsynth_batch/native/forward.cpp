@@ -1,7 +1,9 @@
 #include "forward.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace nsynth {
 
@@ -18,10 +20,14 @@ std::size_t scratch_rows(const Decoder& decoder, int rows) {
 Forward::Layout::Layout(const Decoder& decoder) {
   floats = 0;
   for (const DecoderLayer& layer : decoder.layers) {
+    const std::size_t rows = index(2 * layer.dilation + kChunk);
     inputs.push_back(floats);
-    floats += index(2 * layer.dilation + kChunk) * index(decoder.width);
+    floats += rows * (decoder.row_bytes() / sizeof(float));
+    scales.push_back(floats);
+    floats += decoder.scaled() ? rows : 0;
   }
-  skip = floats;
+  stream = floats;
+  skip = stream + (decoder.packing.narrow ? index(kChunk) * index(decoder.width) : 0);
   hidden = skip + index(kChunk) * index(decoder.skip_width);
   floats = hidden + index(kChunk) * index(decoder.skip_width);
 }
@@ -32,12 +38,14 @@ Forward::Scratch::Scratch(const Decoder& decoder)
       condition(scratch_rows(decoder, kRows) *
                 index(std::max(2 * decoder.width, decoder.skip_width))),
       rows(index(std::max<std::int64_t>(
-          kRows, static_cast<std::int64_t>(scratch_rows(decoder, kRows))))) {}
+               kRows, static_cast<std::int64_t>(scratch_rows(decoder, kRows)))),
+           Rows::scratch_floats(decoder)) {}
 
 std::size_t Forward::bytes(const Decoder& decoder, int threads) {
   const std::size_t wide = index(std::max(2 * decoder.width, decoder.skip_width));
   const std::size_t scratch =
-      index(3 * kRows) * index(decoder.width) + scratch_rows(decoder, kRows) * wide;
+      index(3 * kRows) * index(decoder.width) + scratch_rows(decoder, kRows) * wide +
+      Rows::scratch_floats(decoder);
   return (Layout(decoder).floats + index(threads) * scratch) * sizeof(float);
 }
 
@@ -46,9 +54,18 @@ Forward::Forward(const Decoder& decoder, int threads)
   for (int i = 0; i < threads; ++i) scratch_.emplace_back(decoder);
 }
 
-float* Forward::row(int layer, int at) const {
-  return state_.data() + layout_.inputs[index(layer)] +
-         index(2 * dilation(layer) + at) * index(decoder_.width);
+unsigned char* Forward::row(int layer, int at) const {
+  return reinterpret_cast<unsigned char*>(state_.data() + layout_.inputs[index(layer)]) +
+         index(2 * dilation(layer) + at) * decoder_.row_bytes();
+}
+
+float* Forward::row_scale(int layer, int at) const {
+  return state_.data() + layout_.scales[index(layer)] + index(2 * dilation(layer) + at);
+}
+
+float* Forward::stream_row(int layer, int at) const {
+  if (!decoder_.packing.narrow) return reinterpret_cast<float*>(row(layer, at));
+  return state_.data() + layout_.stream + index(at) * index(decoder_.width);
 }
 
 float* Forward::skip_row(std::size_t region, int at) const {
@@ -59,9 +76,13 @@ bool Forward::run(const Member& member, const float* inputs, const float* encodi
                   std::int64_t begin, std::int64_t end, float* logits,
                   const std::atomic<bool>& stop) {
   const auto [first, last] = member.share(decoder_.config.num_layers);
-  const std::size_t width = index(decoder_.width);
-  for (int i = first; i < last; ++i)
-    std::fill_n(row(i, -2 * dilation(i)), index(2 * dilation(i)) * width, 0.0f);
+  const std::size_t width = decoder_.row_bytes();
+  const bool scaled = decoder_.scaled();
+  for (int i = first; i < last; ++i) {
+    const int length = 2 * dilation(i);
+    std::memset(row(i, -length), 0, index(length) * width);
+    if (scaled) std::fill_n(row_scale(i, -length), length, 0.0f);
+  }
   for (std::int64_t at = begin; at < end; at += kChunk) {
     if (member.leads()) halted_ = stop.load();
     member.wait();
@@ -72,7 +93,10 @@ bool Forward::run(const Member& member, const float* inputs, const float* encodi
     member.wait();
     for (int i = first; i < last; ++i) {
       const int length = 2 * dilation(i);
-      std::memmove(row(i, -length), row(i, count - length), index(length) * width * sizeof(float));
+      std::memmove(row(i, -length), row(i, count - length), index(length) * width);
+      if (scaled)
+        std::memmove(row_scale(i, -length), row_scale(i, count - length),
+                     index(length) * sizeof(float));
     }
   }
   member.wait();
@@ -88,15 +112,16 @@ void Forward::feed(const Member& member, const float* inputs, const float* encod
     const int n = std::min(kRows, high - at);
     for (int r = 0; r < n; ++r) {
       rows.input[index(r)] = inputs + at + r;
-      rows.out[index(r)] = row(0, at + r);
+      rows.out[index(r)] = stream_row(0, at + r);
     }
-    rows.run(kernels_.store, decoder_.start, n);
+    rows.run(kernels_.float32.store, decoder_.start, n);
+    round_inputs(0, at, at + n);
     if (!logits) continue;
     for (int r = 0; r < n; ++r) {
-      rows.input[index(r)] = row(0, at + r);
+      rows.input[index(r)] = stream_row(0, at + r);
       rows.out[index(r)] = skip_row(layout_.skip, at + r);
     }
-    rows.run(kernels_.store, decoder_.skip_start, n);
+    rows.run(kernels_.float32.store, decoder_.skip_start, n);
   }
   for (int i = 0; i < decoder_.config.num_layers; ++i) {
     member.wait();
@@ -120,10 +145,18 @@ void Forward::condition(const Matrix& matrix, Scratch& scratch, const float* enc
     rows.input[index(f)] = encoding + (first + f) * config.ae_bottleneck;
     rows.out[index(f)] = scratch.condition.data() + index(f) * index(wide);
   }
-  rows.run(kernels_.store, matrix, frames);
+  rows.run(kernels_.float32.store, matrix, frames);
   for (int at = low; at < high; ++at)
     rows.second[index(at - low)] =
         scratch.condition.data() + index((begin + at) / config.ae_hop_length - first) * index(wide);
+}
+
+void Forward::round_inputs(int layer, int low, int high) const {
+  if (!decoder_.packing.narrow) return;
+  float unused;
+  for (int at = low; at < high; ++at)
+    decoder_.packing.narrow->round(stream_row(layer, at), decoder_.width, row(layer, at),
+                                   decoder_.scaled() ? row_scale(layer, at) : &unused);
 }
 
 void Forward::layer(int number, Scratch& scratch, const float* encoding, std::int64_t begin,
@@ -132,35 +165,49 @@ void Forward::layer(int number, Scratch& scratch, const float* encoding, std::in
   const int count = high - low;
   const bool last = number == decoder_.config.num_layers - 1;
   if (last && !skips) return;
+  const Products& products = decoder_.products();
+  const bool scaled = decoder_.scaled();
   Rows& rows = scratch.rows;
   condition(layer.condition, scratch, encoding, begin, low, high);
   for (int r = 0; r < count; ++r) {
     rows.input[index(r)] = row(number, low + r - 2 * layer.dilation);
     rows.input[index(count + r)] = row(number, low + r - layer.dilation);
     rows.out[index(r)] = scratch.partial.data() + index(r) * 2 * index(decoder_.width);
+    if (!scaled) continue;
+    rows.input_scales[index(r)] = *row_scale(number, low + r - 2 * layer.dilation);
+    rows.input_scales[index(count + r)] = *row_scale(number, low + r - layer.dilation);
   }
-  rows.run(kernels_.store, layer.past, count);
+  rows.run(products.store, layer.past, count);
   for (int r = 0; r < count; ++r) {
     rows.input[index(r)] = row(number, low + r);
+    if (scaled) rows.input_scales[index(r)] = *row_scale(number, low + r);
     rows.first[index(r)] = rows.out[index(r)];
+    // In float32 the gate's output goes the one way, else the other.
     rows.out[index(r)] = scratch.gated.data() + index(r) * index(decoder_.width);
+    rows.narrow[index(r)] = rows.out[index(r)];
   }
-  rows.run(kernels_.gate, layer.now, count);
-  for (int r = 0; r < count; ++r)
-    rows.input[index(r)] = scratch.gated.data() + index(r) * index(decoder_.width);
+  rows.run(products.gate, layer.now, count);
+  for (int r = 0; r < count; ++r) {
+    rows.input[index(r)] = rows.out[index(r)];
+    if (scaled) rows.input_scales[index(r)] = decoder_.packing.narrow->gate_step;
+  }
   if (!last) {
     for (int r = 0; r < count; ++r) {
-      rows.first[index(r)] = row(number, low + r);
-      rows.out[index(r)] = row(number + 1, low + r);
+      rows.first[index(r)] = stream_row(number, low + r);
+      rows.out[index(r)] = stream_row(number + 1, low + r);
     }
-    rows.run(kernels_.add, layer.residual, count);
+    rows.run(products.add, layer.residual, count);
+    round_inputs(number + 1, low, high);
   }
   if (!skips) return;
   for (int r = 0; r < count; ++r) {
     rows.out[index(r)] = skip_row(layout_.skip, low + r);
     rows.first[index(r)] = rows.out[index(r)];
+    // As the stepper marks it.
+    if (last && scaled && !std::isfinite(*row_scale(number, low + r)))
+      rows.out[index(r)][0] = std::numeric_limits<float>::quiet_NaN();
   }
-  rows.run(last ? kernels_.rectify_sum : kernels_.add, layer.skip, count);
+  rows.run(last ? products.rectify_sum : products.add, layer.skip, count);
 }
 
 void Forward::head(Scratch& scratch, const float* encoding, std::int64_t begin, int low, int high,
@@ -173,12 +220,12 @@ void Forward::head(Scratch& scratch, const float* encoding, std::int64_t begin, 
     rows.first[index(r)] = rows.second[index(r)];
     rows.out[index(r)] = skip_row(layout_.hidden, low + r);
   }
-  rows.run(kernels_.rectify_sum, decoder_.out1, count);
+  rows.run(kernels_.float32.rectify_sum, decoder_.out1, count);
   for (int r = 0; r < count; ++r) {
     rows.input[index(r)] = skip_row(layout_.hidden, low + r);
     rows.out[index(r)] = logits + index(low + r) * kQuanta;
   }
-  rows.run(kernels_.store, decoder_.logits, count);
+  rows.run(kernels_.float32.store, decoder_.logits, count);
 }
 
 }  // namespace nsynth

@@ -25,16 +25,18 @@ class Forward {
   bool run(const Member& member, const float* inputs, const float* encoding, std::int64_t begin,
            std::int64_t end, float* logits, const std::atomic<bool>& stop);
 
-  // After a run: the layer's input at sample end - 2 * dilation + i.
-  const float* history(int layer, int i) const { return row(layer, i - 2 * dilation(layer)); }
+  // After a run: the layer's input at sample end - 2 * dilation + i, in the precision of the
+  // layers' products, and its scale where those are of integers.
+  const void* history(int layer, int i) const { return row(layer, i - 2 * dilation(layer)); }
+  float scale(int layer, int i) const { return *row_scale(layer, i - 2 * dilation(layer)); }
 
  private:
   static constexpr int kChunk = 512;  // samples a layer is given at once
   static constexpr int kRows = 48;    // of them that stay in a core's cache
 
   struct Layout {
-    std::vector<std::size_t> inputs;
-    std::size_t skip, hidden, floats;
+    std::vector<std::size_t> inputs, scales;
+    std::size_t stream, skip, hidden, floats;
     explicit Layout(const Decoder& decoder);
   };
   struct Scratch {
@@ -47,10 +49,15 @@ class Forward {
     return decoder_.layers[static_cast<std::size_t>(layer)].dilation;
   }
   // Sample `at` of the chunk; below 0 is what came before it.
-  float* row(int layer, int at) const;
+  unsigned char* row(int layer, int at) const;
+  float* row_scale(int layer, int at) const;
+  // The same in float32, of the chunk alone.
+  float* stream_row(int layer, int at) const;
   float* skip_row(std::size_t region, int at) const;
   void feed(const Member& member, const float* inputs, const float* encoding, std::int64_t begin,
             int count, float* logits);
+  // Chunk samples [low, high) of the stream become a layer's inputs.
+  void round_inputs(int layer, int low, int high) const;
   void layer(int number, Scratch& scratch, const float* encoding, std::int64_t begin, int low,
              int high, bool skips);
   void head(Scratch& scratch, const float* encoding, std::int64_t begin, int low, int high,

@@ -1,8 +1,11 @@
-// What the engine asks of an instruction set: one shape of matrix product, and sampling.
+// What the engine asks of an instruction set: one shape of matrix product, in several precisions,
+// and sampling.
 //
 // Plain data and function pointers only, so that a file compiled for AVX-512 shares no inline
 // function with one that has to run everywhere.
 #pragma once
+
+#include <cstdint>
 
 namespace nsynth {
 
@@ -10,34 +13,62 @@ constexpr int kTaps = 3;      // of every dilated convolution of the model
 constexpr int kQuanta = 256;  // mu-law bins
 
 // Rows times a packed matrix. Outputs come in panels of 2 * lanes columns, packed as
-// [panel][tap][depth][2 * lanes]. Every sum of every row is accumulated over taps and depth in
-// ascending order, whatever the number of rows or panels: that is what makes a clip's bytes
-// independent of its batch.
+// [panel][tap][depth / group][2 * lanes][group], the group being 1 in float32. Every sum of every
+// row is accumulated over taps and depth in ascending order, whatever the number of rows or
+// panels: that is what makes a clip's bytes independent of its batch.
 struct Product {
-  const float* weights = nullptr;
-  const float* bias = nullptr;  // [panels * 2 * lanes]
+  const void* weights = nullptr;
+  const float* bias = nullptr;            // [panels * 2 * lanes]
+  const float* scales = nullptr;          // [panels][taps][2 * lanes], where weights are integers
+  const std::int32_t* offsets = nullptr;  // likewise: -128 times the sum of a column's weights
   int taps = 1;
   int depth = 0;  // inputs a tap
   int panel_begin = 0;
   int panel_end = 0;
   int rows = 0;
-  const float* const* input = nullptr;   // [taps][rows]
-  const float* const* first = nullptr;   // [rows], see Kernels
+  const void* const* input = nullptr;    // [taps][rows]
+  const float* input_scales = nullptr;   // [taps][rows], where inputs are integers
+  const float* const* first = nullptr;   // [rows], see Products
   const float* const* second = nullptr;  // [rows]
   float* const* out = nullptr;           // [rows]
   float* const* rectified = nullptr;     // [rows]
+  void* const* narrow = nullptr;         // [rows], the gate's output where it is not float32
+  void* scratch = nullptr;               // see Narrow
 };
 
 using ProductKernel = void (*)(const Product&);
 
-struct Kernels {
-  const char* name;
-  int lanes;                  // floats a vector
+struct Products {
   ProductKernel store;        // out = bias + in * W
   ProductKernel gate;         // z = first + second + in * W; out = sigmoid(z[:n]) * tanh(z[n:])
   ProductKernel add;          // out = first + (bias + in * W)
-  ProductKernel add_rectify;  // the same, and rectified = max(0, out)
   ProductKernel rectify_sum;  // out = max(0, first + (bias + in * W))
+};
+
+// Products of which inputs and weights are narrower than float32; sums, biases and outputs but
+// the gate's are float32. Inputs are rows of `element` bytes a channel, their channels padded
+// with zeros to a multiple of `channels`; so is the depth of the weights.
+struct Narrow {
+  int element;
+  int group;     // neighbours in depth that lie together in the weights
+  int channels;  // a multiple of 4 and of 2 * lanes
+  // Bytes of scratch that a product needs for each row of a block, by its taps and depth; 0 if none.
+  int scratch_element;
+  float gate_step;  // scale of the gate's output where elements are integers
+  Products products;
+  // Rounds a row of `channels` float32 values, and gives its scale where elements are integers.
+  void (*round)(const float* from, int channels, void* to, float* scale);
+};
+
+// Rows that a product with scratch takes at once.
+constexpr int kScratchRows = 96;
+
+struct Kernels {
+  const char* name;
+  int lanes;  // floats a vector
+  Products float32;
+  ProductKernel add_rectify;  // float32: as add, and rectified = max(0, out)
+  Narrow bfloat16, int16, int8;
   // The mu-law bin that a uniform draw picks from softmax(logits / temperature); -1 where the
   // logits are not finite.
   int (*sample)(const float* logits, float temperature, float uniform);

@@ -163,8 +163,10 @@ struct Multiply {
       const float* in[kRows];
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r)
-        in[r] = job.input[static_cast<long>(tap) * job.rows + row + r] + part.begin;
-      const float* w = job.weights + panel * panel_stride +
+        in[r] = static_cast<const float*>(
+                    job.input[static_cast<long>(tap) * job.rows + row + r]) +
+                part.begin;
+      const float* w = static_cast<const float*>(job.weights) + panel * panel_stride +
                        (static_cast<long>(tap) * job.depth + part.begin) * kColumns;
       for (int k = 0; k < part.count; ++k, w += kColumns) {
         // The next stretch's weights follow these; they come from afar while these are used.
@@ -293,14 +295,17 @@ int sample(const float* logits, float temperature, float uniform) {
 }
 
 template <class Isa>
-constexpr Kernels make_kernels(const char* name) {
+constexpr Kernels make_kernels(const char* name, const Narrow& bfloat16, const Narrow& int16,
+                               const Narrow& int8) {
   return Kernels{name,
                  Isa::kLanes,
-                 &Multiply<Isa, Store<Isa>>::run,
-                 &Multiply<Isa, Gate<Isa>>::run,
-                 &Multiply<Isa, Add<Isa, true, false>>::run,
+                 {&Multiply<Isa, Store<Isa>>::run, &Multiply<Isa, Gate<Isa>>::run,
+                  &Multiply<Isa, Add<Isa, true, false>>::run,
+                  &Multiply<Isa, Add<Isa, false, true>>::run},
                  &Multiply<Isa, Add<Isa, true, true>>::run,
-                 &Multiply<Isa, Add<Isa, false, true>>::run,
+                 bfloat16,
+                 int16,
+                 int8,
                  &sample<Isa>};
 }
 

@@ -84,9 +84,18 @@ Split read_split(const std::string& split) {
   return split == "apart" ? Split::apart : Split::together;
 }
 
+Precision read_precision(const std::string& name) {
+  if (name == "bfloat16") return Precision::bfloat16;
+  if (name == "int16") return Precision::int16;
+  if (name == "int8") return Precision::int8;
+  require(name == "float32", "precision must be 'float32', 'bfloat16', 'int16' or 'int8'");
+  return Precision::float32;
+}
+
 class Model {
  public:
-  Model(const nb::dict& sizes, const nb::dict& arrays, const std::string& instruction_set)
+  Model(const nb::dict& sizes, const nb::dict& arrays, const std::string& instruction_set,
+        const std::string& precision)
       : kernels_(choose_kernels(instruction_set)) {
     const Config config = read_config(sizes);
     std::vector<Floats> kept;
@@ -98,7 +107,7 @@ class Model {
         throw std::invalid_argument("tensor '" + name + "' does not fit the model's sizes");
       return kept.back().data();
     };
-    decoder_ = std::make_unique<Decoder>(config, tensors, kernels_);
+    decoder_ = std::make_unique<Decoder>(config, tensors, kernels_, read_precision(precision));
     encoder_ = std::make_unique<Encoder>(config, tensors, kernels_);
   }
 
@@ -250,8 +259,8 @@ NB_MODULE(_engine, module) {
     return found;
   });
   nb::class_<Model>(module, "Model")
-      .def(nb::init<const nb::dict&, const nb::dict&, const std::string&>(), "sizes"_a, "tensors"_a,
-           "instruction_set"_a)
+      .def(nb::init<const nb::dict&, const nb::dict&, const std::string&, const std::string&>(),
+           "sizes"_a, "tensors"_a, "instruction_set"_a, "precision"_a)
       .def_prop_ro("instruction_set", &Model::instruction_set)
       .def("decode_memory", &Model::decode_memory, nb::kw_only(), "batch"_a, "threads"_a, "clips"_a,
            "split"_a, "resumes"_a)

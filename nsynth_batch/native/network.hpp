@@ -8,6 +8,7 @@
 
 #include "buffer.hpp"
 #include "kernels.hpp"
+#include "precision.hpp"
 
 namespace nsynth {
 
@@ -26,17 +27,29 @@ struct Config {
 // floats it must hold.
 using Tensors = std::function<const float*(const std::string& name, std::size_t count)>;
 
+// How matrices are packed for one instruction set and precision.
+struct Packing {
+  Packing(const Kernels& kernels, Precision precision);
+  Packing in_float32() const;
+
+  Precision precision;
+  const Narrow* narrow;  // null in float32
+  int lanes;
+  int channels;  // a row's channels are rounded up to a multiple of it
+  int padded(int count) const { return (count + channels - 1) / channels * channels; }
+};
+
 // One convolution, or some taps of it, packed as kernels.hpp wants it.
 class Matrix {
  public:
   enum class Columns { plain, gate };  // gate: a panel holds the same channels of both halves
 
   Matrix() = default;
-  Matrix(const Tensors& tensors, const std::string& name, int lanes, int taps, int inputs,
-         int outputs, Columns columns = Columns::plain);
+  Matrix(const Tensors& tensors, const std::string& name, const Packing& packing, int taps,
+         int inputs, int outputs, Columns columns = Columns::plain);
   // Taps [begin, end) of a convolution; the biases are 0 but for the first of them.
-  Matrix(const Tensors& tensors, const std::string& name, int lanes, int taps, int inputs,
-         int outputs, Columns columns, int begin, int end);
+  Matrix(const Tensors& tensors, const std::string& name, const Packing& packing, int taps,
+         int inputs, int outputs, Columns columns, int begin, int end);
 
   int panels() const { return panels_; }
   const float* bias() const { return bias_.data(); }
@@ -45,7 +58,8 @@ class Matrix {
 
  private:
   int taps_ = 0, depth_ = 0, panels_ = 0;
-  Buffer weights_, bias_;
+  Buffer weights_, bias_, scales_;
+  std::vector<std::int32_t> offsets_;
 };
 
 struct DecoderLayer {
@@ -57,10 +71,19 @@ struct DecoderLayer {
 };
 
 struct Decoder {
-  Decoder(const Config& config, const Tensors& tensors, const Kernels& kernels);
+  Decoder(const Config& config, const Tensors& tensors, const Kernels& kernels,
+          Precision precision);
+  // The layers' products, and bytes of a row of their inputs.
+  const Products& products() const {
+    return packing.narrow ? packing.narrow->products : kernels->float32;
+  }
+  std::size_t row_bytes() const;
+  // Whether rows have scales.
+  bool scaled() const { return packing.precision >= Precision::int16; }
 
   Config config;
   const Kernels* kernels;
+  Packing packing;  // of the layers' products; all else is float32
   int width, skip_width;  // rounded up to whole panels
   Matrix start, skip_start;
   std::vector<DecoderLayer> layers;
@@ -84,8 +107,5 @@ struct Encoder {
   Matrix bottleneck;
   Buffer zeros;
 };
-
-// Channels rounded up to whole panels.
-int padded(int channels, int lanes);
 
 }  // namespace nsynth

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "buffer.hpp"
 #include "kernels.hpp"
 #include "network.hpp"
 
@@ -11,11 +12,29 @@ namespace nsynth {
 
 // Pointer lists for products of up to `rows` rows; one for each thread.
 struct Rows {
-  explicit Rows(std::size_t rows)
-      : input(rows * kTaps), first(rows), second(rows), out(rows), rectified(rows) {}
+  explicit Rows(std::size_t rows, std::size_t scratch_floats = 0)
+      : input(rows * kTaps),
+        first(rows),
+        second(rows),
+        input_scales(rows * kTaps),
+        out(rows),
+        rectified(rows),
+        narrow(rows),
+        scratch(scratch_floats) {}
+  // What a decoder's products need of it.
+  static std::size_t scratch_floats(const Decoder& decoder) {
+    if (!decoder.packing.narrow) return 0;
+    const std::size_t block = kScratchRows * (kTaps - 1);
+    return block * static_cast<std::size_t>(decoder.width) *
+           static_cast<std::size_t>(decoder.packing.narrow->scratch_element) / sizeof(float);
+  }
 
-  std::vector<const float*> input, first, second;
+  std::vector<const void*> input;
+  std::vector<const float*> first, second;
+  std::vector<float> input_scales;
   std::vector<float*> out, rectified;
+  std::vector<void*> narrow;
+  Buffer scratch;
 
   // Runs a kernel over `count` gathered rows and panels [begin, end) of a matrix.
   void run(ProductKernel kernel, const Matrix& matrix, int count, int begin, int end) const {
@@ -25,10 +44,13 @@ struct Rows {
     job.panel_end = end;
     job.rows = count;
     job.input = input.data();
+    job.input_scales = input_scales.data();
     job.first = first.data();
     job.second = second.data();
     job.out = out.data();
     job.rectified = rectified.data();
+    job.narrow = narrow.data();
+    job.scratch = scratch.data();
     kernel(job);
   }
   void run(ProductKernel kernel, const Matrix& matrix, int count) const {

@@ -1,7 +1,9 @@
 #include "stepper.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "forward.hpp"
 
@@ -15,7 +17,7 @@ std::size_t index(int i) { return static_cast<std::size_t>(i); }
 
 }  // namespace
 
-Stepper::Layout::Layout(const Decoder& decoder, std::size_t slots) {
+Stepper::Layout::Layout(const Decoder& decoder, std::size_t slots, std::size_t threads) {
   std::size_t at = 0;
   const auto take = [&at](std::size_t count) {
     const std::size_t begin = at;
@@ -23,13 +25,20 @@ Stepper::Layout::Layout(const Decoder& decoder, std::size_t slots) {
     return begin;
   };
   const std::size_t width = index(decoder.width), skips = index(decoder.skip_width);
-  for (const DecoderLayer& layer : decoder.layers)
-    history.push_back(take(index(2 * layer.dilation) * slots * width));
+  const std::size_t row = decoder.row_bytes() / sizeof(float);
+  for (const DecoderLayer& layer : decoder.layers) {
+    history.push_back(take(index(2 * layer.dilation) * slots * row));
+    scales.push_back(take(decoder.scaled() ? index(2 * layer.dilation) * slots : 0));
+  }
   for (const DecoderLayer& layer : decoder.layers)
     partial.push_back(take(index(block(layer.dilation)) * slots * 2 * width));
   condition = take(decoder.layers.size() * slots * 2 * width);
   condition_out1 = take(slots * skips);
-  gated = take(slots * width);
+  const bool narrow = decoder.packing.narrow;
+  stream = take(narrow ? slots * width : 0);
+  rounded = take(narrow && threads > 1 ? threads * slots * row : 0);
+  rounded_scales = take(narrow && threads > 1 ? threads * slots : 0);
+  gated = take(slots * row);
   skip = take(slots * skips);
   hidden = take(slots * skips);
   logits = take(slots * kQuanta);
@@ -37,28 +46,41 @@ Stepper::Layout::Layout(const Decoder& decoder, std::size_t slots) {
   floats = at;
 }
 
-std::size_t Stepper::bytes(const Decoder& decoder, int slots) {
-  return Layout(decoder, index(slots)).floats * sizeof(float);
+std::size_t Stepper::bytes(const Decoder& decoder, int slots, int threads) {
+  const std::size_t scratch = index(threads) * Rows::scratch_floats(decoder);
+  return (Layout(decoder, index(slots), index(threads)).floats + scratch) * sizeof(float);
 }
 
 Stepper::Stepper(const Decoder& decoder, int slots, int threads)
     : decoder_(decoder),
       kernels_(*decoder.kernels),
       slots_(index(slots)),
-      layout_(decoder, index(slots)),
+      layout_(decoder, index(slots), index(threads)),
       state_(layout_.floats) {
   active_.reserve(index(slots));
-  for (int i = 0; i < threads; ++i) rows_.emplace_back(index(slots * kBlock));
+  for (int i = 0; i < threads; ++i) 
+    rows_.emplace_back(index(slots * kBlock), Rows::scratch_floats(decoder));
 }
 
 Stepper::Region Stepper::region(std::size_t begin, std::size_t number, int width) const {
   return {state_.data() + begin + number * slots_.size() * index(width), index(width)};
 }
 
-Stepper::Region Stepper::history(int layer, std::int64_t step) const {
+Stepper::Inputs Stepper::inputs(std::size_t begin, std::size_t scales, std::size_t number) const {
+  const std::size_t width = decoder_.row_bytes(), row = number * slots_.size();
+  return {reinterpret_cast<unsigned char*>(state_.data() + begin) + row * width, width,
+          decoder_.scaled() ? state_.data() + scales + row : nullptr};
+}
+
+Stepper::Inputs Stepper::history(int layer, std::int64_t step) const {
   const std::size_t length = index(2 * decoder_.layers[index(layer)].dilation);
   const std::size_t place = static_cast<std::size_t>(step) % length;
-  return region(layout_.history[index(layer)], place, decoder_.width);
+  return inputs(layout_.history[index(layer)], layout_.scales[index(layer)], place);
+}
+
+Stepper::Region Stepper::stream(int layer) const {
+  if (decoder_.packing.narrow) return region(layout_.stream, 0, decoder_.width);
+  return {reinterpret_cast<float*>(history(layer, now_).begin), index(decoder_.width)};
 }
 
 Stepper::Region Stepper::partial(int layer, int ahead) const {
@@ -69,8 +91,8 @@ Stepper::Region Stepper::condition(int layer) const {
   return region(layout_.condition, index(layer), 2 * decoder_.width);
 }
 
-template <class Pointer>
-void Stepper::gather(std::vector<Pointer>& pointers, const Region& from) const {
+template <class Pointer, class From>
+void Stepper::gather(std::vector<Pointer>& pointers, const From& from) const {
   for (std::size_t r = 0; r < active_.size(); ++r) pointers[r] = from[active_[r]];
 }
 
@@ -88,11 +110,13 @@ void Stepper::admit(int slot, Clip* clip) {
 }
 
 void Stepper::restore(int slot, const Forward& pass) {
-  const std::size_t bytes = index(decoder_.width) * sizeof(float);
   for (int layer = 0; layer < decoder_.config.num_layers; ++layer) {
     const int length = 2 * decoder_.layers[index(layer)].dilation;
-    for (int i = 0; i < length; ++i)  // now_ + i is the same place as now_ + i - length
-      std::memcpy(history(layer, now_ + i)[slot], pass.history(layer, i), bytes);
+    for (int i = 0; i < length; ++i) {  // now_ + i is the same place as now_ + i - length
+      const Inputs place = history(layer, now_ + i);
+      std::memcpy(place[slot], pass.history(layer, i), place.width);
+      if (place.scales) place.scales[slot] = pass.scale(layer, i);
+    }
   }
 }
 
@@ -126,7 +150,7 @@ void Stepper::condition_frames(const Member& member, Rows& rows) const {
   };
   const auto run = [&](const Matrix& matrix) {
     const auto [begin, end] = member.share(matrix.panels());
-    rows.run(kernels_.store, matrix, count, begin, end);
+    rows.run(kernels_.float32.store, matrix, count, begin, end);
   };
   for (int layer = 0; layer < config.num_layers; ++layer) {
     each_due(condition(layer));
@@ -146,63 +170,111 @@ void Stepper::past_taps(const Member& member, Rows& rows) const {
     int at = 0;
     for (int step = 0; step < ahead; ++step) {
       // The history holds 2d steps: the place of 2d ago is the one that the step will take.
-      const Region older = history(i, now_ + step);
-      const Region old = history(i, now_ + step + layer.dilation);
+      const Inputs older = history(i, now_ + step);
+      const Inputs old = history(i, now_ + step + layer.dilation);
       const Region out = partial(i, step);
       for (const int slot : active_) {
         const std::int64_t time = slots_[index(slot)].time + step;
-        const float* const none = decoder_.zeros.data();
-        rows.input[index(at)] = time < 2 * layer.dilation ? none : older[slot];
-        rows.input[index(count + at)] = time < layer.dilation ? none : old[slot];
+        const void* const none = decoder_.zeros.data();
+        const bool early = time < 2 * layer.dilation, earlier = time < layer.dilation;
+        rows.input[index(at)] = early ? none : older[slot];
+        rows.input[index(count + at)] = earlier ? none : old[slot];
+        if (older.scales) {
+          rows.input_scales[index(at)] = early ? 0.0f : older.scales[slot];
+          rows.input_scales[index(count + at)] = earlier ? 0.0f : old.scales[slot];
+        }
         rows.out[index(at)] = out[slot];
         ++at;
       }
     }
     const auto [begin, end] = member.share(layer.past.panels());
-    rows.run(kernels_.store, layer.past, count, begin, end);
+    rows.run(decoder_.products().store, layer.past, count, begin, end);
+  }
+}
+
+// Members that share a layer would have to wait for the rows that others round, so each rounds all
+// of them for itself; its share of them is what the history keeps.
+void Stepper::round_inputs(const Member& member, Rows& rows, int layer) const {
+  const Inputs kept = history(layer, now_);
+  const Narrow* const narrow = decoder_.packing.narrow;
+  if (!narrow) {
+    gather(rows.input, kept);
+    return;
+  }
+  const bool alone = member.count == 1;
+  const Inputs own =
+      alone ? kept : inputs(layout_.rounded, layout_.rounded_scales, index(member.index));
+  const Region from = stream(layer);
+  const int count = static_cast<int>(active_.size());
+  const auto [begin, end] = member.share(count);
+  for (int r = 0; r < count; ++r) {
+    const int slot = active_[index(r)];
+    float* const scale = &rows.input_scales[index(r)];
+    narrow->round(from[slot], decoder_.width, own[slot], scale);
+    rows.input[index(r)] = own[slot];
+    if (r < begin || r >= end) continue;
+    if (kept.scales) kept.scales[slot] = *scale;
+    if (!alone) std::memcpy(kept[slot], own[slot], kept.width);
   }
 }
 
 void Stepper::layers(const Member& member, Rows& rows) const {
   const int count = static_cast<int>(active_.size());
   const int last = decoder_.config.num_layers - 1;
+  const Products& products = decoder_.products();
+  const Narrow* const narrow = decoder_.packing.narrow;
   const auto run = [&](ProductKernel kernel, const Matrix& matrix) {
     const auto [begin, end] = member.share(matrix.panels());
     rows.run(kernel, matrix, count, begin, end);
   };
 
-  const Region inputs = region(layout_.inputs, 0, kTaps);
+  const Region samples = region(layout_.inputs, 0, kTaps);
   const Region skip = region(layout_.skip, 0, decoder_.skip_width);
-  const Region gated = region(layout_.gated, 0, decoder_.width);
-  Region in = history(0, now_);
-  gather(rows.input, inputs);
-  gather(rows.out, in);
-  run(kernels_.store, decoder_.start);
+  const Region gated_floats = region(layout_.gated, 0, decoder_.width);
+  const Inputs gated = inputs(layout_.gated, 0, 0);
+  gather(rows.input, samples);
+  gather(rows.out, stream(0));
+  run(kernels_.float32.store, decoder_.start);
   member.wait();
-  gather(rows.input, in);
+  gather(rows.input, stream(0));
   gather(rows.out, skip);
-  run(kernels_.store, decoder_.skip_start);
+  run(kernels_.float32.store, decoder_.skip_start);
 
   for (int i = 0; i <= last; ++i) {
     const DecoderLayer& layer = decoder_.layers[index(i)];
-    gather(rows.input, in);
+    round_inputs(member, rows, i);
+    if (i == last) mark_not_finite(member, rows);
     gather(rows.first, partial(i, static_cast<int>(now_ % block(layer.dilation))));
     gather(rows.second, condition(i));
-    gather(rows.out, gated);
-    run(kernels_.gate, layer.now);
+    if (narrow)
+      gather(rows.narrow, gated);
+    else
+      gather(rows.out, gated_floats);
+    run(products.gate, layer.now);
     member.wait();
     gather(rows.input, gated);
+    if (narrow) std::fill_n(rows.input_scales.begin(), count, narrow->gate_step);
     if (i < last) {
-      gather(rows.first, in);
-      in = history(i + 1, now_);
-      gather(rows.out, in);
-      run(kernels_.add, layer.residual);
+      gather(rows.first, stream(i));
+      gather(rows.out, stream(i + 1));
+      run(products.add, layer.residual);
     }
     gather(rows.first, skip);
     gather(rows.out, skip);
-    run(i < last ? kernels_.add : kernels_.rectify_sum, layer.skip);
+    run(i < last ? products.add : products.rectify_sum, layer.skip);
     member.wait();
   }
+}
+
+// Integers know no NaN: a row that has become so by the last layer passes it on to its skip sum.
+void Stepper::mark_not_finite(const Member& member, const Rows& rows) const {
+  if (!decoder_.scaled()) return;
+  const auto [begin, end] = member.share(decoder_.layers.back().skip.panels());
+  if (begin > 0 || end == 0) return;  // the first column is another member's
+  const Region skip = region(layout_.skip, 0, decoder_.skip_width);
+  for (std::size_t r = 0; r < active_.size(); ++r)
+    if (!std::isfinite(rows.input_scales[r]))
+      skip[active_[r]][0] = std::numeric_limits<float>::quiet_NaN();
 }
 
 void Stepper::head(const Member& member, Rows& rows) const {
@@ -215,10 +287,10 @@ void Stepper::head(const Member& member, Rows& rows) const {
   gather(rows.input, region(layout_.skip, 0, decoder_.skip_width));
   gather(rows.first, region(layout_.condition_out1, 0, decoder_.skip_width));
   gather(rows.out, hidden);
-  run(kernels_.rectify_sum, decoder_.out1);
+  run(kernels_.float32.rectify_sum, decoder_.out1);
   gather(rows.input, hidden);
   gather(rows.out, region(layout_.logits, 0, kQuanta));
-  run(kernels_.store, decoder_.logits);
+  run(kernels_.float32.store, decoder_.logits);
 }
 
 void Stepper::draw(const Member& member, float temperature) {

@@ -35,7 +35,7 @@ class Stepper {
 
   Stepper(const Decoder& decoder, int slots, int threads);
   // What a stepper of so many slots allocates.
-  static std::size_t bytes(const Decoder& decoder, int slots);
+  static std::size_t bytes(const Decoder& decoder, int slots, int threads);
 
   // The leader's part, between steps. A slot is free where clip(slot) is null; admit() wants
   // at_block_start().
@@ -63,24 +63,40 @@ class Stepper {
     std::size_t width;
     float* operator[](int slot) const { return begin + static_cast<std::size_t>(slot) * width; }
   };
+  // The same in the precision of the layers' products; scales only where those are integers.
+  struct Inputs {
+    unsigned char* begin;
+    std::size_t width;  // bytes
+    float* scales;
+    unsigned char* operator[](int slot) const {
+      return begin + static_cast<std::size_t>(slot) * width;
+    }
+  };
   struct Layout {
-    std::vector<std::size_t> history, partial;
-    std::size_t condition, condition_out1, gated, skip, hidden, logits, inputs, floats;
-    Layout(const Decoder& decoder, std::size_t slots);
+    std::vector<std::size_t> history, scales, partial;
+    std::size_t condition, condition_out1, stream, rounded, rounded_scales, gated, skip, hidden,
+        logits, inputs, floats;
+    Layout(const Decoder& decoder, std::size_t slots, std::size_t threads);
   };
 
   static int block(int dilation) { return dilation < kBlock ? dilation : kBlock; }
   Region region(std::size_t begin, std::size_t number, int width) const;
-  Region history(int layer, std::int64_t step) const;
+  Inputs inputs(std::size_t begin, std::size_t scales, std::size_t number) const;
+  // A layer's inputs at a step.
+  Inputs history(int layer, std::int64_t step) const;
+  // The same of this step in float32.
+  Region stream(int layer) const;
   Region partial(int layer, int ahead) const;
   Region condition(int layer) const;
   // The rows of all clips, in the order of their slots.
-  template <class Pointer>
-  void gather(std::vector<Pointer>& pointers, const Region& from) const;
+  template <class Pointer, class From>
+  void gather(std::vector<Pointer>& pointers, const From& from) const;
 
   void condition_frames(const Member& member, Rows& rows) const;
   void past_taps(const Member& member, Rows& rows) const;
+  void round_inputs(const Member& member, Rows& rows, int layer) const;
   void layers(const Member& member, Rows& rows) const;
+  void mark_not_finite(const Member& member, const Rows& rows) const;
   void head(const Member& member, Rows& rows) const;
   void draw(const Member& member, float temperature);
 

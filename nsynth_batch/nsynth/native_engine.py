@@ -97,10 +97,10 @@ def chosen_instruction_set(wanted: str | None = None) -> str:
 
 
 class NativeEngine:
-    """The model in C++ on this machine's CPU, in float32.
+    """The model in C++ on this machine's CPU.
 
-    A clip's bytes depend on its encoding, its draws, the temperature and the instruction set: on
-    nothing else, neither batch, threads, order nor interruptions.
+    A clip's bytes depend on its encoding, its draws, the temperature, the precision and the
+    instruction set: on nothing else, neither batch, threads, order nor interruptions.
 
     Parameters
     ----------
@@ -147,11 +147,11 @@ class NativeEngine:
         if precision not in get_args(Precision):
             known = ", ".join(get_args(Precision))
             raise ValueError(f"unknown precision {precision!r}: choose one of {known}")
-        if precision != "float32":
-            raise EngineUnavailableError(f"the native engine has no {precision} yet")
         wanted = chosen_instruction_set(instruction_set)
         try:
-            self._model = _engine.Model(weights.config.to_dict(), dict(weights.tensors), wanted)
+            self._model = _engine.Model(
+                weights.config.to_dict(), dict(weights.tensors), wanted, precision
+            )
         except RuntimeError as error:
             raise EngineUnavailableError(str(error)) from None
         self.config = weights.config

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import product
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from nsynth_batch.nsynth.config import Config
 from nsynth_batch.nsynth.draws import Draws
+from nsynth_batch.nsynth.engines import Precision
 from nsynth_batch.nsynth.native_engine import instruction_sets
 from nsynth_batch.nsynth.weights import Weights, random_weights
 
@@ -18,6 +21,11 @@ EXAMPLES = int(os.environ.get("NSYNTH_BATCH_TEST_EXAMPLES", "25"))
 """Of a property; the sanitizers' run makes do with fewer."""
 
 SUPPORTED = [name for name, supported in instruction_sets().items() if supported]
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+KINDS = list(product(SUPPORTED, PRECISIONS))
+"""Pairs of an instruction set and a precision: what a clip's bytes may hang on."""
 
 TINY = Config(
     num_layers=6,

@@ -1,4 +1,4 @@
-"""A clip's bytes hang on its encoding, draws and instruction set, and on nothing else."""
+"""A clip's bytes hang on its encoding, draws, precision and instruction set: on nothing else."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from nsynth_batch.nsynth.config import Config
 from nsynth_batch.nsynth.draws import Draws
+from nsynth_batch.nsynth.engines import Precision
 from nsynth_batch.nsynth.native_engine import NativeEngine, Split
 from tests.native.models import (
     EXAMPLES,
-    SUPPORTED,
+    KINDS,
     TINY,
     configs,
     make_audio,
@@ -31,7 +32,7 @@ splits = st.sampled_from(["apart", "together"])
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
     config=configs,
-    instruction_set=st.sampled_from(SUPPORTED),
+    kind=st.sampled_from(KINDS),
     frames=st.lists(st.integers(0, 7), min_size=1, max_size=16),
     batch=st.integers(1, 17),
     threads=st.integers(1, 4),
@@ -40,7 +41,7 @@ splits = st.sampled_from(["apart", "together"])
 )
 def test_batch_threads_order_and_interruptions_leave_the_codes_alone(
     config: Config,
-    instruction_set: str,
+    kind: tuple[str, Precision],
     frames: list[int],
     batch: int,
     threads: int,
@@ -49,7 +50,10 @@ def test_batch_threads_order_and_interruptions_leave_the_codes_alone(
 ) -> None:
     weights = make_weights(config)
     encodings, draws = make_encodings(config, frames), make_draws(len(frames))
-    plain = NativeEngine(weights, threads=1, batch=1, instruction_set=instruction_set)
+    instruction_set, precision = kind
+    plain = NativeEngine(
+        weights, threads=1, batch=1, instruction_set=instruction_set, precision=precision
+    )
     want = plain.decode(encodings, draws)
 
     order = data.draw(st.permutations(range(len(frames))), label="order")
@@ -57,7 +61,12 @@ def test_batch_threads_order_and_interruptions_leave_the_codes_alone(
         want[i][: data.draw(st.integers(0, len(want[i])), label=f"made of clip {i}")] for i in order
     ]
     engine = NativeEngine(
-        weights, threads=threads, batch=batch, split=split, instruction_set=instruction_set
+        weights,
+        threads=threads,
+        batch=batch,
+        split=split,
+        instruction_set=instruction_set,
+        precision=precision,
     )
     got = engine.decode([encodings[i] for i in order], [draws[i] for i in order], prefixes=prefixes)
     for i, codes in zip(order, got, strict=True):
@@ -91,15 +100,15 @@ def border(pick: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.int16]], cod
     return high
 
 
-@pytest.mark.parametrize("instruction_set", SUPPORTED)
+@pytest.mark.parametrize(("instruction_set", "precision"), KINDS)
 def test_the_last_bit_of_a_probability_is_the_same_however_it_came_about(
-    instruction_set: str,
+    instruction_set: str, precision: Precision
 ) -> None:
     weights = make_weights(TINY)
     frames = TINY.receptive_field // TINY.ae_hop_length + 6
     encoding = make_encodings(TINY, [frames])[0]
     last = frames * TINY.ae_hop_length - 1
-    made = NativeEngine(weights, instruction_set=instruction_set).decode(
+    made = NativeEngine(weights, instruction_set=instruction_set, precision=precision).decode(
         [encoding], [Draws(0, "clip")]
     )[0]
 
@@ -107,7 +116,12 @@ def test_the_last_bit_of_a_probability_is_the_same_however_it_came_about(
         threads: int, batch: int, split: Split, kept: int
     ) -> Callable[[npt.NDArray[np.float32]], npt.NDArray[np.int16]]:
         engine = NativeEngine(
-            weights, threads=threads, batch=batch, split=split, instruction_set=instruction_set
+            weights,
+            threads=threads,
+            batch=batch,
+            split=split,
+            instruction_set=instruction_set,
+            precision=precision,
         )
 
         def pick(values: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
@@ -130,18 +144,24 @@ def test_the_last_bit_of_a_probability_is_the_same_however_it_came_about(
     assert border(picker(2, 5, "together", last - 3), code) == want
 
 
-@pytest.mark.parametrize("instruction_set", SUPPORTED)
-def test_encodings_and_logits_do_not_hang_on_threads_or_company(instruction_set: str) -> None:
+@pytest.mark.parametrize(("instruction_set", "precision"), KINDS)
+def test_encodings_and_logits_do_not_hang_on_threads_or_company(
+    instruction_set: str, precision: Precision
+) -> None:
     weights = make_weights(TINY)
     audio = make_audio(TINY, 3, 300)
     encodings = np.stack(make_encodings(TINY, [300] * 3))
-    alone = NativeEngine(weights, threads=1, instruction_set=instruction_set)
+    alone = NativeEngine(
+        weights, threads=1, instruction_set=instruction_set, precision=precision
+    )
     encoded = np.concatenate([alone.encode(audio[i : i + 1]) for i in range(3)])
     forced = np.concatenate(
         [alone.logits(audio[i : i + 1], encodings[i : i + 1]) for i in range(3)]
     )
     for threads in (1, 2, 5):
-        engine = NativeEngine(weights, threads=threads, instruction_set=instruction_set)
+        engine = NativeEngine(
+            weights, threads=threads, instruction_set=instruction_set, precision=precision
+        )
         np.testing.assert_array_equal(engine.encode(audio), encoded)
         np.testing.assert_array_equal(engine.logits(audio, encodings), forced)
         np.testing.assert_array_equal(engine.encode(audio[1:2])[0], encoded[1])
