@@ -1,7 +1,4 @@
 // Which kernels there are, and which of them this processor can run.
-//
-// A kernel set for another precision (bfloat16 or int8 on AMX, say) is one more file compiled
-// with flags of its own and one more line in dispatch.cpp.
 #pragma once
 
 #include <string>
@@ -16,10 +13,10 @@ struct InstructionSet {
   bool supported;
 };
 
-// All that this build knows, the fastest first.
+// All that this build knows, the fastest first. Two of the same name give the same bits.
 std::vector<InstructionSet> instruction_sets();
 
-// Those of a name; the fastest supported ones for "auto". Throws std::invalid_argument for a name
+// Those of a name. Throws std::invalid_argument for a name
 // this build does not know and std::runtime_error for one the processor lacks.
 const Kernels& choose_kernels(const std::string& name);
 

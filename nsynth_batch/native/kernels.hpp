@@ -78,6 +78,14 @@ extern const Kernels kPortable;
 #ifdef NSYNTH_X86
 extern const Kernels kAvx2;
 extern const Kernels kAvx512;
+extern const Kernels kAvx512Vnni;
+#endif
+#ifdef NSYNTH_AMX
+extern const Kernels kAmx;
+#endif
+#ifdef NSYNTH_MODELS
+extern const Kernels kAvx512Model;
+extern const Kernels kAmxModel;
 #endif
 
 }  // namespace nsynth

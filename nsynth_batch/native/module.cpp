@@ -21,6 +21,7 @@
 #include "encode.hpp"
 #include "forward.hpp"
 #include "network.hpp"
+#include "selfcheck.hpp"
 
 namespace nb = nanobind;
 
@@ -97,6 +98,7 @@ class Model {
   Model(const nb::dict& sizes, const nb::dict& arrays, const std::string& instruction_set,
         const std::string& precision)
       : kernels_(choose_kernels(instruction_set)) {
+    check_kernels(kernels_, read_precision(precision));
     const Config config = read_config(sizes);
     std::vector<Floats> kept;
     const Tensors tensors = [&](const std::string& name, std::size_t count) {
@@ -255,7 +257,10 @@ NB_MODULE(_engine, module) {
   using namespace nb::literals;
   module.def("instruction_sets", [] {
     nb::dict found;
-    for (const InstructionSet& set : instruction_sets()) found[set.kernels->name] = set.supported;
+    for (const InstructionSet& set : instruction_sets()) {
+      const char* const name = set.kernels->name;
+      found[name] = set.supported || (found.contains(name) && nb::cast<bool>(found[name]));
+    }
     return found;
   });
   nb::class_<Model>(module, "Model")
