@@ -1,9 +1,9 @@
 #!/opt/nsynth-batch/bin/python -I
 """Tell whether this container can do its work: `healthcheck [PORT…]`.
 
-A container of this product may be a scheduler, a worker or a run. Whatever of Dask's pages and the
-run's metrics is served here must answer, scratch space must take a byte, and each PORT that is
-given must be served at all. Ends with 0, or with 1 and a line that says what is wrong.
+A container of this product may be a scheduler, a worker or a run. Scratch space must take a byte,
+and each PORT must answer; without any, whatever of Dask's pages and the run's metrics is served
+here must. Ends with 0, or with 1 and a line that says what is wrong.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def trouble(port: int, *, demanded: bool) -> str | None:
 def main(arguments: list[str]) -> int:
     """Look at everything, and print what is wrong."""
     demanded = [int(port) for port in arguments]
-    found = [trouble(port, demanded=port in demanded) for port in {*PAGES, *demanded}]
+    found = [trouble(port, demanded=bool(demanded)) for port in demanded or PAGES]
     try:
         with tempfile.TemporaryFile() as scratch:
             scratch.write(b"\0")

@@ -1,0 +1,150 @@
+"""compose.yaml: as strict as can be told without an engine, and what of it is ours is run."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+import xml.etree.ElementTree as ET
+import zipfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from nsynth_batch.settings import Settings
+from tests.components.hadoop import Hdfs
+from tests.components.hadoop.configuration import free_port
+from tests.components.hadoop.jars import hadoop
+from tests.components.images import ROOT, Image
+from tests.components.needs import need
+from tests.components.sandbox import Container, Options
+from tests.docker.test_containers import SECONDS, until
+
+FILE = ROOT / "docker/compose.yaml"
+FIELDS = {
+    *("build", "cap_drop", "command", "depends_on", "entrypoint", "environment", "healthcheck"),
+    *("hostname", "image", "networks", "read_only", "security_opt", "stop_grace_period", "tmpfs"),
+}
+OURS = ("scheduler", "worker", "run")
+
+
+def compose(variables: dict[str, str] | None = None) -> dict[str, Any]:
+    """Read the file as an engine does, with its variables filled in."""
+    given = variables or {}
+    text = re.sub(
+        r"\$\{(\w+):-([^}]*)\}",
+        lambda found: json.dumps(given.get(found[1], found[2])),
+        FILE.read_text(),
+    )
+    read: dict[str, Any] = yaml.safe_load(text)
+    return read
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    named: dict[str, Any] = compose()["services"]
+    return named
+
+
+def test_there_is_all_that_a_run_needs(services: dict[str, Any]) -> None:
+    assert set(services) == {"namenode", "datanode", *OURS}
+
+
+def test_services_refer_only_to_what_is_there(services: dict[str, Any]) -> None:
+    networks = set(compose()["networks"])
+    for name, service in services.items():
+        assert set(service) <= FIELDS, name
+        assert set(service["networks"]) <= networks
+        after = service.get("depends_on", [])
+        assert set(after) <= set(services)
+        for other, how in after.items() if isinstance(after, dict) else ():
+            assert how["condition"] in {"service_started", "service_healthy"}
+            assert how["condition"] != "service_healthy" or "healthcheck" in services[other]
+
+
+def test_values_are_words_as_engines_take_them(services: dict[str, Any]) -> None:
+    for service in services.values():
+        for field in ("command", "entrypoint"):
+            assert all(isinstance(word, str) for word in service.get(field, []))
+        assert all(isinstance(value, str) for value in service["environment"].values())
+
+
+def test_images_are_pinned_and_ours_is_this_release(services: dict[str, Any]) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    for name, service in services.items():
+        image, _, tag = service["image"].partition(":")
+        assert re.fullmatch(r"\d+\.\d+\.\d+", tag)
+        assert (image, tag) == ("nsynth-batch-cpu", version) if name in OURS else image
+    built = services["run"]["build"]
+    assert (FILE.parent / built["context"]).resolve() == ROOT
+    assert (ROOT / built["dockerfile"]).is_file()
+
+
+def test_ours_run_as_strictly_as_the_tests_do(services: dict[str, Any]) -> None:
+    for name in OURS:
+        assert services[name]["read_only"] is True
+        assert services[name]["cap_drop"] == ["ALL"]
+        assert services[name]["security_opt"] == ["no-new-privileges:true"]
+        assert services[name]["tmpfs"] == ["/work:mode=1777"]
+
+
+def test_settings_are_settings(services: dict[str, Any]) -> None:
+    for name in OURS:
+        for variable in services[name]["environment"]:
+            field = variable.removeprefix("NSYNTH_BATCH_")
+            assert field == "HADOOP_USER_NAME" or field.lower() in Settings.model_fields
+
+
+def test_hadoop_knows_the_settings_that_it_is_given(services: dict[str, Any]) -> None:
+    need("hdfs")
+    known: set[str] = set()
+    for jar in (hadoop() / "jars").glob("hadoop-*.jar"):
+        with zipfile.ZipFile(jar) as archive:
+            for name in {"core-default.xml", "hdfs-default.xml"} & set(archive.namelist()):
+                names = ET.fromstring(archive.read(name)).iterfind("property/name")
+                known |= {str(one.text).strip() for one in names}
+    for name in ("namenode", "datanode"):
+        given = [key for key in services[name]["environment"] if "SITE.XML_" in key]
+        assert given
+        for key in given:
+            site, _, setting = key.partition("_")
+            assert site == ("HDFS-SITE.XML" if setting.startswith("dfs.") else "CORE-SITE.XML")
+            assert setting in known, f"{name} is told of {setting}"
+
+
+def test_our_services_do_the_main_job_together(image: Image, hdfs: Hdfs, tmp_path: Path) -> None:
+    system = compose({"WORKERS": "1", "PAIRS": "2"})["services"]
+    # The network is shared with other programs here, so ports are other ones; no more differs.
+    netloc = urlsplit(hdfs.webhdfs_url).netloc
+    elsewhere = {"namenode:9870": netloc, "8786": str(free_port()), "8787": str(free_port())}
+
+    def moved(words: Any) -> Any:
+        text = json.dumps(words)
+        for old, new in elsewhere.items():
+            text = text.replace(old, new)
+        return json.loads(text)
+
+    def started(name: str) -> Container:
+        service = moved(system[name])
+        folder = tmp_path / name
+        folder.mkdir()
+        options = Options(
+            entrypoint=service.get("entrypoint"),
+            environment=service["environment"],
+            hosts=("scheduler", "namenode", "datanode"),
+        )
+        return stack.enter_context(Container(image, service["command"], options, folder))
+
+    with ExitStack() as stack:
+        scheduler = started("scheduler")
+        check = moved(system["scheduler"]["healthcheck"]["test"])
+        until(lambda: scheduler.execute(*check[1:]).returncode == 0, scheduler)
+        started("worker")
+        run = started("run")
+        assert run.wait(SECONDS) == 0, run.output()
+        status = scheduler.execute("nsynth-batch", "status", "--json")
+        assert json.loads(status.stdout)["stages"]["clips"]["rows"] == 2
