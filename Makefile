@@ -62,4 +62,6 @@ EXTRAS = tensorflow,pictures,exports,kubernetes,dev$(if $(shell command -v krb5-
 	touch .venv/installed $@
 
 clean: hdfs-stop
+	# Folders of an image may be read-only.
+	[ ! -d build ] || chmod -R u+w build
 	rm -rf .venv .venv-magenta .venv-manifests build demo-out .mypy_cache .pytest_cache .ruff_cache

@@ -86,7 +86,7 @@ def build(dockerfile: str, arguments: Mapping[str, str] | None = None) -> Image:
     with _alone():
         wanted = _digest([*context_files(), ROOT / dockerfile, Path(__file__)])
         if not stamp.exists() or stamp.read_text() != wanted:
-            shutil.rmtree(target, ignore_errors=True)
+            _remove(target)
             target.mkdir()
             _bootstrap(_base_of(ROOT / dockerfile))
             _bud(ROOT / dockerfile, ROOT, target, flags)
@@ -157,7 +157,7 @@ def _bootstrap(name: str) -> None:
     if (_IMAGES / "base").exists() and (_IMAGES / "base").read_text() == name:
         return
     # Both the base and what was built on another one: the builder's own store only ever grows.
-    shutil.rmtree(_IMAGES / "store", ignore_errors=True)
+    _remove(_IMAGES / "store")
     archive = _IMAGES / "base.tar"
     command = ["mmdebstrap", "--mode=fakechroot", "--variant=minbase", "--quiet"]
     command += [f"--dpkgopt=path-exclude=/usr/share/{left_out}/*" for left_out in _LEFT_OUT]
@@ -226,7 +226,7 @@ def _unpack(target: Path) -> None:
     (target / "config.json").write_text(config)
     script = (
         'container=$("$@" from --pull-never "$IMAGE") && folder=$("$@" mount "$container") && '
-        'cp -a "$folder" "$TARGET" && "$@" rm "$container"'
+        'mkdir "$TARGET" && cp -a "$folder/." "$TARGET" && "$@" rm "$container"'
     )
     variables = {"IMAGE": image, "TARGET": str(target / "root")}
     _logged(
@@ -238,6 +238,11 @@ def _unpack(target: Path) -> None:
 
 def _buildah(*arguments: str, log: Path) -> str:
     return _logged([*_as_root(), *_program(), *arguments], log, _environment())
+
+
+def _remove(folder: Path) -> None:
+    # An image has folders that not even their owner may write to.
+    subprocess.run([*_as_root(), "rm", "-rf", str(folder)], check=True)
 
 
 def _as_root() -> list[str]:
