@@ -22,6 +22,11 @@ OTHERS = {
     "outside": End(address="198.35.26.112"),
     "outside-6": End(address="2620:0:861:ed1a::2:b"),
     "private": End(address="10.0.0.7"),
+    "private-172": End(address="172.20.0.1"),
+    "private-192": End(address="192.168.1.1"),
+    "private-100": End(address="100.64.1.1"),
+    "private-6": End(address="fd00::1"),
+    "link-6": End(address="fe80::1"),
     "metadata-service": End(address="169.254.169.254"),
 }
 HDFS = (8020, 9864, 9866, 9870)

@@ -12,8 +12,8 @@ import pytest
 
 from nsynth_batch.submit.manifests import cron_job, job
 from tests.components.needs import need
-from tests.k8s.rendering import K8S, Object, kustomize, named, objects, pod_templates
-from tests.k8s.runs import FILES, ONCE, SCHEDULES, text
+from tests.k8s.rendering import K8S, Object, kustomize, named, objects, overlay, pod_templates
+from tests.k8s.runs import FILES, NIGHTLY, ONCE, SCHEDULES, text
 
 
 @pytest.mark.parametrize("path", FILES)
@@ -44,6 +44,21 @@ def test_ways_into_hdfs_are_those_of_submit(
     assert {n for n in variables(run.containers[0]) if n.startswith(("KRB5", "HADOOP"))} == {
         name for name, _ in added if name.startswith(("KRB5", "HADOOP"))
     }
+
+
+def test_a_run_on_gpus_is_that_of_submit() -> None:
+    need("kubectl")
+    manifests = overlay("rocm")
+    (worker,) = [pod for pod in pod_templates(manifests) if pod.component == "worker-gpu"]
+    on_gpu = replace(
+        NIGHTLY,
+        image=worker.containers[0]["image"],
+        gpus=1,
+        groups=tuple(worker.spec["securityContext"]["supplementalGroups"]),
+        node_labels=(("feature.node.kubernetes.io/amd-gpu", "true"),),
+    )
+    there = named(manifests, "CronJob", NIGHTLY.name)
+    assert there == cron_job(on_gpu, SCHEDULES[NIGHTLY])
 
 
 def variables(container: Object) -> Mapping[str, Any]:

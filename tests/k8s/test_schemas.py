@@ -118,4 +118,8 @@ def test_both_forms_of_a_cluster_have_the_same_pods(name: str) -> None:
     assert {p.component: p.spec for p in pod_templates(plain)} == {
         p.component: p.spec for p in pod_templates(operators)
     }
+    replicas = {m["metadata"]["name"]: m["spec"]["replicas"] for m in plain}
+    assert [m["spec"]["worker"]["replicas"] for m in operators] == [
+        replicas[f"nsynth-batch-worker-{kind}"] for kind in ("cpu", "gpu")[: len(operators)]
+    ]
     assert not [m for m in overlay(f"{name}-operator") if m["kind"] in ("Deployment", "Service")]

@@ -70,7 +70,9 @@ def wrongly_placed(manifests: Sequence[Object]) -> Iterator[str]:
         tolerated = {t["key"] for t in pod.spec.get("tolerations", ())}
         chosen = "feature.node.kubernetes.io/amd-gpu" in pod.spec.get("nodeSelector", {})
         wants = sum(map(quantity, gpus)) > 0
-        if wants != (pod.component == "worker-gpu"):
+        # A plan is made with what its driver has.
+        fits = pod.component in ("driver", "worker-gpu") if wants else pod.component != "worker-gpu"
+        if not fits:
             yield f"{pod.owner}: {pod.component} with {gpus} GPUs"
         if wants and not (chosen and "amd.com/gpu" in tolerated):
             yield f"{pod.owner}: cannot be placed on GPU nodes alone"
