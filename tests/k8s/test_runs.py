@@ -27,23 +27,29 @@ def test_ways_into_hdfs_are_those_of_submit(
     component: str, way: Literal["kerberos", "token"], tmp_path: Path
 ) -> None:
     need("kubectl")
-    k8s = os.path.relpath(K8S, tmp_path.resolve())
-    (tmp_path / "kustomization.yaml").write_text(
-        f"resources: [{k8s}/base]\n"
-        f"components: [{k8s}/components/run-once, {k8s}/components/{component}]\n"
-    )
-    manifests = objects(kustomize(tmp_path))
+    manifests = composed(tmp_path, "run-once", component)
     wanted = [cron_job(replace(run, hdfs_auth=way), when) for run, when in SCHEDULES.items()]
     for submitted in [*wanted, job(replace(ONCE, hdfs_auth=way))]:
         there = named(manifests, submitted["kind"], submitted["metadata"]["name"])
         assert variables_sorted(there) == variables_sorted(submitted)
-    (worker,) = [p for p in pod_templates(manifests) if p.component == "worker-cpu"]
-    (run,) = [p for p in pod_templates(manifests) if p.owner == f"Job/{ONCE.name}"]
-    added = variables(worker.containers[0]).items() & variables(run.containers[0]).items()
-    assert [name for name, _ in added if "KRB5" in name or "TOKEN" in name]
-    assert {n for n in variables(run.containers[0]) if n.startswith(("KRB5", "HADOOP"))} == {
-        name for name, _ in added if name.startswith(("KRB5", "HADOOP"))
-    }
+
+
+@pytest.mark.parametrize("component", ["kerberos", "hdfs-token"])
+def test_workers_get_into_hdfs_as_runs_do(component: str, tmp_path: Path) -> None:
+    need("kubectl")
+    pods = pod_templates(composed(tmp_path, "run-once", component, "operator"))
+    ways = {pod.component: way_in(pod.containers[0]) for pod in pods}
+    assert ways.pop("scheduler") == {}
+    assert ways["driver"]
+    assert all(way == ways["driver"] for way in ways.values())
+
+
+def composed(folder: Path, *components: str) -> list[Object]:
+    """Render the base with components, in their order."""
+    k8s = os.path.relpath(K8S, folder.resolve())
+    places = ", ".join(f"{k8s}/components/{component}" for component in components)
+    (folder / "kustomization.yaml").write_text(f"resources: [{k8s}/base]\ncomponents: [{places}]\n")
+    return objects(kustomize(folder))
 
 
 def test_a_run_on_gpus_is_that_of_submit() -> None:
@@ -61,9 +67,10 @@ def test_a_run_on_gpus_is_that_of_submit() -> None:
     assert there == cron_job(on_gpu, SCHEDULES[NIGHTLY])
 
 
-def variables(container: Object) -> Mapping[str, Any]:
-    """Give the variables that have a value written out."""
-    return {one["name"]: one["value"] for one in container["env"] if "value" in one}
+def way_in(container: Object) -> Mapping[str, Any]:
+    """Give the variables by which HDFS is told who asks."""
+    ways = ("KRB5", "HADOOP")
+    return {one["name"]: one["value"] for one in container["env"] if one["name"].startswith(ways)}
 
 
 def variables_sorted(manifest: Object) -> Object:
