@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from hdfs_jobs.errors import UsageError
+from nsynth_batch.cli import main
 from nsynth_batch.models import Models, share_of_worker
 from nsynth_batch.nsynth.config import CONFIGS
-from nsynth_batch.nsynth.native_engine import CLIPS_A_THREAD
+from nsynth_batch.nsynth.native_engine import CLIPS_A_THREAD, instruction_sets
 from nsynth_batch.nsynth.precision import fastest_precision
 from nsynth_batch.nsynth.weights import random_weights, save_weights
 from nsynth_batch.settings import Settings, load_settings
+from nsynth_batch.stages.decode import DecodeStage
 
 SECONDS = 6.24
 
@@ -86,6 +88,34 @@ def test_workers_are_told_what_the_plan_has_chosen(tiny: Path) -> None:
     assert fields["engine"] == "native"
     assert fields["precision"] == facts["precision"]
     assert fields["instruction_set"] == facts["instruction_set"]
+
+
+def test_a_worker_that_lacks_what_the_plan_has_chosen_refuses(tiny: Path) -> None:
+    lacking = [name for name, there in instruction_sets().items() if not there]
+    for name in ["mmx", *lacking]:
+        fields = Models(settings(tiny)).fields(Models(settings(tiny)).decoder)
+        stage = DecodeStage(
+            seed=0, temperature=1.0, made_with=(), **{**fields, "instruction_set": name}
+        )
+        with pytest.raises(UsageError, match=f"(unknown|lacks the) instruction set '{name}'"):
+            stage.facts(1)
+
+
+def test_what_is_asked_for_is_told_before_a_command_begins(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = ("--store", str(tmp_path / "none"), "--checkpoint", str(tiny))
+    for words, said in (
+        (("--memory", "10kB"), "not enough memory for the model: decoding 1 clips at once needs"),
+        (("--memory", "much"), "--memory is 'much': "),
+        (("--threads", "0"), "--threads is 0: "),
+        (("--precision", "int8", "--engine", "tensorflow"), "float32 or bfloat16, not in int8"),
+    ):
+        assert main(["decode", *store, *words]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
+    assert not (tmp_path / "none").exists()
 
 
 def test_auto_is_the_fastest_that_loses_little() -> None:

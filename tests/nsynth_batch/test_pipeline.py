@@ -7,8 +7,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from hdfs_jobs.backend import Entry
@@ -20,14 +22,19 @@ from nsynth_batch import plans
 from nsynth_batch.datasets import DATASETS
 from nsynth_batch.export import export_clips
 from nsynth_batch.forecast import forecast_run
+from nsynth_batch.nsynth import load_model
+from nsynth_batch.nsynth.engines import Precision
+from nsynth_batch.nsynth.model import default_precision
 from nsynth_batch.nsynth.weights import random_weights, save_weights
 from nsynth_batch.pipeline import Pipeline, segment_samples
 from nsynth_batch.pool import pool_path
 from nsynth_batch.settings import load_settings
 from nsynth_batch.sources.harvest import harvest
 from nsynth_batch.sources.resolve import resolve
+from nsynth_batch.stages.arrays import matrices
 from nsynth_batch.stages.engine import located, open_model
 from nsynth_batch.verify import verify_store
+from sequencer.samples import to_int16
 from tests.nsynth_batch.conftest import TINY
 from tests.nsynth_batch.recordings import tone, write_wav
 
@@ -99,6 +106,44 @@ def test_a_run_lists_the_manifests_of_a_dataset_once(
     assert storage.listed and set(storage.listed.values()) == {1}
     assert [len(store.latest(name).pending()) for name in DATASETS] == [0, 0, 0, 0]
     assert sum(summary.rows for summary in store.latest("clips").summaries()) == 5
+
+
+def test_each_precision_makes_clips_of_its_own_and_its_manifests_name_it(
+    store: Store, given: dict[str, Any], cluster: Cluster
+) -> None:
+    run(store, given, cluster, "audio", "encodings", "mashups")
+    mashups = pa.concat_tables(table for _, table in store.latest("mashups").tables())
+    names = mashups.column("mash_id").to_pylist()
+    encodings = list(matrices(mashups.column("encoding")))
+    digests = {}
+    for precision in get_args(Precision):
+        run(store, given | {"precision": precision}, cluster, "clips")
+        clips = store.latest("clips")
+        model = load_model(given["checkpoint"], precision=precision)
+        made_with = {"precision": precision, "instruction_set": model.engine.instruction_set}
+        assert made_with.items() <= clips.settings.items()
+        assert all(made_with.items() <= manifest.facts.items() for manifest in clips.manifests())
+        expected = dict(zip(names, model.decode(encodings, 0, names), strict=True))
+        for row in pa.concat_tables(table for _, table in clips.tables()).to_pylist():
+            assert np.array_equal(row["samples"], to_int16(expected.pop(row["mash_id"])))
+        assert not expected
+        digests[precision] = clips.digest
+    assert len(set(digests.values())) == len(digests)
+    assert store.latest("encodings").settings["precision"] == "float32"
+    chosen = default_precision("auto")
+    assert Pipeline(load_settings(given), store).plan("clips").dataset.digest == digests[chosen]
+
+
+def test_workers_keep_to_the_instruction_set_of_the_plan(
+    store: Store, given: dict[str, Any], cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The workers were started before, and would take a faster one.
+    cluster.client()
+    monkeypatch.setenv("NSYNTH_BATCH_INSTRUCTION_SET", "portable")
+    run(store, given, cluster, *DATASETS)
+    for name in ("encodings", "clips"):
+        manifests = list(store.latest(name).manifests())
+        assert {manifest.facts["instruction_set"] for manifest in manifests} == {"portable"}
 
 
 def test_an_empty_store_says_what_comes_first(tmp_path: Path) -> None:

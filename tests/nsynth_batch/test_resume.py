@@ -10,9 +10,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +24,7 @@ from hdfs_jobs.plan import Item, RowRange
 from hdfs_jobs.stage import Partial, Task
 from hdfs_jobs.store import Store
 from hdfs_jobs.worker import ShardJob, do_shard
-from nsynth_batch.nsynth.engines import Codes
+from nsynth_batch.nsynth.engines import Codes, Precision
 from nsynth_batch.stages.arrays import list_column, matrix_column
 from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.stages.resume import LONGEST_LOSS, Progress
@@ -75,14 +77,18 @@ def job(dataset: Dataset, stage: object, upstream: Dataset | None = None) -> Sha
     return ShardJob(dataset, shard, pickle.dumps(stage), storage, paths, {}, 60.0, False, "no", {})
 
 
-def planned(folder: Path, tiny: Path, save_seconds: float) -> tuple[Dataset, ShardJob]:
+def planned(
+    folder: Path, tiny: Path, precision: Precision, save_seconds: float
+) -> tuple[Dataset, ShardJob]:
     store = Store.open(str(folder), create=True)
     mashups = store.dataset("mashups", {})
     mashups.plan([Item("made up")], 1)
     do_shard(job(mashups, MadeUp()), 1)
     clips = store.dataset("clips", {})
     clips.plan([Item("batch", rows=(RowRange(0, 0, 2),))], 1)
-    stage = DecodeStage(str(tiny), "native", 7, 1.0, ("a",), save_seconds=save_seconds)
+    stage = DecodeStage(
+        str(tiny), "native", 7, 1.0, ("a",), save_seconds=save_seconds, precision=precision
+    )
     return clips, job(clips, stage, mashups)
 
 
@@ -90,13 +96,16 @@ def committed(clips: Dataset) -> tuple[pa.Table, Manifest]:
     return clips.read(0), clips.manifest(0)
 
 
-def test_a_killed_decode_goes_on_and_makes_the_same_bytes(tmp_path: Path, tiny: Path) -> None:
-    whole, one_go = planned(tmp_path / "whole", tiny, 60.0)
+@pytest.mark.parametrize("precision", get_args(Precision))
+def test_a_killed_decode_goes_on_and_makes_the_same_bytes(
+    tmp_path: Path, tiny: Path, precision: Precision
+) -> None:
+    whole, one_go = planned(tmp_path / "whole", tiny, precision, 60.0)
     do_shard(one_go, 1)
     expected, manifest = committed(whole)
     assert "resumed_samples" not in manifest.counters
 
-    clips, shard_job = planned(tmp_path / "killed", tiny, 0.2)
+    clips, shard_job = planned(tmp_path / "killed", tiny, precision, 0.2)
     process = subprocess.Popen([sys.executable, "-c", WORKER], stdin=subprocess.PIPE)
     assert process.stdin is not None
     process.stdin.write(pickle.dumps(shard_job))
