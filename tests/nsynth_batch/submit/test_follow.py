@@ -153,7 +153,7 @@ def test_a_pod_that_does_not_start_is_given_up_and_its_job_removed(
     play: Play, code: int, words: str, cluster: Kubernetes, submit: Submit
 ) -> None:
     cluster.plays = [play]
-    done = submit("--start-timeout", "0.3", "--name", "one")
+    done = submit("--start-timeout", "0.6", "--name", "one")
     assert done.code == code
     assert words in done.last
     assert done.last.endswith("; the job was removed")
@@ -161,8 +161,8 @@ def test_a_pod_that_does_not_start_is_given_up_and_its_job_removed(
 
 
 def test_an_image_that_is_long_in_coming_is_waited_for(cluster: Kubernetes, submit: Submit) -> None:
-    cluster.plays = [Play(["begun"], pull_seconds=0.8)]
-    done = submit("--start-timeout", "0.3")
+    cluster.plays = [Play(["begun"], pull_seconds=1.2)]
+    done = submit("--start-timeout", "0.6")
     assert (done.code, done.out) == (0, "begun\n")
     assert done.err.count("its image is pulled") == 1
 
@@ -224,7 +224,7 @@ def test_a_job_that_may_not_have_a_pod(
         cluster.tell(cluster.objects["Job", "one"]["metadata"]["uid"], "FailedCreate", told)
 
     threading.Thread(target=tell, daemon=True).start()
-    done = submit("--start-timeout", "0.3", "--name", "one")
+    done = submit("--start-timeout", "0.6", "--name", "one")
     assert done.code == code
     assert f"job one may not have a pod: {told}" in done.last
 
@@ -357,11 +357,11 @@ def test_a_job_that_is_held_back_is_waited_for(cluster: Kubernetes, submit: Subm
     cluster.plays = [Play(["begun"])]
 
     def resume() -> None:
-        time.sleep(0.8)
+        time.sleep(1.5)
         held["spec"]["suspend"] = False
 
     threading.Thread(target=resume, daemon=True).start()
-    done = submit("--follow", "held", "--start-timeout", "0.4", command=())
+    done = submit("--follow", "held", "--start-timeout", "0.8", command=())
     assert (done.code, done.out) == (0, "begun\n")
     assert done.err.count("job held is suspended") == 1
 
