@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,6 +98,9 @@ class Container:
             self._process.wait()
             raise RuntimeError(f"bubblewrap failed: {self.output()}")
         self._first: int = json.loads(text)["child-pid"]
+        name = Path(f"/proc/{self._first}/comm")
+        while not self.ended() and name.read_text() == "bwrap\n":
+            time.sleep(0.01)  # the container is still being made
 
     def __enter__(self) -> Self:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import re
 import tomllib
@@ -116,11 +117,17 @@ def test_hadoop_knows_the_settings_that_it_is_given(services: dict[str, Any]) ->
             assert setting in known, f"{name} is told of {setting}"
 
 
-def test_our_services_do_the_main_job_together(image: Image, hdfs: Hdfs, tmp_path: Path) -> None:
+def test_our_services_do_the_main_job_together(
+    image: Image, hdfs: Hdfs, hdfs_folder: str, tmp_path: Path
+) -> None:
     system = compose({"WORKERS": "1", "PAIRS": "2"})["services"]
-    # The network is shared with other programs here, so ports are other ones; no more differs.
-    netloc = urlsplit(hdfs.webhdfs_url).netloc
-    elsewhere = {"namenode:9870": netloc, "8786": str(free_port()), "8787": str(free_port())}
+    # Network and HDFS are shared with other programs here; no more differs than that takes.
+    elsewhere = {
+        "namenode:9870/sounds": urlsplit(hdfs.webhdfs_url).netloc + hdfs_folder,
+        "8786": str(free_port()),
+        "8787": str(free_port()),
+    }
+    superuser = {"HADOOP_USER_NAME": getpass.getuser()}
 
     def moved(words: Any) -> Any:
         text = json.dumps(words)
@@ -134,7 +141,7 @@ def test_our_services_do_the_main_job_together(image: Image, hdfs: Hdfs, tmp_pat
         folder.mkdir()
         options = Options(
             entrypoint=service.get("entrypoint"),
-            environment=service["environment"],
+            environment=service["environment"] | superuser,
             hosts=("scheduler", "namenode", "datanode"),
         )
         return stack.enter_context(Container(image, service["command"], options, folder))
