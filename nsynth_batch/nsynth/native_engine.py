@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -187,7 +188,11 @@ class NativeEngine:
         # Enough pieces for all threads, but none so short that its borders cost more than itself.
         share = -(-codes.shape[0] * frames // self.threads)
         most = max(1, min(frames, max(_ENCODE_FRAMES // 4, min(_ENCODE_FRAMES, share))))
-        self._demand("encoding", self._model.encode_memory(threads=self.threads, frames=most))
+        allowed = allowed_memory(self._memory)
+        needs = partial(self._model.encode_memory, threads=self.threads)
+        while most > 1 and needs(frames=most) > allowed:
+            most //= 2
+        demand_memory("encoding", needs(frames=most), allowed)
         return self._model.encode(
             np.pad(codes, ((0, 0), (1, 1))), threads=self.threads, most_frames=most
         )

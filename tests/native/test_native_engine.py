@@ -144,6 +144,14 @@ def test_the_batch_follows_the_memory() -> None:
     assert history == 12_570_624
 
 
+def test_little_memory_encodes_in_shorter_pieces_to_the_same_bytes() -> None:
+    weights, audio = make_weights(TINY), make_audio(TINY, 2, 300)
+    whole = NativeEngine(weights, threads=2, memory=10**9).encode(audio)
+    for memory in (10**5, 3 * 10**4):
+        tight = NativeEngine(weights, threads=2, memory=memory)
+        np.testing.assert_array_equal(tight.encode(audio), whole)
+
+
 def test_memory_that_cannot_be_had_is_an_error_before_any_work() -> None:
     weights = make_weights(TINY)
     scarce = NativeEngine(weights, threads=1, memory=5_000)
