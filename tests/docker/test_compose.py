@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import re
+import shlex
+import subprocess
 import tomllib
 import xml.etree.ElementTree as ET
 import zipfile
@@ -19,6 +22,7 @@ import yaml
 from nsynth_batch.settings import Settings
 from tests.components.hadoop import Hdfs
 from tests.components.hadoop.configuration import free_port
+from tests.components.hadoop.daemon import java
 from tests.components.hadoop.jars import hadoop
 from tests.components.images import ROOT, Image
 from tests.components.needs import need
@@ -115,6 +119,23 @@ def test_hadoop_knows_the_settings_that_it_is_given(services: dict[str, Any]) ->
             site, _, setting = key.partition("_")
             assert site == ("HDFS-SITE.XML" if setting.startswith("dfs.") else "CORE-SITE.XML")
             assert setting in known, f"{name} is told of {setting}"
+
+
+def test_the_namenode_is_ready_with_its_first_datanode(
+    services: dict[str, Any], hdfs: Hdfs, tmp_path: Path
+) -> None:
+    kind, check = services["namenode"]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    # What the image calls hdfs is a script around the same classes.
+    script = tmp_path / "hdfs"
+    tool = [*java(hadoop() / "jars"), "org.apache.hadoop.hdfs.tools.DFSAdmin"]
+    program = shlex.join([*tool, "-fs", hdfs.hdfs_url])
+    script.write_text(f'#!/bin/sh\nshift\nexec {program} "$@"\n')
+    script.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    assert subprocess.run(["sh", "-c", check], env=os.environ | path, check=False).returncode == 0
+    script.write_text("#!/bin/sh\necho 'Live datanodes (0):'\n")
+    assert subprocess.run(["sh", "-c", check], env=path, check=False).returncode == 1
 
 
 def test_our_services_do_the_main_job_together(
