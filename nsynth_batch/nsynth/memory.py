@@ -95,9 +95,9 @@ def _left_by_groups(root: Path) -> Iterator[int]:
     for line in own.read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         if not controllers:
-            mounts, (limit, usage, files) = ("sys/fs/cgroup", "sys/fs/cgroup/unified"), _V2
+            mounts, (limit, usage, files) = ["sys/fs/cgroup", "sys/fs/cgroup/unified"], _V2
         elif "memory" in controllers.split(","):
-            mounts, (limit, usage, files) = (f"sys/fs/cgroup/{controllers}",), _V1
+            mounts, (limit, usage, files) = [f"sys/fs/cgroup/{controllers}"], _V1
         else:
             continue
         for mount in (root / mount for mount in mounts):

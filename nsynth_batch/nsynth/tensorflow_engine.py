@@ -81,7 +81,7 @@ class TensorflowEngine:
         self.device = _describe_gpu() if gpus else f"CPU, {threads or os.cpu_count()} threads"
         self.instruction_set = "gpu" if gpus else processor_instruction_set()
         self.versions = {"tensorflow": tf.__version__, "numpy": np.__version__}
-        self.precision = precision
+        self.precision: Precision = precision
         self._on_gpu = bool(gpus)
         self._memory = memory
         self._config = weights.config

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.nsynth import Model, load_model
@@ -61,7 +62,9 @@ def _load(
     instruction_set: str | None,
     memory: int | None,
 ) -> Model:
-    options = {} if instruction_set is None else {"instruction_set": instruction_set}
+    options: dict[str, Any] = {}
+    if instruction_set is not None:
+        options["instruction_set"] = instruction_set
     return load_model(
         checkpoint, engine, threads=threads, memory=memory, precision=precision, **options
     )
