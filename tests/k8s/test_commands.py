@@ -20,6 +20,10 @@ from tests.k8s.rendering import Object, named, overlay, pod_templates
 
 NANNY_BYTES = 300 << 20
 """What a nanny and its file buffers take beside its worker; a nanny alone was seen at 120 MB."""
+WORKER_BYTES = 180 << 20
+"""What a worker has taken before it decodes."""
+ENGINE_SHARE = 0.8
+"""Of what the container has left, an engine plans to take at most."""
 COMMIT_SECONDS = 30.0
 """A file of some 100 MB is read back, its manifest published."""
 
@@ -55,8 +59,11 @@ def test_workers_fit_their_containers(manifests: list[Object]) -> None:
             continue
         given, limits = parsed(one.words), one.container["resources"]["limits"]
         assert int(given["n_workers"]) == given["nthreads"] == 1
-        # The nanny ends its worker at 95%: before the kernel ends both.
-        assert parse_bytes(given["memory_limit"]) + NANNY_BYTES <= quantity(limits["memory"])
+        # The nanny ends its worker at 95%: before the kernel ends both, and no worker that keeps
+        # to what engines plan with.
+        limit, allowed = quantity(limits["memory"]), parse_bytes(given["memory_limit"])
+        assert allowed + NANNY_BYTES <= limit
+        assert 0.95 * allowed >= WORKER_BYTES + ENGINE_SHARE * (limit - NANNY_BYTES)
         assert quantity(limits["cpu"]).is_integer()
         assert one.container["resources"]["requests"]["memory"] == limits["memory"]
         assert given["scheduler"] == address(manifests)
