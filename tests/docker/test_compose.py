@@ -29,6 +29,8 @@ from tests.components.needs import need
 from tests.components.sandbox import Container, Options
 from tests.docker.test_containers import SECONDS, until
 
+pytestmark = pytest.mark.timeout(1200)  # whichever test is first builds the image
+
 FILE = ROOT / "docker/compose.yaml"
 FIELDS = {
     *("build", "cap_drop", "command", "depends_on", "entrypoint", "environment", "healthcheck"),

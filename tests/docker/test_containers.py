@@ -13,6 +13,8 @@ import pytest
 from tests.components.images import Image
 from tests.components.sandbox import Container, Options
 
+pytestmark = pytest.mark.timeout(1200)  # whichever test is first builds the image
+
 SECONDS = 120.0
 RECORDINGS = "/opt/nsynth-batch/recordings"
 _PLAIN = Options()

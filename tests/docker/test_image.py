@@ -7,8 +7,12 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from tests.components.images import ROOT, Image, context_files, sent_files
 from tests.components.needs import need
+
+pytestmark = pytest.mark.timeout(1200)  # whichever test is first builds the image
 
 MOST_BYTES = 470_000_000
 WRITABLE = {"run/lock", "tmp", "var/tmp", "work"}
