@@ -185,13 +185,16 @@ def _write(
     with spooled(paths, writing) as spool:
         sounds = ClipSounds(score, Path(folder), spool)
         mix = SpannedMix(score, sounds, spool, by_layer=bool(stems))
-        score = measured(score, mix, writing.sample_rate) if listen else score
+        loudness = None
+        if listen:
+            score, loudness = measured(score, mix, writing.sample_rate)
         with contextlib.ExitStack() as stack:
             # Left in reverse, so the sound takes its name last: where it is, the others are.
             sound = stack.enter_context(output(paths.out))
             form = _form(score, paths.out, writing)
             tags = tags_of(score, title=writing.title, artist=writing.artist)
-            rendered = render(score, mix, sound, form, tags, cues_of(score, writing.sample_rate))
+            cues = cues_of(score, writing.sample_rate)
+            rendered = render(score, mix, sound, form, tags, cues, loudness=loudness)
             for layer, path in stems.items():
                 _stem(score, mix, layer, stack.enter_context(output(path)), form, tags)
             texts = {paths.credits: credits_text(score)}

@@ -19,7 +19,13 @@ import numpy.typing as npt
 from sequencer.draws import generator
 from sequencer.errors import SequencerError
 from sequencer.rendering.limiter import MARGIN_DB, Limiter
-from sequencer.rendering.loudness import BLOCK_SECONDS, Loudness, LoudnessMeter, integrated_loudness
+from sequencer.rendering.loudness import (
+    BLOCK_SECONDS,
+    Loudness,
+    LoudnessMeter,
+    integrated_loudness,
+    loudness_of,
+)
 from sequencer.rendering.spans import SpannedMix
 from sequencer.rendering.truepeak import TruePeakMeter
 from sequencer.samples import Resampler, Samples, quantised
@@ -69,7 +75,14 @@ def check_rate(sample_rate: int) -> None:
 
 
 def render(
-    score: Score, mix: SpannedMix, path: Path, form: Form, tags: Tags, cues: tuple[Cue, ...] = ()
+    score: Score,
+    mix: SpannedMix,
+    path: Path,
+    form: Form,
+    tags: Tags,
+    cues: tuple[Cue, ...] = (),
+    *,
+    loudness: Loudness | None = None,
 ) -> Rendered:
     """Render a score into a file.
 
@@ -85,6 +98,8 @@ def render(
         See `sequencer.soundfiles.output.form_of`.
     tags : Tags
     cues : tuple of Cue
+    loudness : Loudness, optional
+        Of the output, where `measured` told it; it is measured otherwise.
 
     Returns
     -------
@@ -102,14 +117,19 @@ def render(
     meter = LoudnessMeter(score.channels, form.sample_rate)
     limiter = _limiter(score, form.sample_rate)
     frames = 0
-    with sound_writer(path, form, tags, cues) as sink, _Beside(meter.add) as listen:
+    with (
+        sound_writer(path, form, tags, cues) as sink,
+        _Beside(_ignore if loudness else meter.add) as listen,
+        _Beside(lambda block: sink.write(dithered(block))) as keep,
+    ):
         for block in _limited(limiter, _resampled(score, mix.blocks(), form.sample_rate)):
             if block.shape[1]:
                 listen(block)
-                sink.write(dithered(block))
+                keep(block)
                 frames += block.shape[1]
         listen.wait()
-        loudness = meter.loudness()
+        keep.wait()
+        loudness = loudness or meter.loudness()
         true_peak = _in_db(limiter.peak)
         sink.finish(loudness, true_peak)
     return Rendered(frames, form.sample_rate, loudness, true_peak, -20 * math.log10(limiter.least))
@@ -129,7 +149,7 @@ def render_stem(
         sink.finish(None, None)
 
 
-def measured(score: Score, mix: SpannedMix, sample_rate: int) -> Score:
+def measured(score: Score, mix: SpannedMix, sample_rate: int) -> tuple[Score, Loudness | None]:
     """Listen to a mix and give its score the master gain that its loudness and peak ask for.
 
     The gain is held in the score, so a later rendering, of a part too, needs not listen again.
@@ -147,29 +167,35 @@ def measured(score: Score, mix: SpannedMix, sample_rate: int) -> Score:
     Returns
     -------
     Score
+    Loudness or None
+        What the output will have; None where the limiter has a part in that.
     """
     meter, peaks = LoudnessMeter(score.channels, sample_rate), TruePeakMeter(score.channels)
-    with _Beside(meter.add) as listen:
+    with _Beside(meter.add) as listen, _Beside(peaks.add) as look:
         for block in _resampled(with_gain(score, 0.0), mix.blocks(), sample_rate):
             listen(block)
-            peaks.add(block)
+            look(block)
         listen.wait()
+        look.wait()
     peaks.finish()
+    heard = meter.loudness()
     if peaks.peak <= 0.0:
-        return with_gain(score, 0.0)
+        return with_gain(score, 0.0), heard
     room = score.master.true_peak - MARGIN_DB - 20 * math.log10(peaks.peak)
     aim = score.master.loudness
-    if aim is None:
-        return with_gain(score, _rounded(room))
-    if meter.loudness().integrated is None:
+    gain = room
+    if aim is not None and heard.integrated is None:
         short = score.seconds < BLOCK_SECONDS
         why = f"it is shorter than {BLOCK_SECONDS:g} s" if short else "it is nearly silent"
         note = f"the loudness of {aim:g} LUFS cannot be reached, since {why}: its peak was set"
-        return replace(with_gain(score, _rounded(room)), notes=(*score.notes, note))
-    gain = _gain_before_limiting(meter.hops, aim)
+        score = replace(score, notes=(*score.notes, note))
+    elif aim is not None:
+        gain = _gain_before_limiting(meter.hops, aim)
     if gain > room:
         gain = _gain_with_limiting(score, mix, sample_rate, gain)
-    return with_gain(score, _rounded(gain))
+        return with_gain(score, _rounded(gain)), None
+    gain = _rounded(gain)
+    return with_gain(score, gain), loudness_of(meter.hops * 10 ** (gain / 10))
 
 
 def _gain_before_limiting(hops: npt.NDArray[np.float64], aim: float) -> float:
@@ -287,6 +313,10 @@ def _dither(seed: int, bits: int) -> Callable[[Samples], npt.NDArray[np.generic]
         return quantised(frames, bits, noise)
 
     return rounded
+
+
+def _ignore(block: Samples) -> None:
+    """Do nothing with a block."""
 
 
 class _Beside:

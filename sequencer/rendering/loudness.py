@@ -79,19 +79,12 @@ class LoudnessMeter:
         """Measure all that was added; nothing may follow."""
         length = self._pending.shape[1]
         self._gather(np.zeros((len(self._pending), self._hop + self._late + length), np.float32))
-        # Whole hops of the sound itself, not of the silence behind it.
-        hops = np.array(self._hops[: self._taken * _HOPS_PER_SECOND // self._rate])
-        momentary, short_term = _means(hops, _MOMENTARY), _means(hops, _SHORT_TERM)
-        return Loudness(
-            integrated_loudness(hops),
-            _in_lufs(momentary.max(initial=0.0)),
-            _in_lufs(short_term.max(initial=0.0)),
-            _range(short_term),
-        )
+        return loudness_of(self.hops)
 
     @property
     def hops(self) -> Powers:
         """The K-weighted power of each 100 ms, summed over channels; complete after `loudness`."""
+        # Whole hops of the sound itself, not of the silence behind it.
         return np.array(self._hops[: self._taken * _HOPS_PER_SECOND // self._rate])
 
     def _gather(self, block: Samples) -> None:
@@ -121,6 +114,17 @@ class LoudnessMeter:
         sums = np.add.reduceat(self._powers[: edges[-1]], edges[:-1])
         self._hops += (sums / np.diff(edges)).tolist()
         self._powers = self._powers[edges[-1] :]
+
+
+def loudness_of(hops: Powers) -> Loudness:
+    """Give the loudness of a sound by the K-weighted power of each 100 ms."""
+    momentary, short_term = _means(hops, _MOMENTARY), _means(hops, _SHORT_TERM)
+    return Loudness(
+        integrated_loudness(hops),
+        _in_lufs(momentary.max(initial=0.0)),
+        _in_lufs(short_term.max(initial=0.0)),
+        _range(short_term),
+    )
 
 
 def integrated_loudness(hops: Powers) -> float | None:

@@ -11,7 +11,7 @@ REACH = 6
 """Samples on either side that a point between two samples is interpolated from."""
 
 # So many samples at a time are passed over where all of them are low.
-_AT_ONCE = 1 << 11
+_AT_ONCE = 1 << 12
 
 
 def _weights(fraction: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
