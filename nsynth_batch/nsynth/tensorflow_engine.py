@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from nsynth_batch.nsynth import graph, mulaw
+from nsynth_batch.nsynth import mulaw
 from nsynth_batch.nsynth.draws import Draws
 from nsynth_batch.nsynth.engines import Codes, EngineUnavailableError, Lockstep, Precision
 from nsynth_batch.nsynth.memory import allowed_memory, demand_memory, lockstep_memory
@@ -19,6 +19,8 @@ from nsynth_batch.nsynth.weights import Array, Weights
 
 try:
     import tensorflow as tf
+
+    from nsynth_batch.nsynth import graph
 except ImportError as error:
     raise EngineUnavailableError(
         f"engine tensorflow: {error}; install it with pip install 'nsynth-batch[tensorflow]'"

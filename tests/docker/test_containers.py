@@ -57,6 +57,8 @@ def test_doctor_finds_all_that_a_run_needs(image: Image, tmp_path: Path) -> None
     assert code == 0, output
     assert "ok      engine native: float32" in output
     assert "BROKEN" not in output
+    assert "gpus: there is neither /dev/kfd nor /dev/dri/renderD*: CPUs do the work" in output
+    assert "install it with pip install 'nsynth-batch[tensorflow]'" in output
 
 
 def test_the_whole_job_runs_and_its_store_suits_any_user(
