@@ -31,19 +31,26 @@ class EncodeWorker {
   bool run(const EncodeTask& task, const std::atomic<bool>& stop);
 
  private:
-  static constexpr int kRows = 60;
+  static constexpr int kPairs = 30;  // of outputs, whose rows stay in a core's cache
+  static constexpr int kRows = 2 * kPairs;
   static std::int64_t most_rows(const Encoder& encoder, std::int64_t frames);
 
   void layer(const EncoderLayer& layer, const EncodeTask& task, const Buffer& in, const Buffer& out,
              std::int64_t low, std::int64_t high);
-  void mean_frames(const EncodeTask& task);
+  // The pairs of outputs at times_[0 … count) and a dilation later, those outside of [low, high)
+  // left out.
+  void pairs(const EncoderLayer& layer, const EncodeTask& task, const Buffer& in, const Buffer& out,
+             std::int64_t low, std::int64_t high, int count);
+  void mean_frames(const EncodeTask& task, const Buffer& sums);
   float* at(const Buffer& buffer, std::int64_t time) const;
+  float* row(const Buffer& buffer, int number) const;
 
   const Encoder& encoder_;
   const Kernels& kernels_;
   std::int64_t origin_ = 0;  // sample that the buffers' first row stands for
-  Buffer sums_, rectified_[2], hidden_, means_, encoded_;
+  Buffer sums_[2], spread_, joined_, hidden_, means_, encoded_;
   Rows rows_;
+  std::vector<std::int64_t> times_;
 };
 
 }  // namespace nsynth

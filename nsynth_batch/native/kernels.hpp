@@ -31,7 +31,6 @@ struct Product {
   const float* const* first = nullptr;   // [rows], see Products
   const float* const* second = nullptr;  // [rows]
   float* const* out = nullptr;           // [rows]
-  float* const* rectified = nullptr;     // [rows]
   void* const* narrow = nullptr;         // [rows], the gate's output where it is not float32
   void* scratch = nullptr;               // see Narrow
 };
@@ -67,7 +66,6 @@ struct Kernels {
   const char* name;
   int lanes;  // floats a vector
   Products float32;
-  ProductKernel add_rectify;  // float32: as add, and rectified = max(0, out)
   Narrow bfloat16, int16, int8;
   // The mu-law bin that a uniform draw picks from softmax(logits / temperature); -1 where the
   // logits are not finite.

@@ -101,15 +101,14 @@ struct Gate {
   }
 };
 
-template <class Isa, bool kOut, bool kRectified>
+template <class Isa, bool kRectified>
 struct Add {
   using M = Math<Isa>;
   using V = typename M::V;
   static V begin(const Product& job, int, int at) { return M::load(job.bias + at); }
   static void fetch(const Product& job, int row, int at) {
     __builtin_prefetch(job.first[row] + at);
-    if (kOut) __builtin_prefetch(job.out[row] + at, 1);
-    if (kRectified) __builtin_prefetch((kOut ? job.rectified : job.out)[row] + at, 1);
+    __builtin_prefetch(job.out[row] + at, 1);
   }
   static void end(const Product& job, int row, int at, V low, V high) {
     finish(job, row, at, low);
@@ -117,8 +116,7 @@ struct Add {
   }
   static void finish(const Product& job, int row, int at, V sum) {
     const V total = M::load(job.first[row] + at) + sum;
-    if (kOut) M::store(job.out[row] + at, total);
-    if (kRectified) M::store((kOut ? job.rectified : job.out)[row] + at, M::rectify(total));
+    M::store(job.out[row] + at, kRectified ? M::rectify(total) : total);
   }
 };
 
@@ -159,6 +157,7 @@ struct Multiply {
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r) Ends::fetch(job, row + r, (panel + 1) * kColumns);
     const long panel_stride = static_cast<long>(job.taps) * job.depth * kColumns;
+    const long ahead = static_cast<long>(part.tap_end - part.tap_begin) * part.count * kColumns;
     for (int tap = part.tap_begin; tap < part.tap_end; ++tap) {
       const float* in[kRows];
 #pragma GCC unroll 16
@@ -170,7 +169,7 @@ struct Multiply {
                        (static_cast<long>(tap) * job.depth + part.begin) * kColumns;
       for (int k = 0; k < part.count; ++k, w += kColumns) {
         // The next stretch's weights follow these; they come from afar while these are used.
-        if (!kWhole) __builtin_prefetch(w + static_cast<long>(part.count) * kColumns);
+        if (!kWhole) __builtin_prefetch(w + ahead);
         V weight[kPanels][2];
 #pragma GCC unroll 16
         for (int p = 0; p < kPanels; ++p) {
@@ -222,16 +221,18 @@ struct Multiply {
   static void block(const Product& job, int begin, int count) {
     alignas(64) float carried[kMaxRows * kColumns];
     const int groups = (count + Isa::kRows - 1) / Isa::kRows;
+    // A stretch is as many taps as stay within kMaxDepth, or a piece of one.
+    const int together = kMaxDepth / job.depth > 1 ? kMaxDepth / job.depth : 1;
+    const int taps = groups == 1 || together > job.taps ? job.taps : together;
     const int pieces = groups == 1 ? 1 : (job.depth + kMaxDepth - 1) / kMaxDepth;
-    const int taps = groups == 1 ? 1 : job.taps;
     for (int panel = job.panel_begin; panel < job.panel_end; ++panel)
-      for (int tap = 0; tap < taps; ++tap)
+      for (int tap = 0; tap < job.taps; tap += taps)
         for (int piece = 0; piece < pieces; ++piece) {
+          const int end = tap + taps < job.taps ? tap + taps : job.taps;
           const int from = static_cast<int>(static_cast<long>(job.depth) * piece / pieces);
           const int to = static_cast<int>(static_cast<long>(job.depth) * (piece + 1) / pieces);
-          const Stretch part{
-              tap,       groups == 1 ? job.taps : tap + 1, from,
-              to - from, tap == 0 && piece == 0,           tap == taps - 1 && piece == pieces - 1};
+          const Stretch part{tap,       end,  from, to - from, tap == 0 && piece == 0,
+                             end == job.taps && piece == pieces - 1};
           for (int group = 0; group < groups; ++group) {
             const int low = count * group / groups, high = count * (group + 1) / groups;
             rows<Isa::kRows>(high - low, job, part, begin + low, panel, carried + low * kColumns);
@@ -300,9 +301,7 @@ constexpr Kernels make_kernels(const char* name, const Narrow& bfloat16, const N
   return Kernels{name,
                  Isa::kLanes,
                  {&Multiply<Isa, Store<Isa>>::run, &Multiply<Isa, Gate<Isa>>::run,
-                  &Multiply<Isa, Add<Isa, true, false>>::run,
-                  &Multiply<Isa, Add<Isa, false, true>>::run},
-                 &Multiply<Isa, Add<Isa, true, true>>::run,
+                  &Multiply<Isa, Add<Isa, false>>::run, &Multiply<Isa, Add<Isa, true>>::run},
                  bfloat16,
                  int16,
                  int8,

@@ -350,8 +350,8 @@ constexpr Narrow make_narrow() {
                 Format::kGateStep,
                 {&NarrowMultiply<Isa, Format, Store<Isa>>::run,
                  &NarrowMultiply<Isa, Format, NarrowGate<Isa, Format>>::run,
-                 &NarrowMultiply<Isa, Format, Add<Isa, true, false>>::run,
-                 &NarrowMultiply<Isa, Format, Add<Isa, false, true>>::run},
+                 &NarrowMultiply<Isa, Format, Add<Isa, false>>::run,
+                 &NarrowMultiply<Isa, Format, Add<Isa, true>>::run},
                 &Format::round};
 }
 

@@ -170,8 +170,8 @@ constexpr Narrow make_tiled() {
                 Format::kGateStep,
                 {&TileMultiply<Isa, Tiles, Format, Store<Isa>>::run,
                  &TileMultiply<Isa, Tiles, Format, NarrowGate<Isa, Format>>::run,
-                 &TileMultiply<Isa, Tiles, Format, Add<Isa, true, false>>::run,
-                 &TileMultiply<Isa, Tiles, Format, Add<Isa, false, true>>::run},
+                 &TileMultiply<Isa, Tiles, Format, Add<Isa, false>>::run,
+                 &TileMultiply<Isa, Tiles, Format, Add<Isa, true>>::run},
                 &Format::round};
 }
 

@@ -216,14 +216,11 @@ Encoder::Encoder(const Config& c, const Tensors& tensors, const Kernels& k)
       bottleneck_width(Packing(k, Precision::float32).padded(c.ae_bottleneck)) {
   const Packing packing(k, Precision::float32);
   start = Matrix(tensors, "ae_startconv", packing, 1, kTaps, c.ae_width);
-  for (int i = 0; i < c.ae_num_layers; ++i) {
-    EncoderLayer layer;
-    layer.dilation = c.ae_dilation(i);
-    layer.convolution =
-        Matrix(tensors, numbered("ae_dilatedconv", i), packing, kTaps, c.ae_width, c.ae_width);
-    layer.residual = Matrix(tensors, numbered("ae_res", i), packing, 1, c.ae_width, c.ae_width);
-    layers.push_back(std::move(layer));
-  }
+  for (int i = 0; i < c.ae_num_layers; ++i)
+    layers.push_back({c.ae_dilation(i),
+                      PairedConvolution(tensors, numbered("ae_dilatedconv", i), packing, c.ae_width,
+                                        c.ae_width),
+                      Matrix(tensors, numbered("ae_res", i), packing, 1, c.ae_width, c.ae_width)});
   bottleneck = Matrix(tensors, "ae_bottleneck", packing, 1, c.ae_width, c.ae_bottleneck);
   zeros = zero_row(width);
 }

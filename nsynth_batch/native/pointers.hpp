@@ -18,7 +18,6 @@ struct Rows {
         second(rows),
         input_scales(rows * kTaps),
         out(rows),
-        rectified(rows),
         narrow(rows),
         scratch(scratch_floats) {}
   // What a decoder's products need of it.
@@ -32,7 +31,7 @@ struct Rows {
   std::vector<const void*> input;
   std::vector<const float*> first, second;
   std::vector<float> input_scales;
-  std::vector<float*> out, rectified;
+  std::vector<float*> out;
   std::vector<void*> narrow;
   Buffer scratch;
 
@@ -48,7 +47,6 @@ struct Rows {
     job.first = first.data();
     job.second = second.data();
     job.out = out.data();
-    job.rectified = rectified.data();
     job.narrow = narrow.data();
     job.scratch = scratch.data();
     kernel(job);

@@ -32,7 +32,7 @@ std::vector<float> numbers(std::uint32_t array, std::size_t count, float scale) 
 
 // What the kernels make of one product, by kernel: [rows][channels].
 struct Results {
-  std::vector<float> inputs, store, gate, add, rectify_sum, add_rectify;
+  std::vector<float> inputs, store, gate, add, rectify_sum;
 };
 
 float decoded(const void* row, int at, Precision precision, float scale) {
@@ -63,8 +63,7 @@ class Trial {
         rounded_(inputs_.size()),
         first_(index(shape.rows) * wide_),
         second_(first_.size()),
-        out_(first_.size()),
-        rectified_(first_.size()) {
+        out_(first_.size()) {
     const float scale = 1.0f / std::sqrt(static_cast<float>(shape.taps * shape.inputs));
     const std::size_t weights = index(shape.taps) * index(shape.inputs) * index(shape.outputs);
     weights_ = numbers(0, weights, scale);
@@ -84,7 +83,6 @@ class Trial {
     product(products.store, plain, results.store);
     product(products.add, plain, results.add);
     product(products.rectify_sum, plain, results.rectify_sum);
-    if (!packing_.narrow) product(kernels_.add_rectify, plain, results.add_rectify);
     product(products.gate, gate, results.gate);
     return results;
   }
@@ -131,7 +129,6 @@ class Trial {
       rows_.first[index(r)] = first_.data() + index(r) * wide_;
       rows_.second[index(r)] = second_.data() + index(r) * wide_;
       rows_.out[index(r)] = out_.data() + index(r) * wide_;
-      rows_.rectified[index(r)] = rectified_.data() + index(r) * wide_;
       rows_.narrow[index(r)] = rows_.out[index(r)];
     }
     rows_.run(kernel, matrix, shape_.rows);
@@ -141,8 +138,6 @@ class Trial {
         result.push_back(gate && packing_.narrow ? decoded(row, c, packing_.precision,
                                                            packing_.narrow->gate_step)
                                                  : row[c]);
-        if (kernel == kernels_.add_rectify)
-          result.push_back(rectified_[index(r) * wide_ + index(c)]);
       }
   }
 
@@ -151,7 +146,7 @@ class Trial {
   Shape shape_;
   std::size_t width_, wide_;
   Rows rows_;
-  std::vector<float> weights_, biases_, inputs_, rounded_, first_, second_, out_, rectified_;
+  std::vector<float> weights_, biases_, inputs_, rounded_, first_, second_, out_;
 };
 
 double difference(const std::vector<float>& got, const std::vector<float>& want) {
@@ -182,7 +177,6 @@ Comparison compare(const Kernels& kernels, Precision precision, const Shape& sha
       {"store", difference(got.store, want.store), close},
       {"add", difference(got.add, want.add), close},
       {"rectify_sum", difference(got.rectify_sum, want.rectify_sum), close},
-      {"add_rectify", difference(got.add_rectify, want.add_rectify), close},
       {"gate", difference(got.gate, want.gate), gate_close},
   };
   Comparison comparison{true, 0, ""};
