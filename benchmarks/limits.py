@@ -27,6 +27,7 @@ import numpy as np
 
 from benchmarks.decoding import decode
 from nsynth_batch.nsynth.config import CONFIGS, SAMPLE_RATE, Config
+from nsynth_batch.nsynth.engines import Precision
 from nsynth_batch.nsynth.native_engine import NativeEngine
 from nsynth_batch.nsynth.weights import random_weights
 
@@ -69,7 +70,7 @@ def read_a_step(config: Config) -> float:
 
 
 def step_seconds(
-    configs: Sequence[Config], precision: str, batch: int, frames: int, rounds: int
+    configs: Sequence[Config], precision: Precision, batch: int, frames: int, rounds: int
 ) -> list[float]:
     """Measure one sample of one clip of each model, `batch` clips at once on one thread."""
     engines = [

@@ -113,7 +113,9 @@ def commit_here(dataset: Dataset, shards: list[Shard], template: Manifest) -> No
 def look(url: str) -> None:
     """Measure what commands do first on a store of that many committed shards."""
     clock = Clock()
-    pending = len(Store.open(url).latest("audio").pending())
+    dataset = Store.open(url).latest("audio")
+    assert dataset is not None
+    pending = len(dataset.pending())
     clock.show(f"  find {pending:,} pending")
     clock = Clock()
     resume(url)

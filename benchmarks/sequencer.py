@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -177,10 +178,18 @@ def stages(seconds: float) -> None:
     resampler = Resampler(RATE, 44_100)
     meter, peaks = LoudnessMeter(1, RATE), TruePeakMeter(1)
     loud = Limiter(1, RATE, 0.1)
-    timed("loudness", sound.shape[1], lambda: [meter.add(block) for block in blocks])
-    timed("true peak", sound.shape[1], lambda: [peaks.add(block) for block in blocks])
-    timed("limiter, at work", sound.shape[1], lambda: [loud.add(block) for block in blocks])
-    timed("soxr to 44.1 kHz", sound.shape[1], lambda: [resampler.add(b[0]) for b in blocks])
+    for what, add in (
+        ("loudness", meter.add),
+        ("true peak", peaks.add),
+        ("limiter, at work", loud.add),
+        ("soxr to 44.1 kHz", lambda block: resampler.add(block[0])),
+    ):
+        timed(what, sound.shape[1], partial(each, add, blocks))
+
+
+def each(action: Callable[[np.ndarray], object], blocks: list[np.ndarray]) -> None:
+    for block in blocks:
+        action(block)
 
 
 def timed(what: str, samples: int, action: Callable[[], object]) -> None:
@@ -201,8 +210,10 @@ def main() -> None:
     if options.alone:
         part, size = options.alone
         with tempfile.TemporaryDirectory() as name:
-            run = {"events": one_events, "long": one_long}[part]
-            print(json.dumps(run(Path(name), float(size) if part == "long" else int(float(size)))))
+            folder, amount = Path(name), float(size)
+            long_one = part == "long"
+            found = one_long(folder, amount) if long_one else one_events(folder, round(amount))
+            print(json.dumps(found))
         return
     for part in options.parts or ["events", "long", "pydub", "stages"]:
         if part == "events":
