@@ -23,8 +23,8 @@ LOSSES: Mapping[Precision, float] = {
     "int16": 0.0001,
     "int8": 0.001,
 }
-"""Nats a sample that a precision loses against float32, rounded up; on AVX2, the first 2.5 s of each
-of 30 recordings. Integers are summed alike on every processor."""
+"""Nats a sample that a precision loses against float32, rounded up: on AVX2, the first 2.5 s of
+each of 30 recordings. Integers are summed alike on every processor."""
 
 FASTEST_FIRST: Mapping[str, Sequence[Precision]] = {"amx": ("int8", "bfloat16")}
 """Precisions by speed, for each instruction set that has a faster one than float32: for tiles by
