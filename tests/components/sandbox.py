@@ -19,6 +19,9 @@ from typing import Self
 
 from tests.components.images import Image
 
+_SHARED = ("--tmpfs", "/dev/shm")
+"""Memory that processes share, as engines give it to each container."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -75,7 +78,7 @@ class Container:
             *("bwrap", "--unshare-all", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL"),
             *("--info-fd", str(write)),
             *_user(config["User"], options.user),
-            *("--ro-bind", str(image.root), "/", "--proc", "/proc", "--dev", "/dev"),
+            *("--ro-bind", str(image.root), "/", "--proc", "/proc", *_devices()),
             *_volumes(config["Volumes"], options),
             *_network(options.hosts, folder / "hosts"),
             *("--clearenv", "--chdir", config["WorkingDir"]),
@@ -151,6 +154,16 @@ def _user(own: str, other: int | None) -> list[str]:
     if other is not None:
         user = group = str(other)
     return ["--uid", user, "--gid", group]
+
+
+def _devices() -> list[str]:
+    # Bubblewrap's own /dev has terminals, for which it nests a second namespace of users, and
+    # into that one nobody but root could follow to look after the container.
+    flags = ["--tmpfs", "/dev"]
+    for name in ("full", "null", "random", "urandom", "zero"):
+        flags += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
+    flags += ["--symlink", "/proc/self/fd", "/dev/fd", *_SHARED]
+    return [*flags, "--remount-ro", "/dev"]
 
 
 def _volumes(paths: Mapping[str, object], options: Options) -> list[str]:
