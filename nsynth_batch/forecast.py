@@ -11,7 +11,7 @@ from hdfs_jobs.storage import open_storage
 from hdfs_jobs.store import MARKER, Store
 from nsynth_batch import plans
 from nsynth_batch.models import Models
-from nsynth_batch.nsynth.config import Config
+from nsynth_batch.nsynth.config import SAMPLE_RATE, Config
 from nsynth_batch.pipeline import Pipeline
 from nsynth_batch.rates import bytes_a_second, estimated_rate, measured_rate
 from nsynth_batch.settings import Settings
@@ -34,6 +34,8 @@ class Forecast:
         What it adds to the store.
     measured
         Whether the time rests on what this store has measured, or on a rule of thumb.
+    room
+        What a task takes, of the stage that decodes.
     """
 
     shards: int
@@ -41,6 +43,7 @@ class Forecast:
     wall_seconds: float
     bytes: int
     measured: bool
+    room: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,8 @@ def forecast_run(
     Raises
     ------
     UsageError
-        If there is nothing that the first stage could work on.
+        If there is nothing that the first stage could work on, or decoding needs more memory than
+        a worker may take.
     """
     store = None
     if source is None or open_storage(settings.store).exists(MARKER):
@@ -144,8 +148,17 @@ def forecast_run(
             dataset=None if work is None else work.dataset,
             config=config,
         )
+        if name == "clips" and left.inputs:
+            forecasts[name] = replace(forecasts[name], room=_room(left, settings, models))
         coming = left if name != "audio" else _segments(left, settings)
     return forecasts
+
+
+def _room(left: _Left, settings: Settings, models: Models) -> str:
+    """Say what a decode task takes, by the mean length of the mash-ups that are left."""
+    batch = settings.batch or models.batch_size(left.inputs, left.seconds)
+    samples = round(left.seconds / left.inputs * SAMPLE_RATE)
+    return models.room(min(batch, left.inputs), samples)
 
 
 def _left(name: str, work: Work | None, coming: _Left, settings: Settings, models: Models) -> _Left:

@@ -135,6 +135,9 @@ def show_plan(settings: Settings, stages: Sequence[str], source: str | None = No
         ["in all", "", "", clock(wall_seconds), size(sum(o.bytes for o in forecasts.values()))]
     )
     typer.echo(table(rows))
+    for name, one in forecasts.items():
+        if one.room:
+            typer.echo(f"{name}: {one.room}")
     guessed = [name for name, one in forecasts.items() if one.shards and not one.measured]
     if guessed:
         typer.echo(f"times of {', '.join(guessed)} are a rule of thumb: nothing was measured yet")

@@ -53,7 +53,7 @@ def demand_memory(what: str, needed: int, allowed: int) -> None:
     """
     if needed > allowed:
         raise MemoryError(
-            f"{what} needs {needed / 1e6:.0f} MB and {allowed / 1e6:.0f} MB are allowed: "
+            f"{what} needs {needed / 1e6:.1f} MB and {allowed / 1e6:.1f} MB are allowed: "
             "give it fewer or shorter clips, a smaller batch or more memory"
         )
 

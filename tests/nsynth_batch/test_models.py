@@ -15,6 +15,7 @@ from nsynth_batch.nsynth.precision import fastest_precision
 from nsynth_batch.nsynth.weights import random_weights, save_weights
 from nsynth_batch.settings import Settings, load_settings
 from nsynth_batch.stages.decode import DecodeStage
+from tests.nsynth_batch.recordings import tone, write_wav
 
 SECONDS = 6.24
 
@@ -116,6 +117,18 @@ def test_what_is_asked_for_is_told_before_a_command_begins(
         assert said in error
         assert error.count("\n") == 1
     assert not (tmp_path / "none").exists()
+
+
+def test_a_dry_run_says_what_a_task_will_take(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_wav(tmp_path / "in" / "tone.wav", tone(3.0))
+    words = ["run", str(tmp_path / "in"), "--store", str(tmp_path / "store"), "--pairs", "20"]
+    words += ["--checkpoint", str(tiny), "--segment-seconds", "0.128", "--dry-run"]
+    assert main([*words, "--memory", "1GB"]) == 0
+    assert "clips: 8 clips a task, 8 at once in " in capsys.readouterr().out
+    assert main([*words, "--memory", "10kB"]) == 2
+    assert "not enough memory" in capsys.readouterr().err
 
 
 def test_auto_is_the_fastest_that_loses_little() -> None:
