@@ -51,7 +51,7 @@ struct Narrow {
   int element;
   int group;     // neighbours in depth that lie together in the weights
   int channels;  // a multiple of 4 and of 2 * lanes
-  // Bytes of scratch that a product needs for each row of a block, by its taps and depth; 0 if none.
+  // Bytes of scratch that a product needs for each channel of each tap and row of a block.
   int scratch_element;
   float gate_step;  // scale of the gate's output where elements are integers
   Products products;

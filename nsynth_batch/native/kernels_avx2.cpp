@@ -17,8 +17,12 @@ struct Avx2 {
   static Vector splat(float x) { return _mm256_set1_ps(x); }
   static Vector fma(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
   static Integers spread(std::int32_t x) { return (Integers)_mm256_set1_epi32(x); }
+  // These two in words of their own: compilers put sums in memory where registers just suffice.
+  static Vector accumulate(Vector sum, Vector x, Vector w) {
+    asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(x), "x"(w));
+    return sum;
+  }
   static Integers dot16(Integers sum, Integers x, Integers w) {
-    // In words of its own: compilers put sums in memory where the registers just suffice.
     Integers product;
     asm("vpmaddwd %2, %1, %0" : "=x"(product) : "x"(x), "x"(w));
     asm("vpaddd %1, %0, %0" : "+x"(sum) : "x"(product));

@@ -1,7 +1,7 @@
 // Products of narrow weights and inputs, written once over vector types like kernels_impl.hpp.
 //
-// Four bytes of an input, its channels of one group, are spread over a vector and multiplied with
-// a vector of as many columns as there are floats in it, each with the weights of that group.
+// An input's channels of one group are spread over a vector and multiplied with a vector of as many
+// columns as there are floats in it, each with the weights of that group.
 #pragma once
 
 #include <cfloat>
@@ -62,17 +62,36 @@ struct Bfloat16 {
   using U = typename N::U;
   using Sum = V;
   static constexpr bool kExact = false;
-  static constexpr int kElement = 2, kGroup = 2, kWeight = 2, kParts = 2, kScratch = 0;
+  static constexpr int kElement = 2, kGroup = 2, kWeight = 2, kParts = 2;
+  // Inputs are made floats again once for all panels.
+  static constexpr int kScratch = 4, kInput = 8;
   static constexpr float kGateStep = 1.0f;
 
   // Even channels first, then odd ones: a bfloat16 is the upper half of a float.
-  static V part(I pairs, int part) {
-    const I wide = part == 0 ? pairs << 16 : pairs & static_cast<std::int32_t>(0xFFFF0000u);
-    return N::as_floats(wide);
+  static V weight(const unsigned char* from, int part) {
+    const I pairs = N::load(from);
+    return N::as_floats(part == 0 ? pairs << 16
+                                  : pairs & static_cast<std::int32_t>(0xFFFF0000u));
   }
-  static V weight(const unsigned char* from, int number) { return part(N::load(from), number); }
-  static V input(const unsigned char* from, int number) { return part(N::spread(from), number); }
-  static V dot(V sum, V x, V w) { return Isa::fma(x, w, sum); }
+  static V input(const unsigned char* from, int part) {
+    float x;
+    std::memcpy(&x, from + 4 * part, sizeof x);
+    return Isa::splat(x);
+  }
+  static void pack(const unsigned char* from, int channels, unsigned char* to) {
+    for (int c = 0; c < channels; c += Isa::kLanes) {
+      typename Isa::Shorts narrow;
+      std::memcpy(&narrow, from + 2 * c, sizeof narrow);
+      const I wide = __builtin_convertvector(narrow, I) << 16;
+      std::memcpy(to + 4 * c, &wide, sizeof wide);
+    }
+  }
+  static V dot(V sum, V x, V w) {
+    if constexpr (requires { Isa::accumulate(sum, x, w); })
+      return Isa::accumulate(sum, x, w);
+    else
+      return Isa::fma(x, w, sum);
+  }
 
   static void store(void* to, V x) {
     U bits;
@@ -96,7 +115,7 @@ struct Integer {
   using I = typename N::I;
   using Sum = I;
   static constexpr bool kExact = true;
-  static constexpr int kElement = sizeof(Stored) / Isa::kLanes, kParts = 1;
+  static constexpr int kElement = sizeof(Stored) / Isa::kLanes, kParts = 1, kInput = 4;
   static constexpr float kGateStep = 1.0f / kLevels;
 
   static void store_gate(void* to, V x) {
@@ -231,6 +250,8 @@ struct NarrowMultiply {
     for (int k = 0; k < groups; ++k, w += 2 * kVector) {
 #pragma GCC unroll 2
       for (int part = 0; part < Format::kParts; ++part) {
+        // The second part loads its weights anew: there is no register to keep them in.
+        if (part > 0) asm volatile("" ::: "memory");
         Sum weight[kPanels][2];
 #pragma GCC unroll 8
         for (int p = 0; p < kPanels; ++p) {
@@ -239,7 +260,7 @@ struct NarrowMultiply {
         }
 #pragma GCC unroll 16
         for (int r = 0; r < kRows; ++r) {
-          const Sum x = Format::input(in[r] + 4 * static_cast<long>(k), part);
+          const Sum x = Format::input(in[r] + static_cast<long>(k) * Format::kInput, part);
 #pragma GCC unroll 8
           for (int p = 0; p < kPanels; ++p) {
             sum[r][p][0] = Format::dot(sum[r][p][0], x, weight[p][0]);

@@ -64,8 +64,6 @@ struct TileMultiply {
   // Adds the sums of one tap, or of all where they are floats, to what stands before them.
   static void finish(const Product& job, int tap, int row, int count, int panel, Bytes sums,
                      float* carried) {
-    const float* scales =
-        job.scales + (static_cast<long>(panel) * job.taps + tap) * kColumns;
     for (int r = 0; r < count; ++r) {
       V total[2];
 #pragma GCC unroll 2
@@ -78,8 +76,9 @@ struct TileMultiply {
                              : M::load(kept);
         if constexpr (Format::kExact) {
           const float step = job.input_scales[static_cast<long>(tap) * job.rows + row + r];
-          total[half] =
-              Isa::fma(N::to_float(bits), M::load(scales + at) * Isa::splat(step), before);
+          const float* const scales =
+              job.scales + (static_cast<long>(panel) * job.taps + tap) * kColumns + at;
+          total[half] = Isa::fma(N::to_float(bits), M::load(scales) * Isa::splat(step), before);
         } else {
           total[half] = before + N::as_floats(bits);
         }

@@ -29,7 +29,7 @@ Split = Literal["apart", "together"]
 CLIPS_A_THREAD = 48
 """Clips a thread advances at once, where memory allows: more gain little."""
 
-UNPROVEN = frozenset({"amx", "avx512", "amx-model", "avx512-model"})
+UNPROVEN = frozenset({"amx-model", "avx512-model"})
 """Instruction sets that were never run on a processor: had by name, not chosen by themselves."""
 
 _LARGE_MODEL = 32 * 2**20
