@@ -29,8 +29,8 @@ Split = Literal["apart", "together"]
 CLIPS_A_THREAD = 48
 """Clips a thread advances at once, where memory allows: more gain little."""
 
-UNPROVEN = frozenset({"amx-model", "avx512-model"})
-"""Instruction sets that were never run on a processor: had by name, not chosen by themselves."""
+MODELS = frozenset({"amx-model", "avx512-model"})
+"""Models of instruction sets, of test builds: had by name, not chosen by themselves."""
 
 _LARGE_MODEL = 32 * 2**20
 _ENCODE_FRAMES = 256
@@ -67,15 +67,15 @@ def instruction_sets() -> dict[str, bool]:
     return _engine.instruction_sets()
 
 
-def fastest_proven(sets: Mapping[str, bool]) -> str:
-    """Choose the fastest instruction set that the CPU has and that has been run.
+def fastest_set(sets: Mapping[str, bool]) -> str:
+    """Choose the fastest instruction set that the CPU has.
 
     Parameters
     ----------
     sets : mapping of str to bool
         As `instruction_sets` gives them.
     """
-    return next(name for name, there in sets.items() if there and name not in UNPROVEN)
+    return next(name for name, there in sets.items() if there and name not in MODELS)
 
 
 def chosen_instruction_set(wanted: str | None = None) -> str:
@@ -84,7 +84,7 @@ def chosen_instruction_set(wanted: str | None = None) -> str:
     Parameters
     ----------
     wanted : str, optional
-        One of `instruction_sets()`, or ``auto`` for `fastest_proven`. By default what the
+        One of `instruction_sets()`, or ``auto`` for `fastest_set`. By default what the
         environment variable NSYNTH_BATCH_INSTRUCTION_SET says, else ``auto``.
 
     Raises
@@ -94,7 +94,7 @@ def chosen_instruction_set(wanted: str | None = None) -> str:
     """
     _require_built()
     wanted = wanted or os.environ.get("NSYNTH_BATCH_INSTRUCTION_SET", "auto")
-    return fastest_proven(instruction_sets()) if wanted == "auto" else wanted
+    return fastest_set(instruction_sets()) if wanted == "auto" else wanted
 
 
 class NativeEngine:

@@ -15,7 +15,7 @@ from nsynth_batch.nsynth.config import CONFIGS, Config
 from nsynth_batch.nsynth.native_engine import (
     CLIPS_A_THREAD,
     NativeEngine,
-    fastest_proven,
+    fastest_set,
 )
 from nsynth_batch.nsynth.weights import Weights, random_weights
 from tests.native.models import TINY, make_audio, make_draws, make_encodings, make_weights
@@ -40,9 +40,9 @@ def test_it_says_what_it_is(engine: NativeEngine) -> None:
     assert engine.config == TINY
 
 
-def test_an_instruction_set_that_was_never_run_is_not_chosen() -> None:
-    assert fastest_proven({"avx512": True, "avx2": True, "portable": True}) == "avx2"
-    assert fastest_proven({"avx512": True, "avx2": False, "portable": True}) == "portable"
+def test_the_fastest_instruction_set_of_the_processor_is_chosen_but_no_model_of_one() -> None:
+    assert fastest_set({"amx": False, "avx512": True, "avx2": True, "portable": True}) == "avx512"
+    assert fastest_set({"amx-model": True, "avx2": False, "portable": True}) == "portable"
 
 
 def test_progress_adds_up_to_the_samples(small: NativeEngine) -> None:

@@ -33,7 +33,7 @@ def compiler_library(name: str) -> str:
 @pytest.fixture(scope="module")
 def sanitized() -> str:
     for command in (
-        ["cmake", "-S", str(ROOT), "-B", str(BUILD), "-DNSYNTH_SANITIZE=ON",
+        ["cmake", "-S", str(ROOT), "-B", str(BUILD), "-DNSYNTH_SANITIZE=ON", "-DNSYNTH_MODELS=ON",
          "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1",
          f"-DPython_EXECUTABLE={sys.executable}",
          f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={BUILD / 'out'}"],
@@ -50,7 +50,12 @@ def test_no_test_touches_memory_that_is_not_its_own(sanitized: str) -> None:
     machine_code = Path(sanitized).read_bytes()
     assert b"__asan_report_load" in machine_code
     assert b"__ubsan_handle" in machine_code
-    files = ("test_exactness.py", "test_same_bytes.py", "test_native_engine.py")
+    files = (
+        "test_exactness.py",
+        "test_precisions.py",
+        "test_same_bytes.py",
+        "test_native_engine.py",
+    )
     done = run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
          *(f"tests/native/{file}" for file in files)],
