@@ -37,7 +37,7 @@ MOST_GAIN_DB = 30.0
 """More than this would lift nothing but hiss."""
 OUTPUT_RATES = (8_000, 192_000)
 
-_BLOCK = 1 << 15
+_BLOCK = 1 << 16
 # How close the loudness comes to what was aimed at, and how often it is tried: each time the
 # limiter takes some of what the gain added.
 _CLOSE_LU = 0.05
@@ -117,18 +117,14 @@ def render(
     meter = LoudnessMeter(score.channels, form.sample_rate)
     limiter = _limiter(score, form.sample_rate)
     frames = 0
-    with (
-        sound_writer(path, form, tags, cues) as sink,
-        _Beside(_ignore if loudness else meter.add) as listen,
-        _Beside(lambda block: sink.write(dithered(block))) as keep,
-    ):
+    heard = _ignore if loudness else meter.add
+    with sound_writer(path, form, tags, cues) as sink, _Beside(heard) as listen:
         for block in _limited(limiter, _resampled(score, mix.blocks(), form.sample_rate)):
             if block.shape[1]:
                 listen(block)
-                keep(block)
+                sink.write(dithered(block))
                 frames += block.shape[1]
         listen.wait()
-        keep.wait()
         loudness = loudness or meter.loudness()
         true_peak = _in_db(limiter.peak)
         sink.finish(loudness, true_peak)
@@ -171,12 +167,11 @@ def measured(score: Score, mix: SpannedMix, sample_rate: int) -> tuple[Score, Lo
         What the output will have; None where the limiter has a part in that.
     """
     meter, peaks = LoudnessMeter(score.channels, sample_rate), TruePeakMeter(score.channels)
-    with _Beside(meter.add) as listen, _Beside(peaks.add) as look:
+    with _Beside(meter.add) as listen:
         for block in _resampled(with_gain(score, 0.0), mix.blocks(), sample_rate):
             listen(block)
-            look(block)
+            peaks.add(block)
         listen.wait()
-        look.wait()
     peaks.finish()
     heard = meter.loudness()
     if peaks.peak <= 0.0:
