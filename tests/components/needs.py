@@ -81,6 +81,7 @@ COMPONENTS = {
     "faketime": Component(("faketime",), _programs("faketime")),
     "rsync": Component(("rsync",), _programs("rsync")),
     "prometheus": Component(("prometheus",), _programs("prometheus", "promtool")),
+    "bochs": Component(("bochs", "bochs-term"), _programs("bochs")),
     "chromium": Component(("chromium", "chromium-driver"), _programs("chromium", "chromedriver")),
 }
 
