@@ -73,7 +73,8 @@ def test_instruction_sets_round_alike(precision: Precision) -> None:
 
 
 def test_a_narrow_history_takes_less_memory() -> None:
-    weights = make_weights(Config(**{**TINY.to_dict(), "width": 64, "num_layers": 9, "num_stages": 9}))
+    sizes = {**TINY.to_dict(), "width": 64, "num_layers": 9, "num_stages": 9}
+    weights = make_weights(Config(**sizes))
     memory = {
         precision: NativeEngine(weights, threads=1, precision=precision).plan_decode([70] * 48)
         for precision in PRECISIONS
