@@ -37,6 +37,8 @@ std::vector<InstructionSet> instruction_sets() {
   std::vector<InstructionSet> sets;
 #ifdef NSYNTH_X86
   __builtin_cpu_init();
+#endif
+#ifdef NSYNTH_AVX512
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 #ifdef NSYNTH_AMX
@@ -44,6 +46,8 @@ std::vector<InstructionSet> instruction_sets() {
 #endif
   sets.push_back({&kAvx512Vnni, avx512 && __builtin_cpu_supports("avx512vnni")});
   sets.push_back({&kAvx512, avx512});
+#endif
+#ifdef NSYNTH_X86
   sets.push_back({&kAvx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")});
 #endif
   sets.push_back({&kPortable, true});

@@ -75,6 +75,8 @@ struct Kernels {
 extern const Kernels kPortable;
 #ifdef NSYNTH_X86
 extern const Kernels kAvx2;
+#endif
+#ifdef NSYNTH_AVX512
 extern const Kernels kAvx512;
 extern const Kernels kAvx512Vnni;
 #endif
