@@ -66,7 +66,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Iterator[Wa
     ):
         dask.start_worker(flags=at("worker"))
         words = (
-            *("run", str(job.recordings), "--pairs", "24", "--scheduler", dask.address),
+            *("run", str(job.recordings), "--pairs", "96", "--scheduler", dask.address),
             *("--metrics-port", str(ports["driver"])),
         )
         with subprocess.Popen(job.command(*words), stderr=subprocess.PIPE, text=True) as process:

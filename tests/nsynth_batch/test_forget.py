@@ -305,12 +305,14 @@ def test_a_licence_that_is_lost_stops_what_was_not_decoded(job: Job, cluster: Cl
     # Nothing is said of clips that were there: they are credited as unknown.
     assert gone(job.store()) == []
     catalog.append([replace(known, retrieved_at=datetime.now(UTC))])
-    assert not work(job, cluster, ("clips",), temperature=0.5)
+    notes = work(job, cluster, ("clips",), temperature=0.5)
+    assert not any("licence" in note for note in notes)
     # With the word of whoever runs it, it passes.
     catalog.append([replace(lost, retrieved_at=datetime.now(UTC))])
     work(job, cluster, ("mashups",), pairs=12, seed=9, allow_unknown=True)
     assert "owl" in titles(job, "mashups")
-    assert not work(job, cluster, ("clips",), seed=9, allow_unknown=True)
+    notes = work(job, cluster, ("clips",), seed=9, allow_unknown=True)
+    assert not any("licence" in note for note in notes)
     work(job, cluster, ("mashups",), pairs=12, seed=9)
     assert "owl" not in titles(job, "mashups")
 
