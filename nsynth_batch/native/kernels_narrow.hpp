@@ -145,27 +145,30 @@ struct Integer {
   }
 };
 
-template <class Isa>
-struct Int16 : Integer<Isa, typename Isa::Shorts, kLevels16> {
+// Products on lanes of 16 bits, two of them to a sum.
+template <class Isa, class Stored, int kLevels>
+struct On16Bits : Integer<Isa, Stored, kLevels> {
   using N = NarrowMath<Isa>;
   using I = typename N::I;
-  static constexpr int kGroup = 2, kWeight = 2, kScratch = 0;
-  static I weight(const unsigned char* from, int) { return N::load(from); }
+  static constexpr int kGroup = 2;
   static I input(const unsigned char* from, int) { return N::spread(from); }
   static I dot(I sum, I x, I w) { return Isa::dot16(sum, x, w); }
   static I begin(const Product&, long) { return I{}; }
 };
 
+template <class Isa>
+struct Int16 : On16Bits<Isa, typename Isa::Shorts, kLevels16> {
+  using N = NarrowMath<Isa>;
+  static constexpr int kWeight = 2, kScratch = 0;
+  static typename N::I weight(const unsigned char* from, int) { return N::load(from); }
+};
+
 // Eight bits in memory, sixteen in the product.
 template <class Isa>
-struct Int8Widened : Integer<Isa, typename Isa::Bytes, kLevels8> {
-  using N = NarrowMath<Isa>;
-  using I = typename N::I;
-  static constexpr int kGroup = 2, kWeight = 1, kScratch = 2;
+struct Int8Widened : On16Bits<Isa, typename Isa::Bytes, kLevels8> {
+  using I = typename NarrowMath<Isa>::I;
+  static constexpr int kWeight = 1, kScratch = 2;
   static I weight(const unsigned char* from, int) { return Isa::widen(from); }
-  static I input(const unsigned char* from, int) { return N::spread(from); }
-  static I dot(I sum, I x, I w) { return Isa::dot16(sum, x, w); }
-  static I begin(const Product&, long) { return I{}; }
   // Of so many channels, a multiple of 2 * lanes or the last ones of a row that goes on.
   static void pack(const unsigned char* from, int channels, unsigned char* to) {
     for (int c = 0; c < channels; c += 2 * Isa::kLanes) {
