@@ -85,7 +85,7 @@ def prometheus(
     folder.mkdir(parents=True)
     (folder / "rules.yml").write_text(json.dumps(rules))
     configuration = {
-        "global": {"scrape_interval": "200ms", "evaluation_interval": "500ms"},
+        "global": {"scrape_interval": "500ms", "evaluation_interval": "500ms"},
         "rule_files": ["rules.yml"],
         "scrape_configs": [
             {

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import requests
 
 from tests.components.daskcluster import dask_servers
 from tests.components.needs import need
 from tests.components.prometheus import LOOPBACK, Prometheus, free_port, prometheus, promtool
+from tests.components.relay import relay
 from tests.monitoring.files import alerts, names, panels, rules
 from tests.nsynth_batch.job import Job
 from tests.nsynth_batch.recordings import tone, write_wav
@@ -39,7 +39,7 @@ class Watched:
     job
         The run.
     exposed
-        What the driver, the scheduler and a worker answered while it worked.
+        What the driver, the scheduler and a worker answered last.
     """
 
     server: Prometheus
@@ -62,7 +62,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Iterator[Wa
 
     with (
         dask_servers(folder, scheduler_flags=at("scheduler")) as dask,
-        prometheus(folder / "prometheus", ports, rules()) as server,
+        relay(ports) as pods,
+        prometheus(folder / "prometheus", pods.ports, rules()) as server,
     ):
         dask.start_worker(flags=at("worker"))
         words = (
@@ -70,21 +71,12 @@ def watched(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Iterator[Wa
             *("--metrics-port", str(ports["driver"])),
         )
         with subprocess.Popen(job.command(*words), stderr=subprocess.PIPE, text=True) as process:
-            exposed = {}
             while process.poll() is None:
-                for pod, port in ports.items():
-                    exposed[pod] = asked(port) or exposed.get(pod, "")
+                pods.ask()
                 time.sleep(0.2)
             assert process.returncode == 0, process.communicate()[1]
-        yield Watched(server, job, exposed)
-
-
-def asked(port: int) -> str:
-    """Ask for figures; nothing where nobody listens any more, or not yet."""
-    try:
-        return requests.get(f"http://{LOOPBACK}:{port}/metrics", timeout=10).text
-    except requests.ConnectionError:
-        return ""
+        time.sleep(2.0)  # until Prometheus has asked for the last of it
+        yield Watched(server, job, pods.exposed)
 
 
 @pytest.mark.parametrize(("title", "expression"), sorted(set(panels())))
