@@ -7,11 +7,14 @@ processes, and is quarantined rather than given a third. A mark holds how large 
 partial results were when the item began, and those of a time when they were smaller do not count:
 an item that got further since is long rather than deadly. An item that ran out of time needs one
 mark only, for the watchdog that ended the process knew why.
+
+A careful attempt is the only one of its process: what dies beside an item must not be its fault.
 """
 
 from __future__ import annotations
 
 import hashlib
+import threading
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +23,44 @@ from contextlib import contextmanager
 from hdfs_jobs.backend import Storage, is_temporary
 
 DEATHS_BLAMED = 2
+
+
+class _Company:
+    """Lets the attempts of a process run beside each other, and a careful one alone."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._running = 0
+        self._waiting = 0
+
+    @contextmanager
+    def beside_others(self) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting)
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        with self._changed:
+            self._waiting += 1
+            self._changed.wait_for(lambda: not self._running)
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._waiting -= 1
+                self._running -= 1
+                self._changed.notify_all()
+
+
+_COMPANY = _Company()
 
 
 class Attempt:
@@ -45,8 +86,9 @@ class Attempt:
 
     @contextmanager
     def begun(self) -> Iterator[None]:
-        """Mark the attempt while the block runs."""
-        with self._mark(f"begin-{self.id}"):
+        """Mark the attempt while the block runs, once it is its turn in this process."""
+        turn = _COMPANY.alone() if self._careful else _COMPANY.beside_others()
+        with turn, self._mark(f"begin-{self.id}"):
             yield
 
     @contextmanager

@@ -324,7 +324,9 @@ class _Run:
         try:
             error = CancelledError("lost") if future.cancelled() else future.exception()
             result: ShardResult | None = None if error else future.result()
-        except OSError as lost:  # the scheduler went away with what the worker had said
+        except Exception as lost:
+            # What was said went away with the scheduler, or with its worker, before it was fetched
+            # from there: Dask then does the shard again, and that can end in any way.
             error = lost
         if isinstance(error, UsageError):
             raise error

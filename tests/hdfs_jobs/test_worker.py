@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from hdfs_jobs.attempts import marks_folder
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.local import LocalStorage
-from hdfs_jobs.plan import Item, RowRange
+from hdfs_jobs.plan import Item, RowRange, Shard
 from hdfs_jobs.store import Store
-from hdfs_jobs.worker import do_shard
+from hdfs_jobs.worker import do_shard, partials_folder
 from tests.hdfs_jobs.job_stages import Bytes, Plain, Sums
 from tests.hdfs_jobs.shards import SETTINGS, job_of, kinds_of_files, planned, wrong
 
@@ -168,9 +170,9 @@ def test_a_second_time_does_nothing(store: Store) -> None:
 def test_of_two_who_commit_one_wins(store: Store, traps: Path) -> None:
     dataset = planned(store, [wrong("a", "bad"), wrong("b", "wait")])
     job = job_of(dataset, Plain(traps=str(traps)))
-    with ThreadPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, multiprocessing.get_context("forkserver")) as pool:
         both = [pool.submit(do_shard, job, 1) for _ in range(2)]
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while len([*store.storage.list(dataset.path, temporary=True)]) < 3:
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -182,6 +184,39 @@ def test_of_two_who_commit_one_wins(store: Store, traps: Path) -> None:
     files = [entry.name for entry in store.storage.list(dataset.path) if not entry.is_dir]
     assert sorted(files) == sorted([results[0].summary.file, "settings.json"])
     assert len([*store.storage.list(dataset.quarantine)]) == 1
+
+
+def test_an_attempt_after_a_death_is_alone_in_its_process(store: Store, traps: Path) -> None:
+    dataset = planned(store, [wrong("a", "wait"), wrong("b"), wrong("c"), wrong("d")], 1)
+    first, second, third, fourth = dataset.shards()
+    left = f"{marks_folder(partials_folder(dataset, third))}/begin-of-one-that-died"
+    store.storage.publish(left, b"")
+
+    def committed() -> list[int]:
+        return [summary.shard for summary in dataset.summaries()]
+
+    with ThreadPoolExecutor(4) as pool:
+        done = []
+
+        def begin(shard: Shard) -> None:
+            job = job_of(dataset, Plain(traps=str(traps)), shard=shard)
+            done.append(pool.submit(do_shard, job, 1))
+
+        begin(first)
+        while not (traps / "seen-a").exists():
+            time.sleep(0.01)
+        begin(second)
+        done[-1].result(60)
+        begin(third)
+        time.sleep(0.5)
+        begin(fourth)
+        time.sleep(0.5)
+        # The third waits for the first, and nothing new begins beside them.
+        assert committed() == [1]
+        (traps / "go").touch()
+        for future in done:
+            future.result(60)
+    assert committed() == [0, 1, 2, 3]
 
 
 def test_nothing_begins_once_the_run_is_drained(store: Store) -> None:
