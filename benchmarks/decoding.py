@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,10 +36,12 @@ class Speed:
         return self.audio / self.clock
 
 
-def decode(engine: Engine, config: Config, frames: Sequence[int]) -> Speed:
+def decode(engine: Engine, config: Config, frames: Sequence[int], warm: int = 0) -> Speed:
     """Decode clips of so many frames, and leave out what goes before the first sign of progress.
 
-    Magenta builds a graph and TensorFlow compiles one before a decode: that is not its speed.
+    Magenta builds a graph and TensorFlow compiles one before a decode: that is not its speed. So
+    many first frames of each clip are left out as well: a history that looks back 512 samples is
+    written for the first time there, and a system may take its time to give that memory.
     """
     generator = np.random.default_rng(0)
     encodings = [
@@ -51,9 +54,14 @@ def decode(engine: Engine, config: Config, frames: Sequence[int]) -> Speed:
         draws,
         on_progress=lambda n: heard.append((time.perf_counter(), time.process_time(), n)),
     )
-    begun = heard[1] if len(heard) > 2 else heard[0]
-    samples = sum(n for _, _, n in heard) - begun[2]
-    return Speed(samples / SAMPLE_RATE, heard[-1][0] - begun[0], heard[-1][1] - begun[1])
+    made = list(itertools.accumulate(n for _, _, n in heard))
+    left_out = max(made[1], warm * config.ae_hop_length * len(frames)) if len(heard) > 2 else 0
+    begun = next(i for i, n in enumerate(made) if n >= left_out)
+    return Speed(
+        (made[-1] - made[begun]) / SAMPLE_RATE,
+        heard[-1][0] - heard[begun][0],
+        heard[-1][1] - heard[begun][1],
+    )
 
 
 def encode(engine: Engine, config: Config, clips: int, seconds: float) -> Speed:
