@@ -71,7 +71,8 @@ class Settings(WebSettings, BaseSettings):
         program's own certificate and key; none takes what Dask's own configuration says.
     gpu_resource
         The Dask resource by which workers with a GPU are known: mash-ups are decoded on those
-        alone, where there are any. Empty decodes on every worker.
+        alone, where there are any, and recordings encoded too if the plan is for a GPU. Empty
+        takes every worker.
     workers
         Worker processes on this machine.
     pairs

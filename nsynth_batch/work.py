@@ -12,6 +12,7 @@ from hdfs_jobs.events import Event, Outcome
 from hdfs_jobs.plan import Shards
 from hdfs_jobs.runner import run_stage
 from hdfs_jobs.stage import Stage
+from nsynth_batch.nsynth.engines import GPU
 from nsynth_batch.settings import Settings
 
 TIME_LIMITS = {"audio": 1800.0, "encodings": 1800.0, "mashups": 300.0, "clips": 900.0}
@@ -50,7 +51,8 @@ class Work:
         check: Callable[[], None] | None = None,
     ) -> Outcome:
         """Do what is left of the stage; the parameters are those of `run_stage`."""
-        on_gpu = self.dataset.name == "clips" and settings.gpu_resource
+        # What is planned on a GPU has other bytes elsewhere; the rest is for any worker.
+        on_gpu = self.dataset.name == "clips" or self.require.get("instruction_set") == GPU
         return run_stage(
             self.dataset,
             self.stage,
@@ -59,7 +61,7 @@ class Work:
             time_limit=settings.time_limit or TIME_LIMITS[self.dataset.name],
             retries=settings.retries,
             require=self.require,
-            prefer={settings.gpu_resource: 1} if on_gpu else None,
+            prefer={settings.gpu_resource: 1} if on_gpu and settings.gpu_resource else None,
             on_event=on_event,
             stop=stop,
             check=check,

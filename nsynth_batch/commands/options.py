@@ -66,8 +66,8 @@ FLAGS: dict[str, Any] = {
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Dask resource of workers with a GPU, which decode where there are any; '' takes "
-            "every worker. [default: GPU]",
+            help="Dask resource of workers with a GPU, which decode where there are any, and "
+            "encode too if a GPU is planned for; '' takes every worker. [default: GPU]",
         ),
     ],
     "workers": Annotated[

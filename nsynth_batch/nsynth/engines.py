@@ -17,6 +17,9 @@ EngineName = Literal["auto", "native", "tensorflow", "magenta"]
 Precision = Literal["float32", "bfloat16", "int16", "int8"]
 """What the products inside the decoder's layers are computed in; all else is float32."""
 
+GPU = "gpu"
+"""What stands for the instruction set where an engine runs on a GPU."""
+
 
 class EngineUnavailableError(Exception):
     """An engine cannot be had here; the message is one line that says what to install."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from nsynth_batch.nsynth.config import QUANTA, Config
 from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import Codes, EngineUnavailableError, Lockstep, Precision
+from nsynth_batch.nsynth.engines import GPU, Codes, EngineUnavailableError, Lockstep, Precision
 from nsynth_batch.nsynth.memory import allowed_memory, demand_memory, lockstep_memory
 from nsynth_batch.nsynth.mulaw import LOWEST
 from nsynth_batch.nsynth.processor import processor_instruction_set
@@ -99,7 +99,7 @@ class MagentaEngine:
         )
         gpus = tf.config.list_physical_devices("GPU")
         self.device = "GPU" if gpus else f"CPU, {threads or os.cpu_count()} threads"
-        self.instruction_set = "gpu" if gpus else processor_instruction_set()
+        self.instruction_set = GPU if gpus else processor_instruction_set()
         self.versions = {
             "magenta": magenta_version,
             "tensorflow": tf.__version__,

@@ -12,7 +12,7 @@ import numpy as np
 
 from nsynth_batch.nsynth import mulaw
 from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import Codes, EngineUnavailableError, Lockstep, Precision
+from nsynth_batch.nsynth.engines import GPU, Codes, EngineUnavailableError, Lockstep, Precision
 from nsynth_batch.nsynth.memory import allowed_memory, demand_memory, lockstep_memory
 from nsynth_batch.nsynth.processor import processor_instruction_set
 from nsynth_batch.nsynth.weights import Array, Weights
@@ -81,7 +81,7 @@ class TensorflowEngine:
         gpus = tf.config.list_logical_devices("GPU") if _grow_on_demand() else []
         self._placed_on = "/GPU:0" if gpus else "/CPU:0"
         self.device = _describe_gpu() if gpus else f"CPU, {threads or os.cpu_count()} threads"
-        self.instruction_set = "gpu" if gpus else processor_instruction_set()
+        self.instruction_set = GPU if gpus else processor_instruction_set()
         self.versions = {"tensorflow": tf.__version__, "numpy": np.__version__}
         self.precision: Precision = precision
         self._on_gpu = bool(gpus)

@@ -6,14 +6,21 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from distributed import Client, SchedulerPlugin
+from distributed import Client, SchedulerPlugin, get_worker
 
+from hdfs_jobs.cluster import Cluster
+from hdfs_jobs.events import Event, ShardCommitted
+from hdfs_jobs.plan import Item
 from hdfs_jobs.store import Store
+from nsynth_batch.settings import Settings
+from nsynth_batch.work import Work
 from tests.components.certificates import Authority, Certificate
 from tests.components.daskcluster import DaskServers, dask_servers
+from tests.hdfs_jobs.job_stages import Plain
 from tests.nsynth_batch.recordings import tone, write_wav
 
 STAGES = ("audio", "encodings", "mashups", "clips")
@@ -139,6 +146,40 @@ def test_clips_are_decoded_where_the_gpus_are_and_nothing_else_needs_one(
         done = run_job(recordings, other, tiny, *flags)
         assert done.returncode == 0, done.stderr
         assert workers_by_stage(other)["clips"] == set(workers)
+    finally:
+        gpu.terminate()
+        gpu.wait(30)
+
+
+@dataclass(frozen=True)
+class Placed(Plain):
+    """Says that it runs on a GPU where its worker offers one."""
+
+    def facts(self, threads: int) -> dict[str, str]:
+        offered = get_worker().state.total_resources
+        return {"instruction_set": "gpu" if "GPU" in offered else "avx2"}
+
+
+@pytest.mark.parametrize(("made_on", "groups"), [("gpu", {"GPU"}), (None, {"GPU", "CPU"})])
+def test_what_is_planned_on_a_gpu_is_for_gpu_workers_and_the_rest_for_all(
+    servers: DaskServers, made_on: str | None, groups: set[str], tmp_path: Path
+) -> None:
+    gpu = servers.start_worker(resources={"GPU": 1})
+    try:
+        dataset = Store.open(str(tmp_path), create=True).dataset("encodings", {})
+        new = dataset.plan([Item(f"{n}", f"{n}") for n in range(24)], 1)
+        require = {"instruction_set": made_on} if made_on else {}
+        seen: set[str] = set()
+        with Cluster(servers.address) as cluster:
+            workers = cluster.client().scheduler_info(n_workers=-1)["workers"]
+
+            def tell(event: Event) -> None:
+                if isinstance(event, ShardCommitted):
+                    seen.add("GPU" if workers[event.worker]["resources"] else "CPU")
+
+            work = Work(dataset, Placed(), None, new, require)
+            assert work.run(Settings(), cluster, tell).committed == 24
+        assert seen == groups
     finally:
         gpu.terminate()
         gpu.wait(30)
