@@ -32,14 +32,14 @@ def main() -> None:
     parser.add_argument("--encode-batches", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--encode-seconds", type=float, default=4.0, help="of a clip to encode")
     parser.add_argument(
-        "--frames", type=int, default=2, help="of a clip to decode; the first is not counted"
+        "--frames", type=int, default=3, help="of a clip to decode; two are not counted"
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=1, help="the best of them counts")
     options = parser.parse_args()
     config = CONFIGS[options.config]
     weights = random_weights(config, 0)
-    warm = min(1, options.frames - 1)
+    warm = min(2, options.frames - 1)
     names = ["magenta", *options.engines]
     found: dict[str, Rates] = {name: {} for name in names}
     print(f"{'engine':18} {'on':9} {'work':8} {'batch':>5} {'audio-s/s':>10}", flush=True)

@@ -40,7 +40,7 @@ def decode(engine: Engine, config: Config, frames: Sequence[int], warm: int = 0)
     """Decode clips of so many frames, and leave out what goes before the first sign of progress.
 
     Magenta builds a graph and TensorFlow compiles one before a decode: that is not its speed. So
-    many first frames of each clip are left out as well: a history that looks back 512 samples is
+    many first frames of each clip are left out as well: histories that look back 1,024 samples are
     written for the first time there, and a system may take its time to give that memory.
     """
     generator = np.random.default_rng(0)
