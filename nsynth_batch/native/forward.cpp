@@ -5,6 +5,8 @@
 #include <cstring>
 #include <limits>
 
+#include "paired.hpp"
+
 namespace nsynth {
 
 namespace {
@@ -34,6 +36,7 @@ Forward::Layout::Layout(const Decoder& decoder) {
 
 Forward::Scratch::Scratch(const Decoder& decoder)
     : partial(index(kRows) * 2 * index(decoder.width)),
+      differences(decoder.paired() ? index(kRows) * index(decoder.width) : 0),
       gated(index(kRows) * index(decoder.width)),
       condition(scratch_rows(decoder, kRows) *
                 index(std::max(2 * decoder.width, decoder.skip_width))),
@@ -44,7 +47,7 @@ Forward::Scratch::Scratch(const Decoder& decoder)
 std::size_t Forward::bytes(const Decoder& decoder, int threads) {
   const std::size_t wide = index(std::max(2 * decoder.width, decoder.skip_width));
   const std::size_t scratch =
-      index(3 * kRows) * index(decoder.width) + scratch_rows(decoder, kRows) * wide +
+      index((decoder.paired() ? 4 : 3) * kRows) * index(decoder.width) + scratch_rows(decoder, kRows) * wide +
       Rows::scratch_floats(decoder);
   return (Layout(decoder).floats + index(threads) * scratch) * sizeof(float);
 }
@@ -159,6 +162,51 @@ void Forward::round_inputs(int layer, int low, int high) const {
                                    decoder_.scaled() ? row_scale(layer, at) : &unused);
 }
 
+void Forward::past_taps(int number, Scratch& scratch, int low, int high) {
+  const DecoderLayer& layer = decoder_.layers[index(number)];
+  const int count = high - low;
+  const bool scaled = decoder_.scaled();
+  Rows& rows = scratch.rows;
+  for (int r = 0; r < count; ++r) {
+    rows.input[index(r)] = row(number, low + r - 2 * layer.dilation);
+    rows.input[index(count + r)] = row(number, low + r - layer.dilation);
+    rows.out[index(r)] = scratch.partial.data() + index(r) * 2 * index(decoder_.width);
+    if (!scaled) continue;
+    rows.input_scales[index(r)] = *row_scale(number, low + r - 2 * layer.dilation);
+    rows.input_scales[index(count + r)] = *row_scale(number, low + r - layer.dilation);
+  }
+  rows.run(decoder_.products().store, layer.past, count);
+}
+
+// Each output by itself, of the same products that the stepper has of both in a pair.
+void Forward::paired_taps(int number, Scratch& scratch, std::int64_t begin, int low, int high) {
+  const int d = dilation(number);
+  const PairedTaps& taps = decoder_.layers[index(number)].paired;
+  Rows& rows = scratch.rows;
+  const auto partial = [&](int at) {
+    return scratch.partial.data() + index(at - low) * 2 * index(decoder_.width);
+  };
+  for (int at = low; at < high; ++at) {
+    rows.input[index(at - low)] = stream_row(number, at - (opens_pair(begin + at, d) ? d : 2 * d));
+    rows.out[index(at - low)] = partial(at);
+  }
+  rows.run(kernels_.float32.store, taps.sum, high - low);
+  for (const bool opens : {true, false}) {
+    int count = 0;
+    for (int at = low; at < high; ++at) {
+      if (opens_pair(begin + at, d) != opens) continue;
+      float* const difference = scratch.differences.data() + index(count) * index(decoder_.width);
+      subtract(stream_row(number, at - (opens ? 2 * d : d)),
+               stream_row(number, at - (opens ? d : 2 * d)), difference, decoder_.width);
+      rows.input[index(count)] = difference;
+      rows.first[index(count)] = partial(at);
+      rows.out[index(count)] = partial(at);
+      ++count;
+    }
+    rows.run(kernels_.float32.add, opens ? taps.older : taps.old, count);
+  }
+}
+
 void Forward::layer(int number, Scratch& scratch, const float* encoding, std::int64_t begin,
                     int low, int high, bool skips) {
   const DecoderLayer& layer = decoder_.layers[index(number)];
@@ -169,19 +217,14 @@ void Forward::layer(int number, Scratch& scratch, const float* encoding, std::in
   const bool scaled = decoder_.scaled();
   Rows& rows = scratch.rows;
   condition(layer.condition, scratch, encoding, begin, low, high);
-  for (int r = 0; r < count; ++r) {
-    rows.input[index(r)] = row(number, low + r - 2 * layer.dilation);
-    rows.input[index(count + r)] = row(number, low + r - layer.dilation);
-    rows.out[index(r)] = scratch.partial.data() + index(r) * 2 * index(decoder_.width);
-    if (!scaled) continue;
-    rows.input_scales[index(r)] = *row_scale(number, low + r - 2 * layer.dilation);
-    rows.input_scales[index(count + r)] = *row_scale(number, low + r - layer.dilation);
-  }
-  rows.run(products.store, layer.past, count);
+  if (decoder_.paired())
+    paired_taps(number, scratch, begin, low, high);
+  else
+    past_taps(number, scratch, low, high);
   for (int r = 0; r < count; ++r) {
     rows.input[index(r)] = row(number, low + r);
     if (scaled) rows.input_scales[index(r)] = *row_scale(number, low + r);
-    rows.first[index(r)] = rows.out[index(r)];
+    rows.first[index(r)] = scratch.partial.data() + index(r) * 2 * index(decoder_.width);
     // In float32 the gate's output goes the one way, else the other.
     rows.out[index(r)] = scratch.gated.data() + index(r) * index(decoder_.width);
     rows.narrow[index(r)] = rows.out[index(r)];

@@ -41,7 +41,7 @@ class Forward {
   };
   struct Scratch {
     Scratch(const Decoder& decoder);
-    Buffer partial, gated, condition;
+    Buffer partial, differences, gated, condition;
     Rows rows;
   };
 
@@ -62,6 +62,9 @@ class Forward {
              int high, bool skips);
   void head(Scratch& scratch, const float* encoding, std::int64_t begin, int low, int high,
             float* logits);
+  // What the past taps add to chunk samples [low, high), into the scratch.
+  void past_taps(int number, Scratch& scratch, int low, int high);
+  void paired_taps(int number, Scratch& scratch, std::int64_t begin, int low, int high);
   // Frame-wise conditioning of chunk samples [low, high) into the scratch, rows.second pointing
   // at each sample's.
   void condition(const Matrix& matrix, Scratch& scratch, const float* encoding, std::int64_t begin,

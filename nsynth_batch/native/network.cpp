@@ -188,8 +188,12 @@ Decoder::Decoder(const Config& c, const Tensors& tensors, const Kernels& k, Prec
     const std::string convolution = numbered("dilatedconv", i);
     DecoderLayer layer;
     layer.dilation = c.dilation(i);
-    layer.past = Matrix(tensors, convolution, packing, kTaps, c.width, 2 * c.width, Columns::gate, 0,
-                        kTaps - 1);
+    if (paired())
+      layer.paired =
+          PairedTaps(tensors, convolution, packing, c.width, 2 * c.width, Columns::gate);
+    else
+      layer.past = Matrix(tensors, convolution, packing, kTaps, c.width, 2 * c.width,
+                          Columns::gate, 0, kTaps - 1);
     layer.now = Matrix(tensors, convolution, packing, kTaps, c.width, 2 * c.width, Columns::gate,
                        kTaps - 1, kTaps);
     layer.condition = Matrix(tensors, numbered("cond_map", i), wide, 1, c.ae_bottleneck,

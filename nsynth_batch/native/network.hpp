@@ -62,9 +62,19 @@ class Matrix {
   std::vector<std::int32_t> offsets_;
 };
 
+// The two taps of a convolution that do not wait for the newest sample, and the bias, as three
+// products for two outputs, see paired.hpp.
+struct PairedTaps {
+  PairedTaps() = default;
+  PairedTaps(const Tensors& tensors, const std::string& name, const Packing& packing, int inputs,
+             int outputs, Matrix::Columns columns);
+  Matrix sum, older, old;
+};
+
 struct DecoderLayer {
   int dilation;
-  Matrix past;  // the two taps that do not wait for the newest sample, and the bias
+  PairedTaps paired;  // in float32
+  Matrix past;        // the same two taps in narrow precisions: differences would be too wide
   Matrix now;
   Matrix condition;
   Matrix residual, skip;
@@ -80,6 +90,8 @@ struct Decoder {
   std::size_t row_bytes() const;
   // Whether rows have scales.
   bool scaled() const { return packing.precision >= Precision::int16; }
+  // Whether the past taps are paired.
+  bool paired() const { return !packing.narrow; }
 
   Config config;
   const Kernels* kernels;

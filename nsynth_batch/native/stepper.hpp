@@ -1,7 +1,7 @@
 // A batch of clips advanced one sample at a time.
 //
 // The two past taps of a layer of dilation d are known d samples ahead, so they are computed for
-// up to kBlock samples in one product. All layers' blocks begin at multiples of their length in
+// up to kBlock samples in one product, in float32 by pairs (paired.hpp). All layers' blocks begin at multiples of their length in
 // the batch's own count of steps, and clips come and go at multiples of kBlock.
 #pragma once
 
@@ -32,6 +32,7 @@ class Forward;
 class Stepper {
  public:
   static constexpr int kBlock = 8;
+  static constexpr int kDifferences = 192;  // rows of them that stay in a core's cache
 
   Stepper(const Decoder& decoder, int slots, int threads);
   // What a stepper of so many slots allocates.
@@ -73,8 +74,8 @@ class Stepper {
     }
   };
   struct Layout {
-    std::vector<std::size_t> history, scales, partial;
-    std::size_t condition, condition_out1, stream, rounded, rounded_scales, gated, skip, hidden,
+    std::vector<std::size_t> history, scales, kept, partial;
+    std::size_t differences, condition, condition_out1, stream, rounded, rounded_scales, gated, skip, hidden,
         logits, inputs, floats;
     Layout(const Decoder& decoder, std::size_t slots, std::size_t threads);
   };
@@ -87,6 +88,8 @@ class Stepper {
   // The same of this step in float32.
   Region stream(int layer) const;
   Region partial(int layer, int ahead) const;
+  // What the two outputs of a pair share, from the step of the earlier to that of the later.
+  Region kept(int layer, std::int64_t step) const;
   Region condition(int layer) const;
   // The rows of all clips, in the order of their slots.
   template <class Pointer, class From>
@@ -94,6 +97,8 @@ class Stepper {
 
   void condition_frames(const Member& member, Rows& rows) const;
   void past_taps(const Member& member, Rows& rows) const;
+  void paired_taps(const Member& member, Rows& rows, int layer) const;
+  void restore_kept(int slot);
   void round_inputs(const Member& member, Rows& rows, int layer) const;
   void layers(const Member& member, Rows& rows) const;
   void mark_not_finite(const Member& member, const Rows& rows) const;
