@@ -46,9 +46,9 @@ Forward::Scratch::Scratch(const Decoder& decoder)
 
 std::size_t Forward::bytes(const Decoder& decoder, int threads) {
   const std::size_t wide = index(std::max(2 * decoder.width, decoder.skip_width));
-  const std::size_t scratch =
-      index((decoder.paired() ? 4 : 3) * kRows) * index(decoder.width) + scratch_rows(decoder, kRows) * wide +
-      Rows::scratch_floats(decoder);
+  const std::size_t rows = index((decoder.paired() ? 4 : 3) * kRows);
+  const std::size_t scratch = rows * index(decoder.width) +
+                              scratch_rows(decoder, kRows) * wide + Rows::scratch_floats(decoder);
   return (Layout(decoder).floats + index(threads) * scratch) * sizeof(float);
 }
 

@@ -1,8 +1,9 @@
 // A batch of clips advanced one sample at a time.
 //
 // The two past taps of a layer of dilation d are known d samples ahead, so they are computed for
-// up to kBlock samples in one product, in float32 by pairs (paired.hpp). All layers' blocks begin at multiples of their length in
-// the batch's own count of steps, and clips come and go at multiples of kBlock.
+// up to kBlock samples in one product, in float32 by pairs (paired.hpp). All layers' blocks begin
+// at multiples of their length in the batch's own count of steps, and clips come and go at
+// multiples of kBlock.
 #pragma once
 
 #include <atomic>
@@ -75,8 +76,8 @@ class Stepper {
   };
   struct Layout {
     std::vector<std::size_t> history, scales, kept, partial;
-    std::size_t differences, condition, condition_out1, stream, rounded, rounded_scales, gated, skip, hidden,
-        logits, inputs, floats;
+    std::size_t differences, condition, condition_out1, stream, rounded, rounded_scales, gated,
+        skip, hidden, logits, inputs, floats;
     Layout(const Decoder& decoder, std::size_t slots, std::size_t threads);
   };
 
