@@ -22,6 +22,9 @@ from tests.components.images import Image
 _SHARED = ("--tmpfs", "/dev/shm")
 """Memory that processes share, as engines give it to each container."""
 
+_NAMESPACES = {name: name for name in ("user", "net", "pid", "ipc", "uts")} | {"mnt": "mount"}
+"""What they are to the kernel, and to nsenter."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -136,13 +139,20 @@ class Container:
         return subprocess.run(
             [
                 *("nsenter", "--target", str(self._first), "--preserve-credentials"),
-                *("--user", "--mount", "--net", "--pid", "--ipc", "--uts"),
+                *(f"--{word}" for name, word in _NAMESPACES.items() if self._is_own(name)),
                 *("env", "--ignore-environment", *variables, *command),
             ],
             capture_output=True,
             text=True,
             check=False,
         )
+
+    def _is_own(self, namespace: str) -> bool:
+        """Whether it has a namespace for itself: nobody but root may enter the one of all."""
+        own, ours = (
+            Path(f"/proc/{pid}/ns/{namespace}").readlink() for pid in (self._first, "self")
+        )
+        return own != ours
 
     def output(self) -> str:
         """Give what it has written so far."""
