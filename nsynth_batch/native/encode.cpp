@@ -7,12 +7,6 @@
 
 namespace nsynth {
 
-namespace {
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-}  // namespace
-
 std::int64_t EncodeWorker::most_rows(const Encoder& encoder, std::int64_t frames) {
   std::int64_t rows = frames * encoder.config.ae_hop_length;
   for (const EncoderLayer& layer : encoder.layers) rows += 2 * layer.dilation;

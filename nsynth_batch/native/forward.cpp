@@ -11,8 +11,6 @@ namespace nsynth {
 
 namespace {
 
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
-
 std::size_t scratch_rows(const Decoder& decoder, int rows) {
   return index(rows / decoder.config.ae_hop_length + 2);
 }

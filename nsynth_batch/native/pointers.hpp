@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "buffer.hpp"
@@ -9,6 +10,8 @@
 #include "network.hpp"
 
 namespace nsynth {
+
+inline std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 // Pointer lists for products of up to `rows` rows; one for each thread.
 struct Rows {

@@ -14,8 +14,6 @@ namespace nsynth {
 
 namespace {
 
-std::size_t index(int i) { return static_cast<std::size_t>(i); }
-
 // A number in [-1, 1) for a place, the same on every machine and however rows are padded.
 float number(std::uint32_t array, std::size_t row, std::size_t column) {
   std::uint32_t bits = (array * 131071u + static_cast<std::uint32_t>(row)) * 2654435761u +

@@ -57,9 +57,9 @@ def test_a_large_model_on_an_engine_that_cannot_resume_decodes_few_at_once(tmp_p
 
 
 def test_what_a_task_takes_is_said(tiny: Path) -> None:
-    line = Models(settings(tiny, threads=1, memory="1GB")).room(64, 1000)
+    line = Models(settings(tiny, threads=1, memory="1GB", precision="int16")).room(64, 1000)
     assert line.startswith(f"64 clips a task, {CLIPS_A_THREAD} at once in ")
-    assert " of 1.0 GB a worker; native, float32, " in line
+    assert " of 1.0 GB a worker; native, int16, " in line
 
 
 def test_memory_that_lacks_is_told_before_any_work(tiny: Path) -> None:
@@ -137,3 +137,4 @@ def test_auto_is_the_fastest_that_loses_little() -> None:
     assert fastest_precision("amx", tables, {"int8": 0.011, "bfloat16": 0.001}) == "bfloat16"
     assert fastest_precision("avx2", tables, {"bfloat16": 0.0}) == "float32"
     assert fastest_precision("portable") == "float32"
+    assert fastest_precision("avx2") == "int8"
