@@ -31,32 +31,21 @@ class _Company:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._running = 0
-        self._waiting = 0
+        self._careful = 0
 
     @contextmanager
-    def beside_others(self) -> Iterator[None]:
+    def turn(self, *, careful: bool) -> Iterator[None]:
+        """Wait until an attempt may run, and have others wait while it does."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._waiting)
+            self._careful += careful
+            self._changed.wait_for(lambda: not (self._running if careful else self._careful))
             self._running += 1
         try:
             yield
         finally:
             with self._changed:
                 self._running -= 1
-                self._changed.notify_all()
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        with self._changed:
-            self._waiting += 1
-            self._changed.wait_for(lambda: not self._running)
-            self._running += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._waiting -= 1
-                self._running -= 1
+                self._careful -= careful
                 self._changed.notify_all()
 
 
@@ -87,8 +76,7 @@ class Attempt:
     @contextmanager
     def begun(self) -> Iterator[None]:
         """Mark the attempt while the block runs, once it is its turn in this process."""
-        turn = _COMPANY.alone() if self._careful else _COMPANY.beside_others()
-        with turn, self._mark(f"begin-{self.id}"):
+        with _COMPANY.turn(careful=self._careful), self._mark(f"begin-{self.id}"):
             yield
 
     @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-LOOPBACK = "127.0.0.1"
+from tests.components.prometheus import LOOPBACK
 
 
 class Relay:
