@@ -160,6 +160,10 @@ void Forward::round_inputs(int layer, int low, int high) const {
                                    decoder_.scaled() ? row_scale(layer, at) : &unused);
 }
 
+float* Forward::partial(Scratch& scratch, int r) const {
+  return scratch.partial.data() + index(r) * 2 * index(decoder_.width);
+}
+
 void Forward::past_taps(int number, Scratch& scratch, int low, int high) {
   const DecoderLayer& layer = decoder_.layers[index(number)];
   const int count = high - low;
@@ -168,7 +172,7 @@ void Forward::past_taps(int number, Scratch& scratch, int low, int high) {
   for (int r = 0; r < count; ++r) {
     rows.input[index(r)] = row(number, low + r - 2 * layer.dilation);
     rows.input[index(count + r)] = row(number, low + r - layer.dilation);
-    rows.out[index(r)] = scratch.partial.data() + index(r) * 2 * index(decoder_.width);
+    rows.out[index(r)] = partial(scratch, r);
     if (!scaled) continue;
     rows.input_scales[index(r)] = *row_scale(number, low + r - 2 * layer.dilation);
     rows.input_scales[index(count + r)] = *row_scale(number, low + r - layer.dilation);
@@ -181,12 +185,9 @@ void Forward::paired_taps(int number, Scratch& scratch, std::int64_t begin, int 
   const int d = dilation(number);
   const PairedTaps& taps = decoder_.layers[index(number)].paired;
   Rows& rows = scratch.rows;
-  const auto partial = [&](int at) {
-    return scratch.partial.data() + index(at - low) * 2 * index(decoder_.width);
-  };
   for (int at = low; at < high; ++at) {
     rows.input[index(at - low)] = stream_row(number, at - (opens_pair(begin + at, d) ? d : 2 * d));
-    rows.out[index(at - low)] = partial(at);
+    rows.out[index(at - low)] = partial(scratch, at - low);
   }
   rows.run(kernels_.float32.store, taps.sum, high - low);
   for (const bool opens : {true, false}) {
@@ -197,8 +198,7 @@ void Forward::paired_taps(int number, Scratch& scratch, std::int64_t begin, int 
       subtract(stream_row(number, at - (opens ? 2 * d : d)),
                stream_row(number, at - (opens ? d : 2 * d)), difference, decoder_.width);
       rows.input[index(count)] = difference;
-      rows.first[index(count)] = partial(at);
-      rows.out[index(count)] = partial(at);
+      rows.first[index(count)] = rows.out[index(count)] = partial(scratch, at - low);
       ++count;
     }
     rows.run(kernels_.float32.add, opens ? taps.older : taps.old, count);
@@ -222,7 +222,7 @@ void Forward::layer(int number, Scratch& scratch, const float* encoding, std::in
   for (int r = 0; r < count; ++r) {
     rows.input[index(r)] = row(number, low + r);
     if (scaled) rows.input_scales[index(r)] = *row_scale(number, low + r);
-    rows.first[index(r)] = scratch.partial.data() + index(r) * 2 * index(decoder_.width);
+    rows.first[index(r)] = partial(scratch, r);
     // In float32 the gate's output goes the one way, else the other.
     rows.out[index(r)] = scratch.gated.data() + index(r) * index(decoder_.width);
     rows.narrow[index(r)] = rows.out[index(r)];

@@ -62,6 +62,8 @@ class Forward {
              int high, bool skips);
   void head(Scratch& scratch, const float* encoding, std::int64_t begin, int low, int high,
             float* logits);
+  // Where the scratch keeps what the past taps add to its row r.
+  float* partial(Scratch& scratch, int r) const;
   // What the past taps add to chunk samples [low, high), into the scratch.
   void past_taps(int number, Scratch& scratch, int low, int high);
   void paired_taps(int number, Scratch& scratch, std::int64_t begin, int low, int high);

@@ -2,58 +2,36 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from hdfs_jobs.cluster import Cluster
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.retry import open_entries
 from hdfs_jobs.storage import open_storage
-from hdfs_jobs.store import Store
-from nsynth_batch.cli import main
 from nsynth_batch.forget import find
-from nsynth_batch.pipeline import Pipeline
 from nsynth_batch.resting import clips_resting_on, gone
-from nsynth_batch.settings import load_settings
-from nsynth_batch.sources.catalog import Catalog, Recording
-from nsynth_batch.sources.folder import FolderSource
+from nsynth_batch.sources.catalog import Catalog
 from nsynth_batch.sources.forgotten import Tombstone, bury, restore
-from nsynth_batch.sources.harvest import harvest
 from sequencer.cli import main as sequencer
-from tests.nsynth_batch.job import SEGMENT_SECONDS, Job
-from tests.nsynth_batch.recordings import tone, write_wav
+from tests.nsynth_batch.job import Job
+from tests.nsynth_batch.rights_job import (
+    STAGES,
+    copy_job,
+    make_job,
+    pipeline,
+    recording,
+    say,
+    titles,
+    work,
+)
 from tests.nsynth_batch.sources.test_catalog import ROW
-
-
-@dataclass
-class Said:
-    """What a command printed, and its exit code."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def say(job: Job, *words: str) -> Said:
-    """Give a command in this process: a new one takes a second to start."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = main([*words, "--store", job.url])
-    return Said(code, out.getvalue(), err.getvalue())
-
-
-STAGES = ("audio", "encodings", "mashups", "clips")
-NAMES = ("crow", "owl", "wren", "=lark")
 
 
 @pytest.fixture(scope="module")
@@ -64,69 +42,12 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, tiny: Path, cluster: Cluster) -> Job:
-    """A job of four recordings, done with six pairs."""
-    job = Job(tmp_path_factory.mktemp("job"), tiny)
-    for at, name in enumerate(NAMES):
-        write_wav(job.recordings / f"{name}.wav", tone(0.4, 200 + 30 * at))
-    write_wav(job.recordings / "sub" / "crow.wav", tone(0.4, 500))
-    (job.recordings / "sources.csv").write_text(
-        "file,author,licence,category,source_url\n"
-        "owl.wav,Ann,CC-BY-4.0,Bird songs,https://birds.example/Eagle%20owl\n"
-        "=lark.wav,-Ben,CC0-1.0,Choirs,\n".replace("\\\n", "\n")
-    )
-    store = Store.open(job.url, create=True)
-    harvest(FolderSource(open_storage(str(job.recordings))), lambda: store.storage)
-    work(job, cluster, STAGES, pairs=6)
-    return job
+    return make_job(tmp_path_factory.mktemp("job"), tiny, cluster)
 
 
 @pytest.fixture
-def job(whole: Job, tmp_path: Path, tiny: Path) -> Job:
-    """A copy of it, to spoil."""
-    copy = Job(tmp_path, tiny)
-    shutil.copytree(whole.recordings, copy.recordings, dirs_exist_ok=True)
-    shutil.copytree(whole.url, copy.url)
-    return copy
-
-
-def pipeline(job: Job, **more: object) -> Pipeline:
-    settings = load_settings(
-        {
-            "checkpoint": job.checkpoint,
-            "segment_seconds": SEGMENT_SECONDS,
-            "workers": 1,
-            "store": job.url,
-            **more,
-        }
-    )
-    return Pipeline(settings, job.store())
-
-
-def work(job: Job, cluster: Cluster, names: tuple[str, ...], **more: object) -> list[str]:
-    """Do stages; give what they had to note."""
-    notes: list[str] = []
-    for name in names:
-        line = pipeline(job, **more)
-        planned = line.plan(name)
-        notes += planned.notes
-        planned.run(line.settings, cluster, lambda event: None)
-    return notes
-
-
-def recording(job: Job, title: str) -> Recording:
-    [found] = find(Catalog(job.store().storage).recordings(), [title])
-    return found
-
-
-def titles(job: Job, name: str) -> set[str]:
-    """Titles of the recordings that the latest dataset of a stage holds something of."""
-    recordings = Catalog(job.store().storage).recordings()
-    dataset = job.store().latest(name)
-    assert dataset is not None
-    columns = ["a", "b"] if name == "mashups" else ["file_id"]
-    rows = [row for _, table in dataset.tables(columns) for row in table.to_pylist()]
-    ids = {row["file_id"] if "file_id" in row else row[s]["file_id"] for row in rows for s in row}
-    return {recordings[file_id].title for file_id in ids}
+def job(whole: Job, tmp_path: Path) -> Job:
+    return copy_job(whole, tmp_path)
 
 
 def reasons(job: Job, name: str) -> list[str]:
@@ -395,64 +316,6 @@ def test_a_file_of_a_wiki_is_meant_with_all_its_versions(tmp_path: Path) -> None
         "Owl",
         "File:O",
         "O",
-        "//w.example/wiki/File:O",
         "https://w.example/wiki/File%3AO",
     ):
-        if name.startswith("//"):
-            continue
         assert [row.file_id for row in find(recordings, [name])] == ["ab" * 20, "cd" * 20]
-
-
-def test_the_catalog_is_shown_and_exported(job: Job, tmp_path: Path) -> None:
-    owl = recording(job, "owl")
-    bury(job.store().storage, Tombstone(owl.file_id))
-
-    def show(*words: str) -> list[dict[str, object]]:
-        done = say(job, "catalog", "show", "--json", *words)
-        assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-    assert len(show()) == 5
-    [shown] = show("--state", "forgotten")
-    assert (shown["file_id"], shown["themes"], shown["deleted"]) == (
-        owl.file_id, ["nature", "animal"], True,
-    )  # fmt: skip
-    assert [row["title"] for row in show("--category", "Music")] == ["=lark"]
-    assert show("--category", "bird songs", "--licence", "cc-by") == [shown]
-    assert show("--author", "nobody") == []
-    text = say(job, "catalog", "show", "--title", "lark").stdout
-    assert text.splitlines()[1].split() == ["=lark", "-Ben", "CC0-1.0", "0:00", "current",
-                                            recording(job, "=lark").file_id[:10]]  # fmt: skip
-
-    table, sheet = tmp_path / "catalog.parquet", tmp_path / "catalog.csv"
-    for out in (table, sheet):
-        done = say(job, "catalog", "export", str(out))
-        assert done.stdout == f"{out}: 5 recordings\n"
-    rows = {row["title"]: row for row in pq.read_table(table).to_pylist()}
-    assert rows["owl"]["deleted"] and rows["owl"]["state"] == "forgotten"
-    assert rows["=lark"]["author"] == "-Ben"
-    with sheet.open(encoding="utf-8", newline="") as stream:
-        cells = {row["file_id"]: row for row in csv.DictReader(stream)}
-    lark = cells[rows["=lark"]["file_id"]]
-    assert (lark["title"], lark["author"], lark["categories"]) == ("'=lark", "'-Ben", "Choirs")
-    assert cells[owl.file_id]["deleted"] == "true"
-    assert len(cells) == pq.read_metadata(table).num_rows == 5
-    refused = say(job, "catalog", "export", str(tmp_path / "catalog.xlsx"))
-    assert refused.returncode == 2
-    assert "ends in .parquet or .csv" in refused.stderr
-    nowhere = say(job, "catalog", "export", str(tmp_path / "no" / "catalog.csv"))
-    assert nowhere.returncode == 2
-    assert "there is no folder" in nowhere.stderr
-
-
-def test_pairs_are_drawn_by_themes(job: Job, cluster: Cluster, tmp_path: Path) -> None:
-    work(job, cluster, ("mashups",), pairs=2, seed=3, pair="nature:music")
-    assert titles(job, "mashups") == {"owl", "=lark"}
-    table = tmp_path / "themes.toml"
-    table.write_text('[themes]\nnature = ["choir"]\nmusic = ["bird"]\n')
-    work(job, cluster, ("mashups",), pairs=2, seed=3, pair="nature:music", themes=str(table))
-    dataset = job.store().latest("mashups")
-    assert dataset is not None
-    [mash, *_] = [row for _, t in dataset.tables(["a", "b"]) for row in t.to_pylist()]
-    assert mash["a"]["file_id"] == recording(job, "=lark").file_id
-    assert len(job.store().datasets("mashups")) == 3

@@ -1,0 +1,107 @@
+"""A job of a few recordings with rights, and what tests of rights ask of one."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+from hdfs_jobs.cluster import Cluster
+from hdfs_jobs.storage import open_storage
+from hdfs_jobs.store import Store
+from nsynth_batch.cli import main
+from nsynth_batch.forget import find
+from nsynth_batch.pipeline import Pipeline
+from nsynth_batch.settings import load_settings
+from nsynth_batch.sources.catalog import Catalog, Recording
+from nsynth_batch.sources.folder import FolderSource
+from nsynth_batch.sources.harvest import harvest
+from tests.nsynth_batch.job import SEGMENT_SECONDS, Job
+from tests.nsynth_batch.recordings import tone, write_wav
+
+STAGES = ("audio", "encodings", "mashups", "clips")
+NAMES = ("crow", "owl", "wren", "=lark")
+
+
+@dataclass
+class Said:
+    """What a command printed, and its exit code."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def say(job: Job, *words: str) -> Said:
+    """Give a command in this process: a new one takes a second to start."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main([*words, "--store", job.url])
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+def make_job(folder: Path, checkpoint: Path, cluster: Cluster) -> Job:
+    """Do a job of four recordings and six pairs."""
+    job = Job(folder, checkpoint)
+    for at, name in enumerate(NAMES):
+        write_wav(job.recordings / f"{name}.wav", tone(0.4, 200 + 30 * at))
+    write_wav(job.recordings / "sub" / "crow.wav", tone(0.4, 500))
+    (job.recordings / "sources.csv").write_text(
+        "file,author,licence,category,source_url\n"
+        "owl.wav,Ann,CC-BY-4.0,Bird songs,https://birds.example/Eagle%20owl\n"
+        "=lark.wav,-Ben,CC0-1.0,Choirs,\n"
+    )
+    store = Store.open(job.url, create=True)
+    harvest(FolderSource(open_storage(str(job.recordings))), lambda: store.storage)
+    work(job, cluster, STAGES, pairs=6)
+    return job
+
+
+def copy_job(job: Job, folder: Path) -> Job:
+    """Copy it, to spoil."""
+    copy = Job(folder, Path(job.checkpoint))
+    shutil.copytree(job.recordings, copy.recordings, dirs_exist_ok=True)
+    shutil.copytree(job.url, copy.url)
+    return copy
+
+
+def pipeline(job: Job, **more: object) -> Pipeline:
+    settings = load_settings(
+        {
+            "checkpoint": job.checkpoint,
+            "segment_seconds": SEGMENT_SECONDS,
+            "workers": 1,
+            "store": job.url,
+            **more,
+        }
+    )
+    return Pipeline(settings, job.store())
+
+
+def work(job: Job, cluster: Cluster, names: tuple[str, ...], **more: object) -> list[str]:
+    """Do stages; give what they had to note."""
+    notes: list[str] = []
+    for name in names:
+        line = pipeline(job, **more)
+        planned = line.plan(name)
+        notes += planned.notes
+        planned.run(line.settings, cluster, lambda event: None)
+    return notes
+
+
+def recording(job: Job, title: str) -> Recording:
+    [found] = find(Catalog(job.store().storage).recordings(), [title])
+    return found
+
+
+def titles(job: Job, name: str) -> set[str]:
+    """Titles of the recordings that the latest dataset of a stage holds something of."""
+    recordings = Catalog(job.store().storage).recordings()
+    dataset = job.store().latest(name)
+    assert dataset is not None
+    columns = ["a", "b"] if name == "mashups" else ["file_id"]
+    rows = [row for _, table in dataset.tables(columns) for row in table.to_pylist()]
+    ids = {row["file_id"] if "file_id" in row else row[s]["file_id"] for row in rows for s in row}
+    return {recordings[file_id].title for file_id in ids}
