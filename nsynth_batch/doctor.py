@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
-from hdfs_jobs.cluster import Cluster
+from hdfs_jobs.cluster import Certificates, Cluster
 from hdfs_jobs.storage import open_storage
 from hdfs_jobs.store import MARKER, Store
 from nsynth_batch.errors import failure
@@ -83,7 +83,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     )
     yield _tried(f"store {settings.store}", partial(_store, settings.store))
     if settings.scheduler is not None:
-        yield _tried(f"scheduler {settings.scheduler}", partial(_scheduler, settings.scheduler))
+        yield _tried(f"scheduler {settings.scheduler}", partial(_scheduler, settings))
 
 
 def _tried(what: str, look: Callable[[], str], *, needed: bool = True) -> Finding:
@@ -155,8 +155,9 @@ def _store(url: str) -> str:
     return f"{storage.url} can be read"
 
 
-def _scheduler(address: str) -> str:
-    with Cluster(address) as cluster:
+def _scheduler(settings: Settings) -> str:
+    certificates = Certificates(settings.tls_ca, settings.tls_cert, settings.tls_key)
+    with Cluster(settings.scheduler, certificates=certificates) as cluster:
         workers = cluster.client().scheduler_info()["workers"]
         threads = sum(worker["nthreads"] for worker in workers.values())
         return f"{len(workers)} workers, {threads} threads"

@@ -200,17 +200,24 @@ def submit(
 
 
 def _follow(api: Api, thing: Object, patience: Patience, *, made: bool) -> int:
-    """Follow a Job; one that this command made and that never starts is not left behind."""
+    """Follow a Job; one that this command made and that never began is not left behind."""
     from nsynth_batch.submit.api import Refused
     from nsynth_batch.submit.apply import delete_job
     from nsynth_batch.submit.follow import Follower
     from nsynth_batch.submit.waits import NeverStartedError
 
     name, namespace = thing["metadata"]["name"], thing["metadata"]["namespace"]
+    follower = Follower(api, thing, typer.echo, _say, patience)
     try:
         with _leaving():
-            outcome = Follower(api, thing, typer.echo, _say, patience).follow()
+            outcome = follower.follow()
     except NeverStartedError as error:
+        if follower.begun:
+            raise CommandError(
+                f"{error}; job {name} stays, as far as it came: `nsynth-batch submit --follow "
+                f"{name} --namespace {namespace}` follows it again",
+                error.exit_code,
+            ) from error
         if not made:
             raise
         try:

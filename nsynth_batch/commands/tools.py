@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nsynth_batch.commands.options import DECODING, MASHING, MODEL, RUNNING, STORE, settings_from
+from nsynth_batch.commands.options import (
+    CLUSTER,
+    DECODING,
+    MASHING,
+    MODEL,
+    RUNNING,
+    STORE,
+    settings_from,
+)
 from nsynth_batch.commands.running import run_stages
 from nsynth_batch.datasets import DATASETS
 from nsynth_batch.errors import OK, UNEXPECTED, CommandError
@@ -78,7 +86,7 @@ def demo(
     return OK
 
 
-@settings_from(*STORE, *MODEL, "precision", "workers", "scheduler")
+@settings_from(*STORE, *MODEL, *CLUSTER, "precision")
 def doctor(settings: Settings) -> int:
     """Check what a run needs here.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from nsynth_batch.errors import USAGE, CommandError
 from nsynth_batch.submit.api import Api, Refused
-from nsynth_batch.submit.manifests import OWNER, OWNER_LABEL, Manifest
+from nsynth_batch.submit.manifests import LEFT_OUT, OWNER, OWNER_LABEL, Manifest
 from nsynth_batch.submit.rendering import as_yaml
 from nsynth_batch.submit.states import Object, is_over, name_of
 
@@ -123,8 +123,11 @@ def delete_job(api: Api, job: Object) -> None:
 def differences(wanted: Any, there: Any, place: str = "") -> Iterator[str]:
     """Name where what is there is not as wanted; what the server adds does not count."""
     if isinstance(wanted, dict) and isinstance(there, dict):
-        for key, value in wanted.items():
-            yield from differences(value, there.get(key), f"{place}.{key}" if place else key)
+        # Labels of nodes are all ours, and so are fields that another run asked for.
+        more = there.keys() if place.endswith(".nodeSelector") else there.keys() & LEFT_OUT
+        for key in [*wanted, *sorted(more - wanted.keys())]:
+            inside = f"{place}.{key}" if place else key
+            yield from differences(wanted.get(key), there.get(key), inside)
     elif isinstance(wanted, list) and isinstance(there, list) and len(wanted) == len(there):
         for at, (one, other) in enumerate(zip(wanted, there, strict=True)):
             yield from differences(one, other, f"{place}[{at}]")

@@ -74,6 +74,11 @@ class Follower:
         Takes each remark of ours.
     patience : Patience
         How long is waited.
+
+    Attributes
+    ----------
+    begun
+        Whether any pod of the Job has begun, as far as was seen.
     """
 
     def __init__(
@@ -94,6 +99,7 @@ class Follower:
         self._pods: dict[str, _Pod] = {}
         self._waits = Waits(say, patience)
         self._logs_refused = False
+        self.begun = False
 
     def follow(self) -> Outcome:
         """Follow the Job to its end.
@@ -134,6 +140,7 @@ class Follower:
         known.ended = ending(pod)
         moved = fresh
         if has_begun(pod):
+            self.begun = True
             self._waits.over()
             moved |= self._read(name, known)
         if known.ended is None or 0 < known.failed_reads < _TRIES_OF_THE_LAST_READ:
@@ -193,14 +200,14 @@ class Follower:
             last = pods[-1]["metadata"]["creationTimestamp"] if pods else ""
             told = no_pod(self._name, self._events(self._uid), last)
             if told is not None:
-                self._waits.see(told)
+                self._waits.see(told, begun=self.begun)
         for pod in waiting:
             if not has_begun(pod):
                 events = self._events(pod["metadata"]["uid"])
                 if is_pulling(pod, events):
                     self._waits.hold(f"pod {name_of(pod)} is on its node: its image is pulled")
                 else:
-                    self._waits.see(trouble(pod, events))
+                    self._waits.see(trouble(pod, events), begun=self.begun)
 
     def _job(self) -> Object:
         path = path_of("Job", self._namespace, self._name)

@@ -21,7 +21,14 @@ WORK_FOLDER = "/work"
 METRICS_PORT = 9108
 _USER = 10001
 _READABLE_BY_GROUP = 0o440
+_SEED = "NSYNTH_BATCH_SEED"
 _GPU_RESOURCE = "amd.com/gpu"
+_NODES = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+
+LEFT_OUT = frozenset(
+    {"imagePullSecrets", "priorityClassName", "supplementalGroups", "tolerations", _GPU_RESOURCE}
+)
+"""Fields that a manifest has only if a run asks for them."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ class Run:
     volumes
         Claims to mount.
     node_labels
-        Labels that a node must have, and their values.
+        Labels that a node must have, and their values, beside those of Linux on amd64.
     pull_secret, priority_class
         Names, or empty.
     retries
@@ -144,8 +151,8 @@ def job(run: Run) -> Manifest:
 def cron_job(run: Run, schedule: Schedule) -> Manifest:
     """Give the CronJob that starts a run again and again, one at a time.
 
-    Each night's Job has a name of its own. Unless the run's flags give a seed, that name does:
-    new recordings meet in new pairs, and a pod that takes over from another goes on with the same.
+    Each night's Job has a name of its own. Unless the run's flags or variables give a seed, that
+    name does: new recordings meet in new pairs, and a pod that takes over goes on with the same.
     """
     return {
         "apiVersion": "batch/v1",
@@ -161,7 +168,7 @@ def cron_job(run: Run, schedule: Schedule) -> Manifest:
             "failedJobsHistoryLimit": 3,
             "jobTemplate": {
                 "metadata": {"labels": _labels(run)},
-                "spec": _job_spec(run, seed=_seed_of_the_job()),
+                "spec": _job_spec(run, seed=_seed_of_the_job(run)),
             },
         },
     }
@@ -225,6 +232,7 @@ def _pod_spec(run: Run, seed: list[Manifest]) -> Manifest:
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": run.grace_seconds,
         "securityContext": security,
+        "nodeSelector": _NODES | dict(run.node_labels),
         "containers": [_container(run, seed)],
         "volumes": [
             {"name": "work", "emptyDir": {"sizeLimit": run.scratch}},
@@ -237,8 +245,6 @@ def _pod_spec(run: Run, seed: list[Manifest]) -> Manifest:
     }
     if run.gpus:
         spec["tolerations"] = [{"key": _GPU_RESOURCE, "operator": "Exists", "effect": "NoSchedule"}]
-    if run.node_labels:
-        spec["nodeSelector"] = dict(run.node_labels)
     if run.pull_secret:
         spec["imagePullSecrets"] = [{"name": run.pull_secret}]
     if run.priority_class:
@@ -292,27 +298,27 @@ def _environment(run: Run) -> list[Manifest]:
     elif run.hdfs_auth == "token":
         values["HADOOP_TOKEN_FILE_LOCATION"] = f"{SETTINGS_FOLDER}/hdfs-token/token"
     values |= {name: _literal(value) for name, value in run.environment}
+    found = {
+        # A pod sees all cores of its node, and its limit only this way.
+        "NSYNTH_BATCH_WORKERS": {"resourceFieldRef": {"resource": "limits.cpu"}},
+        "NSYNTH_BATCH_CONTACT": {
+            "secretKeyRef": {"name": "nsynth-batch-contact", "key": "contact", "optional": True}
+        },
+    }
     return [
         *({"name": name, "value": value} for name, value in values.items()),
-        # A pod sees all cores of its node, and its limit only this way.
-        _variable("NSYNTH_BATCH_WORKERS", resourceFieldRef={"resource": "limits.cpu"}),
-        _variable(
-            "NSYNTH_BATCH_CONTACT",
-            secretKeyRef={"name": "nsynth-batch-contact", "key": "contact", "optional": True},
-        ),
+        *({"name": n, "valueFrom": source} for n, source in found.items() if n not in values),
     ]
 
 
-def _seed_of_the_job() -> list[Manifest]:
+def _seed_of_the_job(run: Run) -> list[Manifest]:
+    if _SEED in dict(run.environment):
+        return []
     path = "metadata.labels['batch.kubernetes.io/job-name']"
     return [
-        _variable("JOB_NAME", fieldRef={"fieldPath": path}),
-        {"name": "NSYNTH_BATCH_SEED", "value": "name:$(JOB_NAME)"},
+        {"name": "JOB_NAME", "valueFrom": {"fieldRef": {"fieldPath": path}}},
+        {"name": _SEED, "value": "name:$(JOB_NAME)"},
     ]
-
-
-def _variable(name: str, **source: Manifest) -> Manifest:
-    return {"name": name, "valueFrom": source}
 
 
 def _settings(run: Run) -> Manifest:

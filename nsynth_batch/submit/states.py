@@ -25,6 +25,7 @@ _NO_SUCH_IMAGE = re.compile(
     r"|no match for platform|invalid reference|repository does not exist|InvalidImageName",
     re.IGNORECASE,
 )
+_NO_SUCH_CLAIM = re.compile(r'persistentvolumeclaim "[^"]*" not found')
 _LACKING = re.compile(r"not found|references non-existent", re.IGNORECASE)
 _TAKEN_BACK = re.compile(r"exceeded quota|try again|timeout|connection refused", re.IGNORECASE)
 
@@ -149,7 +150,10 @@ def trouble(pod: Object, events: Sequence[Object]) -> Trouble:
     warnings = _warnings(events)
     unscheduled = _condition(pod.get("status") or {}, "PodScheduled", "False")
     if unscheduled is not None:
-        return Trouble(f"pod {name} finds no node: {_told(unscheduled)}", INFRASTRUCTURE)
+        told = _told(unscheduled)
+        if _NO_SUCH_CLAIM.search(told):
+            return Trouble(f"pod {name} lacks a volume: {told}; correct --volume", USAGE, True)
+        return Trouble(f"pod {name} finds no node: {told}", INFRASTRUCTURE)
     waiting = _state(pod).get("waiting") or {}
     reason, message = waiting.get("reason") or "", flattened(waiting.get("message") or "")
     if reason in _NEVER_PULLED | _NOT_PULLED:

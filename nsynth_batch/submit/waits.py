@@ -33,7 +33,7 @@ class Patience:
 
 
 class NeverStartedError(CommandError):
-    """A Job whose pod did not start in time."""
+    """A Job with a pod that does not start."""
 
 
 class Waits:
@@ -63,8 +63,16 @@ class Waits:
         self.over()
         self._tell(line)
 
-    def see(self, trouble: Trouble) -> None:
+    def see(self, trouble: Trouble, *, begun: bool = False) -> None:
         """Take note of trouble.
+
+        Parameters
+        ----------
+        trouble : Trouble
+            Why a pod does not start.
+        begun : bool
+            Whether the Job had a pod that did: it is only behind then, and has till its deadline
+            for what waiting may mend.
 
         Raises
         ------
@@ -83,7 +91,7 @@ class Waits:
         lasted = now - self._since
         if self._stays_since is not None and now - self._stays_since >= short:
             raise NeverStartedError(trouble.line, trouble.exit_code)
-        if lasted >= self._patience.start_seconds:
+        if not begun and lasted >= self._patience.start_seconds:
             raise NeverStartedError(
                 f"{trouble.line}; given up after {lasted:.0f} s (--start-timeout)",
                 trouble.exit_code,

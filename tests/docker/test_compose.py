@@ -73,6 +73,14 @@ def test_services_refer_only_to_what_is_there(services: dict[str, Any]) -> None:
             assert how["condition"] != "service_healthy" or "healthcheck" in services[other]
 
 
+def test_a_run_begins_all_that_health_rests_on(services: dict[str, Any]) -> None:
+    begun, left = set(), {"run"}
+    while left:
+        begun |= left
+        left = {name for each in left for name in services[each].get("depends_on", ())} - begun
+    assert begun == set(services)
+
+
 def test_values_are_words_as_engines_take_them(services: dict[str, Any]) -> None:
     for service in services.values():
         for field in ("command", "entrypoint"):

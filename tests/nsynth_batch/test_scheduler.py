@@ -63,6 +63,18 @@ def run_job(folder: Path, store: str, tiny: Path, *flags: str) -> subprocess.Com
     )
 
 
+def examine_scheduler(address: str, flags: list[str]) -> str:
+    """Give the line of `doctor` about a scheduler."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nsynth_batch", "doctor", "--scheduler", address, *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    [line] = [line for line in done.stdout.splitlines() if " scheduler " in line]
+    return line
+
+
 def content(store: str) -> dict[str, list[str]]:
     opened = Store.open(store)
     return {
@@ -216,6 +228,10 @@ def test_tls_admits_those_whom_the_authority_signed(
         refused = {2: "not of the authority", 75: "no Dask scheduler answers"}
         assert refused.get(code, "no other code") in said, said
         assert all(not Store.open(store).latest(name) for name in ("encodings", "clips"))
-        code, said = run(servers.address, *flags("ca", ours.certificate, node))
+        certificates = flags("ca", ours.certificate, node)
+        code, said = run(servers.address, *certificates)
         assert code == 0, said
+        looked = examine_scheduler(servers.address, certificates)
+        assert looked == f"ok      scheduler {servers.address}: 1 workers, 1 threads"
+        assert examine_scheduler(servers.address, []).startswith("BROKEN")
     assert content(store) == content(here)

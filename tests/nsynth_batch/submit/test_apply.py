@@ -114,6 +114,33 @@ def test_a_cron_job_is_changed_only_as_asked(cluster: Kubernetes, submit: Submit
     assert (spec["schedule"], spec["suspend"]) == ("0 4 * * *", True)
 
 
+@pytest.mark.parametrize(
+    ("flags", "field"),
+    [
+        (("--gpus", "1"), "tolerations"),
+        (("--gpus", "1"), "amd.com/gpu"),
+        (("--group", "44"), "supplementalGroups"),
+        (("--node-label", "gpu=yes"), "nodeSelector.gpu"),
+        (("--pull-secret", "old"), "imagePullSecrets"),
+        (("--priority-class", "high"), "priorityClassName"),
+        (("--env", "A=1"), "env"),
+        (("--volume", "models:/models"), "volumes"),
+    ],
+)
+def test_what_is_asked_for_no_more_is_taken_back(
+    flags: tuple[str, ...], field: str, cluster: Kubernetes, submit: Submit
+) -> None:
+    nightly = ("--name", "nightly", "--cron", "@daily")
+    assert submit(*nightly, *flags).code == 0
+    before = cluster.objects["CronJob", "nightly"]["spec"]
+    assert field in "\n".join(differences(job(Run("one", ("run",), IMAGE))["spec"],
+                                          before["jobTemplate"]["spec"]))  # fmt: skip
+    done = submit(*nightly)
+    assert (done.code, "differs in" in done.last) == (2, True)
+    assert submit(*nightly, "--replace").out == "cronjob.batch/nightly updated\n"
+    assert submit(*nightly).out == "cronjob.batch/nightly unchanged\n"
+
+
 def test_a_cron_job_that_changes_meanwhile_is_not_overwritten(
     cluster: Kubernetes, submit: Submit
 ) -> None:

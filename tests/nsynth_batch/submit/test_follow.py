@@ -146,6 +146,11 @@ def test_the_deadline_is_told_from_failure(cluster: Kubernetes, submit: Submit) 
             'lacks a volume: configmap "nsynth-batch-config" not found',
         ),
         (Play(events=[("FailedMount", "timed out")]), 75, "lacks a volume: timed out"),
+        (
+            Play(unschedulable='0/3 nodes are available: persistentvolumeclaim "a" not found.'),
+            2,
+            'persistentvolumeclaim "a" not found.; correct --volume',
+        ),
         (Play(events=[("FailedCreatePodSandBox", "no network")]), 75, "no network"),
     ],
 )
@@ -158,6 +163,28 @@ def test_a_pod_that_does_not_start_is_given_up_and_its_job_removed(
     assert words in done.last
     assert done.last.endswith("; the job was removed")
     assert cluster.get("Job", "one") is None
+
+
+def test_a_job_that_has_begun_has_till_its_deadline_to_find_a_node_again(
+    cluster: Kubernetes, submit: Submit
+) -> None:
+    cluster.plays = [
+        Play(["first"], 143, disruption="PreemptionByScheduler"),
+        Play(unschedulable="no room"),
+    ]
+    done = submit("--start-timeout", "0.3", "--deadline", "3", "--name", "one")
+    assert (done.code, done.out) == (75, "first\n")
+    assert "longer than its deadline of 3 s" in done.last
+    assert cluster.get("Job", "one") is not None
+
+
+def test_a_job_that_has_begun_is_never_removed(cluster: Kubernetes, submit: Submit) -> None:
+    cluster.plays = [Play(["first"], 75), Play(waiting=("ErrImagePull", "manifest unknown"))]
+    done = submit("--start-timeout", "0.3", "--name", "one")
+    assert (done.code, done.out) == (2, "first\n")
+    assert "manifest unknown" in done.last
+    assert "--follow one --namespace nsynth-batch` follows it again" in done.last
+    assert cluster.get("Job", "one") is not None
 
 
 def test_an_image_that_is_long_in_coming_is_waited_for(cluster: Kubernetes, submit: Submit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -107,9 +108,32 @@ def test_what_is_asked_for_is_in_the_pod() -> None:
     assert variables["HADOOP_USER_NAME"] == "$$(x)"
     assert {"name": "claim-0", "mountPath": "/models"} in only["volumeMounts"]
     assert pod["volumes"][-1]["persistentVolumeClaim"] == {"claimName": "models"}
-    assert pod["nodeSelector"] == {"gpu": "mi300"}
+    assert pod["nodeSelector"] == {
+        "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "gpu": "mi300",
+    }  # fmt: skip
     assert pod["imagePullSecrets"] == [{"name": "registry"}]
     assert pod["priorityClassName"] == "low"
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("NSYNTH_BATCH_WORKERS", set()),
+        ("NSYNTH_BATCH_CONTACT", set()),
+        ("NSYNTH_BATCH_SEED", {"JOB_NAME"}),
+        ("HOME", set()),
+    ],
+)
+def test_a_variable_that_is_given_goes_before_ours(name: str, beside: set[str]) -> None:
+    def variables(run: Run) -> list[dict[str, Any]]:
+        made = cron_job(run, Schedule("@daily"))["spec"]["jobTemplate"]
+        env: list[dict[str, Any]] = container(made)["env"]
+        return env
+
+    ours = {each["name"] for each in variables(RUN)}
+    given = variables(replace(RUN, environment=((name, "7"),)))
+    assert sorted(each["name"] for each in given) == sorted(ours - beside)
+    assert [each for each in given if each["name"] == name] == [{"name": name, "value": "7"}]
 
 
 @pytest.mark.parametrize("hdfs_auth", ["user", "kerberos", "token"])
