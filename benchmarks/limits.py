@@ -58,15 +58,24 @@ def bytes_a_second(size: float) -> float:
     return 2 * a.nbytes * len(again) / fastest(lambda: [np.dot(a, b) for _ in again])
 
 
-def in_layers(config: Config) -> int:
+def past_weights(config: Config, precision: Precision) -> int:
+    """Count the weights of a layer's past taps that an output takes, on average.
+
+    In float32 two outputs share one of three matrices, so that an output takes one and a half.
+    """
+    return (3 if precision == "float32" else 4) * config.width**2
+
+
+def in_layers(config: Config, precision: Precision) -> int:
     """Count the multiply-adds of a sample in the products inside the layers."""
-    return config.num_layers * config.width * (7 * config.width + config.skip_width)
+    now = config.width * (3 * config.width + config.skip_width)
+    return config.num_layers * (now + past_weights(config, precision))
 
 
-def read_a_step(config: Config) -> float:
+def read_a_step(config: Config, precision: Precision) -> float:
     """Count the weights that a step reads in the layers: past taps once for several steps."""
     now = config.num_layers * config.width * (3 * config.width + config.skip_width)
-    return now + sum(4 * config.width**2 / min(d, AHEAD) for d in config.dilations)
+    return now + sum(past_weights(config, precision) / min(d, AHEAD) for d in config.dilations)
 
 
 def step_seconds(
@@ -100,7 +109,7 @@ def main() -> None:
     columns = ("whole", "layers", "head", "products", "weights", "rest")
     print(f"{'precision':9} {'batch':>5} " + " ".join(f"{name:>13}" for name in columns))
     for precision in options.precisions:
-        read = read_a_step(whole) * BYTES[precision]
+        read = read_a_step(whole, precision) * BYTES[precision]
         stream = bytes_a_second(read)
         print(f"{precision:9} reads {1e-6 * read:.1f} MB a step, at most {1e-9 * stream:.1f} GB/s")
         for batch in options.batches:
@@ -109,7 +118,7 @@ def main() -> None:
             )
             share = whole.num_layers / (whole.num_layers - half.num_layers)
             layers = min(all_of_it, share * (all_of_it - half_of_it))
-            products = in_layers(whole) / units
+            products = in_layers(whole, precision) / units
             weights = read / stream / batch
             rest = layers - max(products, weights)
             parts = (all_of_it, layers, all_of_it - layers, products, weights, rest)

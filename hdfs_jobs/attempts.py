@@ -6,7 +6,8 @@ to mark each item as well. An item whose marks were left twice has most likely k
 processes, and is quarantined rather than given a third. A mark holds how large the shard's
 partial results were when the item began, and those of a time when they were smaller do not count:
 an item that got further since is long rather than deadly. An item that ran out of time needs one
-mark only, for the watchdog that ended the process knew why.
+mark only, for the watchdog that ended the process knew why. That mark holds the limit, and does
+not count where an item is given more time.
 
 A careful attempt is the only one of its process: what dies beside an item must not be its fault.
 """
@@ -14,6 +15,7 @@ A careful attempt is the only one of its process: what dies beside an item must 
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import uuid
 from collections import Counter
@@ -61,16 +63,22 @@ class Attempt:
         The store's.
     folder : str
         The shard's folder for partial results.
+    limit : float or None
+        Seconds that an item has.
     """
 
-    def __init__(self, storage: Storage, folder: str) -> None:
+    def __init__(self, storage: Storage, folder: str, limit: float | None = None) -> None:
         self.id = uuid.uuid4().hex
         self._storage = storage
         self._partials = folder
         self._folder = marks_folder(folder)
         left = [entry.name.split("-") for entry in storage.list(self._folder)]
         self._careful = bool(left)
-        self._timed_out = {mark[1] for mark in left if mark[0] == "timeout"}
+        # As a name can hold it: without an exponent.
+        self._limit = max(0.001, round(limit, 3)) if limit else math.inf
+        # A mark of an earlier release says no limit.
+        passed = sorted((m[1], float(m[2])) for m in left if m[0] == "timeout" and m[2:])
+        self._timed_out = {key: seconds for key, seconds in passed if seconds >= self._limit}
         self._deaths = Counter((mark[1], int(mark[2])) for mark in left if mark[0] == "item")
 
     @contextmanager
@@ -88,9 +96,9 @@ class Attempt:
         with self._mark(f"item-{_short(key)}-{self._kept()}-{self.id}"):
             yield
 
-    def timed_out(self, key: str) -> bool:
-        """Whether an earlier attempt ran out of time at an item."""
-        return _short(key) in self._timed_out
+    def timed_out(self, key: str) -> float | None:
+        """Return in how many seconds an item did not end; None if it has more of them now."""
+        return self._timed_out.get(_short(key))
 
     def killed(self, key: str) -> bool:
         """Whether earlier attempts died at an item too often for a coincidence."""
@@ -102,7 +110,7 @@ class Attempt:
 
     def leave_timeout(self, key: str) -> None:
         """Leave the mark of an item that ran out of time."""
-        self._storage.publish(f"{self._folder}/timeout-{_short(key)}", b"")
+        self._storage.publish(f"{self._folder}/timeout-{_short(key)}-{self._limit}", b"")
 
     def _kept(self) -> int:
         """Return the bytes of the shard's partial results; marks are empty."""

@@ -111,7 +111,10 @@ class Storage(ABC):
 
     @abstractmethod
     def rename(self, source: str, target: str) -> None:
-        """Move a file or a folder; FileExistsError if the target exists, whatever it is."""
+        """Move a file or a folder; FileExistsError if the target exists, whatever it is.
+
+        It is tried once: what made it right need not hold any more after a wait.
+        """
 
     def publish(self, path: str, data: bytes) -> bool:
         """Write a small file unless it exists; whole or not at all.

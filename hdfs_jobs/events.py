@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from hdfs_jobs.manifest import Quarantined, Summary
 
@@ -51,12 +52,16 @@ class StageStarted:
 
 @dataclass(frozen=True, slots=True)
 class ShardCommitted:
-    """A shard is done, by the worker at an address; `done` of the run's pending shards are."""
+    """A shard is done, by the worker at an address; `done` of the run's pending shards are.
+
+    `reasons` counts the rows that it set aside.
+    """
 
     name: str
     summary: Summary
     done: int
     worker: str = ""
+    reasons: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class ShardFailed:
 
 @dataclass(frozen=True, slots=True)
 class ItemQuarantined:
-    """One item (or row of one) was set aside with its reason."""
+    """One item (or row of one) was set aside with its reason; of a shard the first are told."""
 
     name: str
     shard: int

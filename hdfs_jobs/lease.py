@@ -2,10 +2,12 @@
 
 The holder's file is created without overwriting, and never changes; beside it the holder rewrites
 a heartbeat that carries its id. An observer judges by its own monotonic clock alone: a heartbeat
-that stayed the same for long enough is that of a dead run. It then renames the holder's file to a
-name made from the holder's id, which of two observers only one can do, and creates its own. A
-holder that wakes up finds another's file, or none, and stops. Clocks are never compared: those of
-two machines may be hours apart.
+that stayed the same for long enough, while the observer itself could write, is that of a dead run.
+It then renames the holder's file to a name made from the holder's id, which of two observers only
+one can do, and creates its own. Where a rename is not one step, an observer may die in the middle
+of it and leave the file under both names: others take the next name, once they have watched for as
+long again. A holder that wakes up finds another's file, or none, and stops. Clocks are never
+compared: those of two machines may be hours apart.
 """
 
 from __future__ import annotations
@@ -182,10 +184,30 @@ def acquire(
         The holder's file is damaged.
     """
     me = Holder.here(command, seconds)
-    stop = stop or threading.Event()
+    lease = None
+    try:
+        if _win(storage, me, stop or threading.Event(), on_wait):
+            lease = Lease(storage, me)
+        return lease
+    finally:
+        if lease is None:
+            with suppress(OSError):
+                storage.delete(_path(me.id, "beat"))
+
+
+def _win(
+    storage: Storage,
+    me: Holder,
+    stop: threading.Event,
+    on_wait: Callable[[Holder], None] | None,
+) -> bool:
+    """Create the holder's file as soon as nobody alive has one; False if `stop` was set first."""
     watched: tuple[str, bytes | None] | None = None
-    since = 0.0
+    since = looked = 0.0
+    tries = 0
     while not storage.publish(HOLDER, canonical_json(asdict(me))):
+        # What takes no writes from here takes no heartbeats either: safe mode, for one.
+        storage.replace(_path(me.id, "beat"), b"")
         other = _read_holder(storage)
         if other is None:
             continue
@@ -193,8 +215,9 @@ def acquire(
             # The answer of a publish that had won was lost.
             break
         seen = other.id, _read(storage, _path(other.id, "beat"))
+        now = time.monotonic()
         if watched is None:
-            watched, since = seen, time.monotonic()
+            watched, since = seen, now
             if on_wait is not None:
                 on_wait(other)
         elif seen != watched:
@@ -202,27 +225,34 @@ def acquire(
                 f"{storage.url} is held by {other}: one run may write to a store at a time, run "
                 "the command again when that one has ended"
             )
-        elif time.monotonic() - since >= other.seconds:
-            _set_aside(storage, other.id, "dead")
-            storage.delete(_path(other.id, "beat"))
-            continue
+        elif now - looked > other.seconds / 2:
+            # What held this run up for so long may have held up the other's heartbeat.
+            since = now
+        elif now - since >= other.seconds:
+            if _set_aside(storage, other.id, f"dead{tries or ''}"):
+                storage.delete(_path(other.id, "beat"))
+            else:
+                # Who took that name may be in the middle of the rename still.
+                tries, since = tries + 1, now
+        looked = now
         if stop.wait(other.seconds / BEATS / 2):
-            return None
-    return Lease(storage, me)
+            return False
+    return True
 
 
-def _set_aside(storage: Storage, holder: str, kind: str) -> None:
-    """Rename a holder's file; nothing happens if somebody was faster."""
+def _set_aside(storage: Storage, holder: str, kind: str) -> bool:
+    """Rename a holder's file; False, and nothing happens, if somebody was faster."""
     target = _path(holder, kind)
     try:
         storage.rename(HOLDER, target)
     except (FileExistsError, FileNotFoundError):
-        return
-    moved = _parse_holder(storage, target)
-    if moved.id != holder:
-        # Both that file and the name to give it were another's by then: it gets its own back.
-        with suppress(FileExistsError):
-            storage.rename(target, HOLDER)
+        return False
+    if _parse_holder(storage, target).id == holder:
+        return True
+    # Both that file and the name to give it were another's by then: it gets its own back.
+    with suppress(FileExistsError):
+        storage.rename(target, HOLDER)
+    return False
 
 
 def _path(holder: str, kind: str) -> str:

@@ -353,7 +353,8 @@ class _Run:
             self._compact()
         for entry in result.quarantined:
             self.tell(ItemQuarantined(name, done.shard, entry))
-        self.tell(ShardCommitted(name, done, self.outcome.committed, result.worker))
+        committed = self.outcome.committed
+        self.tell(ShardCommitted(name, done, committed, result.worker, result.reasons))
 
     def _retry(self, tried: _Try, error: BaseException) -> None:
         from hdfs_jobs.worker import partials_folder

@@ -97,7 +97,7 @@ class Store:
         digests = sorted(
             entry.name for entry in self.storage.list(name) if _DIGEST.fullmatch(entry.name)
         )
-        return [self._demand(name, digest) for digest in digests]
+        return [self._demand(name, digest) for digest in digests if self._begun(name, digest)]
 
     def latest(self, name: str) -> Dataset | None:
         """Return the dataset of a name that was planned last: what later stages read."""
@@ -120,6 +120,16 @@ class Store:
             return Dataset(self.storage, name, read_settings(self.storage, name, digest))
         except FileNotFoundError:
             return None
+
+    def _begun(self, name: str, digest: str) -> bool:
+        """Whether a folder has settings, or manifests that miss them.
+
+        One that has neither is of a run that is about to write them, or died at that.
+        """
+        folder = f"{name}/{digest}"
+        return self.storage.exists(f"{folder}/settings.json") or any(
+            self.storage.list(f"{folder}/manifests")
+        )
 
     def _demand(self, name: str, digest: str) -> Dataset:
         found = self.existing(name, digest)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -83,16 +83,20 @@ class ShardJob:
 
 @dataclass(frozen=True, slots=True)
 class ShardResult:
-    """What comes back over the network: never rows; quarantine entries are the first few."""
+    """What comes back over the network: the first entries of the quarantine, and never rows."""
 
     summary: Summary
     quarantined: tuple[Quarantined, ...]
+    reasons: Mapping[str, int]
     worker: str = ""
 
     @classmethod
     def of(cls, manifest: Manifest) -> ShardResult:
         """Take from a manifest what is worth sending."""
-        return cls(manifest.summary(), manifest.quarantined[:SHOWN_ENTRIES])
+        reasons = Counter[str]()
+        for entry in manifest.quarantined:
+            reasons[entry.reason] += entry.rows
+        return cls(manifest.summary(), manifest.quarantined[:SHOWN_ENTRIES], dict(reasons))
 
 
 def partials_folder(dataset: Dataset, shard: Shard) -> str:
@@ -146,7 +150,7 @@ def do_shard(
         stage = _load_stage(job.stage)
         facts = stage.facts(threads)
         _refuse_other_facts(job, facts)
-        attempt = Attempt(storage, job.partials)
+        attempt = Attempt(storage, job.partials, job.time_limit)
         # Nobody is to blame who could be named: the shard is tried again.
         longest = None if job.time_limit is None else job.time_limit + job.stall
         try:
@@ -279,9 +283,8 @@ class _Work:
 
     def _do_item(self, item: Item, writer: ShardWriter) -> None:
         """Write an item's rows, or quarantine it, or raise to have the shard tried again."""
-        limit = self._job.time_limit
-        if self._attempt.timed_out(item.key):
-            self._set_aside(item, "timeout", f"took more than {limit} seconds", "TimeLimit")
+        if passed := self._attempt.timed_out(item.key):
+            self._set_aside(item, "timeout", f"took more than {passed:g} seconds", "TimeLimit")
         elif self._attempt.killed(item.key):
             self._set_aside(item, "crash", "two worker processes died at it", "WorkerDied")
         else:
@@ -316,35 +319,30 @@ class _Work:
         seconds = 0.0
         counters: Counter[str] = Counter()
         rejected: list[Quarantined] = []
-
-        def leave_timeout() -> None:
-            self._attempt.leave_timeout(item.key)
-
+        leave_mark = partial(self._attempt.leave_timeout, item.key)
         with ExitStack() as stack:
             stack.enter_context(self._attempt.item(item.key))
-            heartbeat = stack.enter_context(time_limit(self._job.time_limit, leave_timeout))
             held = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
             spool = Spool(held, self._stage.schema)
             source = self._open(item, stack)
+            # A storage that keeps the item waiting before and after is no fault of its own.
+            with time_limit(self._job.time_limit, leave_mark) as renew:
 
-            def beat() -> None:
-                heartbeat()
-                self._alive()
+                def beat() -> None:
+                    renew()
+                    self._alive()
 
-            task = Task(self._threads, self._partial, beat)
-            for result in self._stage.process(item, source, task):
-                match result:
-                    case Rejected(key, title, reason, detail, row):
-                        rejected.append(
-                            Quarantined(
-                                key, title, reason, detail, "Rejected", item=item.key, row=row
-                            )
-                        )
-                    case Counted(name, n):
-                        counters[name] += n
-                    case batch:
-                        spool.add(batch)
-                        seconds += self._stage.seconds(batch)
+                task = Task(self._threads, self._partial, beat)
+                for result in self._stage.process(item, source, task):
+                    match result:
+                        case Rejected(key, title, reason, detail, row):
+                            lost = Quarantined(key, title, reason, detail, "Rejected")
+                            rejected.append(replace(lost, item=item.key, row=row))
+                        case Counted(name, n):
+                            counters[name] += n
+                        case batch:
+                            spool.add(batch)
+                            seconds += self._stage.seconds(batch)
             _pass_on(spool, writer)
         self._seconds += seconds
         self._counters += counters

@@ -17,7 +17,6 @@ from prometheus_client import (
 )
 
 from hdfs_jobs.events import (
-    ItemQuarantined,
     ShardCommitted,
     ShardFailed,
     ShardRetried,
@@ -133,8 +132,6 @@ class Metrics:
         elif isinstance(event, ShardFailed):
             self._failed_attempts.labels(event.name).inc()
             self._failed.labels(event.name).inc()
-        elif isinstance(event, ItemQuarantined):
-            self._quarantined.labels(event.name, event.entry.reason).inc(event.entry.rows)
         elif isinstance(event, StageFinished):
             self._finish(event)
         elif isinstance(event, HarvestProgressed):
@@ -166,6 +163,8 @@ class Metrics:
         self._left.labels(stage).set(speed.pending - speed.done)
         self._committed.labels(stage).inc()
         self._inputs.labels(stage).inc(judged(stage, done.items, done.rows, done.quarantined))
+        for reason, lost in event.reasons.items():
+            self._quarantined.labels(stage, reason).inc(lost)
         self._rows.labels(stage).inc(done.rows)
         self._audio.labels(stage).inc(done.seconds)
         self._work.labels(stage).inc(done.wall_seconds)

@@ -11,7 +11,7 @@ from typing import TypedDict
 from nsynth_batch import plans
 from nsynth_batch.nsynth import Model
 from nsynth_batch.nsynth.config import SAMPLE_RATE
-from nsynth_batch.nsynth.engines import EngineName, Precision
+from nsynth_batch.nsynth.engines import GPU, EngineName, Precision, ResumableEngine
 from nsynth_batch.nsynth.memory import allowed_memory
 from nsynth_batch.nsynth.model import chosen_engine
 from nsynth_batch.nsynth.precision import PrecisionChoice
@@ -107,7 +107,7 @@ class Models:
             self.room(1, samples)
 
     def room(self, clips: int, samples: int) -> str:
-        """Say what a task takes that decodes some clips.
+        """Say what a task takes that decodes some clips, gone on with where the engine can.
 
         Parameters
         ----------
@@ -121,14 +121,21 @@ class Models:
         UsageError
             If it is more memory than a worker may take.
         """
+        engine, lengths = self.decoder.engine, [samples] * clips
         with memory_is_a_setting():
-            needs = self.decoder.engine.plan_decode([samples] * clips)
+            if isinstance(engine, ResumableEngine):
+                needs = engine.plan_decode(lengths, resumes=True)
+            else:
+                needs = engine.plan_decode(lengths)
         facts = self.decoder.facts()
         allowed = "" if self._share.memory is None else f" of {size(self._share.memory)}"
-        return (
+        line = (
             f"{clips} clips a task, {needs.batch} at once in {size(needs.memory)}{allowed} a "
             f"worker; {facts['engine']}, {facts['precision']}, {facts['instruction_set']}"
         )
+        if self._engine == "native" and self._settings.scheduler and not self._settings.threads:
+            line += "; planned for 1 thread a worker: --threads says how many they have"
+        return line
 
     def batch_size(self, mashups: int, seconds: float) -> int:
         """Choose how many mash-ups a task decodes where the settings do not say it.
@@ -142,7 +149,7 @@ class Models:
         """
         model, clip_seconds = self.decoder, seconds / max(1, mashups)
         most = model.engine.full_batch(round(clip_seconds * SAMPLE_RATE))
-        if not model.resumes and model.engine.instruction_set != "gpu":
+        if not model.resumes and model.engine.instruction_set != GPU:
             # Where a killed task begins anew, it had better be short.
             rate = estimated_rate("clips", model.config)
             most = min(most, plans.most_at_once(clip_seconds, rate))

@@ -68,20 +68,27 @@ def audio_items(recordings: Iterable[Recording]) -> Iterator[Item]:
 def encode_items(
     audio: Dataset, encodings: Dataset, recordings: Mapping[str, Recording]
 ) -> list[Item]:
-    """Give the recordings that are cut and not planned for encoding; long ones in several items."""
-    planned = {
-        rows.shard for shard in encodings.shards() for item in shard.items for rows in item.rows
-    }
+    """Give the recordings that are cut and not planned for encoding; long ones in several items.
+
+    Those that may not be used are left out, and come with a later plan once they may be again.
+    """
+    planned = _planned_rows(encodings)
     items = []
     for summary in audio.summaries():
-        if summary.shard in planned or not summary.rows:
+        done = planned.get(summary.shard, 0)
+        if done.bit_count() == summary.rows:
             continue
         table = audio.read(summary.shard, ["file_id", "segment"])
-        ids = table.column("file_id").to_pylist()
         segments = table.column("segment").to_pylist()
+        ids = [
+            "" if done >> row & 1 else file_id
+            for row, file_id in enumerate(table.column("file_id").to_pylist())
+        ]
+        # Once a recording: an hour of one is in many runs.
+        found = {file_id: recordings.get(file_id) for file_id in set(ids)}
         for start, stop in _runs(ids, MOST_SEGMENTS // 2):
-            recording = recordings.get(ids[start])
-            if recording is not None and recording.deleted:
+            recording = found[ids[start]]
+            if not ids[start] or (recording is not None and recording.deleted):
                 continue
             items.append(
                 Item(
@@ -176,28 +183,27 @@ def undecoded(mashups: Dataset, clips: Dataset, barred: Collection[str] = ()) ->
     barred : collection of str
         Recordings, by file id, whose mash-ups are left out.
     """
-    planned: dict[int, set[int]] = {}
-    for shard in clips.shards():
-        for item in shard.items:
-            for rows in item.rows:
-                planned.setdefault(rows.shard, set()).update(range(rows.start, rows.stop))
+    planned = _planned_rows(clips)
     left: list[tuple[int, int, int]] = []
     names = {}
     left_out = 0
     for summary in mashups.summaries():
-        done = planned.get(summary.shard, set())
-        if len(done) == summary.rows:
+        done = planned.get(summary.shard, 0)
+        if done.bit_count() == summary.rows:
             continue
         names[summary.shard] = summary.sha256
         resting: set[int] = set()
         if barred:
             parents = mashups.read(summary.shard, ["a", "b"])
-            resting.update(resting_on(barred, parents).to_pylist())
-            resting -= done
+            rows = resting_on(barred, parents).to_pylist()
+            resting.update(row for row in rows if not done >> row & 1)
         left_out += len(resting)
-        done = done | resting
         frames = mashups.read(summary.shard, ["frames"]).column("frames").to_pylist()
-        left += [(n, summary.shard, row) for row, n in enumerate(frames) if row not in done]
+        left += [
+            (n, summary.shard, row)
+            for row, n in enumerate(frames)
+            if not done >> row & 1 and row not in resting
+        ]
     left.sort(key=lambda row: (-row[0], *row[1:]))
     return Undecoded(tuple(left), names, left_out)
 
@@ -255,6 +261,20 @@ def most_at_once(clip_seconds: float, rate: float) -> int:
 
 def _title(file_id: str, recording: Recording | None) -> str:
     return recording.title if recording is not None and recording.title else file_id
+
+
+def _planned_rows(dataset: Dataset) -> dict[int, int]:
+    """Give the rows that a dataset is planned to be made from, by shard, as the bits of a number.
+
+    A set of the rows of a million recordings takes hundreds of MB.
+    """
+    planned: dict[int, int] = {}
+    for shard in dataset.shards():
+        for item in shard.items:
+            for rows in item.rows:
+                bits = (1 << rows.stop) - (1 << rows.start)
+                planned[rows.shard] = planned.get(rows.shard, 0) | bits
+    return planned
 
 
 def _runs(values: Sequence[str], most: int) -> Iterator[tuple[int, int]]:

@@ -126,22 +126,21 @@ def _encoded(
     allow_unknown: bool,
     themes: Themes,
 ) -> Iterator[PoolSegment]:
-    found: dict[str, tuple[str, ...]] = {}
     for shard, table in encodings.tables(["file_id", "segment", "frames"]):
-        for row, values in enumerate(table.to_pylist()):
-            recording = recordings.get(values["file_id"])
+        rows = table.to_pylist()
+        categories = {}
+        # Once a recording: looked up for each segment, a large catalog takes minutes.
+        for file_id in {row["file_id"] for row in rows}:
+            recording = recordings.get(file_id)
             if recording is None or recording.deleted:
                 continue
             if recording.usable or allow_unknown:
-                if recording.file_id not in found:
-                    found[recording.file_id] = themes.with_themes(recording.categories)
+                categories[file_id] = themes.with_themes(recording.categories)
+        for at, row in enumerate(rows):
+            file_id = row["file_id"]
+            if file_id in categories:
                 yield PoolSegment(
-                    values["file_id"],
-                    values["segment"],
-                    shard,
-                    row,
-                    values["frames"],
-                    found[recording.file_id],
+                    file_id, row["segment"], shard, at, row["frames"], categories[file_id]
                 )
 
 

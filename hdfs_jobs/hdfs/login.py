@@ -16,6 +16,7 @@ PROXY_USER = "HADOOP_PROXY_USER"
 TOKEN = "HADOOP_TOKEN"
 TOKEN_FILE = "HADOOP_TOKEN_FILE_LOCATION"
 _MAGIC = b"HDTS"
+_NAME_SERVICE = "ha-hdfs:"
 _KINDS = {b"HDFS_DELEGATION_TOKEN", b"WEBHDFS delegation", b"SWEBHDFS delegation"}
 
 
@@ -46,7 +47,8 @@ def delegation_token(hosts: tuple[str, ...]) -> str | None:
     Parameters
     ----------
     hosts : tuple of str
-        ``host:port`` of its NameNodes: tokens for them go before others of the file.
+        ``host:port`` of its NameNodes. Of several tokens in the file it is the one for them, or
+        one for a name service, whose hosts a token does not name; a single one is given untried.
 
     Raises
     ------
@@ -56,9 +58,13 @@ def delegation_token(hosts: tuple[str, ...]) -> str | None:
     if text := os.environ.get(TOKEN):
         return text.strip()
     tokens = _tokens_of_file()
-    names = {host.rpartition(":")[0] for host in hosts}
-    matching = [t for t in tokens if t.service.rpartition(":")[0] in names]
-    return (matching or tokens)[0].text if tokens else None
+    if len(tokens) > 1:
+        # A token of another cluster would be refused where a ticket might have been asked for.
+        places = {place for host in hosts for place in _places(host)}
+        tokens = [t for t in tokens if t.service.rpartition(":")[0].lower() in places] or [
+            t for t in tokens if t.service.startswith(_NAME_SERVICE)
+        ]
+    return tokens[0].text if tokens else None
 
 
 def as_in_token(host: str) -> str:
@@ -75,12 +81,18 @@ def as_in_token(host: str) -> str:
     name, _, port = host.rpartition(":")
     if not services or not name:
         return host
+    there = (f"{address}:{port}" for address in _places(host)[1:])
+    return next((service for service in there if service in services), host)
+
+
+def _places(host: str) -> list[str]:
+    """Return the name in ``host:port`` and the addresses that it has, as far as can be told."""
+    name, _, port = host.rpartition(":")
     try:
         found = socket.getaddrinfo(name.strip("[]"), int(port), type=socket.SOCK_STREAM)
     except OSError:
-        return host
-    addresses = (f"{place[0]}:{port}" for *_, place in found)
-    return next((address for address in addresses if address in services), host)
+        found = []
+    return [name.lower(), *(str(place[0]) for *_, place in found)]
 
 
 def _tokens_of_file() -> list[Token]:

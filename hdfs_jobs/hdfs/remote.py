@@ -183,15 +183,19 @@ class RemoteStorage(Storage):
         self._patiently(partial(self._remove, absolute, recursive=recursive))
 
     def rename(self, source: str, target: str) -> None:
-        """Move a file or a folder, making the folders on the way.
+        """Move a file or a folder, making the folders on the way; tried once.
 
         If the answer is lost and the source gone, it was moved, but by whom nobody can tell:
         FileNotFoundError, so that of many who move one source never two believe it was them.
         """
         old, new = self._place.absolute(source), self._place.absolute(target)
-        self._patiently(partial(self._status, old))
-        self._patiently(partial(self._make_folders, new.rpartition("/")[0] or "/"))
-        self._patiently(partial(self._move, old, new, overwrite=False))
+        self._status(old)
+        self._make_folders(new.rpartition("/")[0] or "/")
+        try:
+            self._move(old, new, overwrite=False)
+        except PassingError:
+            self._patiently(partial(self._status, old))
+            raise
 
     @contextmanager
     def _passing(self, temporary: str, path: str) -> Iterator[None]:

@@ -9,7 +9,7 @@ from hdfs_jobs.backend import check_path
 from hdfs_jobs.errors import UsageError
 
 DEFAULT_PORTS = {"webhdfs": 9870, "swebhdfs": 9871}
-_URL = re.compile(r"([a-z]+)://([^/]*)(.*)", re.DOTALL)
+_URL = re.compile(r"([A-Za-z]+)://([^/]*)(.*)", re.DOTALL)
 _HOST = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
 
 
@@ -59,9 +59,10 @@ def parse_hdfs_url(url: str) -> HdfsUrl:
         It is none of HDFS.
     """
     match = _URL.fullmatch(url)
-    if match is None or match[1] not in {*DEFAULT_PORTS, "hdfs"}:
+    scheme, authority, path = match.groups() if match else ("", "", "")
+    scheme = scheme.lower()
+    if scheme not in {*DEFAULT_PORTS, "hdfs"}:
         raise UsageError(f"{url}: no URL of HDFS, as webhdfs://namenode:9870/path")
-    scheme, authority, path = match.groups()
     if "@" in authority:
         raise UsageError(f"{url}: a URL holds no user; set HADOOP_USER_NAME")
     hosts = tuple(_host(url, scheme, text) for text in authority.split(",") if authority)

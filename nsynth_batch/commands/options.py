@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 FLAGS: dict[str, Any] = {
     "store": Annotated[
         str | None,
-        typer.Option(help="The store: a path or file:// URL. [default: nsynth-store]"),
+        typer.Option(
+            help="The store: a path or a file://, hdfs://, webhdfs:// or swebhdfs:// URL. "
+            "[default: nsynth-store]"
+        ),
     ],
     "checkpoint": Annotated[
         str | None,

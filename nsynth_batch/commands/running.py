@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
 
 from nsynth_batch.commands.harvesting import harvest_source, show_harvest, verdict
-from nsynth_batch.commands.signals import draining
+from nsynth_batch.commands.signals import Drain, draining
 from nsynth_batch.datasets import judged
 from nsynth_batch.errors import OK, QUARANTINE, CommandError
 from nsynth_batch.text import size, table
@@ -18,9 +19,67 @@ from sequencer.text import clock
 if TYPE_CHECKING:
     from hdfs_jobs.dataset import Dataset
     from hdfs_jobs.store import Store
+    from nsynth_batch.commands.writing import Writer
+    from nsynth_batch.logs import LoggedReport
     from nsynth_batch.settings import Settings
 
-_SECONDS_BETWEEN_LINES = 5.0
+
+@dataclass(frozen=True)
+class Run:
+    """What a command that writes to a store works with.
+
+    Attributes
+    ----------
+    drain
+        Set once it is asked to stop.
+    progress
+        Told how far it is; the log of the store has a copy.
+    writer
+        The store.
+    """
+
+    drain: Drain
+    progress: LoggedReport
+    writer: Writer
+
+
+@contextmanager
+def begun(settings: Settings, stages: Sequence[str], source: str | None) -> Iterator[Run]:
+    """Begin a run: its signals, report, metrics, log and store, to the end of the block.
+
+    Parameters
+    ----------
+    settings : Settings
+        What to do.
+    stages : sequence of str
+        Datasets to complete, for the log.
+    source : str or None
+        What is harvested first, for the log.
+    """
+    from nsynth_batch.commands.writing import Writer
+    from nsynth_batch.logs import LoggedReport
+    from nsynth_batch.metered import metered
+    from nsynth_batch.progress import report
+
+    class LoggingWriter(Writer):
+        """The store, with the log in it from when it is first held."""
+
+        logged = False
+
+        def open(self, *, create: bool = False) -> Store:
+            store = super().open(create=create)
+            if not self.logged:
+                self.logged = True
+                progress.log_to(store.storage)
+            return store
+
+    with ExitStack() as stack:
+        drain = stack.enter_context(draining())
+        started = {"stages": list(stages), "source": source, "settings": settings.model_dump()}
+        drawn = report(log_format=settings.log_format)
+        told = stack.enter_context(metered(drawn, settings, drain.asked))
+        progress = stack.enter_context(LoggedReport(told, started))
+        yield Run(drain, progress, stack.enter_context(LoggingWriter(settings, progress, drain)))
 
 
 def run_stages(settings: Settings, stages: Sequence[str], source: str | None = None) -> int:
@@ -49,12 +108,8 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
 
     from hdfs_jobs.cluster import Certificates, Cluster
     from hdfs_jobs.errors import UsageError
-    from nsynth_batch.commands.writing import Writer
-    from nsynth_batch.logs import LoggedReport
-    from nsynth_batch.metered import metered
     from nsynth_batch.models import Models
     from nsynth_batch.pipeline import Pipeline, segment_samples
-    from nsynth_batch.progress import report
 
     # Arrow's own allocator keeps what it once had: a catalog of a million recordings took 400 MB
     # more than with the system's.
@@ -62,12 +117,8 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
     models = Models(settings)
     models.require(stages, segment_samples(settings.segment_seconds))
     with ExitStack() as stack:
-        drain = stack.enter_context(draining())
-        started = {"stages": list(stages), "source": source, "settings": settings.model_dump()}
-        drawn = report(log_format=settings.log_format)
-        told = stack.enter_context(metered(drawn, settings, drain.asked))
-        progress = stack.enter_context(LoggedReport(told, started))
-        writer = stack.enter_context(Writer(settings, progress, drain))
+        run = stack.enter_context(begun(settings, stages, source))
+        drain, progress, writer = run.drain, run.progress, run.writer
         problem = None
         if source is not None:
             done = harvest_source(settings, source, writer, progress, drain)
@@ -79,7 +130,6 @@ def run_stages(settings: Settings, stages: Sequence[str], source: str | None = N
         cluster = stack.enter_context(
             Cluster(settings.scheduler, settings.workers, certificates=certificates)
         )
-        progress.log_to(store.storage)
         pipeline = Pipeline(settings, store, models=models)
         too_many: list[str] = []
         for name in stages:

@@ -20,7 +20,7 @@ from nsynth_batch.commands.options import (
     DryRun,
     settings_from,
 )
-from nsynth_batch.commands.running import run_stages, show_plan
+from nsynth_batch.commands.running import begun, run_stages, show_plan
 from nsynth_batch.datasets import DATASETS
 from nsynth_batch.errors import OK
 
@@ -41,12 +41,13 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-@settings_from(*STORE, *HARVESTING, *LEASE, "retries", "max_bad_fraction", *METRICS)
+@settings_from(*STORE, *HARVESTING, *LEASE, "retries", "max_bad_fraction", "log_format", *METRICS)
 def harvest(settings: Settings, source: Source, dry_run: DryRun = False) -> int:
-    """Copy recordings into the store.
+    """Take recordings into the store.
 
-    Their rights come along, and the store is made if there is none. Content that the store has
-    is not copied again; other files are counted and left alone.
+    They are copied, but for those on HDFS, which are read in place. Their rights come along, and
+    the store is made if there is none. Content that the store has is not copied again; other
+    files are counted and left alone.
 
     SOURCE is a folder of recordings, a sources.csv beside them gives rights;
     commons:Category:NAME, commons:Search:WORDS, commons:File:NAME or commons:List:PATH (a title
@@ -58,22 +59,12 @@ def harvest(settings: Settings, source: Source, dry_run: DryRun = False) -> int:
     if dry_run:
         show_harvest(settings, source)
         return OK
-    from nsynth_batch.commands.signals import draining
-    from nsynth_batch.commands.writing import Writer
-    from nsynth_batch.metered import metered
-    from nsynth_batch.progress import report
-
-    with (
-        draining() as drain,
-        metered(report(), settings, drain.asked) as told,
-        told as progress,
-        Writer(settings, progress, drain) as writer,
-    ):
-        done = harvest_source(settings, source, writer, progress, drain)
+    with begun(settings, [], source) as run:
+        done = harvest_source(settings, source, run.writer, run.progress, run.drain)
         if done.drained:
-            return drain.exit_code
-    if problem := verdict(settings, done):
-        raise problem
+            return run.drain.exit_code
+        if problem := verdict(settings, done):
+            raise problem
     return OK
 
 

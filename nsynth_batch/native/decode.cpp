@@ -8,20 +8,22 @@ DecodePlan plan_decode(int threads, int batch, std::size_t clips, Split split) {
   const int most = static_cast<int>(std::min(clips, static_cast<std::size_t>(batch)));
   if (split == Split::together) return {1, threads, most};
   const int groups = std::min(threads, most);
-  return {groups, 1, (most + groups - 1) / groups};
+  return {groups, 1, most};
 }
 
 std::size_t decode_bytes(const Decoder& decoder, const DecodePlan& plan, bool resumes) {
-  const std::size_t group =
-      Stepper::bytes(decoder, plan.slots, plan.threads) + (resumes ? Forward::bytes(decoder, plan.threads) : 0);
-  return static_cast<std::size_t>(plan.groups) * group;
+  const std::size_t pass = resumes ? Forward::bytes(decoder, plan.threads) : 0;
+  std::size_t bytes = 0;
+  for (int group = 0; group < plan.groups; ++group)
+    bytes += Stepper::bytes(decoder, plan.slots(group), plan.threads) + pass;
+  return bytes;
 }
 
-Decode::Group::Group(const Decoder& decoder, const DecodePlan& plan, bool resumes)
-    : stepper(decoder, plan.slots, plan.threads), barrier(plan.threads) {
-  resuming.reserve(static_cast<std::size_t>(plan.slots));
+Decode::Group::Group(const Decoder& decoder, int slots, int threads, bool resumes)
+    : stepper(decoder, slots, threads), barrier(threads) {
+  resuming.reserve(static_cast<std::size_t>(slots));
   if (!resumes) return;
-  pass = std::make_unique<Forward>(decoder, plan.threads);
+  pass = std::make_unique<Forward>(decoder, threads);
   inputs.resize(static_cast<std::size_t>(decoder.config.receptive_field()) + kTaps);
 }
 
@@ -39,8 +41,9 @@ Decode::Decode(const Decoder& decoder, const DecodePlan& plan, std::deque<Clip>&
     return a->samples - a->begin > b->samples - b->begin;
   });
   // The first clips are dealt out, so that no group is left with the short ones.
-  next_.store(static_cast<std::size_t>(plan.groups) * static_cast<std::size_t>(plan.slots));
-  for (int i = 0; i < plan.groups; ++i) groups_.emplace_back(decoder, plan, resumes);
+  next_.store(static_cast<std::size_t>(plan.batch));
+  for (int i = 0; i < plan.groups; ++i)
+    groups_.emplace_back(decoder, plan.slots(i), plan.threads, resumes);
   for (std::size_t i = 0; i < std::min(order_.size(), next_.load()); ++i) {
     const std::size_t groups = static_cast<std::size_t>(plan.groups);
     admit(groups_[i % groups], static_cast<int>(i / groups), *order_[i]);
@@ -52,11 +55,16 @@ void Decode::admit(Group& group, int slot, Clip& clip) {
   if (clip.begin > 0) group.resuming.push_back(slot);
 }
 
-Ending Decode::run(std::atomic<bool>& stop, const std::function<void()>& poll) {
-  if (order_.empty()) return Ending::whole;
+void Decode::run(std::atomic<bool>& stop, const std::function<void()>& poll) {
+  if (order_.empty()) return;
   run_threads(plan_.groups * plan_.threads, [&](int thread) { work(thread, stop); }, stop, poll);
-  if (!finite_.load()) return Ending::not_finite;
-  return stop.load() ? Ending::stopped : Ending::whole;
+}
+
+std::int64_t Decode::fed() const {
+  std::int64_t samples = 0;
+  for (const Group& group : groups_)
+    if (group.pass) samples += group.pass->fed();
+  return samples;
 }
 
 void Decode::work(int thread, std::atomic<bool>& stop) {
@@ -67,17 +75,14 @@ void Decode::work(int thread, std::atomic<bool>& stop) {
     member.wait();
     if (group.ended) return;
     resume(group, member, stop);
-    if (!group.stepper.step(member, temperature_)) {
-      finite_.store(false);
-      stop.store(true);
-    }
+    group.stepper.step(member, temperature_);
     if (member.leads()) group.stepper.advance();
   }
 }
 
 void Decode::prepare(Group& group, const std::atomic<bool>& stop) {
   if (group.stepper.at_block_start()) {
-    for (int slot = 0; slot < plan_.slots; ++slot) {
+    for (int slot = 0; slot < group.stepper.slots(); ++slot) {
       if (group.stepper.clip(slot)) continue;
       const std::size_t taken = next_.fetch_add(1);
       if (taken >= order_.size()) break;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -22,7 +23,9 @@ enum class Split { apart, together };
 struct DecodePlan {
   int groups;   // steppers side by side
   int threads;  // in each
-  int slots;    // in each
+  int batch;    // clips at once, in all of them
+
+  int slots(int group) const { return batch / groups + (group < batch % groups ? 1 : 0); }
 };
 
 // How `batch` clips at once are spread; never more slots than clips.
@@ -31,19 +34,20 @@ DecodePlan plan_decode(int threads, int batch, std::size_t clips, Split split);
 // What a decode of this plan allocates beside its results.
 std::size_t decode_bytes(const Decoder& decoder, const DecodePlan& plan, bool resumes);
 
-enum class Ending { whole, stopped, not_finite };
-
 class Decode {
  public:
   // Allocates everything, so that nothing is begun where memory lacks.
   Decode(const Decoder& decoder, const DecodePlan& plan, std::deque<Clip>& clips,
          float temperature);
 
-  Ending run(std::atomic<bool>& stop, const std::function<void()>& poll);
+  void run(std::atomic<bool>& stop, const std::function<void()>& poll);
+
+  // Samples of prefixes that were gone through again: a sign of life before any is made.
+  std::int64_t fed() const;
 
  private:
   struct Group {
-    Group(const Decoder& decoder, const DecodePlan& plan, bool resumes);
+    Group(const Decoder& decoder, int slots, int threads, bool resumes);
     Stepper stepper;
     Barrier barrier;
     std::unique_ptr<Forward> pass;
@@ -63,7 +67,6 @@ class Decode {
   std::vector<Clip*> order_;  // the longest first, so that the last steps are not half empty
   std::atomic<std::size_t> next_;
   std::deque<Group> groups_;
-  std::atomic<bool> finite_{true};
 };
 
 }  // namespace nsynth

@@ -1,7 +1,6 @@
 #include "encode.hpp"
 
 #include <algorithm>
-#include <vector>
 
 #include "paired.hpp"
 
@@ -30,7 +29,10 @@ EncodeWorker::EncodeWorker(const Encoder& encoder, std::int64_t frames)
       means_(index(frames) * index(encoder.config.ae_width)),
       encoded_(index(kRows) * index(encoder.bottleneck_width)),
       rows_(kRows),
-      times_(kPairs) {}
+      times_(kPairs),
+      low_(encoder.layers.size() + 1),
+      high_(low_),
+      sum_(index(encoder.config.ae_width)) {}
 
 float* EncodeWorker::at(const Buffer& buffer, std::int64_t time) const {
   return buffer.data() + index(time - origin_) * index(encoder_.width);
@@ -43,16 +45,15 @@ float* EncodeWorker::row(const Buffer& buffer, int number) const {
 bool EncodeWorker::run(const EncodeTask& task, const std::atomic<bool>& stop) {
   const Config& config = encoder_.config;
   // What each layer has to be known for: wider by its dilation, down to the first.
-  std::vector<std::int64_t> low(encoder_.layers.size() + 1), high(low);
-  low.back() = task.frame_begin * config.ae_hop_length;
-  high.back() = task.frame_end * config.ae_hop_length;
+  low_.back() = task.frame_begin * config.ae_hop_length;
+  high_.back() = task.frame_end * config.ae_hop_length;
   for (std::size_t i = encoder_.layers.size(); i-- > 0;) {
-    low[i] = std::max<std::int64_t>(0, low[i + 1] - encoder_.layers[i].dilation);
-    high[i] = std::min(task.samples, high[i + 1] + encoder_.layers[i].dilation);
+    low_[i] = std::max<std::int64_t>(0, low_[i + 1] - encoder_.layers[i].dilation);
+    high_[i] = std::min(task.samples, high_[i + 1] + encoder_.layers[i].dilation);
   }
-  origin_ = low[0];
-  for (std::int64_t t = low[0]; t < high[0]; t += kRows) {
-    const int count = static_cast<int>(std::min<std::int64_t>(kRows, high[0] - t));
+  origin_ = low_[0];
+  for (std::int64_t t = low_[0]; t < high_[0]; t += kRows) {
+    const int count = static_cast<int>(std::min<std::int64_t>(kRows, high_[0] - t));
     for (int r = 0; r < count; ++r) {
       rows_.input[index(r)] = task.inputs + t + r;
       rows_.out[index(r)] = at(sums_[0], t + r);
@@ -61,7 +62,7 @@ bool EncodeWorker::run(const EncodeTask& task, const std::atomic<bool>& stop) {
   }
   for (std::size_t i = 0; i < encoder_.layers.size(); ++i) {
     if (stop.load()) return false;
-    layer(encoder_.layers[i], task, sums_[i % 2], sums_[(i + 1) % 2], low[i + 1], high[i + 1]);
+    layer(encoder_.layers[i], task, sums_[i % 2], sums_[(i + 1) % 2], low_[i + 1], high_[i + 1]);
   }
   mean_frames(task, sums_[encoder_.layers.size() % 2]);
   return true;
@@ -143,16 +144,15 @@ void EncodeWorker::pairs(const EncoderLayer& layer, const EncodeTask& task, cons
 void EncodeWorker::mean_frames(const EncodeTask& task, const Buffer& sums) {
   const Config& config = encoder_.config;
   const std::size_t width = index(config.ae_width), bottleneck = index(config.ae_bottleneck);
-  std::vector<double> sum(width);
   for (std::int64_t frame = task.frame_begin; frame < task.frame_end; ++frame) {
-    std::fill(sum.begin(), sum.end(), 0.0);
+    std::fill(sum_.begin(), sum_.end(), 0.0);
     for (int t = 0; t < config.ae_hop_length; ++t) {
       const float* x = at(sums, frame * config.ae_hop_length + t);
-      for (std::size_t c = 0; c < width; ++c) sum[c] += x[c];
+      for (std::size_t c = 0; c < width; ++c) sum_[c] += x[c];
     }
     float* mean = means_.data() + index(frame - task.frame_begin) * width;
     for (std::size_t c = 0; c < width; ++c)
-      mean[c] = static_cast<float>(sum[c] / config.ae_hop_length);
+      mean[c] = static_cast<float>(sum_[c] / config.ae_hop_length);
   }
   const std::int64_t frames = task.frame_end - task.frame_begin;
   for (std::int64_t f = 0; f < frames; f += kRows) {

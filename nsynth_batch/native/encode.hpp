@@ -51,6 +51,9 @@ class EncodeWorker {
   Buffer sums_[2], spread_, joined_, hidden_, means_, encoded_;
   Rows rows_;
   std::vector<std::int64_t> times_;
+  // A thread must not throw, so none of these is allocated where it works.
+  std::vector<std::int64_t> low_, high_;
+  std::vector<double> sum_;
 };
 
 }  // namespace nsynth

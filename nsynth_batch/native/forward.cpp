@@ -92,6 +92,7 @@ bool Forward::run(const Member& member, const float* inputs, const float* encodi
     feed(member, inputs + (at - begin), encoding, at, count,
          logits ? logits + (at - begin) * kQuanta : nullptr);
     member.wait();
+    if (member.leads()) fed_.fetch_add(count, std::memory_order_relaxed);
     for (int i = first; i < last; ++i) {
       const int length = 2 * dilation(i);
       std::memmove(row(i, -length), row(i, count - length), index(length) * width);

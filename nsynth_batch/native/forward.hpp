@@ -25,6 +25,9 @@ class Forward {
   bool run(const Member& member, const float* inputs, const float* encoding, std::int64_t begin,
            std::int64_t end, float* logits, const std::atomic<bool>& stop);
 
+  // Samples fed by all runs so far; any thread may ask.
+  std::int64_t fed() const { return fed_.load(std::memory_order_relaxed); }
+
   // After a run: the layer's input at sample end - 2 * dilation + i, in the precision of the
   // layers' products, and its scale where those are of integers.
   const void* history(int layer, int i) const { return row(layer, i - 2 * dilation(layer)); }
@@ -78,6 +81,7 @@ class Forward {
   Buffer state_;
   std::vector<Scratch> scratch_;
   bool halted_ = false;
+  std::atomic<std::int64_t> fed_{0};
 };
 
 }  // namespace nsynth

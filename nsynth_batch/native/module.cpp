@@ -130,9 +130,12 @@ class Model {
 
   Result encode(const Floats2& inputs, int threads, std::int64_t most_frames) const;
   Result logits(const Floats2& inputs, const Floats3& encodings, int threads) const;
-  void decode(const std::vector<Floats2>& encodings, const std::vector<Floats1>& uniforms,
-              const std::vector<Codes>& codes, float temperature, int threads, int batch,
-              const std::string& split, const std::optional<nb::callable>& heard) const;
+  // The numbers of the clips whose logits were not finite.
+  std::vector<std::size_t> decode(const std::vector<Floats2>& encodings,
+                                  const std::vector<Floats1>& uniforms,
+                                  const std::vector<Codes>& codes, float temperature, int threads,
+                                  int batch, const std::string& split,
+                                  const std::optional<nb::callable>& heard) const;
 
  private:
   const Kernels& kernels_;
@@ -210,9 +213,11 @@ Result Model::logits(const Floats2& inputs, const Floats3& encodings, int thread
   return result;
 }
 
-void Model::decode(const std::vector<Floats2>& encodings, const std::vector<Floats1>& uniforms,
-                   const std::vector<Codes>& codes, float temperature, int threads, int batch,
-                   const std::string& split, const std::optional<nb::callable>& heard) const {
+std::vector<std::size_t> Model::decode(const std::vector<Floats2>& encodings,
+                                       const std::vector<Floats1>& uniforms,
+                                       const std::vector<Codes>& codes, float temperature,
+                                       int threads, int batch, const std::string& split,
+                                       const std::optional<nb::callable>& heard) const {
   const Config& config = decoder_->config;
   require(threads > 0 && batch > 0, "threads and batch must be above 0");
   require(temperature > 0.0f, "the temperature must be above 0");
@@ -233,24 +238,23 @@ void Model::decode(const std::vector<Floats2>& encodings, const std::vector<Floa
     clip.uniforms = uniforms[i].data();
     clip.codes = codes[i].data();
   }
-  if (clips.empty()) return;
+  if (clips.empty()) return {};
   Decode decode(*decoder_, plan_decode(threads, batch, clips.size(), read_split(split)), clips,
                 temperature);
   const auto tell = [&] {
     if (!heard) return;
     nb::list made;
     for (const Clip& clip : clips) made.append(clip.made.load(std::memory_order_acquire));
-    (*heard)(made);
+    (*heard)(made, decode.fed());
   };
-  const Ending ending =
-      without_gil([&](std::atomic<bool>& stop,
-                      const std::function<void()>& poll) { return decode.run(stop, poll); },
-                  tell);
-  if (ending == Ending::not_finite) {
-    PyErr_SetString(PyExc_FloatingPointError, "the model gave logits that are not finite");
-    throw nb::python_error();
-  }
+  without_gil([&](std::atomic<bool>& stop,
+                  const std::function<void()>& poll) { decode.run(stop, poll); },
+              tell);
   tell();
+  std::vector<std::size_t> not_finite;
+  for (std::size_t i = 0; i < clips.size(); ++i)
+    if (!clips[i].finite) not_finite.push_back(i);
+  return not_finite;
 }
 
 NB_MODULE(_engine, module) {

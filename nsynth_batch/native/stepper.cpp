@@ -59,7 +59,7 @@ Stepper::Stepper(const Decoder& decoder, int slots, int threads)
       layout_(decoder, index(slots), index(threads)),
       state_(layout_.floats) {
   active_.reserve(index(slots));
-  for (int i = 0; i < threads; ++i) 
+  for (int i = 0; i < threads; ++i)
     rows_.emplace_back(index(slots * kBlock), Rows::scratch_floats(decoder));
 }
 
@@ -131,6 +131,10 @@ void Stepper::restore(int slot, const Forward& pass) {
 void Stepper::advance() {
   for (const int slot : active_) {
     Slot& place = slots_[index(slot)];
+    if (!place.clip->finite) {
+      place = Slot{};
+      continue;
+    }
     ++place.time;
     place.clip->made.store(place.time, std::memory_order_release);
     if (place.time == place.clip->samples) place = Slot{};
@@ -279,7 +283,7 @@ void Stepper::draw(const Member& member, float temperature) {
     const Slot& place = slots_[index(slot)];
     const float uniform = place.clip->uniforms[place.time - place.clip->begin];
     const int bin = kernels_.sample(logits[slot], temperature, uniform);
-    if (bin < 0) finite_.store(false, std::memory_order_relaxed);
+    if (bin < 0) place.clip->finite = false;
     const int code = bin < 0 ? 0 : bin - kQuanta / 2;
     place.clip->codes[place.time] = static_cast<std::int16_t>(code);
     float* input = inputs[slot];
@@ -289,7 +293,7 @@ void Stepper::draw(const Member& member, float temperature) {
   member.wait();
 }
 
-bool Stepper::step(const Member& member, float temperature) {
+void Stepper::step(const Member& member, float temperature) {
   Rows& rows = rows_[index(member.index)];
   condition_frames(member, rows);
   past_taps(member, rows);
@@ -298,7 +302,6 @@ bool Stepper::step(const Member& member, float temperature) {
   layers(member, rows);
   head(member, rows);
   draw(member, temperature);
-  return finite_.load(std::memory_order_relaxed);
 }
 
 }  // namespace nsynth

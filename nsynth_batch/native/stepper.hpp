@@ -26,6 +26,7 @@ struct Clip {
   const float* uniforms = nullptr;  // [samples - begin], for those that do not
   std::int16_t* codes = nullptr;    // [samples], mu-law in [-128, 127]
   std::atomic<std::int64_t> made{0};
+  bool finite = true;  // false once its logits are not: no more of it is made
 };
 
 class Forward;
@@ -48,11 +49,11 @@ class Stepper {
   void admit(int slot, Clip* clip);
   // Gives a slot the history that a teacher-forced pass over its clip's prefix has left.
   void restore(int slot, const Forward& pass);
-  // Ends a step: clips that are whole leave their slots.
+  // Ends a step: clips that are whole, or cannot become so, leave their slots.
   void advance();
 
-  // Every member's part: one sample of every clip. False where a logit was not finite.
-  bool step(const Member& member, float temperature);
+  // Every member's part: one sample of every clip.
+  void step(const Member& member, float temperature);
 
  private:
   struct Slot {
@@ -114,7 +115,6 @@ class Stepper {
   Layout layout_;
   Buffer state_;
   std::vector<Rows> rows_;
-  std::atomic<bool> finite_{true};
 };
 
 }  // namespace nsynth

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from nsynth_batch.nsynth.draws import Draws
+from nsynth_batch.nsynth.mulaw import LOWEST
 from nsynth_batch.nsynth.weights import Array
 
 Codes = npt.NDArray[np.int16]
@@ -23,6 +24,51 @@ GPU = "gpu"
 
 class EngineUnavailableError(Exception):
     """An engine cannot be had here; the message is one line that says what to install."""
+
+
+class NotFiniteError(FloatingPointError):
+    """The model gave logits that are not finite for some clips of a decode; the others are whole.
+
+    Parameters
+    ----------
+    clips : sequence of int
+        The numbers of those clips.
+    made : sequence of arrays
+        What the decode made of all its clips.
+
+    Attributes
+    ----------
+    clips : list of int
+        The numbers of those clips.
+    made : list of arrays
+        What the decode would have given: an empty array for each of those clips.
+    """
+
+    def __init__(self, clips: Sequence[int], made: Sequence[npt.NDArray[Any]]) -> None:
+        super().__init__(clips, made)
+        self.clips = list(clips)
+        self.made = [clip[:0] if i in self.clips else clip for i, clip in enumerate(made)]
+
+    def __str__(self) -> str:
+        numbers = ", ".join(map(str, self.clips))
+        return f"the model gave logits that are not finite for clip {numbers}"
+
+
+NO_CODE = LOWEST - 1
+"""Stands where logits were not finite, in a decode that advances all its clips together."""
+
+
+def all_finite(codes: list[Codes]) -> list[Codes]:
+    """Give back the codes of some clips.
+
+    Raises
+    ------
+    NotFiniteError
+        If one holds NO_CODE.
+    """
+    if clips := [i for i, clip in enumerate(codes) if NO_CODE in clip]:
+        raise NotFiniteError(clips, codes)
+    return codes
 
 
 class DecodeNeeds(Protocol):
@@ -112,7 +158,9 @@ class Engine(Protocol):
     ) -> list[Codes]:
         """Sample mu-law codes [F_i · hop] for each encoding [F_i, bottleneck].
 
-        `on_progress` hears how many samples were made since it was last called.
+        `on_progress` hears how many samples were made since it was last called: none at all where
+        there is only a sign of life. Clips whose logits are not finite end in NotFiniteError,
+        which holds the others.
         """
         ...
 
@@ -128,6 +176,10 @@ class ResumableEngine(Engine, Protocol):
     """
 
     resumes: bool
+
+    def plan_decode(self, samples: Sequence[int], *, resumes: bool = False) -> DecodeNeeds:
+        """Say what a decode takes as any engine, or, if it `resumes`, one with prefixes."""
+        ...
 
     def decode(
         self,

@@ -18,7 +18,15 @@ import numpy as np
 
 from nsynth_batch.nsynth.config import QUANTA, Config
 from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import GPU, Codes, EngineUnavailableError, Lockstep, Precision
+from nsynth_batch.nsynth.engines import (
+    GPU,
+    NO_CODE,
+    Codes,
+    EngineUnavailableError,
+    Lockstep,
+    Precision,
+    all_finite,
+)
 from nsynth_batch.nsynth.memory import allowed_memory, demand_memory, lockstep_memory
 from nsynth_batch.nsynth.mulaw import LOWEST
 from nsynth_batch.nsynth.processor import processor_instruction_set
@@ -156,6 +164,8 @@ class MagentaEngine:
             If the temperature is not 1: magenta has none.
         MemoryError
             If it needs more memory than allowed; nothing was begun then.
+        NotFiniteError
+            If a clip's probabilities are NaN; it holds the other clips.
         """
         if temperature != 1.0:
             raise ValueError(
@@ -189,7 +199,9 @@ class MagentaEngine:
                     audio = self._utils.inv_mu_law_numpy(drawn)[:, None]
                     if on_progress is not None:
                         on_progress(live)
-        return [row[: count * hop].copy() for row, count in zip(codes, frames, strict=True)]
+        return all_finite(
+            [row[: count * hop].copy() for row, count in zip(codes, frames, strict=True)]
+        )
 
     def _whole(self, x: Any) -> dict[str, Any]:
         graph = self._whole_graph()
@@ -239,7 +251,11 @@ def _resized(module: ModuleType, config: Config) -> dict[str, Any]:
 
 
 def _bins(probabilities: Array, uniforms: Array) -> Codes:
-    """Choose a bin a row as magenta does, save that a sum that ends below its draw stays inside."""
+    """Choose a bin a row as magenta does, save that a sum that ends below its draw stays inside.
+
+    Where the probabilities are NaN it is the one that NO_CODE stands for.
+    """
     sums = np.cumsum(probabilities, axis=1)
     chosen = [np.searchsorted(row, draw) for row, draw in zip(sums, uniforms, strict=True)]
-    return np.minimum(chosen, QUANTA - 1).astype(np.int16)
+    bins = np.minimum(chosen, QUANTA - 1)
+    return np.where(np.isnan(sums[:, -1]), NO_CODE - LOWEST, bins).astype(np.int16)

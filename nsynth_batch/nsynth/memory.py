@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nsynth_batch.nsynth.config import QUANTA, Config
@@ -41,6 +42,28 @@ def available_memory(root: Path = Path("/")) -> int:
 def allowed_memory(memory: int | None) -> int:
     """Give the bytes that may be taken: as many as were asked for, else most of what is left."""
     return int(_SHARE * available_memory()) if memory is None else memory
+
+
+class MemoryRefusedError(MemoryError):
+    """The system has not the memory that was allowed."""
+
+
+@contextmanager
+def within_allowance(what: str) -> Iterator[None]:
+    """Tell want of memory that was allowed from too little allowed.
+
+    Raises
+    ------
+    MemoryRefusedError
+        If the block raises MemoryError.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise MemoryRefusedError(
+            f"the system refused memory for {what}, though no more than allowed was asked for: "
+            "allow less memory, or give it a smaller batch"
+        ) from None
 
 
 def demand_memory(what: str, needed: int, allowed: int) -> None:

@@ -18,6 +18,7 @@ from nsynth_batch.nsynth.engines import (
     Engine,
     EngineName,
     EngineUnavailableError,
+    NotFiniteError,
     Precision,
     ResumableEngine,
 )
@@ -165,7 +166,7 @@ class Model:
         temperature : float
             Divides the logits: below 1 is tamer, above 1 wilder.
         on_progress : callable, optional
-            Hears how many samples were made since it was last called.
+            Hears how many samples were made since it was last called; 0 is a sign of life.
         prefixes : sequence of int16 arrays, optional
             Mu-law codes that an interrupted decode of the same clips had made of each; the result
             is that of the uninterrupted decode. Only where `resumes`.
@@ -181,6 +182,8 @@ class Model:
         ValueError
             If a shape is another, a value is not finite, ids are missing or doubled, the
             temperature is not above 0, or the engine cannot resume and is asked to.
+        NotFiniteError
+            If logits of some clips are not finite; it holds the audio of the others.
         """
         rows = [np.ascontiguousarray(row, dtype=np.float32) for row in encodings]
         names = [str(i) for i in range(len(rows))] if ids is None else list(ids)
@@ -197,21 +200,27 @@ class Model:
             if not np.isfinite(row).all():
                 raise ValueError(f"encoding {name!r} holds values that are not finite")
         draws = [Draws(seed, name) for name in names]
-        if prefixes is None and on_codes is None:
-            codes = self.engine.decode(
-                rows, draws, temperature=temperature, on_progress=on_progress
-            )
-        elif isinstance(self.engine, ResumableEngine):
-            codes = self.engine.decode(
-                rows,
-                draws,
-                temperature=temperature,
-                on_progress=on_progress,
-                prefixes=prefixes,
-                on_codes=on_codes,
-            )
-        else:
-            raise ValueError(f"engine {self.engine.name} cannot go on with an interrupted decode")
+        try:
+            if prefixes is None and on_codes is None:
+                codes = self.engine.decode(
+                    rows, draws, temperature=temperature, on_progress=on_progress
+                )
+            elif isinstance(self.engine, ResumableEngine):
+                codes = self.engine.decode(
+                    rows,
+                    draws,
+                    temperature=temperature,
+                    on_progress=on_progress,
+                    prefixes=prefixes,
+                    on_codes=on_codes,
+                )
+            else:
+                raise ValueError(
+                    f"engine {self.engine.name} cannot go on with an interrupted decode"
+                )
+        except NotFiniteError as error:
+            audio = [mulaw.decode(clip) for clip in error.made]
+            raise NotFiniteError(error.clips, audio) from None
         audio = [mulaw.decode(clip) for clip in codes]
         if not isinstance(encodings, np.ndarray):
             return audio

@@ -13,8 +13,14 @@ import numpy as np
 from nsynth_batch.nsynth import mulaw
 from nsynth_batch.nsynth.config import QUANTA, convolutions
 from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import Codes, EngineUnavailableError, Precision
-from nsynth_batch.nsynth.memory import allowed_memory, demand_memory
+from nsynth_batch.nsynth.engines import Codes, EngineUnavailableError, NotFiniteError, Precision
+from nsynth_batch.nsynth.inputs import (
+    checked_encoding,
+    checked_prefixes,
+    frames_of,
+    require_finite,
+)
+from nsynth_batch.nsynth.memory import allowed_memory, demand_memory, within_allowance
 from nsynth_batch.nsynth.weights import Array, Weights
 
 try:
@@ -34,6 +40,11 @@ MODELS = frozenset({"amx-model", "avx512-model"})
 
 _LARGE_MODEL = 32 * 2**20
 _ENCODE_FRAMES = 256
+_QUANTISING = 16
+"""Bytes a sample while audio becomes what the network sees of it."""
+
+_QUEUED = 6
+"""Bytes of a sample's draw and code."""
 
 
 @dataclass(frozen=True)
@@ -183,19 +194,19 @@ class NativeEngine:
         MemoryError
             If it needs more memory than allowed; nothing was begun then.
         """
-        codes = self._quantise(audio)
-        frames = codes.shape[1] // self.config.ae_hop_length
+        clips, frames = frames_of(self.config, audio)
         # Enough pieces for all threads, but none so short that its borders cost more than itself.
-        share = -(-codes.shape[0] * frames // self.threads)
+        share = -(-clips * frames // self.threads)
         most = max(1, min(frames, max(_ENCODE_FRAMES // 4, min(_ENCODE_FRAMES, share))))
         allowed = allowed_memory(self._memory)
+        fixed = _QUANTISING * audio.size + 4 * clips * frames * self.config.ae_bottleneck
         needs = partial(self._model.encode_memory, threads=self.threads)
-        while most > 1 and needs(frames=most) > allowed:
+        while most > 1 and fixed + needs(frames=most) > allowed:
             most //= 2
-        demand_memory("encoding", needs(frames=most), allowed)
-        return self._model.encode(
-            np.pad(codes, ((0, 0), (1, 1))), threads=self.threads, most_frames=most
-        )
+        demand_memory("encoding", fixed + needs(frames=most), allowed)
+        with within_allowance("encoding"):
+            inputs = np.pad(self._quantise(audio), ((0, 0), (1, 1)))
+            return self._model.encode(inputs, threads=self.threads, most_frames=most)
 
     def logits(self, audio: Array, encodings: Array) -> Array:
         """Give teacher-forced logits.
@@ -216,25 +227,40 @@ class NativeEngine:
         MemoryError
             If it needs more memory than allowed; nothing was begun then.
         """
-        codes = self._quantise(audio)
+        clips, frames = frames_of(self.config, audio)
         encodings = np.ascontiguousarray(encodings, np.float32)
-        frames = codes.shape[1] // self.config.ae_hop_length
-        if encodings.shape != (len(codes), frames, self.config.ae_bottleneck):
+        wanted = (clips, frames, self.config.ae_bottleneck)
+        if encodings.shape != wanted:
             raise ValueError(
-                f"encodings {encodings.shape} do not fit audio {codes.shape}: wanted "
-                f"{(len(codes), frames, self.config.ae_bottleneck)}"
+                f"encodings {encodings.shape} do not fit audio {audio.shape}: wanted {wanted}"
             )
-        _require_finite(encodings, "encodings")
-        state = self._model.logits_memory(clips=len(codes), threads=self.threads)
-        self._demand("logits", state + codes.size * (QUANTA + 1) * 4)
-        # Two zeros before the first sample, and the input of a sample is the one before it.
-        inputs = np.zeros((len(codes), codes.shape[1] + 2), np.float32)
-        inputs[:, 3:] = codes[:, :-1]
-        return self._model.logits(inputs, encodings, threads=self.threads)
+        require_finite(encodings, "encodings")
+        state = self._model.logits_memory(clips=clips, threads=self.threads)
+        needed = state + audio.size * (4 * QUANTA + _QUANTISING)
+        demand_memory("logits", needed, allowed_memory(self._memory))
+        with within_allowance("logits"):
+            # Two zeros before the first sample, and the input of a sample is the one before it.
+            inputs = np.zeros((clips, audio.shape[1] + 2), np.float32)
+            inputs[:, 3:] = self._quantise(audio)[:, :-1]
+            return self._model.logits(inputs, encodings, threads=self.threads)
 
     def full_batch(self, samples: int) -> int:
-        """Give how many clips keep all threads busy; memory that lacks only makes some wait."""
-        return CLIPS_A_THREAD * self.threads
+        """Give how many clips of so many samples keep all threads busy.
+
+        Memory that lacks only makes some wait for others, but their draws and codes have to fit:
+        they are left half of what is allowed, and no more than what one clip at a time leaves.
+        """
+        limit = allowed_memory(self._memory)
+        batch = self._batch or 1
+        advanced = self._model.decode_memory(
+            batch=batch,
+            threads=self.threads,
+            clips=batch,
+            split=self._split or "together",  # which takes more where that is one clip
+            resumes=True,
+        )
+        queued = min(limit // 2, limit - advanced) // (_QUEUED * max(1, samples))
+        return max(1, min(CLIPS_A_THREAD * self.threads, queued))
 
     def plan_decode(self, samples: Sequence[int], *, resumes: bool = False) -> DecodePlan:
         """Choose how many clips of these lengths to advance at once, and count the memory.
@@ -245,7 +271,7 @@ class NativeEngine:
             If not even one clip at a time fits, or the batch that was asked for does not.
         """
         clips = max(1, len(samples))
-        fixed = 6 * sum(samples)  # draws and codes
+        fixed = _QUEUED * sum(samples)
         split = self._split or ("together" if self._shares(clips) else "apart")
 
         def memory(batch: int) -> int:
@@ -257,7 +283,10 @@ class NativeEngine:
         limit = allowed_memory(self._memory)
         while self._batch is None and batch > 1 and memory(batch) > limit:
             batch -= max(1, batch // 16)
-        self._demand(f"decoding {batch} clips at once", memory(batch))
+        what = f"decoding {batch} clips at once"
+        if clips > batch:
+            what += f" of a batch of {clips}, whose draws and codes take {fixed / 1e6:.1f} MB,"
+        demand_memory(what, memory(batch), limit)
         return DecodePlan(batch, split, memory(batch))
 
     def decode(
@@ -279,13 +308,14 @@ class NativeEngine:
         temperature : float
             Divides the logits.
         on_progress : callable, optional
-            Hears, a few times a second, how many samples were made since it was last called.
+            Hears, a few times a second, how many samples were made since it was last called: 0
+            while prefixes are gone through again.
         prefixes : sequence of int16 arrays, optional
             What an interrupted decode of the same clips had made of each; empty arrays for
             nothing. The result is that of the uninterrupted decode.
         on_codes : callable, optional
-            Is given, at the same times, what has been made of each clip so far: views that later
-            calls do not change. What it keeps can be the `prefixes` of another decode.
+            Is given, whenever there is more, what has been made of each clip so far: views that
+            later calls do not change. What it keeps can be the `prefixes` of another decode.
 
         Returns
         -------
@@ -297,74 +327,56 @@ class NativeEngine:
             If shapes do not fit, a value is not finite, or a prefix is longer than its clip.
         MemoryError
             If it needs more memory than allowed; nothing was begun then.
-        FloatingPointError
-            If the model gives logits that are not finite.
+        NotFiniteError
+            If the model gives logits that are not finite: those clips are given up, and it holds
+            the others, which are what they are without them.
         """
         if not temperature > 0 or not np.isfinite(temperature):
             raise ValueError(f"temperature must be above 0 and finite, not {temperature}")
         if len(draws) != len(encodings):
             raise ValueError(f"{len(encodings)} encodings want as many draws, not {len(draws)}")
-        checked = [self._encoding(encoding, i) for i, encoding in enumerate(encodings)]
+        checked = [
+            checked_encoding(self.config, encoding, i) for i, encoding in enumerate(encodings)
+        ]
         samples = [len(encoding) * self.config.ae_hop_length for encoding in checked]
-        done = self._prefixes(prefixes, samples)
+        done = checked_prefixes(prefixes, samples)
         plan = self.plan_decode(samples, resumes=any(len(prefix) for prefix in done))
 
-        codes = [np.zeros(n, np.int16) for n in samples]
-        uniforms = []
-        for i, prefix in enumerate(done):
-            codes[i][: len(prefix)] = prefix
-            uniforms.append(draws[i].uniform(len(prefix), samples[i] - len(prefix)))
-        told = sum(len(prefix) for prefix in done)
+        told, told_fed = sum(len(prefix) for prefix in done), 0
 
-        def heard(made: list[int]) -> None:
-            nonlocal told
-            if on_progress and sum(made) > told:
-                on_progress(sum(made) - told)
-            told = sum(made)
-            if on_codes:
+        def heard(made: list[int], fed: int) -> None:
+            nonlocal told, told_fed
+            new, alive = sum(made) - told, fed > told_fed
+            told, told_fed = told + new, fed
+            if on_progress and (new or alive):
+                on_progress(new)
+            if on_codes and new:
                 on_codes([codes[i][:n] for i, n in enumerate(made)])
 
-        self._model.decode(
-            checked,
-            uniforms,
-            codes,
-            temperature=temperature,
-            threads=self.threads,
-            batch=plan.batch,
-            split=plan.split,
-            heard=heard if on_progress or on_codes else None,
-        )
+        with within_allowance(f"decoding {plan.batch} clips at once"):
+            codes = [np.zeros(n, np.int16) for n in samples]
+            uniforms = []
+            for i, prefix in enumerate(done):
+                codes[i][: len(prefix)] = prefix
+                uniforms.append(draws[i].uniform(len(prefix), samples[i] - len(prefix)))
+            not_finite = self._model.decode(
+                checked,
+                uniforms,
+                codes,
+                temperature=temperature,
+                threads=self.threads,
+                batch=plan.batch,
+                split=plan.split,
+                heard=heard if on_progress or on_codes else None,
+            )
+        if not_finite:
+            raise NotFiniteError(not_finite, codes)
         return codes
 
     def _quantise(self, audio: Array) -> Array:
-        """Check audio and give what the network sees of it, in [-1, 1)."""
-        hop = self.config.ae_hop_length
-        if audio.ndim != 2 or audio.shape[1] % hop or 0 in audio.shape:
-            raise ValueError(f"audio must be [B, T], T a multiple of {hop}, not {audio.shape}")
-        _require_finite(audio, "audio")
+        """Give what the network sees of audio, in [-1, 1), if that is finite."""
+        require_finite(audio, "audio")
         return mulaw.encode(audio).astype(np.float32) / np.float32(QUANTA // 2)
-
-    def _encoding(self, encoding: Array, number: int) -> Array:
-        if encoding.ndim != 2 or encoding.shape[1] != self.config.ae_bottleneck:
-            raise ValueError(
-                f"encoding {number} must be [F, {self.config.ae_bottleneck}], not {encoding.shape}"
-            )
-        _require_finite(encoding, f"encoding {number}")
-        return np.ascontiguousarray(encoding, np.float32)
-
-    def _prefixes(
-        self, prefixes: Sequence[Codes] | None, samples: Sequence[int]
-    ) -> Sequence[Codes]:
-        if prefixes is None:
-            return [np.zeros(0, np.int16)] * len(samples)
-        if len(prefixes) != len(samples):
-            raise ValueError(f"{len(samples)} clips want as many prefixes, not {len(prefixes)}")
-        for i, (prefix, most) in enumerate(zip(prefixes, samples, strict=True)):
-            if prefix.ndim != 1 or len(prefix) > most:
-                raise ValueError(f"prefix {i} {prefix.shape} does not fit a clip of {most} samples")
-            if np.any((prefix < mulaw.LOWEST) | (prefix > mulaw.HIGHEST)):
-                raise ValueError(f"prefix {i} holds values that are no mu-law codes")
-        return prefixes
 
     def _shares(self, clips: int) -> bool:
         """Whether threads gain by sharing layers.
@@ -374,14 +386,6 @@ class NativeEngine:
         """
         step = 4 * sum(taps * i * o for _, taps, i, o in convolutions(self.config))
         return clips < self.threads and step > _LARGE_MODEL
-
-    def _demand(self, what: str, needed: int) -> None:
-        demand_memory(what, needed, allowed_memory(self._memory))
-
-
-def _require_finite(values: Array, what: str) -> None:
-    if not np.isfinite(values).all():
-        raise ValueError(f"{what} must be finite: it holds NaN or infinite values")
 
 
 def _require_built() -> None:

@@ -12,7 +12,15 @@ import numpy as np
 
 from nsynth_batch.nsynth import mulaw
 from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import GPU, Codes, EngineUnavailableError, Lockstep, Precision
+from nsynth_batch.nsynth.engines import (
+    GPU,
+    NO_CODE,
+    Codes,
+    EngineUnavailableError,
+    Lockstep,
+    Precision,
+    all_finite,
+)
 from nsynth_batch.nsynth.memory import allowed_memory, demand_memory, lockstep_memory
 from nsynth_batch.nsynth.processor import processor_instruction_set
 from nsynth_batch.nsynth.weights import Array, Weights
@@ -160,6 +168,9 @@ class TensorflowEngine:
         ------
         MemoryError
             If it needs more memory than allowed, nothing was begun then; or the device has less.
+        NotFiniteError
+            If a clip's probabilities are NaN, as those of logits that are not finite are; it holds
+            the other clips.
         """
         hop, batch = self._config.ae_hop_length, len(encodings)
         frames = [len(encoding) for encoding in encodings]
@@ -195,7 +206,9 @@ class TensorflowEngine:
                 "give it a smaller batch"
             ) from None
         whole = np.concatenate(made, axis=1)
-        return [row[: count * hop].copy() for row, count in zip(whole, frames, strict=True)]
+        return all_finite(
+            [row[: count * hop].copy() for row, count in zip(whole, frames, strict=True)]
+        )
 
     def _allowed(self) -> int | None:
         """Give the bytes a decode may take; none where only the GPU itself can tell."""
@@ -299,8 +312,12 @@ def _describe_gpu() -> str:
 
 
 def _sample(logits: Any, uniforms: Any) -> Any:
-    """Draw codes int32 [B]: the first bin whose cumulative probability reaches the draw."""
+    """Draw codes int32 [B]: the first bin whose cumulative probability reaches the draw.
+
+    NO_CODE where the probabilities are NaN.
+    """
     sums = tf.cumsum(tf.nn.softmax(logits), axis=-1)
     bins = tf.reduce_sum(tf.cast(sums < uniforms[:, None], tf.int32), axis=-1)
     # The sum can end below the draw, by rounding.
-    return tf.minimum(bins, mulaw.HIGHEST - mulaw.LOWEST) + mulaw.LOWEST
+    codes = tf.minimum(bins, mulaw.HIGHEST - mulaw.LOWEST) + mulaw.LOWEST
+    return tf.where(tf.math.is_nan(sums[:, -1]), NO_CODE, codes)

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from hdfs_jobs.plan import Item
 from hdfs_jobs.stage import Counted, Rejected, Task
+from nsynth_batch.nsynth.engines import NotFiniteError
 from nsynth_batch.stages.arrays import list_column, matrices
 from nsynth_batch.stages.engine import ModelStage, memory_is_a_setting
 from nsynth_batch.stages.ids import derived_id
@@ -77,22 +78,24 @@ class DecodeStage(ModelStage):
         prefixes = progress.load() if model.resumes else []
         if resumed := sum(map(len, prefixes)):
             yield Counted("resumed_samples", resumed)
-        with memory_is_a_setting():
-            decoded = model.decode(
-                encodings,
-                seed=self.seed,
-                ids=mash_ids,
-                temperature=self.temperature,
-                on_progress=lambda _samples: task.heartbeat(),
-                prefixes=prefixes if model.resumes else None,
-                on_codes=progress.hear if model.resumes else None,
-            )
-        rows = []
-        for mash_id, audio in zip(mash_ids, decoded, strict=True):
-            if np.isfinite(audio).all():
-                rows.append((mash_id, audio))
-            else:
-                yield _rejected(mash_id, places, "the model gave NaN or infinity for it")
+        lost: list[int] = []
+        try:
+            with memory_is_a_setting():
+                decoded = model.decode(
+                    encodings,
+                    seed=self.seed,
+                    ids=mash_ids,
+                    temperature=self.temperature,
+                    on_progress=lambda _samples: task.heartbeat(),
+                    prefixes=prefixes if model.resumes else None,
+                    on_codes=progress.hear if model.resumes else None,
+                )
+        except NotFiniteError as error:
+            decoded, lost = error.made, error.clips
+        for number in lost:
+            yield _rejected(mash_ids[number], places, "the model gave NaN or infinity for it")
+        whole = [number for number in range(len(mash_ids)) if number not in lost]
+        rows = [(mash_ids[number], decoded[number]) for number in whole]
         if rows:
             batch = self._batch(rows)
             if len(rows) == len(source):

@@ -13,6 +13,7 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.nsynth import Model, load_model
 from nsynth_batch.nsynth.checkpoint import bundled_names
 from nsynth_batch.nsynth.engines import EngineName, EngineUnavailableError
+from nsynth_batch.nsynth.memory import MemoryRefusedError
 from nsynth_batch.nsynth.model import default_precision
 from nsynth_batch.nsynth.precision import PrecisionChoice
 from nsynth_batch.nsynth.weights import CheckpointError
@@ -121,8 +122,13 @@ def memory_is_a_setting() -> Iterator[None]:
     """
     try:
         yield
+    except MemoryRefusedError as error:
+        raise UsageError(
+            f"not enough memory for the model: {error}; use fewer workers, or lower --memory or "
+            "--batch"
+        ) from error
     except MemoryError as error:
         raise UsageError(
-            f"not enough memory for the model: {error}; use fewer workers, or allow each more "
-            "with --memory"
+            f"not enough memory for the model: {error}; use fewer workers, a smaller --batch, or "
+            "allow each more with --memory"
         ) from error

@@ -35,6 +35,9 @@ _KINDS = {
     r".*/settings\.json": "settings",
     r".*/frozen\.json": "frozen facts",
     r".*/latest\.json": "pointer",
+    r"runs/lease/holder\.json": "lease",
+    r"runs/lease/.*\.dead": "dead lease",
+    r"runs/lease/.*\.beat": "heartbeat",
 }
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from hdfs_jobs.dataset import Dataset
+from hdfs_jobs.plan import Item
 from hdfs_jobs.stage import Stage
 from hdfs_jobs.store import Store
-from tests.hdfs_jobs.job_stages import Growing, Plain, Saving
-from tests.hdfs_jobs.shards import in_a_process, job_of, planned, wrong
+from hdfs_jobs.watchdog import TIMED_OUT
+from tests.hdfs_jobs.job_stages import Bytes, Growing, Plain, Saving
+from tests.hdfs_jobs.perils import Perilous
+from tests.hdfs_jobs.shards import SETTINGS, in_a_process, job_of, planned, wrong
 
 
 def deaths_until_done(dataset: Dataset, stage: Stage, limit: float | None = None) -> list[int]:
@@ -59,6 +63,44 @@ def test_the_time_limit_ends_the_process(store: Store) -> None:
         ("c", "timeout"),
     ]
     assert dataset.read(0)["key"].to_pylist() == ["b"] * 5
+
+
+def test_an_item_that_is_given_more_time_is_tried_again(store: Store) -> None:
+    dataset = planned(store, [wrong("a", "hang"), wrong("b")])
+    assert in_a_process(job_of(dataset, Plain(), time_limit=0.3)) == TIMED_OUT
+    assert in_a_process(job_of(dataset, Plain(), time_limit=0.6)) == TIMED_OUT
+    assert in_a_process(job_of(dataset, Plain(), time_limit=0.4)) == 0
+    (entry,) = dataset.manifest(0).quarantined
+    assert (entry.reason, entry.detail) == ("timeout", "took more than 0.6 seconds")
+
+
+def test_a_mark_of_less_time_than_now_blames_nobody(store: Store) -> None:
+    dataset = planned(store, [wrong("a", "slow but alive")])
+    assert in_a_process(job_of(dataset, Plain(), time_limit=0.1)) == TIMED_OUT
+    assert deaths_until_done(dataset, Plain(), 60.0) == [0]
+    assert dataset.manifest(0).quarantined == ()
+
+
+def test_a_storage_that_does_not_answer_is_no_fault_of_an_item(store: Store) -> None:
+    dataset = planned(store, [wrong("a"), wrong("b")])
+    hanging = Dataset(
+        Perilous(store.storage, "data file: half written", deed="hang"), "plain", SETTINGS
+    )
+    stage = Plain(row_group_rows=2)
+    assert in_a_process(job_of(hanging, stage, time_limit=0.6, stall=0.3)) == TIMED_OUT
+    assert deaths_until_done(dataset, stage, 0.6) == [0]
+    assert dataset.manifest(0).quarantined == ()
+
+
+def test_a_source_that_does_not_open_is_no_fault_of_its_item(store: Store, tmp_path: Path) -> None:
+    source = tmp_path / "pipe.bin"
+    os.mkfifo(source)
+    dataset = planned(store, [Item("a", url=str(source))])
+    assert in_a_process(job_of(dataset, Bytes(), time_limit=0.6, stall=0.3)) == TIMED_OUT
+    source.unlink()
+    source.write_bytes(bytes([1, 2]))
+    assert deaths_until_done(dataset, Bytes(), 0.6) == [0]
+    assert dataset.manifest(0).quarantined == ()
 
 
 def test_the_time_limit_ends_a_process_that_holds_the_interpreter(store: Store) -> None:

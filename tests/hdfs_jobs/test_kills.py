@@ -175,7 +175,13 @@ def test_a_kill_at_every_step_of_planning_and_of_the_index(tmp_path: Path) -> No
     expected = [shard.to_line() for shard in Dataset(traced, "plain", SETTINGS).shards()]
     for n, point in enumerate(points):
         store = Store.open(str(tmp_path / str(n)), create=True)
+        store.dataset("plain", {"kind": "planned before"}).plan(items(1), 3)
         assert ended(plan_and_compact, Perilous(store.storage, point)) == -signal.SIGKILL
+        # Readers and gc come by before anything is planned again.
+        for known in store.datasets("plain"):
+            assert known.totals().committed == 0
+            assert list(known.verify()) == []
+        collect_garbage(store, older_than=-1)
         dataset = store.dataset("plain", SETTINGS)
         dataset.plan(items(4), 3)
         assert [shard.to_line() for shard in dataset.shards()] == expected

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import BinaryIO
@@ -17,14 +18,18 @@ from typing import BinaryIO
 import pytest
 
 from hdfs_jobs.backend import Storage
+from hdfs_jobs.canonical import canonical_json
 from hdfs_jobs.errors import InfrastructureError, UsageError
-from hdfs_jobs.lease import FOLDER, HOLDER, Lease, acquire
+from hdfs_jobs.lease import FOLDER, HOLDER, Holder, Lease, acquire
 from hdfs_jobs.local import LocalStorage
 from hdfs_jobs.storage import open_storage
 from tests.components.hadoop import Hdfs
 from tests.hdfs_jobs.hdfs_trials import SCHEMES, top
+from tests.hdfs_jobs.perils import Perilous
+from tests.hdfs_jobs.shards import ended
 
 SECONDS = 1.2
+BRIEF = 0.3
 
 
 def hold(url: str, command: str, line: Connection) -> None:
@@ -199,6 +204,109 @@ def test_a_wait_can_be_stopped(storage: Storage) -> None:
         lease.check()
     finally:
         lease.release()
+
+
+def left_by_a_dead_run(storage: Storage, seconds: float = SECONDS) -> Holder:
+    holder = Holder.here("a dead run", seconds)
+    storage.publish(HOLDER, canonical_json(asdict(holder)))
+    return holder
+
+
+def half_taken_over(storage: Storage) -> None:
+    """A rename of this machine that was killed in its middle leaves the file under both names."""
+    dead = left_by_a_dead_run(storage)
+    os.link(f"{storage.url}/{HOLDER}", f"{storage.url}/{FOLDER}/{dead.id}.dead")
+
+
+def test_a_takeover_that_was_killed_halfway_locks_nobody_out(storage: Storage) -> None:
+    half_taken_over(storage)
+    started = time.monotonic()
+    lease = take(storage)
+    # The other one may have been asleep in there: it is watched for as long again.
+    assert 2 * SECONDS <= time.monotonic() - started < 6 * SECONDS
+    lease.check()
+    lease.release()
+    assert not storage.exists(HOLDER)
+
+
+def test_who_finds_a_takeover_halfway_can_be_stopped(storage: Storage) -> None:
+    half_taken_over(storage)
+    before, stop = files(storage), threading.Event()
+    timer = threading.Timer(1.5 * SECONDS, stop.set)
+    timer.start()
+    assert acquire(storage, "another", seconds=SECONDS, stop=stop) is None
+    timer.join()
+    assert files(storage) == before
+
+
+def take_over(storage: Storage) -> None:
+    assert acquire(storage, "a taker", seconds=BRIEF) is not None
+
+
+def test_a_kill_at_every_step_of_a_takeover_locks_nobody_out(tmp_path: Path) -> None:
+    traced = Perilous(LocalStorage(str(tmp_path / "traced")))
+    left_by_a_dead_run(traced.inner, BRIEF)
+    take_over(traced)
+    points = [step for step in traced.steps if "(" not in step]
+    assert {"dead lease: not yet renamed", "dead lease: renamed"} < set(points)
+    assert {"heartbeat: replaced", "lease: under its own name"} < set(points)
+    for n, point in enumerate(points):
+        storage = LocalStorage(str(tmp_path / str(n)))
+        left_by_a_dead_run(storage, BRIEF)
+        assert ended(take_over, Perilous(storage, point)) == -signal.SIGKILL, point
+        lease = take(storage)
+        lease.check()
+        lease.release()
+        assert not storage.exists(HOLDER), point
+
+
+class SafeMode(LocalStorage):
+    """Answers readers, and has writers wait while it is not writable, some longer than others."""
+
+    def __init__(self, root: str, writable: threading.Event, late: float = 0.0) -> None:
+        super().__init__(root)
+        self._writable = writable
+        self._late = late
+
+    def _wait(self) -> None:
+        if not self._writable.is_set():
+            self._writable.wait()
+            time.sleep(self._late)
+
+    def replace(self, path: str, data: bytes) -> None:
+        self._wait()
+        super().replace(path, data)
+
+    def rename(self, source: str, target: str) -> None:
+        self._wait()
+        super().rename(source, target)
+
+
+@pytest.mark.parametrize("begins", ["before", "meanwhile"])
+def test_a_run_that_cannot_beat_for_the_storage_s_sake_is_alive(
+    tmp_path: Path, begins: str
+) -> None:
+    writable = threading.Event()
+    writable.set()
+    lease = take(SafeMode(str(tmp_path), writable, late=SECONDS / 4))
+    while not (tmp_path / FOLDER / f"{lease.holder.id}.beat").exists():
+        time.sleep(0.01)
+    if begins == "before":
+        writable.clear()
+    timer = threading.Timer(2 * SECONDS, writable.set)
+    timer.start()
+    with pytest.raises(InfrastructureError, match="is held by this run of "):
+        acquire(
+            SafeMode(str(tmp_path), writable),
+            "another",
+            seconds=SECONDS,
+            on_wait=lambda _: writable.clear() if begins == "meanwhile" else None,
+        )
+    timer.join()
+    time.sleep(SECONDS / 2)
+    lease.check()
+    lease.release()
+    assert files(LocalStorage(str(tmp_path))) == set()
 
 
 class AwayNowAndThen(LocalStorage):

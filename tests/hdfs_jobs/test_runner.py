@@ -64,6 +64,7 @@ def test_all_shards_are_committed_and_told_of(store: Store, cluster: Cluster) ->
     commits = [event for event in events if isinstance(event, ShardCommitted)]
     assert [event.done for event in commits] == [1, 2, 3, 4]
     assert {event.summary for event in commits} == set(dataset.summaries())
+    assert [event.reasons for event in commits if event.reasons] == [{"odd": 1}]
     (bad,) = (event for event in events if isinstance(event, ItemQuarantined))
     assert (bad.shard, bad.entry.key, bad.entry.reason) == (3, "k10", "odd")
     assert (outcome.shards, outcome.committed, outcome.items) == (4, 4, 11)

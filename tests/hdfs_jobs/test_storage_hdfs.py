@@ -22,6 +22,7 @@ from hdfs_jobs.backend import Storage
 from hdfs_jobs.hdfs.errors import LostAnswerError, PassingError, WrongAddressError
 from hdfs_jobs.hdfs.login import parse_token_file
 from hdfs_jobs.hdfs.ranged import ranged_stream
+from hdfs_jobs.hdfs.remote import PATIENCE
 from hdfs_jobs.hdfs.url import parse_hdfs_url
 from hdfs_jobs.storage import open_storage
 from tests.components.hadoop import Hdfs
@@ -73,6 +74,23 @@ def test_a_move_whose_answer_was_lost_is_nobodys(wired: tuple[Storage, Wire]) ->
         storage.rename("file", "moved")
     assert wire.losses == 1
     assert {entry.path for entry in storage.list()} == {"moved"}
+
+
+def test_a_move_is_not_tried_again_after_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = open_storage("webhdfs://namenode/folder")
+    moves: list[str] = []
+
+    def refuse(source: str, target: str, *, overwrite: bool) -> None:
+        moves.append(source)
+        raise PassingError("safe mode")
+
+    monkeypatch.setenv(PATIENCE, "1")
+    monkeypatch.setattr(storage, "_status", lambda path: None)
+    monkeypatch.setattr(storage, "_make_folders", lambda path: None)
+    monkeypatch.setattr(storage, "_move", refuse)
+    with pytest.raises(PassingError, match="safe mode"):
+        storage.rename("file", "moved")
+    assert moves == ["/folder/file"]
 
 
 def test_a_rename_whose_answer_was_lost_is_known_as_beaten(wired: tuple[Storage, Wire]) -> None:
@@ -277,6 +295,8 @@ def test_hadoops_token_files_are_read(number: int) -> None:
         ("hdfs://service/x", ("service",), "/x"),
         ("hdfs:///x", (), "/x"),
         ("webhdfs://[::1]:5/x", ("[::1]:5",), "/x"),
+        ("WebHDFS://nn/X", ("nn:9870",), "/X"),
+        ("HDFS://Service/x", ("Service",), "/x"),
     ],
 )
 def test_urls_are_taken_apart(url: str, hosts: tuple[str, ...], root: str) -> None:

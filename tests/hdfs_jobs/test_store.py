@@ -96,6 +96,18 @@ def test_altered_settings_are_refused(store: Store) -> None:
             use()
 
 
+def test_settings_that_are_missing_are_missed_only_where_something_was_committed(
+    store: Store,
+) -> None:
+    dataset = store.dataset("audio", {"n": 1})
+    dataset.plan([Item("a")], 1)
+    store.storage.delete(f"{dataset.path}/settings.json")
+    assert store.datasets("audio") == []
+    store.storage.publish(f"{dataset.path}/manifests/00000000-{'0' * 16}.json", b"")
+    with pytest.raises(UsageError, match="settings are missing"):
+        store.datasets("audio")
+
+
 @pytest.mark.parametrize("name", ["runs", "quarantine", "", "../x", "A", "a/b"])
 def test_some_names_are_not_for_datasets(store: Store, name: str) -> None:
     with pytest.raises(ValueError, match="not a name"):

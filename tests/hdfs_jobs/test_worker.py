@@ -16,7 +16,7 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.local import LocalStorage
 from hdfs_jobs.plan import Item, RowRange, Shard
 from hdfs_jobs.store import Store
-from hdfs_jobs.worker import do_shard, partials_folder
+from hdfs_jobs.worker import SHOWN_ENTRIES, do_shard, partials_folder
 from tests.hdfs_jobs.job_stages import Bytes, Plain, Sums
 from tests.hdfs_jobs.shards import SETTINGS, job_of, kinds_of_files, planned, wrong
 
@@ -92,6 +92,15 @@ def test_streams(store: Store, tmp_path: Path) -> None:
     }
     assert dataset.read(0)["value"].to_pylist() == [1, 2, 4]
     assert dataset.manifest(0).counters == {"bytes": 4}
+
+
+def test_of_many_rows_set_aside_the_first_are_told_and_all_are_counted(store: Store) -> None:
+    store.storage.publish("raw/many.bin", bytes([255] * 300))
+    dataset = planned(store, [Item("many", url="raw/many.bin"), Item("gone", url="raw/empty.bin")])
+    store.storage.publish("raw/empty.bin", b"")
+    result = do_shard(job_of(dataset, Bytes()), threads=1)
+    assert len(result.quarantined) == SHOWN_ENTRIES
+    assert result.reasons == {"too-high": 300, "empty": 1}
 
 
 @pytest.mark.parametrize("url", ["raw/gone.bin", "/nowhere/gone.bin"])

@@ -6,19 +6,27 @@ import os
 import signal
 import threading
 import time
+import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from nsynth_batch.nsynth import native_engine
 from nsynth_batch.nsynth.config import CONFIGS, Config
-from nsynth_batch.nsynth.native_engine import (
-    CLIPS_A_THREAD,
-    NativeEngine,
-    fastest_set,
-)
+from nsynth_batch.nsynth.engines import NotFiniteError, Precision
+from nsynth_batch.nsynth.memory import MemoryRefusedError
+from nsynth_batch.nsynth.native_engine import CLIPS_A_THREAD, NativeEngine, Split, fastest_set
 from nsynth_batch.nsynth.weights import Weights, random_weights
-from tests.native.models import TINY, make_audio, make_draws, make_encodings, make_weights
+from tests.native.models import (
+    KINDS,
+    TINY,
+    make_audio,
+    make_draws,
+    make_encodings,
+    make_weights,
+)
 
 ENDLESS = 100_000  # frames of a clip that no test waits for
 
@@ -71,6 +79,26 @@ def test_an_interrupted_decode_goes_on_where_it_was(engine: NativeEngine) -> Non
     resumed = engine.decode(encodings, draws, prefixes=kept)
     for got, want in zip(resumed, engine.decode(encodings, draws), strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+def test_going_through_prefixes_again_gives_signs_of_life_and_nothing_new(
+    small: NativeEngine,
+) -> None:
+    hop, clips = small.config.ae_hop_length, 40
+    frames = small.config.receptive_field // hop + 1
+    prefixes = [np.zeros(frames * hop - 1, np.int16)] * clips
+    heard: list[int] = []
+    kept: list[int] = []
+    NativeEngine(random_weights(small.config, 0), threads=1).decode(
+        make_encodings(small.config, [frames] * clips),
+        make_draws(clips),
+        prefixes=prefixes,
+        on_progress=heard.append,
+        on_codes=lambda codes: kept.append(sum(map(len, codes))),
+    )
+    assert heard[0] == 0
+    assert sum(heard) == clips
+    assert kept == [clips * frames * hop]
 
 
 def test_ctrl_c_ends_a_decode(engine: NativeEngine) -> None:
@@ -144,10 +172,86 @@ def test_the_batch_follows_the_memory() -> None:
     assert history == 12_570_624
 
 
+def test_no_more_clips_advance_at_once_than_were_asked_for() -> None:
+    def needs(batch: int) -> int:
+        engine = NativeEngine(make_weights(TINY), threads=4, batch=batch, split="apart")
+        return engine.plan_decode([0] * 8).memory
+
+    assert needs(5) - needs(4) == needs(8) - needs(7) > 0
+
+
+@pytest.mark.parametrize(
+    ("memory", "samples", "threads"),
+    [(500_000_000, 99_840, 32), (4 * 10**9, 600 * 16_000, 2), (6 * 10**6, 99_840, 1)],
+)
+def test_a_full_batch_is_one_whose_queue_fits(memory: int, samples: int, threads: int) -> None:
+    weights = random_weights(CONFIGS["small"], 0)
+    engine = NativeEngine(weights, threads=threads, memory=memory)
+    clips = engine.full_batch(samples)
+    assert 1 <= clips < CLIPS_A_THREAD * threads
+    assert engine.plan_decode([samples] * clips, resumes=True).memory <= memory
+    assert NativeEngine(weights, threads=threads, memory=10**12).full_batch(samples) == (
+        CLIPS_A_THREAD * threads
+    )
+    too_many = [samples] * (CLIPS_A_THREAD * threads)
+    queue = r"decoding 1 clips at once of a batch of \d+, whose draws and codes take .* MB, needs"
+    with pytest.raises(MemoryError, match=queue):
+        engine.plan_decode(too_many)
+
+
+def test_a_moment_without_memory_ends_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = iter([10**9])
+    monkeypatch.setattr(native_engine, "allowed_memory", lambda _: next(left, 0))
+    assert NativeEngine(make_weights(TINY), threads=1).plan_decode([70] * 9).batch == 9
+
+
+def test_memory_that_the_system_refuses_is_not_for_want_of_leave(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = NativeEngine(make_weights(TINY), threads=1)
+
+    class Refusing:
+        def __getattr__(self, name: str) -> Callable[..., int]:
+            if name.endswith("_memory"):
+                return lambda **_: 1
+            return self.refuse
+
+        def refuse(self, *_: object, **__: object) -> int:
+            raise MemoryError("std::bad_alloc")
+
+    monkeypatch.setattr(engine, "_model", Refusing())
+    audio, encodings = make_audio(TINY, 1, 3), make_encodings(TINY, [3])
+    for call in (
+        lambda: engine.encode(audio),
+        lambda: engine.logits(audio, np.stack(encodings)),
+        lambda: engine.decode(encodings, make_draws(1)),
+    ):
+        with pytest.raises(MemoryRefusedError, match=r"the system refused .* allow less memory"):
+            call()
+
+
+def test_memory_is_counted_before_audio_is_touched(engine: NativeEngine) -> None:
+    scarce = NativeEngine(make_weights(TINY), threads=1, memory=10**6)
+    audio = np.zeros((1, 100_000 * TINY.ae_hop_length), np.float32)
+    encodings = np.zeros((1, 100_000, TINY.ae_bottleneck), np.float32)
+    tracemalloc.start()
+    try:
+        with pytest.raises(MemoryError, match="encoding needs"):
+            scarce.encode(audio)
+        with pytest.raises(MemoryError, match="logits needs"):
+            scarce.logits(audio, encodings)
+        assert tracemalloc.get_traced_memory()[1] < audio.nbytes
+        tracemalloc.reset_peak()
+        engine.encode(audio)
+        assert tracemalloc.get_traced_memory()[1] < 16 * audio.size
+    finally:
+        tracemalloc.stop()
+
+
 def test_little_memory_encodes_in_shorter_pieces_to_the_same_bytes() -> None:
     weights, audio = make_weights(TINY), make_audio(TINY, 2, 300)
     whole = NativeEngine(weights, threads=2, memory=10**9).encode(audio)
-    for memory in (10**5, 5 * 10**4):
+    for memory in (17 * 10**4, 12 * 10**4):
         tight = NativeEngine(weights, threads=2, memory=memory)
         np.testing.assert_array_equal(tight.encode(audio), whole)
 
@@ -207,6 +311,39 @@ def test_logits_that_are_not_finite_are_an_error() -> None:
     tensors = {**weights.tensors, "logits/W": weights.tensors["logits/W"] * np.float32(1e38)}
     with pytest.raises(FloatingPointError, match="not finite"):
         NativeEngine(Weights(TINY, tensors)).decode(make_encodings(TINY, [3]), make_draws(1))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("split", ["apart", "together"])
+def test_clips_whose_logits_are_not_finite_leave_the_others_alone(
+    kind: tuple[str, Precision], split: Split
+) -> None:
+    instruction_set, precision = kind
+    engine = NativeEngine(
+        make_weights(TINY),
+        threads=2,
+        batch=3,
+        split=split,
+        instruction_set=instruction_set,
+        precision=precision,
+    )
+    frames = [6, 9, 4, 7, 8, 5, 9]
+    encodings, draws = make_encodings(TINY, frames), make_draws(len(frames))
+    bad = [1, 4]
+    good = [i for i in range(len(frames)) if i not in bad]
+    encodings[1][4:] = 3e38
+    encodings[4][:] = -3e38
+    want = engine.decode([encodings[i] for i in good], [draws[i] for i in good])
+    made: list[int] = []
+    with pytest.raises(NotFiniteError, match="not finite for clip 1, 4") as raised:
+        engine.decode(encodings, draws, on_codes=lambda codes: made.extend(map(len, codes)))
+    assert raised.value.clips == bad
+    for i, codes in zip(good, want, strict=True):
+        np.testing.assert_array_equal(raised.value.made[i], codes)
+    assert [len(raised.value.made[i]) for i in bad] == [0, 0]
+    # What is kept of them ends before the sample that cannot be had.
+    assert made[-len(frames) :][1] == 4 * TINY.ae_hop_length
+    assert made[-len(frames) :][4] == 0
 
 
 def test_weights_that_do_not_fit_are_refused() -> None:

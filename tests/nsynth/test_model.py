@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
 from nsynth_batch.nsynth import EngineUnavailableError, load_model, mulaw
 from nsynth_batch.nsynth.draws import Draws
+from nsynth_batch.nsynth.engines import EngineName, NotFiniteError
 from nsynth_batch.nsynth.model import Model, make_engine
 from nsynth_batch.nsynth.weights import Weights
 
@@ -122,6 +125,25 @@ def test_logits_of_a_begun_hop_are_those_of_the_whole(model: Model, audio: np.nd
 def test_what_does_not_fit_is_refused(model: Model, call: object, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         call(model)
+
+
+@pytest.mark.parametrize("engine", ["tensorflow", "native"])
+def test_one_clip_that_is_not_finite_costs_only_itself(engine: EngineName, tiny: Weights) -> None:
+    # Large enough to overflow where an encoding is huge, and only there.
+    logits = {"logits/W": tiny.tensors["logits/W"] * np.float32(1e6)}
+    weights = Weights(tiny.config, {**tiny.tensors, **logits})
+    model = Model(weights, make_engine(weights, engine))
+    rows = [np.random.default_rng(i).normal(size=(3, 3)).astype(np.float32) for i in range(3)]
+    good = model.decode(rows, seed=1)
+    rows[1] = np.full((2, 3), 3e38, np.float32)
+    with pytest.raises(NotFiniteError, match="not finite for clip 1") as raised:
+        model.decode(rows, seed=1)
+    error = pickle.loads(pickle.dumps(raised.value))
+    assert (error.clips, str(error)) == ([1], str(raised.value))
+    assert [clip.dtype for clip in error.made] == [np.float32] * 3
+    assert len(error.made[1]) == 0
+    for i in (0, 2):
+        np.testing.assert_array_equal(error.made[i], good[i])
 
 
 def test_facts_name_what_the_bytes_hang_on(model: Model, tiny: Weights) -> None:

@@ -9,12 +9,14 @@ import pytest
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.cli import main
 from nsynth_batch.models import Models, share_of_worker
-from nsynth_batch.nsynth.config import CONFIGS
+from nsynth_batch.nsynth.config import CONFIGS, SAMPLE_RATE
+from nsynth_batch.nsynth.engines import ResumableEngine
 from nsynth_batch.nsynth.native_engine import CLIPS_A_THREAD, instruction_sets
 from nsynth_batch.nsynth.precision import fastest_precision
 from nsynth_batch.nsynth.weights import random_weights, save_weights
 from nsynth_batch.settings import Settings, load_settings
 from nsynth_batch.stages.decode import DecodeStage
+from nsynth_batch.text import size
 from tests.nsynth_batch.recordings import tone, write_wav
 
 SECONDS = 6.24
@@ -62,11 +64,35 @@ def test_what_a_task_takes_is_said(tiny: Path) -> None:
     assert " of 1.0 GB a worker; native, int16, " in line
 
 
+def test_a_resume_takes_no_more_than_was_said(tiny: Path) -> None:
+    models = Models(settings(tiny, threads=1, memory="1GB"))
+    engine = models.decoder.engine
+    assert isinstance(engine, ResumableEngine)
+    needs = engine.plan_decode([1000] * 8, resumes=True).memory
+    assert needs > engine.plan_decode([1000] * 8).memory
+    assert f" at once in {size(needs)} of" in models.room(8, 1000)
+
+
+def test_a_task_is_no_larger_than_its_queue_has_memory_for(tiny: Path) -> None:
+    models = Models(settings(tiny, threads=32, memory="100MB"))
+    clips = models.batch_size(10_000, 10_000 * SECONDS)
+    assert clips < CLIPS_A_THREAD * 32
+    models.room(clips, round(SECONDS * SAMPLE_RATE))
+
+
+def test_where_threads_are_not_known_it_is_said_what_was_planned_with(tiny: Path) -> None:
+    note = "planned for 1 thread a worker: --threads says how many they have"
+    there = {"scheduler": "tcp://127.0.0.1:1"}
+    assert note in Models(settings(tiny, **there)).room(8, 1000)
+    assert note not in Models(settings(tiny, **there, threads=2)).room(8, 1000)
+    assert note not in Models(settings(tiny)).room(8, 1000)
+
+
 def test_memory_that_lacks_is_told_before_any_work(tiny: Path) -> None:
     with pytest.raises(UsageError, match=r"not enough memory .* allow each more with --memory"):
         Models(settings(tiny, memory="1kB")).require(["clips"], 1000)
     # What is queued takes memory too, even if few are decoded at once.
-    with pytest.raises(UsageError, match="not enough memory"):
+    with pytest.raises(UsageError, match=r"batch of 500, whose .* a smaller --batch"):
         Models(settings(tiny, memory="1MB")).room(500, 10**6)
 
 

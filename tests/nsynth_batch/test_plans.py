@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdfs_jobs.plan import RowRange
+from hdfs_jobs.dataset import Dataset
+from hdfs_jobs.plan import Item, RowRange
+from hdfs_jobs.stage import Task
+from hdfs_jobs.store import Store
+from hdfs_jobs.worker import do_shard
 from nsynth_batch import plans
 from nsynth_batch.pairs import PoolSegment
+from nsynth_batch.pool import take_pool
+from nsynth_batch.sources.catalog import Recording
+from tests.hdfs_jobs.shards import job_of
+from tests.nsynth_batch.sources.test_catalog import ROW
 
 
 @given(st.integers(0, 10**7), st.integers(1, 1000))
@@ -78,3 +93,99 @@ def test_a_task_is_ten_minutes_long_or_four_clips() -> None:
 def test_pairs_from_one_on_keep_their_numbers() -> None:
     pairs = [(PoolSegment("a", n, 0, n, 9), PoolSegment("b", n, 0, n, 9)) for n in range(5)]
     assert list(plans.mash_items(pairs, 3)) == list(plans.mash_items(pairs))[3:]
+
+
+IDS = [letter * 40 for letter in "abc"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A stage that makes some segments of each recording, or an encoding of each segment."""
+
+    name: str
+    segments: int = 0
+
+    row_group_rows = 16
+    schema = pa.schema([("file_id", pa.string()), ("segment", pa.int32()), ("frames", pa.int32())])
+
+    def process(
+        self, item: Item, source: BinaryIO | pa.Table, task: Task
+    ) -> Iterator[pa.RecordBatch]:
+        made = [(item.key, n) for n in range(self.segments)]
+        if isinstance(source, pa.Table):
+            made = [(row["file_id"], row["segment"]) for row in source.to_pylist()]
+        rows = [{"file_id": key, "segment": n, "frames": 195} for key, n in made]
+        yield pa.RecordBatch.from_pylist(rows, schema=self.schema)
+
+    def seconds(self, batch: pa.RecordBatch) -> float:
+        return float(len(batch))
+
+    def facts(self, threads: int) -> dict[str, str]:
+        return {}
+
+
+class Catalog(dict[str, Recording]):
+    """Recordings that count how often one is looked up."""
+
+    looked_up = 0
+
+    def get(self, key: str, default: object = None) -> Recording | None:  # type: ignore[override]
+        self.looked_up += 1
+        return super().get(key)
+
+
+@pytest.fixture
+def cut(tmp_path: Path) -> tuple[Dataset, Dataset]:
+    """Three recordings of 130 segments in one shard of audio, and no encodings."""
+    store = Store.open(str(tmp_path), create=True)
+    audio = store.dataset("audio", {})
+    audio.plan([Item(file_id, url="raw") for file_id in IDS], 3)
+    (tmp_path / "raw").touch()
+    do_shard(job_of(audio, Rows("audio", 130)), 1)
+    return audio, store.dataset("encodings", {})
+
+
+def catalog(*deleted: str) -> Catalog:
+    return Catalog({f: replace(ROW, file_id=f, deleted=f in deleted) for f in IDS})
+
+
+def encode(audio: Dataset, encodings: Dataset, known: Catalog) -> list[str]:
+    """Plan and encode; give the keys of what was new."""
+    items = plans.encode_items(audio, encodings, known)
+    encodings.plan(items, 10)
+    for shard in list(encodings.pending()):
+        do_shard(job_of(encodings, Rows("encodings"), shard=shard, upstream=audio), 1)
+    return [item.key for item in items]
+
+
+def test_what_was_forgotten_is_encoded_once_it_is_back(cut: tuple[Dataset, Dataset]) -> None:
+    parts = ("0-63", "64-127", "128-129")
+    assert encode(*cut, catalog(IDS[1])) == [f"{f}:{p}" for f in (IDS[0], IDS[2]) for p in parts]
+    assert encode(*cut, catalog(IDS[1])) == []
+    assert encode(*cut, catalog()) == [f"{IDS[1]}:{part}" for part in parts]
+    encodings = cut[1]
+    known = catalog()
+    pool = take_pool(encodings, known, allow_unknown=False)
+    assert [(s.file_id, s.segment) for s in pool.segments] == [
+        (file_id, segment) for file_id in IDS for segment in range(130)
+    ]
+    assert known.looked_up == 3
+    assert (len(encodings.shards()), pool.encoded_rows) == (2, 390)
+
+
+def test_a_shard_that_is_planned_whole_is_not_opened(
+    cut: tuple[Dataset, Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = catalog()
+    assert len(encode(*cut, known)) == 9
+    assert known.looked_up == 3
+    monkeypatch.delattr(Dataset, "read")
+    assert encode(*cut, catalog()) == []
+
+
+def test_no_row_is_planned_twice_if_runs_are_cut_elsewhere(
+    cut: tuple[Dataset, Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode(*cut, catalog(IDS[1]))
+    monkeypatch.setattr(plans, "MOST_SEGMENTS", 100)
+    assert encode(*cut, catalog()) == [f"{IDS[1]}:{part}" for part in ("0-49", "50-99", "100-129")]

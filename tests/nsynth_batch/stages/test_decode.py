@@ -12,6 +12,7 @@ import pytest
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.plan import Item
 from hdfs_jobs.stage import Rejected, Task
+from nsynth_batch.nsynth.memory import MemoryRefusedError
 from nsynth_batch.stages.arrays import matrix_column, vectors
 from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.stages.engine import memory_is_a_setting, open_model
@@ -87,6 +88,18 @@ def test_one_bad_mash_up_is_set_aside_and_the_others_are_decoded(
     assert table.column("mash_id").to_pylist() == ["mash0", "mash2"]
 
 
+def test_a_mash_up_that_the_model_cannot_decode_is_set_aside_and_the_others_are_kept(
+    stage: DecodeStage, tmp_path: Path
+) -> None:
+    rows = encodings(2, 2, 2)
+    good, _ = clips(stage, source(rows), task(tmp_path / "good"))
+    rows[1][1:] = 3e38
+    table, [rejected] = clips(stage, source(rows), task(tmp_path / "bad"))
+    assert (rejected.key, rejected.reason, rejected.row) == ("mash1", "non-finite", 1)
+    assert rejected.detail == "the model gave NaN or infinity for it"
+    assert table.equals(pa.concat_tables([good.slice(0, 1), good.slice(2, 1)]))
+
+
 def test_a_batch_decoded_before_its_task_died_is_not_decoded_again(
     stage: DecodeStage, tmp_path: Path
 ) -> None:
@@ -112,3 +125,5 @@ def test_seconds_are_those_of_the_samples(stage: DecodeStage, tmp_path: Path) ->
 def test_want_of_memory_is_no_bad_input() -> None:
     with pytest.raises(UsageError, match="not enough memory"), memory_is_a_setting():
         raise MemoryError("needs 9 GB")
+    with pytest.raises(UsageError, match="lower --memory or --batch"), memory_is_a_setting():
+        raise MemoryRefusedError("the system refused it")
