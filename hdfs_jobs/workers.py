@@ -73,7 +73,11 @@ class Workers:
         from distributed.comm.addressing import get_address_host
 
         # All of them: some releases tell of the first five only, unless asked.
-        workers: Mapping[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
+        workers: Mapping[str, Any] | None
+        workers = self._client.scheduler_info(n_workers=-1).get("workers")
+        if workers is None:
+            # So answers a client that has just given the scheduler up.
+            raise OSError("the connection is closed")
         slots: Counter[str] = Counter()
         threads = 0
         for address, worker in workers.items():

@@ -158,6 +158,6 @@ def _store(url: str) -> str:
 def _scheduler(settings: Settings) -> str:
     certificates = Certificates(settings.tls_ca, settings.tls_cert, settings.tls_key)
     with Cluster(settings.scheduler, certificates=certificates) as cluster:
-        workers = cluster.client().scheduler_info()["workers"]
+        workers = cluster.client().scheduler_info(n_workers=-1)["workers"]
         threads = sum(worker["nthreads"] for worker in workers.values())
         return f"{len(workers)} workers, {threads} threads"

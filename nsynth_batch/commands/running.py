@@ -75,7 +75,8 @@ def begun(settings: Settings, stages: Sequence[str], source: str | None) -> Iter
 
     with ExitStack() as stack:
         drain = stack.enter_context(draining())
-        started = {"stages": list(stages), "source": source, "settings": settings.model_dump()}
+        told_of = settings.model_dump(mode="json")
+        started = {"stages": list(stages), "source": source, "settings": told_of}
         drawn = report(log_format=settings.log_format)
         told = stack.enter_context(metered(drawn, settings, drain.asked))
         progress = stack.enter_context(LoggedReport(told, started))

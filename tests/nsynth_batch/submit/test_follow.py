@@ -351,7 +351,7 @@ def test_a_token_that_ran_out_is_read_anew(cluster: Kubernetes, submit: Submit) 
 def test_a_signal_leaves_the_job_alone_and_says_how_to_go_on(
     number: signal.Signals, code: int, cluster: Kubernetes, submit: Submit
 ) -> None:
-    cluster.plays = [Play([f"line {i}" for i in range(100)], pause_seconds=0.01)]
+    cluster.plays = [Play([f"line {i}" for i in range(400)], pause_seconds=0.01)]
     with subprocess.Popen(
         [sys.executable, "-m", "nsynth_batch", "submit", "--kubeconfig", cluster.kubeconfig,
          "--name", "one", "run"],
@@ -368,7 +368,7 @@ def test_a_signal_leaves_the_job_alone_and_says_how_to_go_on(
     ]
     done = submit("--follow", "one", command=())
     assert done.code == 0
-    assert done.out.splitlines() == [f"line {i}" for i in range(100)]
+    assert done.out.splitlines() == [f"line {i}" for i in range(400)]
 
 
 def test_following_what_is_over_tells_all_of_it(cluster: Kubernetes, submit: Submit) -> None:
