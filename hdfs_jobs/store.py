@@ -97,7 +97,16 @@ class Store:
         digests = sorted(
             entry.name for entry in self.storage.list(name) if _DIGEST.fullmatch(entry.name)
         )
-        return [self._demand(name, digest) for digest in digests if self._begun(name, digest)]
+        found = []
+        for digest in digests:
+            dataset = self.existing(name, digest)
+            # A folder without manifests too is of a run that is about to write settings, or died
+            # at that.
+            if dataset is None and any(self.storage.list(f"{name}/{digest}/manifests")):
+                dataset = self._demand(name, digest)
+            if dataset is not None:
+                found.append(dataset)
+        return found
 
     def latest(self, name: str) -> Dataset | None:
         """Return the dataset of a name that was planned last: what later stages read."""
@@ -120,16 +129,6 @@ class Store:
             return Dataset(self.storage, name, read_settings(self.storage, name, digest))
         except FileNotFoundError:
             return None
-
-    def _begun(self, name: str, digest: str) -> bool:
-        """Whether a folder has settings, or manifests that miss them.
-
-        One that has neither is of a run that is about to write them, or died at that.
-        """
-        folder = f"{name}/{digest}"
-        return self.storage.exists(f"{folder}/settings.json") or any(
-            self.storage.list(f"{folder}/manifests")
-        )
 
     def _demand(self, name: str, digest: str) -> Dataset:
         found = self.existing(name, digest)

@@ -61,18 +61,6 @@ def begun(settings: Settings, stages: Sequence[str], source: str | None) -> Iter
     from nsynth_batch.metered import metered
     from nsynth_batch.progress import report
 
-    class LoggingWriter(Writer):
-        """The store, with the log in it from when it is first held."""
-
-        logged = False
-
-        def open(self, *, create: bool = False) -> Store:
-            store = super().open(create=create)
-            if not self.logged:
-                self.logged = True
-                progress.log_to(store.storage)
-            return store
-
     with ExitStack() as stack:
         drain = stack.enter_context(draining())
         told_of = settings.model_dump(mode="json")
@@ -80,7 +68,8 @@ def begun(settings: Settings, stages: Sequence[str], source: str | None) -> Iter
         drawn = report(log_format=settings.log_format)
         told = stack.enter_context(metered(drawn, settings, drain.asked))
         progress = stack.enter_context(LoggedReport(told, started))
-        yield Run(drain, progress, stack.enter_context(LoggingWriter(settings, progress, drain)))
+        writer = Writer(settings, progress, drain, lambda store: progress.log_to(store.storage))
+        yield Run(drain, progress, stack.enter_context(writer))
 
 
 def run_stages(settings: Settings, stages: Sequence[str], source: str | None = None) -> int:

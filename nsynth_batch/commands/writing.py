@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,21 @@ class Writer:
         Told when the store is held, and if there is somebody to wait for.
     drain : Drain, optional
         Ends the wait.
+    on_held : callable, optional
+        Is given the store once it is held.
     """
 
-    def __init__(self, settings: Settings, progress: Report, drain: Drain | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        progress: Report,
+        drain: Drain | None = None,
+        on_held: Callable[[Store], None] | None = None,
+    ) -> None:
         self._settings = settings
         self._progress = progress
         self._drain = drain or Drain()
+        self._on_held = on_held
         self._lease: Lease | None = None
 
     def open(self, *, create: bool = False) -> Store:
@@ -70,6 +80,8 @@ class Writer:
                 self._drain.exit_code,
             )
         self._progress(LeaseTaken(store.url))
+        if self._on_held is not None:
+            self._on_held(store)
         return store
 
     def check(self) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from hdfs_jobs.cluster import Cluster
 from hdfs_jobs.storage import open_storage
@@ -42,9 +45,16 @@ def say(job: Job, *words: str) -> Said:
     return Said(code, out.getvalue(), err.getvalue())
 
 
-def make_job(folder: Path, checkpoint: Path, cluster: Cluster) -> Job:
-    """Do a job of four recordings and six pairs."""
-    job = Job(folder, checkpoint)
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with Cluster(None, 1) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, tiny: Path, cluster: Cluster) -> Job:
+    """A job of five recordings, done with six pairs."""
+    job = Job(tmp_path_factory.mktemp("job"), tiny)
     for at, name in enumerate(NAMES):
         write_wav(job.recordings / f"{name}.wav", tone(0.4, 200 + 30 * at))
     write_wav(job.recordings / "sub" / "crow.wav", tone(0.4, 500))
@@ -59,11 +69,12 @@ def make_job(folder: Path, checkpoint: Path, cluster: Cluster) -> Job:
     return job
 
 
-def copy_job(job: Job, folder: Path) -> Job:
-    """Copy it, to spoil."""
-    copy = Job(folder, Path(job.checkpoint))
-    shutil.copytree(job.recordings, copy.recordings, dirs_exist_ok=True)
-    shutil.copytree(job.url, copy.url)
+@pytest.fixture
+def job(whole: Job, tmp_path: Path, tiny: Path) -> Job:
+    """A copy of it, to spoil."""
+    copy = Job(tmp_path, tiny)
+    shutil.copytree(whole.recordings, copy.recordings, dirs_exist_ok=True)
+    shutil.copytree(whole.url, copy.url)
     return copy
 
 

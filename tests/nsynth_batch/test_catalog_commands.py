@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pytest
 
 from hdfs_jobs.cluster import Cluster
 from nsynth_batch.sources.forgotten import Tombstone, bury
 from tests.nsynth_batch.job import Job
-from tests.nsynth_batch.rights_job import copy_job, make_job, recording, say, titles, work
+from tests.nsynth_batch.rights_job import cluster, job, recording, say, titles, whole, work
 
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with Cluster(None, 1) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, tiny: Path, cluster: Cluster) -> Job:
-    return make_job(tmp_path_factory.mktemp("job"), tiny, cluster)
-
-
-@pytest.fixture
-def job(whole: Job, tmp_path: Path) -> Job:
-    return copy_job(whole, tmp_path)
+__all__ = ["cluster", "job", "whole"]
 
 
 def test_the_catalog_is_shown_and_exported(job: Job, tmp_path: Path) -> None:

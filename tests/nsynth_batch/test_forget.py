@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,31 +22,18 @@ from sequencer.cli import main as sequencer
 from tests.nsynth_batch.job import Job
 from tests.nsynth_batch.rights_job import (
     STAGES,
-    copy_job,
-    make_job,
+    cluster,
+    job,
     pipeline,
     recording,
     say,
     titles,
+    whole,
     work,
 )
 from tests.nsynth_batch.sources.test_catalog import ROW
 
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with Cluster(None, 1) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, tiny: Path, cluster: Cluster) -> Job:
-    return make_job(tmp_path_factory.mktemp("job"), tiny, cluster)
-
-
-@pytest.fixture
-def job(whole: Job, tmp_path: Path) -> Job:
-    return copy_job(whole, tmp_path)
+__all__ = ["cluster", "job", "whole"]
 
 
 def reasons(job: Job, name: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,14 +125,14 @@ class Rows:
         return {}
 
 
-class Catalog(dict[str, Recording]):
+class Catalog(UserDict[str, Recording]):
     """Recordings that count how often one is looked up."""
 
     looked_up = 0
 
-    def get(self, key: str, default: object = None) -> Recording | None:  # type: ignore[override]
+    def __getitem__(self, key: str) -> Recording:
         self.looked_up += 1
-        return super().get(key)
+        return super().__getitem__(key)
 
 
 @pytest.fixture
