@@ -6,7 +6,7 @@ BIN := .venv/bin
 TEST_PROCESSES ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 comma := ,
-NATIVE := CMakeLists.txt $(wildcard nsynth_batch/native/*.cpp nsynth_batch/native/*.hpp)
+NATIVE := CMakeLists.txt $(wildcard nsynth_batch/native/*.cpp nsynth_batch/native/*/*.[ch]pp)
 
 .PHONY: demo test lint bench dev magenta-env manifests-env small-model hdfs hdfs-stop clean
 

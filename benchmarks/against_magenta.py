@@ -12,9 +12,9 @@ from __future__ import annotations
 import argparse
 
 from benchmarks.decoding import decode, encode
-from nsynth_batch.nsynth.config import CONFIGS
-from nsynth_batch.nsynth.model import make_engine
-from nsynth_batch.nsynth.weights import random_weights
+from nsynth_batch.models.wavenet.config import CONFIGS
+from nsynth_batch.models.wavenet.model import make_engine
+from nsynth_batch.models.weights import random_weights
 
 Rates = dict[tuple[str, int], float]
 """Audio-seconds a second by work and batch."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nsynth_batch.nsynth.config import SAMPLE_RATE, Config, convolutions
-from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import Engine
+from nsynth_batch.models.draws import Draws
+from nsynth_batch.models.engine import Engine
+from nsynth_batch.models.wavenet.config import SAMPLE_RATE, Config, convolutions
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import hdfs
 import hdfs_native
 
-from hdfs_jobs.hdfs.login import user_name
+from hdfs_jobs.storage.hdfs.login import user_name
 
 MIB = 1 << 20
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hdfs_jobs.store import Store
-from nsynth_batch.export import export_clips
-from sequencer.audio import SAMPLE_RATE, mono_blocks
-from sequencer.clips import Clip, read_clips
+from hdfs_jobs.datasets.store import Store
+from nsynth_batch.store.clip_export import export_clips
+from sequencer.audio.recording import SAMPLE_RATE, mono_blocks
+from sequencer.clips.clips import Clip, read_clips
 
 HOP = 512
 LEAST_FRAMES = 16

@@ -5,7 +5,7 @@
 
 Teacher-forced, each recording in pieces of a segment's length under its own encodings, as `train`
 scores what it held out. "nats more" is what is lost on all of them by length, "at worst" on the
-recording that loses most. `nsynth_batch/nsynth/precision.py` keeps the figures.
+recording that loses most. `nsynth_batch/models/precision.py` keeps the figures.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
+from nsynth_batch.models.engine import Precision
+from nsynth_batch.models.wavenet.config import SAMPLE_RATE
+from nsynth_batch.models.wavenet.native_engine import instruction_sets
 from nsynth_batch.nsynth import load_model
-from nsynth_batch.nsynth.config import SAMPLE_RATE
-from nsynth_batch.nsynth.corpus import Corpus
-from nsynth_batch.nsynth.engines import Precision
-from nsynth_batch.nsynth.evaluation import model_nll
-from nsynth_batch.nsynth.native_engine import instruction_sets
-from sequencer.samples import from_int16
+from nsynth_batch.training.corpus import Corpus
+from nsynth_batch.training.evaluation import model_nll
+from sequencer.audio.samples import from_int16
 
 Audio = npt.NDArray[np.float32]
 

@@ -27,18 +27,18 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from hdfs_jobs.cluster import Cluster
-from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.events import Event, ShardCommitted
-from hdfs_jobs.manifest import Manifest, Summary
-from hdfs_jobs.plan import Item, Shard
-from hdfs_jobs.runner import run_stage
-from hdfs_jobs.stage import Task
-from hdfs_jobs.store import Store
-from nsynth_batch.pipeline import Pipeline
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.manifest import Manifest, Summary
+from hdfs_jobs.datasets.plan import Item, Shard
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.events import Event, ShardCommitted
+from hdfs_jobs.runs.runner import run_stage
+from hdfs_jobs.runs.stage import Task
+from nsynth_batch.catalog.catalog import Catalog, Recording
+from nsynth_batch.pipeline.steps import Pipeline
 from nsynth_batch.settings import Settings
-from nsynth_batch.sources.catalog import Catalog, Recording
-from nsynth_batch.status import store_status
+from nsynth_batch.store.status import store_status
 
 CATALOG_ROWS = 50_000
 COMPACT_SHARDS = 10_000

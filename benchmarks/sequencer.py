@@ -25,17 +25,17 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from sequencer.clips import Clip
+from sequencer.audio.loudness import LoudnessMeter
+from sequencer.audio.samples import Resampler
+from sequencer.audio.true_peak import TruePeakMeter
+from sequencer.clips.clips import Clip
+from sequencer.output_paths import Writing
 from sequencer.piece import write_piece
-from sequencer.rendering.clipsounds import ClipSounds
+from sequencer.rendering.clip_samples import ClipSounds
 from sequencer.rendering.limiter import Limiter
-from sequencer.rendering.loudness import LoudnessMeter
 from sequencer.rendering.mix import Mixer
 from sequencer.rendering.spool import Spool
-from sequencer.rendering.truepeak import TruePeakMeter
-from sequencer.samples import Resampler
-from sequencer.score import MAIN_LAYER, Event, Layer, Master, Score
-from sequencer.writing import Writing
+from sequencer.score.score import MAIN_LAYER, Event, Layer, Master, Score
 
 RATE = 16_000
 CLIPS = 500

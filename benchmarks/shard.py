@@ -28,10 +28,10 @@ import soxr
 
 from benchmarks.hdfs_library import Library
 from benchmarks.stages import timed
-from hdfs_jobs.storage import is_remote, open_storage
+from hdfs_jobs.storage.open import is_remote, open_storage
+from nsynth_batch.catalog.content import RAW
 from nsynth_batch.settings import load_settings
-from nsynth_batch.sources.raw import RAW
-from sequencer.audio import SAMPLE_RATE, mono_blocks
+from sequencer.audio.recording import SAMPLE_RATE, mono_blocks
 
 RATE = 44_100
 TAKE_SECONDS = 60.0

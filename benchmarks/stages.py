@@ -17,9 +17,9 @@ import time
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from hdfs_jobs.store import Store
+from hdfs_jobs.datasets.store import Store
 from nsynth_batch.cli import main as nsynth_batch
-from nsynth_batch.export import export_clips
+from nsynth_batch.store.clip_export import export_clips
 from sequencer.piece import make_piece
 
 STAGES = (("shard", "audio"), ("encode", "encodings"), ("mash", "mashups"), ("decode", "clips"))

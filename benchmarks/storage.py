@@ -21,8 +21,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.hdfs_library import MIB, Library
-from hdfs_jobs.backend import Storage
-from hdfs_jobs.storage import open_storage
+from hdfs_jobs.storage.base import Storage
+from hdfs_jobs.storage.open import open_storage
 from tests.components.hadoop import Hdfs
 
 SMALL = 64 << 10

@@ -16,7 +16,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from benchmarks.stages import timed
-from hdfs_jobs.store import Store
+from hdfs_jobs.datasets.store import Store
 
 STAGES = (("encode", "encodings"), ("decode", "clips"))
 BEFORE = {"encode": ["shard"], "decode": ["shard", "encode", "mash"]}

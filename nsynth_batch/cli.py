@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from nsynth_batch.commands import catalog, model, stages, store, submit, tools
-from nsynth_batch.commands.signals import EndedAtOnce
+from nsynth_batch.commands import catalog, checkpoint, demo, stages, store, submit
 from nsynth_batch.errors import INTERRUPTED, failure
+from nsynth_batch.pipeline.signals import EndedAtOnce
 
 ALL_FAILED = "--retry-failed"
 
@@ -54,7 +54,7 @@ def nsynth_batch(
     """
 
 
-for group in (stages, store, catalog, model, submit, tools):
+for group in (stages, store, catalog, checkpoint, submit, demo):
     group.register(app)
 
 

@@ -94,7 +94,7 @@ def failure(error: BaseException) -> Failure:
 def _is_models(error: BaseException) -> bool:
     """Whether a checkpoint or an engine is not to be had."""
     # Not before there is an error: the model's modules are heavy to import.
-    from nsynth_batch.nsynth.engines import EngineUnavailableError
-    from nsynth_batch.nsynth.weights import CheckpointError
+    from nsynth_batch.models.engine import EngineUnavailableError
+    from nsynth_batch.models.weights import CheckpointError
 
     return isinstance(error, (CheckpointError, EngineUnavailableError))

@@ -20,7 +20,7 @@ from pydantic_settings import (
 )
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.web.settings import WebSettings
+from nsynth_batch.harvest_settings import WebSettings
 
 SETTINGS_FILE = Path("nsynth-batch.toml")
 """Read from the folder that a command is started in, unless `SETTINGS_VARIABLE` names another."""

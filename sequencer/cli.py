@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import typer
 
 from sequencer.commands import audition, compose, credits, export, pictures, render
+from sequencer.commands.interrupts import heard_interrupts
 from sequencer.errors import SequencerError, exit_code_of
-from sequencer.interrupts import heard_interrupts
 from sequencer.text import flattened
 
 _UNEXPECTED = 1

@@ -7,22 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sequencer.choices import Choice
-from sequencer.compose import compose
+from sequencer.audio.samples import resampled_length
+from sequencer.clips.choices import Choice
+from sequencer.composing.candidates import survey
+from sequencer.composing.compose import compose
 from sequencer.composing.rules import Rules
-from sequencer.composing.survey import survey
-from sequencer.crediting.credits import credits_text
+from sequencer.credits.credits import credits_text
 from sequencer.errors import OutputError
-from sequencer.render import Rendered, measured, render, render_stem
-from sequencer.rendering.clipsounds import ClipSounds
-from sequencer.rendering.joinreport import joins_csv, joins_summary, measure_joins
+from sequencer.output_paths import Paths, Writing, output, paths_of, refuse_strangers, spooled
+from sequencer.rendering.clip_samples import ClipSounds
+from sequencer.rendering.join_report import joins_csv, joins_summary, measure_joins
+from sequencer.rendering.render import Rendered, measured, render, render_stem
 from sequencer.rendering.spans import SpannedMix
-from sequencer.samples import resampled_length
-from sequencer.score import FadeLaw, Layer, Score
-from sequencer.scorefile import score_json
-from sequencer.soundfiles.output import Form, form_of, wav_container
-from sequencer.soundfiles.tags import Tags, cues_of, tags_of
-from sequencer.writing import Paths, Writing, output, paths_of, refuse_strangers, spooled
+from sequencer.score.files import score_json
+from sequencer.score.score import FadeLaw, Layer, Score
+from sequencer.sound_files.output import Form, form_of, wav_container
+from sequencer.sound_files.tags import Tags, cues_of, tags_of
 
 # Beyond these it is worth a word: how far the loudness may be from what was aimed at, and how much
 # the limiter may take, in dB.
@@ -85,7 +85,7 @@ def make_piece(
         Its suffix tells the format. The score is written beside it as ``STEM.score.json``. A
         composition that is already there is replaced; another file is not, unless `force`.
     minutes, seed, rules, fade_law
-        See `sequencer.compose.compose`.
+        See `sequencer.composing.compose.compose`.
     credits : str or Path, optional
         Where the credits go; ``STEM.credits.txt`` beside `out` by default.
     keep_all : bool

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nsynth_batch.metrics import NAMESPACE, Metrics
+from nsynth_batch.reporting.metrics import NAMESPACE, Metrics
 from tests.components.needs import need
 from tests.nsynth_batch.conftest import tiny
 from tests.nsynth_batch.job import Job

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from nsynth_batch.commands.options import LEASE, STORE, DryRun, settings_from
-from nsynth_batch.commands.running import open_store
 from nsynth_batch.errors import OK, USAGE, CommandError
+from nsynth_batch.pipeline.run import open_store
 from nsynth_batch.text import one_line, table
 from sequencer.text import clock
 
 if TYPE_CHECKING:
-    from hdfs_jobs.store import Store
-    from nsynth_batch.listing import Filters, Listed
-    from nsynth_batch.resting import Resting
+    from hdfs_jobs.datasets.store import Store
+    from nsynth_batch.catalog.catalog import Recording
+    from nsynth_batch.catalog.listing import Filters, Listed
     from nsynth_batch.settings import Settings
-    from nsynth_batch.sources.catalog import Recording
+    from nsynth_batch.store.lineage import Resting
 
 catalog = typer.Typer(
     name="catalog", help="Show and export what is known of recordings.", rich_markup_mode=None
@@ -95,7 +95,7 @@ def export(
 
     Example: nsynth-batch catalog export catalog.csv --store my-store
     """
-    from nsynth_batch.listing import export as write
+    from nsynth_batch.catalog.listing import export as write
 
     filters = _filters(title, author, licence, category, state)
     count = write(_listed(settings, filters), out)
@@ -129,8 +129,8 @@ def forget(
 
     Example: nsynth-batch forget "File:Owl.wav" --store my-store --compositions my-pieces
     """
-    from nsynth_batch.commands.writing import Writer
-    from nsynth_batch.progress import report
+    from nsynth_batch.pipeline.session import Writer
+    from nsynth_batch.reporting.terminal import report
 
     if erase and restore:
         raise CommandError("--erase and --restore: give one of them", USAGE)
@@ -151,10 +151,10 @@ def _forget(
     restore: bool,
     dry_run: bool,
 ) -> int:
-    from nsynth_batch import forget as forgetting
-    from nsynth_batch.resting import all_resting_on
-    from nsynth_batch.sources.catalog import Catalog
-    from nsynth_batch.sources.forgotten import restore as take_back
+    from nsynth_batch.catalog.catalog import Catalog
+    from nsynth_batch.catalog.tombstones import restore as take_back
+    from nsynth_batch.store import forget as forgetting
+    from nsynth_batch.store.lineage import all_resting_on
 
     found = forgetting.find(Catalog(store.storage).recordings(), files)
     if restore:
@@ -212,15 +212,15 @@ def _filters(
     category: str | None,
     state: Literal["current", "deleted", "forgotten", "unknown-licence"] | None,
 ) -> Filters:
-    from nsynth_batch.listing import Filters
+    from nsynth_batch.catalog.listing import Filters
 
     return Filters(title, author, licence, category, state)
 
 
 def _listed(settings: Settings, filters: Filters) -> Iterator[Listed]:
-    from nsynth_batch.listing import listed
-    from nsynth_batch.sources.catalog import Catalog
-    from nsynth_batch.sources.themes import load_themes
+    from nsynth_batch.catalog.catalog import Catalog
+    from nsynth_batch.catalog.listing import listed
+    from nsynth_batch.catalog.themes import load_themes
 
     recordings = Catalog(open_store(settings).storage).recordings()
     return listed(recordings, load_themes(settings.themes), filters)

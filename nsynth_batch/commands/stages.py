@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nsynth_batch.commands.harvesting import harvest_source, show_harvest, verdict
 from nsynth_batch.commands.options import (
     AUDIO,
     DECODING,
@@ -20,9 +19,10 @@ from nsynth_batch.commands.options import (
     DryRun,
     settings_from,
 )
-from nsynth_batch.commands.running import begun, run_stages, show_plan
-from nsynth_batch.datasets import DATASETS
 from nsynth_batch.errors import OK
+from nsynth_batch.pipeline.harvest import harvest_source, show_harvest, verdict
+from nsynth_batch.pipeline.run import begun, run_stages, show_plan
+from nsynth_batch.store.layout import DATASETS
 
 if TYPE_CHECKING:
     from nsynth_batch.settings import Settings

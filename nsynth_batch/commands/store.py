@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nsynth_batch.commands.options import LEASE, STORE, DryRun, settings_from
-from nsynth_batch.commands.running import open_store
 from nsynth_batch.errors import OK, UNEXPECTED, USAGE, CommandError
+from nsynth_batch.pipeline.run import open_store
 from nsynth_batch.text import one_line, size, table
 from sequencer.text import clock
 
 if TYPE_CHECKING:
-    from nsynth_batch.resting import Gone
     from nsynth_batch.settings import Settings
+    from nsynth_batch.store.lineage import Gone
 
 _DAY_HOURS = 24.0
 _SHOWN_CLIPS = 5
@@ -51,10 +51,10 @@ def status(
     from collections import Counter
     from dataclasses import asdict
 
-    from hdfs_jobs.retry import open_entries
-    from nsynth_batch.resting import gone
-    from nsynth_batch.sources.refusals import Refusals
-    from nsynth_batch.status import made_with, reasons, store_status
+    from hdfs_jobs.datasets.retry import open_entries
+    from nsynth_batch.sources.quarantine import Refusals
+    from nsynth_batch.store.lineage import gone
+    from nsynth_batch.store.status import made_with, reasons, store_status
 
     store = open_store(settings)
     stages = store_status(store)
@@ -110,7 +110,7 @@ def _show_shards(settings: Settings, as_json: bool) -> int:
     import json
     from dataclasses import asdict
 
-    from nsynth_batch.status import committed_shards
+    from nsynth_batch.store.status import committed_shards
 
     store = open_store(settings)
     rows = [["stage", "shard", "items", "rows", "audio", "work", "audio-s/s", "bytes", "bad"]]
@@ -136,7 +136,7 @@ def verify(settings: Settings) -> int:
 
     Example: nsynth-batch verify --store my-store
     """
-    from nsynth_batch.verify import verify_store
+    from nsynth_batch.store.verify import verify_store
 
     store = open_store(settings)
     found = 0
@@ -167,7 +167,7 @@ def clips(
 
     Example: nsynth-batch clips --store my-store --to my-clips
     """
-    from nsynth_batch.export import export_clips
+    from nsynth_batch.store.clip_export import export_clips
 
     done = export_clips(open_store(settings), to, every=every)
     verdicts = ", ".join(f"{n} {word}" for word, n in sorted(done.verdicts.items()))
@@ -200,9 +200,9 @@ def gc(
 
     Example: nsynth-batch gc --store my-store --dry-run
     """
-    from hdfs_jobs.gc import collect_garbage
-    from nsynth_batch.commands.writing import Writer
-    from nsynth_batch.progress import report
+    from hdfs_jobs.runs.gc import collect_garbage
+    from nsynth_batch.pipeline.session import Writer
+    from nsynth_batch.reporting.terminal import report
 
     if not older_than >= 0:
         raise CommandError(f"--older-than is {older_than:g}: hours are 0 or more", USAGE)

@@ -15,8 +15,8 @@ from nsynth_batch.errors import DRAINED, INTERRUPTED, OK, CommandError
 
 if TYPE_CHECKING:
     from nsynth_batch.submit.api import Api
-    from nsynth_batch.submit.states import Object
-    from nsynth_batch.submit.waits import Patience
+    from nsynth_batch.submit.job_state import Object
+    from nsynth_batch.submit.start_timeout import Patience
 
 Texts = list[str] | None
 
@@ -134,7 +134,6 @@ def submit(
     from hdfs_jobs.errors import UsageError
     from nsynth_batch.submit.api import Api
     from nsynth_batch.submit.apply import apply, path_of
-    from nsynth_batch.submit.arguments import parse_command
     from nsynth_batch.submit.checks import (
         check_run,
         check_where,
@@ -143,9 +142,10 @@ def submit(
         variable_of,
         volume_of,
     )
-    from nsynth_batch.submit.manifests import SETTINGS_FOLDER, Run, Schedule, cron_job, job
-    from nsynth_batch.submit.rendering import as_yaml
-    from nsynth_batch.submit.waits import Patience
+    from nsynth_batch.submit.command_words import parse_command
+    from nsynth_batch.submit.job_manifest import SETTINGS_FOLDER, Run, Schedule, cron_job, job
+    from nsynth_batch.submit.manifest_yaml import as_yaml
+    from nsynth_batch.submit.start_timeout import Patience
 
     if follow is not None:
         if words or render or cron or name:
@@ -204,7 +204,7 @@ def _follow(api: Api, thing: Object, patience: Patience, *, made: bool) -> int:
     from nsynth_batch.submit.api import Refused
     from nsynth_batch.submit.apply import delete_job
     from nsynth_batch.submit.follow import Follower
-    from nsynth_batch.submit.waits import NeverStartedError
+    from nsynth_batch.submit.start_timeout import NeverStartedError
 
     name, namespace = thing["metadata"]["name"], thing["metadata"]["namespace"]
     follower = Follower(api, thing, typer.echo, _say, patience)

@@ -16,12 +16,12 @@
 #include <utility>
 #include <vector>
 
-#include "decode.hpp"
-#include "dispatch.hpp"
-#include "encode.hpp"
-#include "forward.hpp"
-#include "network.hpp"
-#include "selfcheck.hpp"
+#include "wavenet/decode.hpp"
+#include "kernels/dispatch.hpp"
+#include "wavenet/encode.hpp"
+#include "wavenet/forward.hpp"
+#include "wavenet/network.hpp"
+#include "wavenet/selfcheck.hpp"
 
 namespace nb = nanobind;
 

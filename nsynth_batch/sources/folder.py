@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from hdfs_jobs.backend import Entry, Storage
+from hdfs_jobs.datasets.store import MARKER
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.local import LocalStorage
-from hdfs_jobs.storage import is_remote
-from hdfs_jobs.store import MARKER
+from hdfs_jobs.storage.base import Entry, Storage
+from hdfs_jobs.storage.local import LocalStorage
+from hdfs_jobs.storage.open import is_remote
 from nsynth_batch.sources.source import Offer
 from nsynth_batch.text import one_line
-from sequencer.audio import is_audio_name
-from sequencer.rights import Rights
-from sequencer.sources import SOURCES_NAME, SourceRow, read_sources
+from sequencer.audio.recording import is_audio_name
+from sequencer.rights.rights import Rights
+from sequencer.rights.sources_csv import SOURCES_NAME, SourceRow, read_sources
 
 _NAMED = 5
 """How many files a note names."""

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from hdfs_jobs.backend import Storage
 from hdfs_jobs.errors import InfrastructureError
-from hdfs_jobs.storage import is_remote
-from nsynth_batch.sources.catalog import Recording
+from hdfs_jobs.storage.base import Storage
+from hdfs_jobs.storage.open import is_remote
+from nsynth_batch.catalog.catalog import Recording
+from nsynth_batch.catalog.content import blocks, content_sha1, declared_seconds, raw_path
+from nsynth_batch.sources.catalog_writer import Harvest, Ledger
 from nsynth_batch.sources.folder import printable
-from nsynth_batch.sources.ledger import Harvest, Ledger
-from nsynth_batch.sources.raw import blocks, content_sha1, declared_seconds, raw_path
 from nsynth_batch.sources.source import Offer, Source
 
 

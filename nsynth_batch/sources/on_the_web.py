@@ -6,13 +6,14 @@ import threading
 from pathlib import Path
 
 from hdfs_jobs.errors import UsageError
+from nsynth_batch.harvest_settings import require_allowed
 from nsynth_batch.settings import Settings
-from nsynth_batch.sources import commons, url_list
+from nsynth_batch.sources import url_list
 from nsynth_batch.sources.source import WebSource
-from nsynth_batch.sources.wanted import Wanted
-from nsynth_batch.web.client import Client, Manners
-from nsynth_batch.web.mediawiki import MediaWiki
-from nsynth_batch.web.settings import require_allowed
+from nsynth_batch.sources.web.client import Client, Manners
+from nsynth_batch.sources.web.filters import Wanted
+from nsynth_batch.sources.wiki import commons
+from nsynth_batch.sources.wiki.mediawiki import MediaWiki
 
 
 def is_on_the_web(source: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.storage import open_storage
+from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.sources.folder import FolderSource
 from nsynth_batch.sources.source import Source
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from hdfs_jobs.backend import Storage
-from nsynth_batch.sources.catalog import Recording
-from sequencer.rights import Rights
+from hdfs_jobs.storage.base import Storage
+from nsynth_batch.catalog.catalog import Recording
+from sequencer.rights.rights import Rights
 
 
 @dataclass(frozen=True)

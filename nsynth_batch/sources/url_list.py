@@ -9,10 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.sources.catalog import Recording
+from nsynth_batch.catalog.catalog import Recording
 from nsynth_batch.sources.source import Refusal, WebOffer
-from nsynth_batch.sources.wanted import Wanted
-from sequencer.sources import SourceRow, read_sources
+from nsynth_batch.sources.web.filters import Wanted
+from sequencer.rights.sources_csv import SourceRow, read_sources
 
 PREFIX = "urls:"
 

@@ -10,17 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
-from hdfs_jobs.plan import Item
-from hdfs_jobs.stage import Counted, Rejected, Task
-from hdfs_jobs.storage import is_remote
-from nsynth_batch.stages.arrays import list_column
-from nsynth_batch.stages.identity import IdentifiedStream
-from nsynth_batch.stages.lengths import sample_seconds
-from nsynth_batch.stages.schemas import AUDIO
-from sequencer.audio import SAMPLE_RATE, mono_blocks
+from hdfs_jobs.runs.stage import Counted, Rejected, Task
+from hdfs_jobs.storage.open import is_remote
+from nsynth_batch.catalog.identity import IdentifiedStream
+from nsynth_batch.store.arrays import list_column
+from nsynth_batch.store.lengths import sample_seconds
+from nsynth_batch.store.schemas import AUDIO
+from sequencer.audio.recording import SAMPLE_RATE, mono_blocks
+from sequencer.audio.samples import to_int16
 from sequencer.errors import AudioError
-from sequencer.samples import to_int16
 
 Block = npt.NDArray[np.float32]
 

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from hdfs_jobs.plan import Item
-from hdfs_jobs.stage import Counted, Rejected, Task
-from nsynth_batch.nsynth.engines import NotFiniteError
-from nsynth_batch.stages.arrays import list_column, matrices
-from nsynth_batch.stages.engine import ModelStage, memory_is_a_setting
-from nsynth_batch.stages.ids import derived_id
-from nsynth_batch.stages.lengths import sample_seconds
-from nsynth_batch.stages.resume import Progress, stream_of
-from nsynth_batch.stages.schemas import CLIPS
-from sequencer.audio import SAMPLE_RATE
-from sequencer.measures import measure
-from sequencer.samples import to_int16
+from hdfs_jobs.datasets.plan import Item
+from hdfs_jobs.runs.stage import Counted, Rejected, Task
+from nsynth_batch.models.engine import NotFiniteError
+from nsynth_batch.stages.model_stage import ModelStage, memory_is_a_setting
+from nsynth_batch.stages.partial_codes import Progress, stream_of
+from nsynth_batch.store.arrays import list_column, matrices
+from nsynth_batch.store.ids import derived_id
+from nsynth_batch.store.lengths import sample_seconds
+from nsynth_batch.store.schemas import CLIPS
+from sequencer.audio.recording import SAMPLE_RATE
+from sequencer.audio.samples import to_int16
+from sequencer.clips.measures import measure
 
 
 @dataclass(frozen=True)

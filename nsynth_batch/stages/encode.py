@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from hdfs_jobs.plan import Item
-from hdfs_jobs.stage import Counted, Rejected, Task
-from nsynth_batch.stages.arrays import matrix_column, vectors
-from nsynth_batch.stages.engine import ModelStage, memory_is_a_setting
-from nsynth_batch.stages.lengths import frame_seconds
-from nsynth_batch.stages.schemas import ENCODINGS
-from sequencer.samples import from_int16
+from hdfs_jobs.datasets.plan import Item
+from hdfs_jobs.runs.stage import Counted, Rejected, Task
+from nsynth_batch.stages.model_stage import ModelStage, memory_is_a_setting
+from nsynth_batch.store.arrays import matrix_column, vectors
+from nsynth_batch.store.lengths import frame_seconds
+from nsynth_batch.store.schemas import ENCODINGS
+from sequencer.audio.samples import from_int16
 
 
 @dataclass(frozen=True)

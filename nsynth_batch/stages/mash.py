@@ -9,15 +9,15 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
+from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
-from hdfs_jobs.plan import Item
-from hdfs_jobs.stage import Task
-from nsynth_batch.curves import Curve, weights
-from nsynth_batch.stages.arrays import list_column, matrices, matrix_column
-from nsynth_batch.stages.ids import derived_id
-from nsynth_batch.stages.lengths import frame_seconds
-from nsynth_batch.stages.schemas import MASHUPS, PARENT
-from sequencer.audio import SAMPLE_RATE
+from hdfs_jobs.runs.stage import Task
+from nsynth_batch.stages.fades import Curve, weights
+from nsynth_batch.store.arrays import list_column, matrices, matrix_column
+from nsynth_batch.store.ids import derived_id
+from nsynth_batch.store.lengths import frame_seconds
+from nsynth_batch.store.schemas import MASHUPS, PARENT
+from sequencer.audio.recording import SAMPLE_RATE
 
 
 @dataclass(frozen=True)

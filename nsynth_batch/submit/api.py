@@ -13,7 +13,7 @@ import urllib3
 import yaml
 
 from nsynth_batch.errors import INFRASTRUCTURE, USAGE, CommandError
-from nsynth_batch.submit.states import Object
+from nsynth_batch.submit.job_state import Object
 from sequencer.text import flattened
 
 CONNECT_SECONDS = 10.0

@@ -9,9 +9,9 @@ from typing import Any
 
 from nsynth_batch.errors import USAGE, CommandError
 from nsynth_batch.submit.api import Api, Refused
-from nsynth_batch.submit.manifests import LEFT_OUT, OWNER, OWNER_LABEL, Manifest
-from nsynth_batch.submit.rendering import as_yaml
-from nsynth_batch.submit.states import Object, is_over, name_of
+from nsynth_batch.submit.job_manifest import LEFT_OUT, OWNER, OWNER_LABEL, Manifest
+from nsynth_batch.submit.job_state import Object, is_over, name_of
+from nsynth_batch.submit.manifest_yaml import as_yaml
 
 _RESOURCES = {"Job": "jobs", "CronJob": "cronjobs"}
 _OF_KUBECTL = "kubectl.kubernetes.io/last-applied-configuration"

@@ -11,8 +11,7 @@ from typing import TypeVar
 from nsynth_batch.errors import INFRASTRUCTURE, CommandError
 from nsynth_batch.submit.api import Api, Refused, Unreachable
 from nsynth_batch.submit.apply import path_of
-from nsynth_batch.submit.log import Tail, read_log
-from nsynth_batch.submit.states import (
+from nsynth_batch.submit.job_state import (
     Ending,
     Object,
     Outcome,
@@ -27,7 +26,8 @@ from nsynth_batch.submit.states import (
     own_pods,
     trouble,
 )
-from nsynth_batch.submit.waits import Patience, Waits
+from nsynth_batch.submit.pod_log import Tail, read_log
+from nsynth_batch.submit.start_timeout import Patience, Waits
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 2.0

@@ -6,15 +6,15 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sequencer.audio import mono_blocks
+from sequencer.audio.recording import mono_blocks
 from sequencer.audition.peaks import peaks
-from sequencer.clips import Clip, Parent
-from sequencer.composing.survey import survey
-from sequencer.crediting.aligned import author_of, parents_of, title_of
-from sequencer.crediting.licence_names import licences_of
-from sequencer.pages import web_address
+from sequencer.clips.clips import Clip, Parent
+from sequencer.clips.weight_points import mean_weight
+from sequencer.composing.candidates import survey
+from sequencer.credits.aligned import author_of, parents_of, title_of
+from sequencer.rights.licence_names import licences_of
+from sequencer.templates.pages import web_address
 from sequencer.text import flattened
-from sequencer.weights import mean_weight
 
 _DIGITS = 24
 

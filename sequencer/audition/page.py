@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from sequencer.audition.listing import Shown, as_data
-from sequencer.choices import SCHEMA, VERSION, Choice
-from sequencer.pages import page_file, policy_hash, rendered
+from sequencer.clips.choices import SCHEMA, VERSION, Choice
+from sequencer.templates.pages import page_file, policy_hash, rendered
 from sequencer.text import flattened
 
 _SCRIPTS = ("choices", "tiles", "player", "hands")

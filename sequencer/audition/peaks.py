@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.samples import Samples
+from sequencer.audio.samples import Samples
 
 COLUMNS = 160
 _CHUNK = 160

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from sequencer.audition.listing import Listing
 from sequencer.audition.page import audition_page
-from sequencer.choices import CHOICES, read_choices, write_choices
+from sequencer.clips.choices import CHOICES, read_choices, write_choices
 from sequencer.errors import SequencerError
 from sequencer.pictures.gallery import draw, picture_name
 

@@ -49,7 +49,7 @@ def audition_command(
     from importlib.util import find_spec
 
     from sequencer.audition.listing import list_clips
-    from sequencer.choices import read_choices
+    from sequencer.clips.choices import read_choices
     from sequencer.errors import SequencerError
 
     if out is not None and out.resolve().is_relative_to(clips.resolve()):
@@ -74,7 +74,7 @@ def audition_command(
     if out is None:
         _serve(clips, listing, file, port, drawing=drawing)
         return
-    from sequencer.audition.written import PAGE_NAME, write_audition
+    from sequencer.audition.folder import PAGE_NAME, write_audition
 
     for failure in write_audition(clips, listing, chosen, out, with_pictures=drawing):
         print(f"sequencer: warning: not drawn: {failure}", file=sys.stderr)

@@ -28,7 +28,7 @@ from sequencer.commands.options import (
 )
 from sequencer.composing.styles import PRESETS, Choose, Style, parts_from_text, range_from_text
 from sequencer.errors import SequencerError
-from sequencer.score import FadeLaw
+from sequencer.score.score import FadeLaw
 
 StyleName = Literal["drone", "collage", "pulse", "horror"]
 _MAX_SHARE = "--max-share"
@@ -150,10 +150,10 @@ def compose_command(
 
     Example: sequencer compose clips/ -o piece.wav --minutes 2 --seed 7
     """
-    from sequencer.choices import read_choices
+    from sequencer.clips.choices import read_choices
     from sequencer.composing.rules import Rules, checked
+    from sequencer.output_paths import Writing
     from sequencer.piece import make_piece
-    from sequencer.writing import Writing
 
     flags: dict[str, Any] = {
         "layers": layers,

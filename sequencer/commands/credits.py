@@ -10,8 +10,8 @@ import typer
 from sequencer.commands.options import Verbose
 
 if TYPE_CHECKING:
-    from sequencer.crediting.aligned import Moment
-    from sequencer.score import Score
+    from sequencer.credits.aligned import Moment
+    from sequencer.score.score import Score
 
 Form = Literal["text", "html", "json", "vtt", "labels"]
 _BY_SUFFIX: dict[str, Form] = {".html": "html", ".htm": "html", ".json": "json", ".vtt": "vtt"}
@@ -45,10 +45,10 @@ def credits_command(
 
     Example: sequencer credits piece.score.json --at 83.5
     """
-    from sequencer.crediting.aligned import heard_at
+    from sequencer.credits.aligned import heard_at
     from sequencer.errors import SequencerError
     from sequencer.files import write_output
-    from sequencer.scorefile import read_score
+    from sequencer.score.files import read_score
 
     if at is not None and (form is not None or out is not None):
         raise SequencerError("--at answers on standard output; leave --format and --out away")
@@ -68,21 +68,21 @@ def credits_command(
 
 def _written(score: Score, form: Form) -> str:
     if form == "html":
-        from sequencer.crediting.as_html import credits_html
+        from sequencer.credits.as_html import credits_html
 
         return credits_html(score)
     if form == "json":
-        from sequencer.crediting.as_json import credits_json
+        from sequencer.credits.as_json import credits_json
 
         return credits_json(score)
-    from sequencer.crediting.captions import label_track, webvtt
-    from sequencer.crediting.credits import credits_text
+    from sequencer.credits.captions import label_track, webvtt
+    from sequencer.credits.credits import credits_text
 
     return {"vtt": webvtt, "labels": label_track, "text": credits_text}[form](score)
 
 
 def _moment(moment: Moment) -> str:
-    from sequencer.crediting.aligned import author_of, title_of
+    from sequencer.credits.aligned import author_of, title_of
     from sequencer.text import flattened
 
     span = moment.span

@@ -11,7 +11,7 @@ from sequencer.commands.options import Verbose
 
 if TYPE_CHECKING:
     from sequencer.exports.media import Media
-    from sequencer.score import Score
+    from sequencer.score.score import Score
 
 Target = Literal["otio", "reaper", "labels", "midi"]
 
@@ -41,7 +41,7 @@ def export_command(
     """
     from sequencer.exports.media import Media
     from sequencer.files import write_output
-    from sequencer.scorefile import read_score
+    from sequencer.score.files import read_score
 
     composition = read_score(score)
     folder = score.parent if clips is None else clips
@@ -63,6 +63,6 @@ def _written(score: Score, media: Media, to: Target) -> str | bytes:
         from sequencer.exports.midi import midi_bytes
 
         return midi_bytes(score)
-    from sequencer.crediting.captions import label_track
+    from sequencer.credits.captions import label_track
 
     return label_track(score)

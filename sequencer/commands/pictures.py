@@ -48,10 +48,10 @@ def pictures_command(
 
 
 def _draw_timeline(score_path: Path, out: Path, sound: Path | None) -> None:
-    from sequencer.clips import SCORE_SUFFIX
+    from sequencer.clips.clips import SCORE_SUFFIX
     from sequencer.files import write_output
     from sequencer.pictures.timeline import timeline
-    from sequencer.scorefile import read_score
+    from sequencer.score.files import read_score
 
     score = read_score(score_path)
     stem = score_path.name.removesuffix(SCORE_SUFFIX)
@@ -63,7 +63,7 @@ def _draw_timeline(score_path: Path, out: Path, sound: Path | None) -> None:
 
 
 def _draw_clips(folder: Path, out: Path) -> None:
-    from sequencer.clips import read_clips
+    from sequencer.clips.clips import read_clips
     from sequencer.errors import SequencerError
     from sequencer.files import digest_of
     from sequencer.pictures.gallery import draw, picture_name

@@ -71,11 +71,11 @@ def render_command(
     """
     from dataclasses import replace
 
-    from sequencer.composing.survey import survey
-    from sequencer.composing.without import without as score_without
+    from sequencer.composing.candidates import survey
+    from sequencer.composing.replace import without as score_without
+    from sequencer.output_paths import Writing
     from sequencer.piece import write_piece
-    from sequencer.scorefile import read_score
-    from sequencer.writing import Writing
+    from sequencer.score.files import read_score
 
     folder = score.parent if clips is None else clips
     found = read_score(score)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.clips import Clip
-from sequencer.composing.moods import Moment
+from sequencer.clips.clips import Clip
+from sequencer.composing.candidates import Candidate
+from sequencer.composing.sections import Moment
 from sequencer.composing.shares import Ledger
 from sequencer.composing.styles import Style
-from sequencer.composing.survey import Candidate
 
 REST_SHARE = 2 / 3
 """A clip rests until this share of the other clips has played."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sequencer.clips import Clip
+from sequencer.clips.clips import Clip
+from sequencer.composing.candidates import Candidate
 from sequencer.composing.styles import Style
 from sequencer.composing.styles import checked as checked_style
-from sequencer.composing.survey import Candidate
-from sequencer.crediting.aligned import parents_of
+from sequencer.credits.aligned import parents_of
 from sequencer.errors import SequencerError
-from sequencer.licensing.solver import solve
-from sequencer.rights import Rights
+from sequencer.rights.rights import Rights
+from sequencer.rights.solver import solve
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.audio import SAMPLE_RATE
-from sequencer.clips import Clip
-from sequencer.crediting.aligned import parents_of, title_of
-from sequencer.weights import mean_weight
+from sequencer.audio.recording import SAMPLE_RATE
+from sequencer.clips.clips import Clip
+from sequencer.clips.weight_points import mean_weight
+from sequencer.credits.aligned import parents_of, title_of
 
 
 class Ledger:
-    """Counts seconds times weight of each recording, as `sequencer.crediting.aligned` does.
+    """Counts seconds times weight of each recording, as `sequencer.credits.aligned` does.
 
     Parameters
     ----------

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from sequencer.clips import Clip
-from sequencer.crediting.aligned import parents_of, title_of
+from sequencer.clips.clips import Clip
+from sequencer.credits.aligned import parents_of, title_of
 from sequencer.text import flattened
 
 

@@ -6,10 +6,10 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
-from sequencer.crediting.aligned import aligned
-from sequencer.crediting.captions import span_words
-from sequencer.extras import extra
-from sequencer.score import Score
+from sequencer.credits.aligned import aligned
+from sequencer.credits.captions import span_words
+from sequencer.optional import extra
+from sequencer.score.score import Score
 from sequencer.text import flattened
 
 TICKS_A_BEAT = 960

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from sequencer.crediting.aligned import author_of, parents_of, title_of
-from sequencer.crediting.captions import section_ends
+from sequencer.credits.aligned import author_of, parents_of, title_of
+from sequencer.credits.captions import section_ends
 from sequencer.exports.media import Media, clip_name
-from sequencer.extras import extra
+from sequencer.optional import extra
 from sequencer.rendering.joins import are_joined
-from sequencer.score import Event, Score
+from sequencer.score.score import Event, Score
 from sequencer.text import flattened
 
 

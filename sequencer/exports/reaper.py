@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sequencer.crediting.captions import section_ends
+from sequencer.credits.captions import section_ends
 from sequencer.exports.media import Media, clip_name
-from sequencer.score import Event, Score
+from sequencer.score.score import Event, Score
 from sequencer.text import flattened
 
 _SOURCES = {"flac": "FLAC", "mp3": "MP3", "ogg": "VORBIS", "oga": "VORBIS", "opus": "VORBIS"}

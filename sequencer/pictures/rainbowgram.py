@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.audio import SAMPLE_RATE, mono_blocks
-from sequencer.extras import extra
-from sequencer.samples import Samples
+from sequencer.audio.recording import SAMPLE_RATE, mono_blocks
+from sequencer.audio.samples import Samples
+from sequencer.optional import extra
 
 VERSION = 1
 """Part of the name under which a picture is kept: a change of the drawing draws all anew."""

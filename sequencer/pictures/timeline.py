@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.audio import SAMPLE_RATE, mono_blocks
-from sequencer.clips import Parent
-from sequencer.crediting.aligned import Heard, Span, aligned, title_of
-from sequencer.crediting.captions import section_ends
-from sequencer.extras import extra
-from sequencer.measures import measure
-from sequencer.score import Score
+from sequencer.audio.recording import SAMPLE_RATE, mono_blocks
+from sequencer.clips.clips import Parent
+from sequencer.clips.measures import measure
+from sequencer.credits.aligned import Heard, Span, aligned, title_of
+from sequencer.credits.captions import section_ends
+from sequencer.optional import extra
+from sequencer.score.score import Score
 from sequencer.text import clock, flattened
 
 _INK, _SOFT, _PAPER, _PANEL = "#efecf8", "#a9a3c0", "#14121d", "#1d1a29"

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.score import FadeLaw
+from sequencer.score.score import FadeLaw
 
 Curve = npt.NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.score import Event
+from sequencer.score.score import Event
 
 
 @dataclass(frozen=True)

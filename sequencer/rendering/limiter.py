@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.rendering.truepeak import REACH, PeakEnvelope
-from sequencer.samples import Samples
+from sequencer.audio.samples import Samples
+from sequencer.audio.true_peak import REACH, PeakEnvelope
 
 ATTACK_SECONDS = 0.005
 HOLD_SECONDS = 0.015

@@ -8,11 +8,11 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.rendering.clipsounds import ClipSounds
+from sequencer.audio.samples import Samples
+from sequencer.rendering.clip_samples import ClipSounds
 from sequencer.rendering.fades import fade_curves
 from sequencer.rendering.joins import Correlation, Voice, closeness, pan_gains, voices
-from sequencer.samples import Samples
-from sequencer.score import Event, Score
+from sequencer.score.score import Event, Score
 
 _BLOCK = 1 << 16
 

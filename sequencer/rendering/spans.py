@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sequencer.rendering.clipsounds import ClipSounds
+from sequencer.audio.samples import Samples
+from sequencer.rendering.clip_samples import ClipSounds
 from sequencer.rendering.joins import Voice
 from sequencer.rendering.mix import Mix, Mixer
 from sequencer.rendering.spool import Spool
-from sequencer.samples import Samples
-from sequencer.score import Event, Layer, Score
+from sequencer.score.score import Event, Layer, Score
 
 SPAN_SECONDS = 30.0
 # Part of every digest: raise it when the same score is to sound otherwise.

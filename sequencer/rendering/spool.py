@@ -17,8 +17,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from sequencer.audio.samples import Samples
 from sequencer.errors import OutputError, SequencerError
-from sequencer.samples import Samples
 
 _SUFFIX = ".f32"
 _PART = ".part"

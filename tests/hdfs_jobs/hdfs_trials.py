@@ -13,13 +13,13 @@ from typing import Any, BinaryIO, TypeVar
 
 import pyarrow as pa
 
-from hdfs_jobs.cluster import Cluster
-from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.plan import Item
-from hdfs_jobs.runner import run_stage
-from hdfs_jobs.stage import Counted, Rejected, Task
-from hdfs_jobs.storage import open_storage
-from hdfs_jobs.store import Store
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.plan import Item
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.runner import run_stage
+from hdfs_jobs.runs.stage import Counted, Rejected, Task
+from hdfs_jobs.storage.open import open_storage
 from tests.components.hadoop import Hdfs
 from tests.hdfs_jobs.job_stages import Bytes
 

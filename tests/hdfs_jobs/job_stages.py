@@ -14,11 +14,11 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
-from hdfs_jobs.backend import Entry
+from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
-from hdfs_jobs.local import LocalStorage
-from hdfs_jobs.plan import Item
-from hdfs_jobs.stage import Counted, Rejected, Task
+from hdfs_jobs.runs.stage import Counted, Rejected, Task
+from hdfs_jobs.storage.base import Entry
+from hdfs_jobs.storage.local import LocalStorage
 
 SCHEMA = pa.schema([("key", pa.string()), ("row", pa.int32()), ("value", pa.int64())])
 

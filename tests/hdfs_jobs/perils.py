@@ -16,9 +16,9 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
-from hdfs_jobs.backend import Entry, Storage
-from hdfs_jobs.plan import Item
-from hdfs_jobs.stage import Counted, Rejected, Task
+from hdfs_jobs.datasets.plan import Item
+from hdfs_jobs.runs.stage import Counted, Rejected, Task
+from hdfs_jobs.storage.base import Entry, Storage
 from tests.hdfs_jobs.job_stages import Plain
 
 _KINDS = {

@@ -7,16 +7,16 @@ import pickle
 from collections.abc import Callable, Mapping
 from multiprocessing.process import BaseProcess
 
-from hdfs_jobs.backend import Storage
-from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.manifest import Manifest
-from hdfs_jobs.plan import Item, Shard
-from hdfs_jobs.stage import Stage
-from hdfs_jobs.store import Store
-from hdfs_jobs.worker import STALL_SECONDS, ShardJob, do_shard
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.manifest import Manifest
+from hdfs_jobs.datasets.plan import Item, Shard
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.stage import Stage
+from hdfs_jobs.runs.worker import STALL_SECONDS, ShardJob, do_shard
+from hdfs_jobs.storage.base import Storage
 
 SETTINGS = {"kind": "test"}
-PRELOADED = ["hdfs_jobs.worker", "tests.hdfs_jobs.job_stages", "tests.hdfs_jobs.perils"]
+PRELOADED = ["hdfs_jobs.runs.worker", "tests.hdfs_jobs.job_stages", "tests.hdfs_jobs.perils"]
 
 
 def wrong(key: str, what: str = "") -> Item:

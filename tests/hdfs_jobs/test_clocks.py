@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import InfrastructureError
-from hdfs_jobs.lease import acquire
-from hdfs_jobs.store import Store
-from hdfs_jobs.worker import do_shard
+from hdfs_jobs.runs.lease import acquire
+from hdfs_jobs.runs.worker import do_shard
 from tests.components.needs import need
 from tests.hdfs_jobs.job_stages import Plain
 from tests.hdfs_jobs.shards import data_of, job_of, lasting, planned, wrong
@@ -22,17 +22,18 @@ from tests.hdfs_jobs.shards import data_of, job_of, lasting, planned, wrong
 ROOT = Path(__file__).parents[2]
 SECONDS = 2.0
 WORK = (
-    "import pickle, sys; from hdfs_jobs.worker import do_shard; "
+    "import pickle, sys; from hdfs_jobs.runs.worker import do_shard; "
     "do_shard(pickle.loads(sys.stdin.buffer.read()), 1)"
 )
 HOLD = (
-    "import sys, time; from hdfs_jobs.lease import acquire; "
-    "from hdfs_jobs.local import LocalStorage; "
+    "import sys, time; from hdfs_jobs.runs.lease import acquire; "
+    "from hdfs_jobs.storage.local import LocalStorage; "
     f"lease = acquire(LocalStorage(sys.argv[1]), 'a run', seconds={SECONDS}); "
     "print(lease.holder.started, flush=True); sys.stdin.read()"
 )
 COLLECT = (
-    "import sys; from hdfs_jobs.gc import collect_garbage; from hdfs_jobs.store import Store; "
+    "import sys; from hdfs_jobs.runs.gc import collect_garbage; "
+    "from hdfs_jobs.datasets.store import Store; "
     "print(len(collect_garbage(Store.open(sys.argv[1]))))"
 )
 

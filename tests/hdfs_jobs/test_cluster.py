@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from hdfs_jobs.cluster import Cluster
 from hdfs_jobs.errors import InfrastructureError, UsageError
+from hdfs_jobs.runs.cluster import Cluster
 
 
 @pytest.mark.parametrize("address", ["localhost:8786", "http://host:1", "host", ""])

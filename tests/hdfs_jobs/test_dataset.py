@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.dataset import Dataset
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.plan import Item, RowRange, Shard
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.gc import collect_garbage
-from hdfs_jobs.plan import Item, RowRange, Shard
-from hdfs_jobs.store import Store
-from hdfs_jobs.worker import ShardJob, ShardResult, do_shard
+from hdfs_jobs.runs.gc import collect_garbage
+from hdfs_jobs.runs.worker import ShardJob, ShardResult, do_shard
 from tests.hdfs_jobs.job_stages import MeanwhileStorage, Plain
 
 

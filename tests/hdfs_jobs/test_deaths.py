@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.plan import Item
-from hdfs_jobs.stage import Stage
-from hdfs_jobs.store import Store
-from hdfs_jobs.watchdog import TIMED_OUT
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.plan import Item
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.stage import Stage
+from hdfs_jobs.runs.time_limit import TIMED_OUT
 from tests.hdfs_jobs.job_stages import Bytes, Growing, Plain, Saving
 from tests.hdfs_jobs.perils import Perilous
 from tests.hdfs_jobs.shards import SETTINGS, in_a_process, job_of, planned, wrong

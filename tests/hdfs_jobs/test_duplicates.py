@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.gc import collect_garbage
-from hdfs_jobs.local import LocalStorage
-from hdfs_jobs.store import Store
-from hdfs_jobs.worker import do_shard
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.gc import collect_garbage
+from hdfs_jobs.runs.worker import do_shard
+from hdfs_jobs.storage.local import LocalStorage
 from tests.hdfs_jobs.job_stages import Plain
 from tests.hdfs_jobs.shards import SETTINGS, begun, job_of, planned, wrong
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.cluster import Cluster
-from hdfs_jobs.dataset import Dataset
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import InfrastructureError
-from hdfs_jobs.runner import run_stage
-from hdfs_jobs.store import Store
-from hdfs_jobs.watchdog import TIMED_OUT
-from hdfs_jobs.worker import do_shard
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.runner import run_stage
+from hdfs_jobs.runs.time_limit import TIMED_OUT
+from hdfs_jobs.runs.worker import do_shard
 from tests.components.daskcluster import dask_servers
 from tests.hdfs_jobs.job_stages import Plain
 from tests.hdfs_jobs.perils import Perilous

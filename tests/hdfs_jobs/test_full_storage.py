@@ -6,9 +6,9 @@ import resource
 
 import pytest
 
-from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.store import Store
-from hdfs_jobs.worker import do_shard
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.worker import do_shard
 from tests.hdfs_jobs.job_stages import ChokingStorage, Plain
 from tests.hdfs_jobs.shards import SETTINGS, job_of, planned, wrong
 

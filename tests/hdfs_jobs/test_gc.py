@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 
-from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.gc import DAY, collect_garbage
-from hdfs_jobs.store import Store
-from hdfs_jobs.worker import do_shard
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.gc import DAY, collect_garbage
+from hdfs_jobs.runs.worker import do_shard
 from tests.hdfs_jobs.perils import Mortal, Perilous
 from tests.hdfs_jobs.shards import SETTINGS, begun, ended, job_of, planned
 from tests.hdfs_jobs.test_kills import items, steps

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.cluster import Cluster
+from hdfs_jobs.runs.cluster import Cluster
 from tests.components.hadoop import Hdfs
 from tests.components.needs import need
 from tests.hdfs_jobs.hdfs_trials import SCHEMES, hashes, planned, top, with_an_event

@@ -6,8 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.hdfs import login
-from hdfs_jobs.hdfs.login import TOKEN, TOKEN_FILE, as_in_token, delegation_token, parse_token_file
+from hdfs_jobs.storage.hdfs import login
+from hdfs_jobs.storage.hdfs.login import (
+    TOKEN,
+    TOKEN_FILE,
+    as_in_token,
+    delegation_token,
+    parse_token_file,
+)
 
 
 def written(*services: str) -> bytes:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.backend import Storage
-from hdfs_jobs.cluster import Cluster
-from hdfs_jobs.storage import open_storage
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.storage.base import Storage
+from hdfs_jobs.storage.open import open_storage
 from tests.components.hadoop import Hdfs
 from tests.components.needs import need
 from tests.hdfs_jobs.hdfs_trials import SCHEMES, hashes, planned, top, with_an_event

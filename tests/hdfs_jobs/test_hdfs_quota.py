@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hdfs_jobs.backend import is_temporary
-from hdfs_jobs.cluster import Cluster
 from hdfs_jobs.errors import InfrastructureError
-from hdfs_jobs.runner import run_stage
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.runner import run_stage
+from hdfs_jobs.storage.base import is_temporary
 from tests.components.hadoop import Hdfs
 from tests.hdfs_jobs.hdfs_trials import SHARDS, hashes, planned, top
 from tests.hdfs_jobs.job_stages import Bytes

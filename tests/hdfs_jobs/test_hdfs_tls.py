@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hdfs_jobs.storage import open_storage
+from hdfs_jobs.storage.open import open_storage
 from tests.components.certificates import PASSWORD, Authority
 from tests.components.hadoop import Hdfs, Tls
 from tests.components.needs import need

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.backend import Storage
-from hdfs_jobs.cluster import Cluster
-from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.gc import collect_garbage
-from hdfs_jobs.local import LocalStorage
-from hdfs_jobs.plan import Item
-from hdfs_jobs.runner import run_stage
-from hdfs_jobs.store import Store
-from hdfs_jobs.worker import do_shard
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.plan import Item
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.gc import collect_garbage
+from hdfs_jobs.runs.runner import run_stage
+from hdfs_jobs.runs.worker import do_shard
+from hdfs_jobs.storage.base import Storage
+from hdfs_jobs.storage.local import LocalStorage
 from tests.components.hadoop import Hdfs
 from tests.hdfs_jobs.hdfs_trials import SCHEMES, top
 from tests.hdfs_jobs.perils import Mortal, Perilous

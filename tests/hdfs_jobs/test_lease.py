@@ -17,12 +17,12 @@ from typing import BinaryIO
 
 import pytest
 
-from hdfs_jobs.backend import Storage
-from hdfs_jobs.canonical import canonical_json
+from hdfs_jobs.canonical_json import canonical_json
 from hdfs_jobs.errors import InfrastructureError, UsageError
-from hdfs_jobs.lease import FOLDER, HOLDER, Holder, Lease, acquire
-from hdfs_jobs.local import LocalStorage
-from hdfs_jobs.storage import open_storage
+from hdfs_jobs.runs.lease import FOLDER, HOLDER, Holder, Lease, acquire
+from hdfs_jobs.storage.base import Storage
+from hdfs_jobs.storage.local import LocalStorage
+from hdfs_jobs.storage.open import open_storage
 from tests.components.hadoop import Hdfs
 from tests.hdfs_jobs.hdfs_trials import SCHEMES, top
 from tests.hdfs_jobs.perils import Perilous
@@ -57,7 +57,7 @@ class Other:
     def __init__(self, url: str, command: str = "another run") -> None:
         self._line, theirs = multiprocessing.Pipe()
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["hdfs_jobs.lease", "hdfs_jobs.storage"])
+        context.set_forkserver_preload(["hdfs_jobs.runs.lease", "hdfs_jobs.storage.open"])
         self.process = context.Process(target=hold, args=(url, command, theirs))
         self.process.start()
 

@@ -34,7 +34,7 @@ def noted(folder: str, seconds: float) -> str:
 def leave(servers: DaskServers, name: str, seconds: float) -> subprocess.CompletedProcess[str]:
     given = {"DASK_SCHEDULER_ADDRESS": servers.address, "DASK_WORKER_NAME": name}
     return subprocess.run(
-        [sys.executable, "-m", "hdfs_jobs.leave", f"--seconds={seconds}"],
+        [sys.executable, "-m", "hdfs_jobs.retire", f"--seconds={seconds}"],
         env={**os.environ, **given},
         capture_output=True,
         text=True,

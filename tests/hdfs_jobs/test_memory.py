@@ -6,10 +6,10 @@ import os
 import resource
 from pathlib import Path
 
-from hdfs_jobs.cluster import Cluster
-from hdfs_jobs.runner import run_stage
-from hdfs_jobs.store import Store
-from hdfs_jobs.worker import ShardJob, do_shard
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.runner import run_stage
+from hdfs_jobs.runs.worker import ShardJob, do_shard
 from tests.components.daskcluster import dask_servers
 from tests.hdfs_jobs.job_stages import Plain
 from tests.hdfs_jobs.shards import ended, job_of, planned, wrong

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.cluster import Cluster
+from hdfs_jobs.datasets.plan import Item
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import InfrastructureError
-from hdfs_jobs.plan import Item
-from hdfs_jobs.runner import run_stage
-from hdfs_jobs.store import Store
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.runner import run_stage
 from tests.hdfs_jobs.job_stages import Bytes
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hdfs_jobs.parquet import (
+from hdfs_jobs.datasets.parquet import (
     FileFacts,
     ShardWriter,
     Spool,
@@ -18,8 +18,8 @@ from hdfs_jobs.parquet import (
     read_ranges,
     read_table,
 )
-from hdfs_jobs.plan import RowRange
-from hdfs_jobs.store import Store
+from hdfs_jobs.datasets.plan import RowRange
+from hdfs_jobs.datasets.store import Store
 
 SCHEMA = pa.schema([("n", pa.int64()), ("wave", pa.list_(pa.int16()))])
 

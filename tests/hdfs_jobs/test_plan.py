@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hdfs_jobs.dataset import Dataset
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.plan import Item, RowRange, Shard, group
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.local import LocalStorage
-from hdfs_jobs.plan import Item, RowRange, Shard, group
-from hdfs_jobs.store import Store
+from hdfs_jobs.storage.local import LocalStorage
 
 keys = st.text(max_size=8)
 runs = st.lists(st.tuples(st.lists(keys, max_size=30), st.integers(1, 7)), max_size=6)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.manifest import Settled
-from hdfs_jobs.plan import Item, RowRange
-from hdfs_jobs.retry import find_retries, open_entries
-from hdfs_jobs.stage import Counted, Rejected, Stage, Task
-from hdfs_jobs.store import Store
-from hdfs_jobs.worker import ShardJob, do_shard
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.manifest import Settled
+from hdfs_jobs.datasets.plan import Item, RowRange
+from hdfs_jobs.datasets.retry import find_retries, open_entries
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.stage import Counted, Rejected, Stage, Task
+from hdfs_jobs.runs.worker import ShardJob, do_shard
 from tests.hdfs_jobs.job_stages import Plain, rows_of
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hdfs_jobs.cluster import Cluster
-from hdfs_jobs.local import LocalStorage
-from hdfs_jobs.plan import Item
-from hdfs_jobs.runlog import RunLog, record
-from hdfs_jobs.runner import run_stage
-from hdfs_jobs.store import Store
+from hdfs_jobs.datasets.plan import Item
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.log import RunLog, record
+from hdfs_jobs.runs.runner import run_stage
+from hdfs_jobs.storage.local import LocalStorage
 from tests.hdfs_jobs.job_stages import Plain
 
 

@@ -14,10 +14,12 @@ import pytest
 from dask.system import CPU_COUNT
 from distributed import LocalCluster
 
-from hdfs_jobs.cluster import Cluster
-from hdfs_jobs.dataset import DRAINS, Dataset
+from hdfs_jobs.datasets.dataset import DRAINS, Dataset
+from hdfs_jobs.datasets.plan import Item, RowRange
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import InfrastructureError, UsageError
-from hdfs_jobs.events import (
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.events import (
     Event,
     ItemQuarantined,
     Outcome,
@@ -27,11 +29,9 @@ from hdfs_jobs.events import (
     StageFinished,
     StageStarted,
 )
-from hdfs_jobs.local import LocalStorage
-from hdfs_jobs.plan import Item, RowRange
-from hdfs_jobs.runner import run_stage
-from hdfs_jobs.store import Store
-from hdfs_jobs.worker import do_shard
+from hdfs_jobs.runs.runner import run_stage
+from hdfs_jobs.runs.worker import do_shard
+from hdfs_jobs.storage.local import LocalStorage
 from tests.hdfs_jobs.job_stages import Growing, Plain, Sums
 from tests.hdfs_jobs.shards import job_of
 
@@ -304,9 +304,9 @@ def test_a_run_that_is_stopped_already_starts_nothing(store: Store) -> None:
 RUN_UNTIL_KILLED = """
 import sys
 from tests.hdfs_jobs.job_stages import Plain
-from hdfs_jobs.cluster import Cluster
-from hdfs_jobs.runner import run_stage
-from hdfs_jobs.store import Store
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.runner import run_stage
+from hdfs_jobs.datasets.store import Store
 
 if __name__ == "__main__":
     with Cluster(workers=1) as cluster:

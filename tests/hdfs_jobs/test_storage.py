@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.backend import Storage, check_path, is_temporary
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.storage import open_storage, open_url
+from hdfs_jobs.storage.base import Storage, check_path, is_temporary
+from hdfs_jobs.storage.open import open_storage, open_url
 from tests.hdfs_jobs.hdfs_trials import SCHEMES, top
 
 ODD_NAMES = [

@@ -18,13 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdfs_jobs.backend import Storage
-from hdfs_jobs.hdfs.errors import LostAnswerError, PassingError, WrongAddressError
-from hdfs_jobs.hdfs.login import parse_token_file
-from hdfs_jobs.hdfs.ranged import ranged_stream
-from hdfs_jobs.hdfs.remote import PATIENCE
-from hdfs_jobs.hdfs.url import parse_hdfs_url
-from hdfs_jobs.storage import open_storage
+from hdfs_jobs.storage.base import Storage
+from hdfs_jobs.storage.hdfs.base import PATIENCE
+from hdfs_jobs.storage.hdfs.java_errors import LostAnswerError, PassingError, WrongAddressError
+from hdfs_jobs.storage.hdfs.login import parse_token_file
+from hdfs_jobs.storage.hdfs.url import parse_hdfs_url
+from hdfs_jobs.storage.open import open_storage
+from hdfs_jobs.storage.ranged import ranged_stream
 from tests.components.hadoop import Hdfs
 from tests.components.wire import Wire
 from tests.hdfs_jobs.hdfs_trials import SCHEMES, top
@@ -151,7 +151,7 @@ def test_who_may_not_is_told_so(hdfs: Hdfs, scheme: str) -> None:
     open_storage(top(hdfs, scheme)).publish(f"private-{scheme}/file", b"")
     code = (
         "import sys\n"
-        "from hdfs_jobs.storage import open_storage\n"
+        "from hdfs_jobs.storage.open import open_storage\n"
         f"storage = open_storage({top(hdfs, scheme)!r})\n"
         f"for act in (lambda: storage.publish('private-{scheme}/new', b'x'),\n"
         f"            lambda: storage.delete('private-{scheme}/file'),\n"

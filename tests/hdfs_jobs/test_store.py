@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hdfs_jobs.datasets.plan import Item
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import InfrastructureError, JobError, UsageError
-from hdfs_jobs.plan import Item
-from hdfs_jobs.store import Store
 
 
 def test_a_new_store_can_be_opened_again(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_exit_codes() -> None:
 
 def test_reading_a_store_loads_neither_dask_nor_arrow() -> None:
     code = (
-        "import sys, hdfs_jobs.store, hdfs_jobs.runner, hdfs_jobs.gc;"
+        "import sys, hdfs_jobs.datasets.store, hdfs_jobs.runs.runner, hdfs_jobs.runs.gc;"
         "sys.exit(any(name in sys.modules for name in ('dask', 'distributed', 'pyarrow')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

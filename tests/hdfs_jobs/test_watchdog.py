@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from hdfs_jobs.watchdog import TIMED_OUT, time_limit
+from hdfs_jobs.runs.time_limit import TIMED_OUT, time_limit
 
 LIMIT = 0.3
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.attempts import marks_folder
+from hdfs_jobs.datasets.plan import Item, RowRange, Shard
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.local import LocalStorage
-from hdfs_jobs.plan import Item, RowRange, Shard
-from hdfs_jobs.store import Store
-from hdfs_jobs.worker import SHOWN_ENTRIES, do_shard, partials_folder
+from hdfs_jobs.runs.attempts import marks_folder
+from hdfs_jobs.runs.worker import SHOWN_ENTRIES, do_shard, partials_folder
+from hdfs_jobs.storage.local import LocalStorage
 from tests.hdfs_jobs.job_stages import Bytes, Plain, Sums
 from tests.hdfs_jobs.shards import SETTINGS, job_of, kinds_of_files, planned, wrong
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from distributed import Client, LocalCluster
 
-from hdfs_jobs.cluster import LOOPBACK
-from hdfs_jobs.workers import Workers
+from hdfs_jobs.runs.cluster import LOOPBACK
+from hdfs_jobs.runs.workers import Workers
 
 
 def test_every_worker_counts_however_many_there_are() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from distributed.cli import dask_scheduler, dask_worker
 
-from hdfs_jobs import leave
+from hdfs_jobs import retire
 from nsynth_batch.cli import app
 from tests.k8s.rendering import Object, PodTemplate, named
 
@@ -73,8 +73,8 @@ def parsed(words: Sequence[str]) -> Mapping[str, Any]:
             return dask_scheduler.main.make_context("scheduler", arguments).params
         case ["dask", "worker", *arguments]:
             return dask_worker.main.make_context("worker", arguments).params
-        case ["python", "-m", "hdfs_jobs.leave", *arguments]:
-            return vars(leave.command_line().parse_args(arguments))
+        case ["python", "-m", "hdfs_jobs.retire", *arguments]:
+            return vars(retire.command_line().parse_args(arguments))
         case ["nsynth-batch", name, *arguments]:
             program: Any = typer.main.get_command(app)
             context = program.make_context(program.name, [name, *arguments])

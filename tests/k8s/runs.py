@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
-from nsynth_batch.submit.manifests import Manifest, Run, Schedule, cron_job, job
-from nsynth_batch.submit.rendering import as_yaml
+from nsynth_batch.submit.job_manifest import Manifest, Run, Schedule, cron_job, job
+from nsynth_batch.submit.manifest_yaml import as_yaml
 from tests.k8s.rendering import K8S
 
 _IMAGE = f"nsynth-batch-cpu:{version('nsynth-batch')}"

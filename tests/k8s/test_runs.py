@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
-from nsynth_batch.submit.manifests import cron_job, job
+from nsynth_batch.submit.job_manifest import cron_job, job
 from tests.components.needs import need
 from tests.k8s.rendering import K8S, Object, kustomize, named, objects, overlay, pod_templates
 from tests.k8s.runs import FILES, NIGHTLY, ONCE, SCHEDULES, text

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from nsynth_batch.nsynth.config import Config
-from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import Precision
-from nsynth_batch.nsynth.native_engine import instruction_sets
-from nsynth_batch.nsynth.weights import Weights, random_weights
+from nsynth_batch.models.draws import Draws
+from nsynth_batch.models.engine import Precision
+from nsynth_batch.models.wavenet.config import Config
+from nsynth_batch.models.wavenet.native_engine import instruction_sets
+from nsynth_batch.models.weights import Weights, random_weights
 
 EXAMPLES = int(os.environ.get("NSYNTH_BATCH_TEST_EXAMPLES", "25"))
 """Of a property; the sanitizers' run makes do with fewer."""

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsynth_batch.nsynth import mulaw
-from nsynth_batch.nsynth.config import Config
-from nsynth_batch.nsynth.engines import EngineUnavailableError
-from nsynth_batch.nsynth.native_engine import NativeEngine, instruction_sets
+from nsynth_batch.models import quantiser
+from nsynth_batch.models.engine import EngineUnavailableError
+from nsynth_batch.models.wavenet.config import Config
+from nsynth_batch.models.wavenet.native_engine import NativeEngine, instruction_sets
 from tests.native import wavenet_reference as reference
 from tests.native.models import (
     EXAMPLES,
@@ -44,7 +44,7 @@ def test_logits_are_the_models(
     encodings = np.stack(make_encodings(config, [frames] * clips, seed))
     got = engine.logits(audio, encodings)
     assert got.shape == (clips, audio.shape[1], 256)
-    for i, codes in enumerate(mulaw.encode(audio)):
+    for i, codes in enumerate(quantiser.encode(audio)):
         want = reference.logits(config, weights.tensors, codes, encodings[i])
         np.testing.assert_allclose(got[i], want, atol=CLOSE, rtol=CLOSE)
 
@@ -66,7 +66,7 @@ def test_encodings_are_the_models(
     audio = make_audio(config, clips, frames, seed)
     got = engine.encode(audio)
     assert got.shape == (clips, frames, config.ae_bottleneck)
-    for i, codes in enumerate(mulaw.encode(audio)):
+    for i, codes in enumerate(quantiser.encode(audio)):
         want = reference.encode(config, weights.tensors, codes)
         np.testing.assert_allclose(got[i], want, atol=CLOSE, rtol=CLOSE)
 
@@ -128,5 +128,5 @@ def test_silence_and_full_scale_are_encoded() -> None:
     weights = make_weights(TINY)
     for level in (0.0, 1.0, -1.0):
         audio = np.full((1, 5 * TINY.ae_hop_length), level, np.float32)
-        want = reference.encode(TINY, weights.tensors, mulaw.encode(audio)[0])
+        want = reference.encode(TINY, weights.tensors, quantiser.encode(audio)[0])
         np.testing.assert_allclose(NativeEngine(weights).encode(audio)[0], want, atol=CLOSE)

@@ -13,12 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from nsynth_batch.nsynth import native_engine
-from nsynth_batch.nsynth.config import CONFIGS, Config
-from nsynth_batch.nsynth.engines import NotFiniteError, Precision
-from nsynth_batch.nsynth.memory import MemoryRefusedError
-from nsynth_batch.nsynth.native_engine import CLIPS_A_THREAD, NativeEngine, Split, fastest_set
-from nsynth_batch.nsynth.weights import Weights, random_weights
+from nsynth_batch.models.engine import NotFiniteError, Precision
+from nsynth_batch.models.machine import MemoryRefusedError
+from nsynth_batch.models.wavenet import native_engine
+from nsynth_batch.models.wavenet.config import CONFIGS, Config
+from nsynth_batch.models.wavenet.native_engine import (
+    CLIPS_A_THREAD,
+    NativeEngine,
+    Split,
+    fastest_set,
+)
+from nsynth_batch.models.weights import Weights, random_weights
 from tests.native.models import (
     KINDS,
     TINY,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsynth_batch.nsynth import mulaw
-from nsynth_batch.nsynth.config import Config
-from nsynth_batch.nsynth.engines import Precision
-from nsynth_batch.nsynth.native_engine import NativeEngine
-from nsynth_batch.nsynth.weights import Weights
+from nsynth_batch.models import quantiser
+from nsynth_batch.models.engine import Precision
+from nsynth_batch.models.wavenet.config import Config
+from nsynth_batch.models.wavenet.native_engine import NativeEngine
+from nsynth_batch.models.weights import Weights
 from tests.native import wavenet_reference as reference
 from tests.native.models import (
     EXAMPLES,
@@ -52,7 +52,7 @@ def test_logits_come_near_the_models(
     audio = make_audio(config, 1, frames, seed)
     encoding = make_encodings(config, [frames], seed)[0]
     got = engine.logits(audio, encoding[None])[0]
-    want = reference.logits(config, weights.tensors, mulaw.encode(audio)[0], encoding)
+    want = reference.logits(config, weights.tensors, quantiser.encode(audio)[0], encoding)
     assert np.sqrt(np.mean((got - want) ** 2)) < ERROR[precision] * want.std()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.nsynth.config import Config
+from nsynth_batch.models.wavenet.config import Config
 
 Wide = npt.NDArray[np.float64]
 

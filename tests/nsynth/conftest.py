@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nsynth_batch.nsynth.config import Config
-from nsynth_batch.nsynth.weights import Weights, random_weights
+from nsynth_batch.models.wavenet.config import Config
+from nsynth_batch.models.weights import Weights, random_weights
 
 TINY = Config(
     num_layers=5,

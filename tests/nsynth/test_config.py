@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from nsynth_batch.nsynth.config import CONFIGS, Config, tensor_shapes
+from nsynth_batch.models.wavenet.config import CONFIGS, Config, tensor_shapes
 
 
 def test_published_sizes_are_the_published_ones() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from nsynth_batch.nsynth.corpus import Augmentation, Corpus
+from nsynth_batch.training.corpus import Augmentation, Corpus
 
 PLAIN = Augmentation()
 

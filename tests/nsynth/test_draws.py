@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsynth_batch.nsynth.draws import Draws
+from nsynth_batch.models.draws import Draws
 
 
 @given(st.integers(0, 10_000), st.integers(0, 300), st.integers(0, 2**63), st.text(max_size=20))

@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nsynth_batch.nsynth import mulaw
-from nsynth_batch.nsynth.corpus import Corpus
-from nsynth_batch.nsynth.evaluation import UNIFORM_NLL, evaluate, linear_nll, nll
-from nsynth_batch.nsynth.model import Model
-from nsynth_batch.nsynth.tensorflow_engine import TensorflowEngine
-from nsynth_batch.nsynth.weights import Weights
+from nsynth_batch.models import quantiser
+from nsynth_batch.models.wavenet.model import Model
+from nsynth_batch.models.wavenet.tensorflow_engine import TensorflowEngine
+from nsynth_batch.models.weights import Weights
+from nsynth_batch.training.corpus import Corpus
+from nsynth_batch.training.evaluation import UNIFORM_NLL, evaluate, linear_nll, nll
 
 
 def test_equal_logits_cost_what_knowing_nothing_costs() -> None:
@@ -17,8 +17,8 @@ def test_equal_logits_cost_what_knowing_nothing_costs() -> None:
 
 
 def test_linear_predictor_knows_a_tone_and_not_noise() -> None:
-    tone = mulaw.encode((0.5 * np.sin(np.arange(4000) * 0.1)).astype(np.float32))
-    noise = mulaw.encode(np.random.default_rng(0).uniform(-0.9, 0.9, 4000).astype(np.float32))
+    tone = quantiser.encode((0.5 * np.sin(np.arange(4000) * 0.1)).astype(np.float32))
+    noise = quantiser.encode(np.random.default_rng(0).uniform(-0.9, 0.9, 4000).astype(np.float32))
     assert linear_nll(tone) < 2.0
     assert 4.0 < linear_nll(noise) < UNIFORM_NLL
 
@@ -26,7 +26,7 @@ def test_linear_predictor_knows_a_tone_and_not_noise() -> None:
 def test_linear_predictor_of_white_noise_costs_its_entropy() -> None:
     """For Gaussian noise the predictor can do no better than the noise's own bins."""
     draw = np.random.default_rng(1).normal(0, 0.1, 20_000).astype(np.float32)
-    codes = mulaw.encode(draw)
+    codes = quantiser.encode(draw)
     counts = np.bincount(codes + 128, minlength=256) / len(codes)
     entropy = -(counts[counts > 0] * np.log(counts[counts > 0])).sum()
     assert linear_nll(codes) == pytest.approx(entropy, abs=0.05)
@@ -45,5 +45,7 @@ def test_each_recording_is_scored_but_for_its_tail(tiny: Weights) -> None:
     assert (score.name, score.seconds) == ("long", 960 / 16_000)
     audio = (dict(corpus.recordings())["long"][:960] / 32768).astype(np.float32)
     pieces = [audio[None, :512], audio[None, 512:]]
-    total = sum(nll(model.logits(p, model.encode(p))[0], mulaw.encode(p[0])).sum() for p in pieces)
+    total = sum(
+        nll(model.logits(p, model.encode(p))[0], quantiser.encode(p[0])).sum() for p in pieces
+    )
     assert score.nll == pytest.approx(total / 960, rel=1e-6)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nsynth_batch.nsynth.fetch import DownloadError, fetch_checkpoint
-from nsynth_batch.nsynth.weights import CheckpointError
+from nsynth_batch.models.fetch import DownloadError, fetch_checkpoint
+from nsynth_batch.models.weights import CheckpointError
 
 
 def tar_of(*names: str) -> bytes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nsynth_batch.nsynth.engines import NO_CODE
-from nsynth_batch.nsynth.magenta_engine import _bins
-from nsynth_batch.nsynth.mulaw import LOWEST
+from nsynth_batch.models.engine import NO_CODE
+from nsynth_batch.models.quantiser import LOWEST
+from nsynth_batch.models.wavenet.magenta_engine import _bins
 
 
 def test_probabilities_that_are_nan_have_no_bin() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nsynth_batch.nsynth.memory import allowed_memory, available_memory, demand_memory
+from nsynth_batch.models.machine import allowed_memory, available_memory, demand_memory
 
 GB = 10**9
 

@@ -5,11 +5,12 @@ import pickle
 import numpy as np
 import pytest
 
-from nsynth_batch.nsynth import EngineUnavailableError, load_model, mulaw
-from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import EngineName, NotFiniteError
-from nsynth_batch.nsynth.model import Model, make_engine
-from nsynth_batch.nsynth.weights import Weights
+from nsynth_batch.models import quantiser
+from nsynth_batch.models.draws import Draws
+from nsynth_batch.models.engine import EngineName, NotFiniteError
+from nsynth_batch.models.wavenet.model import Model, make_engine
+from nsynth_batch.models.weights import Weights
+from nsynth_batch.nsynth import EngineUnavailableError, load_model
 
 HOP = 64
 
@@ -56,7 +57,7 @@ def test_step_decoder_samples_from_the_teacher_forced_logits(
     # A draw within rounding of a bin's border may fall on either side of it.
     border = np.abs(sums - draws[..., None]).min(-1) < 1e-5
     bins = np.minimum((sums < draws[..., None]).sum(-1), 255)
-    agree = bins - 128 == mulaw.encode(made)
+    agree = bins - 128 == quantiser.encode(made)
     assert (agree | border).all()
     assert border.mean() < 0.02
 
@@ -165,7 +166,7 @@ def test_an_interrupted_decode_goes_on_where_the_engine_can(tiny: Weights) -> No
     native = Model(tiny, make_engine(tiny, "native"))
     assert native.resumes
     whole = native.decode(frames, seed=1, ids=["a", "b"])
-    made = [mulaw.encode(clip)[:stop] for clip, stop in zip(whole, (100, 0), strict=True)]
+    made = [quantiser.encode(clip)[:stop] for clip, stop in zip(whole, (100, 0), strict=True)]
     heard: list[list[int]] = []
     again = native.decode(
         frames, seed=1, ids=["a", "b"], prefixes=made,

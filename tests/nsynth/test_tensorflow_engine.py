@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nsynth_batch.nsynth import EngineUnavailableError, mulaw
-from nsynth_batch.nsynth.draws import Draws
-from nsynth_batch.nsynth.engines import Precision
-from nsynth_batch.nsynth.model import Model, make_engine
-from nsynth_batch.nsynth.tensorflow_engine import TensorflowEngine
-from nsynth_batch.nsynth.weights import Weights
+from nsynth_batch.models import quantiser
+from nsynth_batch.models.draws import Draws
+from nsynth_batch.models.engine import Precision
+from nsynth_batch.models.wavenet.model import Model, make_engine
+from nsynth_batch.models.wavenet.tensorflow_engine import TensorflowEngine
+from nsynth_batch.models.weights import Weights
+from nsynth_batch.nsynth import EngineUnavailableError
 
 HOP, BATCH = 64, 7
 ON_THE_HOST = ("infeed", "outfeed", "send", "recv", "host", "callback")
@@ -89,8 +90,8 @@ def test_bfloat16_samples_from_its_own_logits(tiny: Weights) -> None:
     bins = np.minimum((sums < draws[..., None]).sum(-1), 255)
     # A sum in another order can round to the next bfloat16, and a draw lie in between.
     border = np.abs(sums - draws[..., None]).min(-1) < 1e-3
-    assert ((bins - 128 == mulaw.encode(made)) | border).all()
-    assert (bins - 128 == mulaw.encode(made)).mean() > 0.98
+    assert ((bins - 128 == quantiser.encode(made)) | border).all()
+    assert (bins - 128 == quantiser.encode(made)).mean() > 0.98
 
 
 def test_thousands_of_clips_advance_together(tiny: Weights) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nsynth_batch.nsynth.corpus import Augmentation, Corpus
-from nsynth_batch.nsynth.training import Trainer, TrainingOptions, TrainingProgress
-from nsynth_batch.nsynth.weights import CheckpointError, load_weights
+from nsynth_batch.models.weights import CheckpointError, load_weights
+from nsynth_batch.training.corpus import Augmentation, Corpus
+from nsynth_batch.training.trainer import Trainer, TrainingOptions, TrainingProgress
 from tests.nsynth.conftest import TINY
 
 OPTIONS = TrainingOptions(

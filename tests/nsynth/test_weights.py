@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from nsynth_batch.nsynth.weights import (
+from nsynth_batch.models.weights import (
     CheckpointError,
     Weights,
     check,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from nsynth_batch.nsynth.config import Config
-from nsynth_batch.nsynth.weights import random_weights, save_weights
+from nsynth_batch.models.wavenet.config import Config
+from nsynth_batch.models.weights import random_weights, save_weights
 
 # Shared machines pause for longer than a deadline for one example.
 settings.register_profile("unhurried", deadline=None, max_examples=50)

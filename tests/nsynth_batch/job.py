@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hdfs_jobs.store import Store
-from nsynth_batch.stages.arrays import vectors
+from hdfs_jobs.datasets.store import Store
+from nsynth_batch.store.arrays import vectors
 
 SEGMENT_SECONDS = 0.256
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.cluster import Cluster
-from hdfs_jobs.storage import open_storage
-from hdfs_jobs.store import Store
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.storage.open import open_storage
+from nsynth_batch.catalog.catalog import Catalog, Recording
 from nsynth_batch.cli import main
-from nsynth_batch.forget import find
-from nsynth_batch.pipeline import Pipeline
+from nsynth_batch.pipeline.steps import Pipeline
 from nsynth_batch.settings import load_settings
-from nsynth_batch.sources.catalog import Catalog, Recording
 from nsynth_batch.sources.folder import FolderSource
 from nsynth_batch.sources.harvest import harvest
+from nsynth_batch.store.forget import find
 from tests.nsynth_batch.job import SEGMENT_SECONDS, Job
 from tests.nsynth_batch.recordings import tone, write_wav
 

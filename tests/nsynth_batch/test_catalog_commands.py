@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from hdfs_jobs.cluster import Cluster
-from nsynth_batch.sources.forgotten import Tombstone, bury
+from hdfs_jobs.runs.cluster import Cluster
+from nsynth_batch.catalog.tombstones import Tombstone, bury
 from tests.nsynth_batch.job import Job
 from tests.nsynth_batch.rights_job import cluster, job, recording, say, titles, whole, work
 

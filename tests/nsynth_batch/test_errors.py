@@ -8,8 +8,8 @@ import pytest
 
 from hdfs_jobs.errors import InfrastructureError, JobError, UsageError
 from nsynth_batch.errors import CommandError, failure
-from nsynth_batch.nsynth.engines import EngineUnavailableError
-from nsynth_batch.nsynth.weights import CheckpointError
+from nsynth_batch.models.engine import EngineUnavailableError
+from nsynth_batch.models.weights import CheckpointError
 from sequencer.errors import AudioError, SequencerError
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.manifest import Manifest
-from hdfs_jobs.plan import Item
-from hdfs_jobs.store import Store
-from nsynth_batch.forecast import forecast
-from nsynth_batch.nsynth.config import CONFIGS
-from nsynth_batch.rates import measured_rate
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.manifest import Manifest
+from hdfs_jobs.datasets.plan import Item
+from hdfs_jobs.datasets.store import Store
+from nsynth_batch.models.wavenet.config import CONFIGS
+from nsynth_batch.pipeline.cost import measured_rate
+from nsynth_batch.pipeline.forecast import forecast
 
 SMALL, PUBLISHED = CONFIGS["small"], CONFIGS["h512_bo16"]
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.cluster import Cluster
+from hdfs_jobs.datasets.retry import open_entries
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.retry import open_entries
-from hdfs_jobs.storage import open_storage
-from nsynth_batch.forget import find
-from nsynth_batch.resting import clips_resting_on, gone
-from nsynth_batch.sources.catalog import Catalog
-from nsynth_batch.sources.forgotten import Tombstone, bury, restore
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.storage.open import open_storage
+from nsynth_batch.catalog.catalog import Catalog
+from nsynth_batch.catalog.tombstones import Tombstone, bury, restore
+from nsynth_batch.store.forget import find
+from nsynth_batch.store.lineage import clips_resting_on, gone
 from sequencer.cli import main as sequencer
 from tests.nsynth_batch.job import Job
 from tests.nsynth_batch.rights_job import (

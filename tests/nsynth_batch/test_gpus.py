@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nsynth_batch.gpus import Device, describe, find_devices
+from nsynth_batch.doctor.gpus import Device, describe, find_devices
 
 KFD = Device("/dev/kfd", 109, usable=True)
 RENDER = Device("/dev/dri/renderD128", 109, usable=True)

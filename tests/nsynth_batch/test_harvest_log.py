@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.storage import open_storage
+from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.cli import main
 from nsynth_batch.errors import CommandError
 from tests.nsynth_batch.recordings import write_wav
@@ -82,7 +82,7 @@ def test_a_harvest_that_is_stopped_in_the_middle_is_logged(
     def full(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("nsynth_batch.sources.catalog.Catalog.append", full)
+    monkeypatch.setattr("nsynth_batch.catalog.catalog.Catalog.append", full)
     code, _ = harvest(tmp_path / "in", store)
     assert code == 75
     [log] = logged(store)

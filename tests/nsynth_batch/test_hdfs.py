@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from hdfs_jobs.backend import Storage
-from hdfs_jobs.storage import open_storage
-from nsynth_batch.datasets import DATASETS
-from nsynth_batch.sources.catalog import Catalog
+from hdfs_jobs.storage.base import Storage
+from hdfs_jobs.storage.open import open_storage
+from nsynth_batch.catalog.catalog import Catalog
+from nsynth_batch.store.layout import DATASETS
 from tests.components.hadoop import Hdfs
 from tests.nsynth_batch.job import SEGMENT_SECONDS, Job
 from tests.nsynth_batch.recordings import tone, write_wav

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.storage import open_storage
+from hdfs_jobs.storage.open import open_storage
 from tests.components.hadoop import Hdfs
 from tests.nsynth_batch.job import Job
 from tests.nsynth_batch.recordings import tone, write_wav

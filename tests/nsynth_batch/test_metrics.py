@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from hdfs_jobs.events import (
+from hdfs_jobs.datasets.manifest import Quarantined, Summary
+from hdfs_jobs.runs.events import (
     ItemQuarantined,
     Outcome,
     ShardCommitted,
@@ -28,20 +29,19 @@ from hdfs_jobs.events import (
     StageFinished,
     StageStarted,
 )
-from hdfs_jobs.manifest import Quarantined, Summary
 from nsynth_batch.errors import CommandError
-from nsynth_batch.events import (
+from nsynth_batch.reporting.events import (
     HarvestProgressed,
     LeaseGivenBack,
     LeaseTaken,
     Told,
     harvest_progress,
 )
-from nsynth_batch.metered import metered
-from nsynth_batch.metrics import Metrics
-from nsynth_batch.progress import PlainReport, Report
+from nsynth_batch.reporting.metrics import Metrics
+from nsynth_batch.reporting.metrics_server import metered
+from nsynth_batch.reporting.terminal import PlainReport, Report
 from nsynth_batch.settings import load_settings
-from nsynth_batch.sources.ledger import Harvest
+from nsynth_batch.sources.catalog_writer import Harvest
 from tests.components.prometheus import LOOPBACK, free_port
 from tests.nsynth_batch.recordings import write_wav
 
@@ -190,7 +190,7 @@ def test_they_are_served_to_the_end_of_a_run_and_what_is_told_is_handed_on() -> 
 
 def test_without_a_port_a_report_is_left_as_it_is_and_nothing_is_loaded() -> None:
     code = (
-        "import sys, threading; from nsynth_batch.metered import metered; "
+        "import sys, threading; from nsynth_batch.reporting.metrics_server import metered; "
         "from nsynth_batch.settings import load_settings\n"
         "with metered(report := object(), load_settings(), threading.Event()) as same: "
         "sys.exit(same is not report or 'prometheus_client' in sys.modules)"

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.cluster import Cluster
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.store import Store
+from hdfs_jobs.runs.cluster import Cluster
+from nsynth_batch.catalog.tombstones import Tombstone, bury
 from nsynth_batch.cli import main
-from nsynth_batch.corpora import store_corpus
 from nsynth_batch.nsynth import CONFIGS
-from nsynth_batch.pipeline import Pipeline
+from nsynth_batch.pipeline.steps import Pipeline
 from nsynth_batch.settings import load_settings
-from nsynth_batch.sources.forgotten import Tombstone, bury
 from nsynth_batch.sources.harvest import harvest
 from nsynth_batch.sources.resolve import resolve
+from nsynth_batch.training.store_corpus import store_corpus
 from tests.nsynth_batch.conftest import TINY
 from tests.nsynth_batch.recordings import tone, write_wav
 

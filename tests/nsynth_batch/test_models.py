@@ -8,12 +8,12 @@ import pytest
 
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.cli import main
-from nsynth_batch.models import Models, share_of_worker
-from nsynth_batch.nsynth.config import CONFIGS, SAMPLE_RATE
-from nsynth_batch.nsynth.engines import ResumableEngine
-from nsynth_batch.nsynth.native_engine import CLIPS_A_THREAD, instruction_sets
-from nsynth_batch.nsynth.precision import fastest_precision
-from nsynth_batch.nsynth.weights import random_weights, save_weights
+from nsynth_batch.models.engine import ResumableEngine
+from nsynth_batch.models.precision import fastest_precision
+from nsynth_batch.models.wavenet.config import CONFIGS, SAMPLE_RATE
+from nsynth_batch.models.wavenet.native_engine import CLIPS_A_THREAD, instruction_sets
+from nsynth_batch.models.weights import random_weights, save_weights
+from nsynth_batch.pipeline.model import Models, share_of_worker
 from nsynth_batch.settings import Settings, load_settings
 from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.text import size

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.pairs import PoolSegment, draw_pairs
+from nsynth_batch.pipeline.pairs import PoolSegment, draw_pairs
 
 CATEGORIES = ("music", "nature", "human")
 

@@ -13,28 +13,28 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from hdfs_jobs.backend import Entry
-from hdfs_jobs.cluster import Cluster
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.local import LocalStorage
-from hdfs_jobs.store import Store
-from nsynth_batch import plans
-from nsynth_batch.datasets import DATASETS
-from nsynth_batch.export import export_clips
-from nsynth_batch.forecast import forecast_run
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.storage.base import Entry
+from hdfs_jobs.storage.local import LocalStorage
+from nsynth_batch.models.engine import Precision
+from nsynth_batch.models.wavenet.model import default_precision
+from nsynth_batch.models.weights import random_weights, save_weights
 from nsynth_batch.nsynth import load_model
-from nsynth_batch.nsynth.engines import Precision
-from nsynth_batch.nsynth.model import default_precision
-from nsynth_batch.nsynth.weights import random_weights, save_weights
-from nsynth_batch.pipeline import Pipeline, segment_samples
-from nsynth_batch.pool import pool_path
+from nsynth_batch.pipeline import sharding
+from nsynth_batch.pipeline.forecast import forecast_run
+from nsynth_batch.pipeline.pool import pool_path
+from nsynth_batch.pipeline.steps import Pipeline, segment_samples
 from nsynth_batch.settings import load_settings
 from nsynth_batch.sources.harvest import harvest
 from nsynth_batch.sources.resolve import resolve
-from nsynth_batch.stages.arrays import matrices
-from nsynth_batch.stages.engine import located, open_model
-from nsynth_batch.verify import verify_store
-from sequencer.samples import to_int16
+from nsynth_batch.stages.model_stage import located, open_model
+from nsynth_batch.store.arrays import matrices
+from nsynth_batch.store.clip_export import export_clips
+from nsynth_batch.store.layout import DATASETS
+from nsynth_batch.store.verify import verify_store
+from sequencer.audio.samples import to_int16
 from tests.nsynth_batch.conftest import TINY
 from tests.nsynth_batch.recordings import tone, write_wav
 
@@ -222,7 +222,7 @@ def test_a_dry_run_of_millions_of_pairs_answers_at_once(
     work = Pipeline(many, store, dry_run=True).plan("mashups")
     forecast = forecast_run(many, ["mashups"])["mashups"]
     assert time.monotonic() - started < 10
-    assert len(work.new) == forecast.shards == -(-(10_000_000 - 3) // plans.MOST_PAIRS)
+    assert len(work.new) == forecast.shards == -(-(10_000_000 - 3) // sharding.MOST_PAIRS)
     first = next(iter(work.new))
     assert first.number == len(work.dataset.shards())
     assert first.items[0].extra == {"pair": 3}

@@ -13,33 +13,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.plan import Item, RowRange
-from hdfs_jobs.stage import Task
-from hdfs_jobs.store import Store
-from hdfs_jobs.worker import do_shard
-from nsynth_batch import plans
-from nsynth_batch.pairs import PoolSegment
-from nsynth_batch.pool import take_pool
-from nsynth_batch.sources.catalog import Recording
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.plan import Item, RowRange
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.stage import Task
+from hdfs_jobs.runs.worker import do_shard
+from nsynth_batch.catalog.catalog import Recording
+from nsynth_batch.pipeline import sharding
+from nsynth_batch.pipeline.pairs import PoolSegment
+from nsynth_batch.pipeline.pool import take_pool
 from tests.hdfs_jobs.shards import job_of
 from tests.nsynth_batch.sources.test_catalog import ROW
 
 
 @given(st.integers(0, 10**7), st.integers(1, 1000))
 def test_a_shard_is_never_empty_and_never_too_large(count: int, most: int) -> None:
-    size = plans.per_shard(count, most)
+    size = sharding.per_shard(count, most)
     assert 1 <= size <= most
-    if count <= plans.PARTS * most:
-        assert -(-count // size) <= plans.PARTS
+    if count <= sharding.PARTS * most:
+        assert -(-count // size) <= sharding.PARTS
 
 
 @given(st.integers(0, 10**6), st.integers(1, 500))
 def test_a_batch_fills_the_engine_and_leaves_something_for_a_second_worker(
     mashups: int, most: int
 ) -> None:
-    size = plans.batch_size(mashups, most)
-    assert min(most, plans.SMALLEST_BATCH) <= size <= most
+    size = sharding.batch_size(mashups, most)
+    assert min(most, sharding.SMALLEST_BATCH) <= size <= most
     if mashups >= 16:
         assert mashups // size >= 2
     if mashups >= 8 * most:
@@ -58,7 +58,7 @@ def test_batches_hold_every_row_once_and_those_of_like_length_together(
     left: list[tuple[int, int, int]], size: int
 ) -> None:
     names = {shard: f"content {shard}" for shard in range(4)}
-    items = list(plans.Undecoded(tuple(sorted(left)), names).batches(size))
+    items = list(sharding.Undecoded(tuple(sorted(left)), names).batches(size))
     frames = {(shard, row): n for n, shard, row in left}
     batches = [
         [(r.shard, row) for r in item.rows for row in range(r.start, r.stop)] for item in items
@@ -72,28 +72,28 @@ def test_batches_hold_every_row_once_and_those_of_like_length_together(
 
 
 def test_the_key_of_a_batch_is_its_content_and_not_its_place() -> None:
-    here = plans.Undecoded(((9, 0, 0), (9, 0, 1)), {0: "same"})
-    there = plans.Undecoded(((9, 5, 0), (9, 5, 1)), {5: "same"})
-    other = plans.Undecoded(((9, 0, 0), (9, 0, 1)), {0: "other"})
+    here = sharding.Undecoded(((9, 0, 0), (9, 0, 1)), {0: "same"})
+    there = sharding.Undecoded(((9, 5, 0), (9, 5, 1)), {5: "same"})
+    other = sharding.Undecoded(((9, 0, 0), (9, 0, 1)), {0: "other"})
     keys = [next(left.batches(2)).key for left in (here, there, other)]
     assert keys[0] == keys[1] != keys[2]
 
 
 def test_a_pair_is_two_rows_a_first() -> None:
     a, b = PoolSegment("a", 1, 2, 3, 195), PoolSegment("b", 4, 5, 6, 195)
-    [_, item] = plans.mash_items([(b, a), (a, b)])
+    [_, item] = sharding.mash_items([(b, a), (a, b)])
     assert item.rows == (RowRange(2, 3, 4), RowRange(5, 6, 7))
     assert item.extra == {"pair": 1}
 
 
 def test_a_task_is_ten_minutes_long_or_four_clips() -> None:
-    assert plans.most_at_once(6.0, rate=0.2) == 20
-    assert plans.most_at_once(6.0, rate=0.01) == 4
+    assert sharding.most_at_once(6.0, rate=0.2) == 20
+    assert sharding.most_at_once(6.0, rate=0.01) == 4
 
 
 def test_pairs_from_one_on_keep_their_numbers() -> None:
     pairs = [(PoolSegment("a", n, 0, n, 9), PoolSegment("b", n, 0, n, 9)) for n in range(5)]
-    assert list(plans.mash_items(pairs, 3)) == list(plans.mash_items(pairs))[3:]
+    assert list(sharding.mash_items(pairs, 3)) == list(sharding.mash_items(pairs))[3:]
 
 
 IDS = [letter * 40 for letter in "abc"]
@@ -152,7 +152,7 @@ def catalog(*deleted: str) -> Catalog:
 
 def encode(audio: Dataset, encodings: Dataset, known: Catalog) -> list[str]:
     """Plan and encode; give the keys of what was new."""
-    items = plans.encode_items(audio, encodings, known)
+    items = sharding.encode_items(audio, encodings, known)
     encodings.plan(items, 10)
     for shard in list(encodings.pending()):
         do_shard(job_of(encodings, Rows("encodings"), shard=shard, upstream=audio), 1)
@@ -188,5 +188,5 @@ def test_no_row_is_planned_twice_if_runs_are_cut_elsewhere(
     cut: tuple[Dataset, Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encode(*cut, catalog(IDS[1]))
-    monkeypatch.setattr(plans, "MOST_SEGMENTS", 100)
+    monkeypatch.setattr(sharding, "MOST_SEGMENTS", 100)
     assert encode(*cut, catalog()) == [f"{IDS[1]}:{part}" for part in ("0-49", "50-99", "100-129")]

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hdfs_jobs.dataset import Dataset
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.store import Store
-from nsynth_batch.pairs import PoolSegment
-from nsynth_batch.pool import Pool, load_pool, pool_path, save_pool
+from nsynth_batch.pipeline.pairs import PoolSegment
+from nsynth_batch.pipeline.pool import Pool, load_pool, pool_path, save_pool
 
 POOL = Pool((PoolSegment("ab" * 20, 1, 2, 3, 195, ("music", "nature")),), 4)
 

@@ -8,7 +8,8 @@ from collections import Counter
 
 import pytest
 
-from hdfs_jobs.events import (
+from hdfs_jobs.datasets.manifest import Quarantined, Summary
+from hdfs_jobs.runs.events import (
     ItemQuarantined,
     Outcome,
     ShardCommitted,
@@ -17,10 +18,9 @@ from hdfs_jobs.events import (
     StageFinished,
     StageStarted,
 )
-from hdfs_jobs.manifest import Quarantined, Summary
-from nsynth_batch.events import LeaseTaken, Told, harvest_progress
-from nsynth_batch.progress import PlainReport, TerminalReport, report
-from nsynth_batch.sources.ledger import Harvest
+from nsynth_batch.reporting.events import LeaseTaken, Told, harvest_progress
+from nsynth_batch.reporting.terminal import PlainReport, TerminalReport, report
+from nsynth_batch.sources.catalog_writer import Harvest
 
 
 def committed(shard: int, done: int) -> ShardCommitted:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
-from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.plan import Item, RowRange
-from hdfs_jobs.store import Store
-from hdfs_jobs.worker import ShardJob, do_shard
-from nsynth_batch.commands.running import excess
-from nsynth_batch.pairs import PoolSegment
-from nsynth_batch.plans import mash_items
-from nsynth_batch.status import reasons, status_of
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.plan import Item, RowRange
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.worker import ShardJob, do_shard
+from nsynth_batch.pipeline.pairs import PoolSegment
+from nsynth_batch.pipeline.run import excess
+from nsynth_batch.pipeline.sharding import mash_items
+from nsynth_batch.store.status import reasons, status_of
 from tests.hdfs_jobs.job_stages import Plain
 
 

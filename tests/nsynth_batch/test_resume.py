@@ -18,22 +18,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdfs_jobs.dataset import Dataset
-from hdfs_jobs.manifest import Manifest
-from hdfs_jobs.plan import Item, RowRange
-from hdfs_jobs.stage import Partial, Task
-from hdfs_jobs.store import Store
-from hdfs_jobs.worker import ShardJob, do_shard
-from nsynth_batch.nsynth.engines import Codes, Precision
-from nsynth_batch.stages.arrays import list_column, matrix_column
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.manifest import Manifest
+from hdfs_jobs.datasets.plan import Item, RowRange
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.stage import Partial, Task
+from hdfs_jobs.runs.worker import ShardJob, do_shard
+from nsynth_batch.models.engine import Codes, Precision
 from nsynth_batch.stages.decode import DecodeStage
-from nsynth_batch.stages.resume import LONGEST_LOSS, Progress
-from nsynth_batch.stages.schemas import MASHUPS, PARENT
+from nsynth_batch.stages.partial_codes import LONGEST_LOSS, Progress
+from nsynth_batch.store.arrays import list_column, matrix_column
+from nsynth_batch.store.schemas import MASHUPS, PARENT
 from tests.nsynth_batch.stages.helpers import task
 
 FRAMES = 900
 WORKER = (
-    "import pickle, sys; from hdfs_jobs.worker import do_shard; "
+    "import pickle, sys; from hdfs_jobs.runs.worker import do_shard; "
     "do_shard(pickle.loads(sys.stdin.buffer.read()), 1)"
 )
 

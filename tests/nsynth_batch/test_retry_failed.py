@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.retry import open_entries
-from hdfs_jobs.store import Store
+from hdfs_jobs.datasets.retry import open_entries
+from hdfs_jobs.datasets.store import Store
 from tests.nsynth_batch.job import Job
 from tests.nsynth_batch.recordings import tone, write_wav
 

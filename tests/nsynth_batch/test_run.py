@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from hdfs_jobs.retry import open_entries
+from hdfs_jobs.datasets.retry import open_entries
+from nsynth_batch.catalog.catalog import Catalog
 from nsynth_batch.nsynth import load_model
-from nsynth_batch.pipeline import Pipeline
-from nsynth_batch.pool import load_pool
+from nsynth_batch.pipeline.pool import load_pool
+from nsynth_batch.pipeline.steps import Pipeline
 from nsynth_batch.settings import load_settings
-from nsynth_batch.sources.catalog import Catalog
 from tests.nsynth_batch.job import SEGMENT_SECONDS, Job
 from tests.nsynth_batch.recordings import tone, write_bad, write_good, write_wav
 

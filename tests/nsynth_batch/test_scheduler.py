@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from distributed import Client, SchedulerPlugin, get_worker
 
-from hdfs_jobs.cluster import Cluster
-from hdfs_jobs.events import Event, ShardCommitted
-from hdfs_jobs.plan import Item
-from hdfs_jobs.store import Store
+from hdfs_jobs.datasets.plan import Item
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.events import Event, ShardCommitted
+from nsynth_batch.pipeline.step import Work
 from nsynth_batch.settings import Settings
-from nsynth_batch.work import Work
 from tests.components.certificates import Authority, Certificate
 from tests.components.daskcluster import DaskServers, dask_servers
 from tests.hdfs_jobs.job_stages import Plain

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nsynth_batch.commands.signals import EndedAtOnce, draining
+from nsynth_batch.pipeline.signals import EndedAtOnce, draining
 from tests.nsynth_batch.recordings import tone, write_wav
 
 

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from sequencer.clips import Clip
+from sequencer.clips.clips import Clip
+from sequencer.output_paths import Writing
 from sequencer.piece import Piece, write_piece
-from sequencer.rendering.clipsounds import ClipSounds
+from sequencer.rendering.clip_samples import ClipSounds
 from sequencer.rendering.spans import SpannedMix
 from sequencer.rendering.spool import Spool
-from sequencer.score import Event, Layer, Master, Score
-from sequencer.writing import Writing
+from sequencer.score.score import Event, Layer, Master, Score
 from tests.sequencer.sounds import RATE, encoded
 
 Sound = npt.NDArray[np.floating]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sequencer.clips import Clip, Parent
-from sequencer.rights import Rights
-from sequencer.score import Event, Layer, Master, Score, Section
+from sequencer.clips.clips import Clip, Parent
+from sequencer.rights.rights import Rights
+from sequencer.score.score import Event, Layer, Master, Score, Section
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\n\n9 --> 10 \"$^{`|'\u202e\x1b[31m\ttail"
 """HTML, a script's end, a cue's arrow, line breaks, a turn of direction, control characters."""

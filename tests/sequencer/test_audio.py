@@ -11,9 +11,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.audio import SAMPLE_RATE, mono_blocks, open_recording
+from sequencer.audio.recording import SAMPLE_RATE, mono_blocks, open_recording
+from sequencer.audio.samples import Resampler, from_int16, resampled_length, to_int16
 from sequencer.errors import AudioError
-from sequencer.samples import Resampler, from_int16, resampled_length, to_int16
 from tests.sequencer.sounds import RATE, RECORDINGS, encoded, noise, pluck, tone
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.choices import Choice, read_choices, write_choices
+from sequencer.clips.choices import Choice, read_choices, write_choices
 from sequencer.errors import SequencerError
 
 ids = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sequencer.clips import Clip, write_clips_jsonl
+from sequencer.clips.clips import Clip, write_clips_jsonl
 from tests.sequencer.sounds import encoded, pluck, tone
 
 ROOT = Path(__file__).parents[2]

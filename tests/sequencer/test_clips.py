@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.clips import Clip, Parent, read_clips, write_clips_jsonl
-from sequencer.composing.survey import survey
+from sequencer.clips.clips import Clip, Parent, read_clips, write_clips_jsonl
+from sequencer.composing.candidates import survey
 from sequencer.errors import SequencerError
-from sequencer.rights import Rights
+from sequencer.rights.rights import Rights
 from tests.sequencer.sounds import RATE, encoded, noise, pluck, tone
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.clips import Clip, Parent
-from sequencer.compose import FADE_SHARE, compose, level_gain
+from sequencer.clips.clips import Clip, Parent
+from sequencer.clips.measures import measure
+from sequencer.composing.candidates import Candidate
 from sequencer.composing.choosing import REST_SHARE
-from sequencer.composing.survey import Candidate
+from sequencer.composing.compose import FADE_SHARE, compose, level_gain
 from sequencer.errors import SequencerError
-from sequencer.measures import measure
-from sequencer.scorefile import score_json
+from sequencer.score.files import score_json
 from tests.sequencer.sounds import RATE, pluck
 
 MEASURES = measure(pluck(1.0), RATE)

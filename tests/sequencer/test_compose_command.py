@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from sequencer.choices import write_choices
 from sequencer.cli import main
-from sequencer.clips import Clip, Parent, write_clips_jsonl
+from sequencer.clips.choices import write_choices
+from sequencer.clips.clips import Clip, Parent, write_clips_jsonl
 from sequencer.commands.compose import StyleName
 from sequencer.composing.styles import PRESETS
-from sequencer.rights import Rights
+from sequencer.rights.rights import Rights
 from tests.sequencer.sounds import encoded, pluck
 
 LICENCES = ("CC0-1.0", "CC-BY-3.0", "CC-BY-SA-4.0 OR GFDL-1.3-only", "CC-BY-NC-4.0")

@@ -13,13 +13,13 @@ import pytest
 import rpp
 
 from sequencer.cli import main
-from sequencer.crediting.captions import label_track
+from sequencer.credits.captions import label_track
 from sequencer.exports.media import Media
 from sequencer.exports.midi import midi_bytes
 from sequencer.exports.otio import otio_text
 from sequencer.exports.reaper import reaper_text
-from sequencer.score import Event
-from sequencer.scorefile import score_json
+from sequencer.score.files import score_json
+from sequencer.score.score import Event
 from sequencer.text import flattened
 from tests.sequencer.scores import HOSTILE, piece
 

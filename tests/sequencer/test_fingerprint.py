@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.audio import mono_blocks
-from sequencer.clips import Clip, write_clips_jsonl
-from sequencer.composing.survey import survey
+from sequencer.audio.recording import mono_blocks
+from sequencer.audio.samples import Resampler
+from sequencer.clips.clips import Clip, write_clips_jsonl
+from sequencer.clips.fingerprint import Fingerprint, likeness, near_duplicates
+from sequencer.clips.measures import Meter
+from sequencer.composing.candidates import survey
 from sequencer.errors import SequencerError
-from sequencer.fingerprint import Fingerprint, likeness, near_duplicates
-from sequencer.measures import Meter
-from sequencer.samples import Resampler
 from tests.sequencer.sounds import RATE, RECORDINGS, Samples, encoded, noise, pluck, tone
 from tests.sequencer.test_gate import mu_law
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.audio import mono_blocks
-from sequencer.gate import verdict
-from sequencer.measures import measure
-from sequencer.samples import from_int16, to_int16
+from sequencer.audio.recording import mono_blocks
+from sequencer.audio.samples import from_int16, to_int16
+from sequencer.clips.gate import verdict
+from sequencer.clips.measures import measure
 from tests.sequencer.sounds import RATE, RECORDINGS, Samples, noise, pluck, tone
 
 

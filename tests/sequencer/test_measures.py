@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.measures import Meter, measure
+from sequencer.clips.measures import Meter, measure
 from tests.sequencer.sounds import RATE, noise, pluck, tone
 
 

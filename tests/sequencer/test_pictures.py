@@ -12,7 +12,7 @@ import soundfile
 from sequencer.cli import main
 from sequencer.pictures.rainbowgram import png, rainbowgram
 from sequencer.pictures.timeline import timeline
-from sequencer.scorefile import score_json
+from sequencer.score.files import score_json
 from tests.sequencer.scores import piece
 from tests.sequencer.sounds import encoded, noise, tone
 

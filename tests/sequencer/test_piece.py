@@ -15,11 +15,11 @@ import pytest
 import soundfile
 
 from sequencer.cli import main
-from sequencer.clips import Clip, Parent, write_clips_jsonl
+from sequencer.clips.clips import Clip, Parent, write_clips_jsonl
 from sequencer.errors import SequencerError
 from sequencer.piece import Piece, make_piece, write_piece
-from sequencer.rights import Rights
-from sequencer.scorefile import read_score
+from sequencer.rights.rights import Rights
+from sequencer.score.files import read_score
 from tests.sequencer.sounds import RATE, RECORDINGS, encoded, noise, pluck
 
 ROOT = Path(__file__).parents[2]

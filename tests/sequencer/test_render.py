@@ -12,16 +12,16 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.compose import compose
-from sequencer.composing.survey import survey
+from sequencer.composing.candidates import survey
+from sequencer.composing.compose import compose
 from sequencer.errors import SequencerError
+from sequencer.output_paths import Writing
 from sequencer.piece import write_piece
 from sequencer.rendering.fades import fade_curves
 from sequencer.rendering.joins import Correlation
-from sequencer.score import FADE_LAWS, Event, FadeLaw, Master
-from sequencer.soundfiles.output import Form, sound_writer
-from sequencer.soundfiles.tags import Tags
-from sequencer.writing import Writing
+from sequencer.score.score import FADE_LAWS, Event, FadeLaw, Master
+from sequencer.sound_files.output import Form, sound_writer
+from sequencer.sound_files.tags import Tags
 from tests.sequencer.rendered import rendered, score_of, written
 from tests.sequencer.sounds import RATE, RECORDINGS, encoded, noise, pluck, tone
 

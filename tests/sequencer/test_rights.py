@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sequencer.errors import SequencerError
-from sequencer.rights import Rights, licence_ids, licence_url
+from sequencer.rights.rights import Rights, licence_ids, licence_url
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.compose import compose
+from sequencer.composing.compose import compose
 from sequencer.errors import SequencerError
-from sequencer.score import Layer, Master, Score, Section
-from sequencer.scorefile import read_score, score_json
+from sequencer.score.files import read_score, score_json
+from sequencer.score.score import Layer, Master, Score, Section
 from tests.sequencer.test_compose import candidate
 
 

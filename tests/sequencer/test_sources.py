@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sequencer.errors import SequencerError
-from sequencer.rights import UNKNOWN_LICENCE, Rights
-from sequencer.sources import COLUMNS, REQUIRED_COLUMNS, read_sources
+from sequencer.rights.rights import UNKNOWN_LICENCE, Rights
+from sequencer.rights.sources_csv import COLUMNS, REQUIRED_COLUMNS, read_sources
 from tests.sequencer.sounds import RECORDINGS
 
 HEAD = "file,author,licence,title,category,source_url\n"

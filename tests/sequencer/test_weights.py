@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.weights import MOST_POINTS, mean_weight, thinned, weight_at
+from sequencer.clips.weight_points import MOST_POINTS, mean_weight, thinned, weight_at
 
 weights = st.lists(st.floats(0, 1), min_size=1, max_size=60)
 

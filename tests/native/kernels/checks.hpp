@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels.hpp"
-#include "precision.hpp"
+#include "kernels/kernels.hpp"
+#include "kernels/precision.hpp"
 
 namespace nsynth {
 

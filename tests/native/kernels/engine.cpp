@@ -7,10 +7,10 @@
 
 #include "check.hpp"
 #include "checks.hpp"
-#include "forward.hpp"
-#include "network.hpp"
-#include "stepper.hpp"
-#include "team.hpp"
+#include "wavenet/forward.hpp"
+#include "wavenet/network.hpp"
+#include "wavenet/stepper.hpp"
+#include "wavenet/team.hpp"
 
 namespace nsynth {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "check.hpp"
 #include "checks.hpp"
-#include "dispatch.hpp"
+#include "kernels/dispatch.hpp"
 
 namespace nsynth {
 namespace {

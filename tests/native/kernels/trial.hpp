@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "check.hpp"
-#include "kernels.hpp"
-#include "precision.hpp"
+#include "kernels/kernels.hpp"
+#include "kernels/precision.hpp"
 
 namespace nsynth {
 

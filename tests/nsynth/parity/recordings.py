@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.audio import mono_blocks
+from sequencer.audio.recording import mono_blocks
 
 RECORDINGS = Path(__file__).parents[3] / "nsynth_batch" / "recordings"
 

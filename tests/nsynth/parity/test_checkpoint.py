@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pytest
 import tensorflow.compat.v1 as tf
 
+from nsynth_batch.models.checkpoint import convert, inspect, load_checkpoint
+from nsynth_batch.models.wavenet.config import tensor_shapes
 from nsynth_batch.nsynth import CheckpointError, Config, Model, load_model
-from nsynth_batch.nsynth.checkpoint import convert, inspect, load_checkpoint
-from nsynth_batch.nsynth.config import tensor_shapes
 
 from .checkpoints import AVERAGE, Published, digest
 from .recordings import recording

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hdfs_jobs.backend import Storage
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.storage import open_storage
-from nsynth_batch.sources.catalog import Catalog, Recording, schema
-from nsynth_batch.sources.forgotten import Tombstone, bury
-from sequencer.rights import Rights
+from hdfs_jobs.storage.base import Storage
+from hdfs_jobs.storage.open import open_storage
+from nsynth_batch.catalog.catalog import Catalog, Recording, schema
+from nsynth_batch.catalog.tombstones import Tombstone, bury
+from sequencer.rights.rights import Rights
 
 ROW = Recording(
     file_id="ab" * 20,

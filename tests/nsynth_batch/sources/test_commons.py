@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.store import Store
-from nsynth_batch.sources.commons import CommonsSource, read_titles
-from nsynth_batch.sources.forgotten import Tombstone, bury
+from nsynth_batch.catalog.tombstones import Tombstone, bury
 from nsynth_batch.sources.on_the_web import web_source
-from nsynth_batch.sources.refusals import Refusals
-from nsynth_batch.sources.wanted import Wanted
-from nsynth_batch.sources.web_harvest import harvest_web
-from nsynth_batch.sources.web_preview import preview_web
-from nsynth_batch.web.mediawiki import MediaWiki
+from nsynth_batch.sources.quarantine import Refusals
+from nsynth_batch.sources.web.filters import Wanted
+from nsynth_batch.sources.web.harvest import harvest_web
+from nsynth_batch.sources.web.preview import preview_web
+from nsynth_batch.sources.wiki.commons import CommonsSource, read_titles
+from nsynth_batch.sources.wiki.mediawiki import MediaWiki
 from tests.components.faults import Fault, FaultProxy
 from tests.components.mediawiki import Upload, Wiki
 from tests.nsynth_batch.recordings import tone, write_wav

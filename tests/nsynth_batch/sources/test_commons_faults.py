@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import InfrastructureError
-from hdfs_jobs.store import Store
-from nsynth_batch.sources.partial import PARTIALS
-from nsynth_batch.sources.refusals import Refusals
+from nsynth_batch.sources.quarantine import Refusals
+from nsynth_batch.sources.web.partial_file import PARTIALS
 from tests.components.faults import MAXLAG, Fault, FaultProxy
 from tests.components.mediawiki import Upload, Wiki
 from tests.nsynth_batch.recordings import tone, write_wav

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.backend import Entry
-from hdfs_jobs.storage import open_storage
+from hdfs_jobs.storage.base import Entry
+from hdfs_jobs.storage.open import open_storage
+from nsynth_batch.catalog.content import content_sha1
 from nsynth_batch.cli import main
-from nsynth_batch.sources.partial import PARTIALS
-from nsynth_batch.sources.raw import content_sha1
-from nsynth_batch.web.alone import alone_with
+from nsynth_batch.sources.web.host_lock import alone_with
+from nsynth_batch.sources.web.partial_file import PARTIALS
 from sequencer.cli import main as sequencer
 from tests.components.faults import Fault, FaultProxy
 from tests.components.mediawiki import Upload, Wiki

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.backend import Storage
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.storage import open_storage
-from hdfs_jobs.store import Store
-from nsynth_batch.sources.catalog import Catalog
+from hdfs_jobs.storage.base import Storage
+from hdfs_jobs.storage.open import open_storage
+from nsynth_batch.catalog.catalog import Catalog
+from nsynth_batch.catalog.tombstones import Tombstone, bury, read_forgotten, restore
+from nsynth_batch.sources.catalog_writer import Harvest, Ledger
 from nsynth_batch.sources.folder import FolderSource
-from nsynth_batch.sources.forgotten import Tombstone, bury, read_forgotten, restore
 from nsynth_batch.sources.harvest import harvest
-from nsynth_batch.sources.ledger import Harvest, Ledger
 from tests.components.faults import FaultProxy
 from tests.nsynth_batch.recordings import write_wav
 from tests.nsynth_batch.sources import wikis

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.backend import Storage
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.storage import open_storage
-from hdfs_jobs.store import Store
-from nsynth_batch.plans import audio_items
-from nsynth_batch.sources.catalog import Catalog
+from hdfs_jobs.storage.base import Storage
+from hdfs_jobs.storage.open import open_storage
+from nsynth_batch.catalog.catalog import Catalog
+from nsynth_batch.pipeline.sharding import audio_items
+from nsynth_batch.sources.catalog_writer import Harvest
 from nsynth_batch.sources.harvest import harvest, preview
-from nsynth_batch.sources.ledger import Harvest
 from nsynth_batch.sources.resolve import resolve
 from tests.nsynth_batch.recordings import tone, write_wav
 

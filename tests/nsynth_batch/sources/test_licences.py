@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdfs_jobs.errors import BadInput
-from nsynth_batch.sources.licences import rights_of
-from sequencer.rights import UNKNOWN_LICENCE, Rights, licence_ids
+from nsynth_batch.sources.wiki.rights import rights_of
+from sequencer.rights.rights import UNKNOWN_LICENCE, Rights, licence_ids
 
 PAGE = "https://commons.example/wiki/File:Owl.wav"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsynth_batch.sources.markup import name_of, text_of
+from nsynth_batch.sources.wiki.markup import name_of, text_of
 
 CREATOR = """
 <table class="vcard" style="border:1px"><tbody>

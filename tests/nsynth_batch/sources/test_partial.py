@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdfs_jobs.errors import InfrastructureError
-from hdfs_jobs.local import LocalStorage
-from nsynth_batch.sources.partial import PARTIALS, PIECE_BYTES, Partial, discard_old
+from hdfs_jobs.storage.local import LocalStorage
+from nsynth_batch.sources.web.partial_file import PARTIALS, PIECE_BYTES, Partial, discard_old
 
 
 @given(st.lists(st.one_of(st.binary(min_size=1, max_size=40), st.sampled_from(["keep", "kill"]))))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.storage import open_storage
+from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.sources.folder import FolderSource
 from sequencer.errors import SequencerError
-from sequencer.sources import COLUMNS, REQUIRED_COLUMNS, read_sources
+from sequencer.rights.sources_csv import COLUMNS, REQUIRED_COLUMNS, read_sources
 from tests.nsynth_batch.recordings import write_wav
 
 ROOT = Path(__file__).parents[3]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from license_expression import get_spdx_licensing
 
-from nsynth_batch.sources.spellings import (
+from nsynth_batch.sources.wiki.licence_spellings import (
     Reading,
     _rows,
     _table,
@@ -15,7 +15,7 @@ from nsynth_batch.sources.spellings import (
     read_licence_url,
     strongest,
 )
-from sequencer.rights import Rights, licence_ids
+from sequencer.rights.rights import Rights, licence_ids
 
 BY_SA_ALL = "CC-BY-SA-4.0 OR CC-BY-SA-3.0 OR CC-BY-SA-2.5 OR CC-BY-SA-2.0 OR CC-BY-SA-1.0"
 SPDX = get_spdx_licensing().known_symbols

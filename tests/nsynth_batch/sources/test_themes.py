@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.sources.themes import TABLE, Themes, load_themes
+from nsynth_batch.catalog.themes import TABLE, Themes, load_themes
 
 OF_THE_ISSUE = {"music", "nature", "human", "animal", "interior", "exterior"}
 BUNDLED = load_themes()

@@ -16,7 +16,7 @@ from nsynth_batch.cli import main
 from nsynth_batch.settings import Settings
 from nsynth_batch.sources.on_the_web import web_source
 from nsynth_batch.sources.url_list import UrlListSource
-from nsynth_batch.sources.wanted import Wanted
+from nsynth_batch.sources.web.filters import Wanted
 from sequencer.errors import SequencerError
 from tests.components.faults import Fault, FaultProxy
 from tests.nsynth_batch.recordings import tone, write_wav

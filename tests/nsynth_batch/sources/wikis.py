@@ -9,12 +9,12 @@ from typing import Any
 
 import soundfile
 
-from hdfs_jobs.store import Store
+from hdfs_jobs.datasets.store import Store
+from nsynth_batch.catalog.catalog import Catalog, Recording
 from nsynth_batch.settings import Settings
-from nsynth_batch.sources.catalog import Catalog, Recording
-from nsynth_batch.sources.ledger import Harvest
+from nsynth_batch.sources.catalog_writer import Harvest
 from nsynth_batch.sources.on_the_web import web_source
-from nsynth_batch.sources.web_harvest import harvest_web
+from nsynth_batch.sources.web.harvest import harvest_web
 from tests.components.faults import FaultProxy
 from tests.components.mediawiki import Upload, Wiki
 from tests.nsynth_batch.recordings import RECORDINGS, tone, write_wav

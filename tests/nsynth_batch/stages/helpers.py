@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hdfs_jobs.stage import Partial, Task
-from hdfs_jobs.storage import open_storage
+from hdfs_jobs.runs.stage import Partial, Task
+from hdfs_jobs.storage.open import open_storage
 
 
 def task(folder: Path, threads: int = 1) -> Task:

@@ -13,13 +13,13 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
-from hdfs_jobs.plan import Item
-from hdfs_jobs.stage import Counted
-from nsynth_batch.stages.arrays import vectors
+from hdfs_jobs.runs.stage import Counted
 from nsynth_batch.stages.audio import AudioStage, cut
-from sequencer.audio import mono_blocks
-from sequencer.samples import to_int16
+from nsynth_batch.store.arrays import vectors
+from sequencer.audio.recording import mono_blocks
+from sequencer.audio.samples import to_int16
 from tests.nsynth_batch.recordings import RECORDINGS, tone
 from tests.nsynth_batch.stages.helpers import task
 

@@ -9,15 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.plan import Item
-from hdfs_jobs.stage import Rejected, Task
-from nsynth_batch.nsynth.memory import MemoryRefusedError
-from nsynth_batch.stages.arrays import matrix_column, vectors
+from hdfs_jobs.runs.stage import Rejected, Task
+from nsynth_batch.models.machine import MemoryRefusedError
 from nsynth_batch.stages.decode import DecodeStage
-from nsynth_batch.stages.engine import memory_is_a_setting, open_model
-from sequencer.measures import measure
-from sequencer.samples import to_int16
+from nsynth_batch.stages.model_stage import memory_is_a_setting, open_model
+from nsynth_batch.store.arrays import matrix_column, vectors
+from sequencer.audio.samples import to_int16
+from sequencer.clips.measures import measure
 from tests.nsynth_batch.stages.helpers import task
 
 

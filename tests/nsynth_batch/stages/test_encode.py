@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdfs_jobs.plan import Item
-from hdfs_jobs.stage import Counted, Rejected
-from nsynth_batch.stages.arrays import list_column, matrices
+from hdfs_jobs.datasets.plan import Item
+from hdfs_jobs.runs.stage import Counted, Rejected
 from nsynth_batch.stages.encode import EncodeStage, equal_lengths
-from nsynth_batch.stages.engine import open_model
-from nsynth_batch.stages.schemas import AUDIO
-from sequencer.samples import from_int16, to_int16
+from nsynth_batch.stages.model_stage import open_model
+from nsynth_batch.store.arrays import list_column, matrices
+from nsynth_batch.store.schemas import AUDIO
+from sequencer.audio.samples import from_int16, to_int16
 from tests.nsynth_batch.recordings import tone
 from tests.nsynth_batch.stages.helpers import task
 

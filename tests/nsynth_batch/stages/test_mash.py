@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
-from hdfs_jobs.plan import Item
-from nsynth_batch.curves import weights
-from nsynth_batch.stages.arrays import matrices, matrix_column
+from nsynth_batch.stages.fades import weights
 from nsynth_batch.stages.mash import MashStage
-from nsynth_batch.stages.schemas import ENCODINGS
+from nsynth_batch.store.arrays import matrices, matrix_column
+from nsynth_batch.store.schemas import ENCODINGS
 from tests.nsynth_batch.stages.helpers import task
 
 STAGE = MashStage(encodings="0" * 16, seed=5, curve="random", segment_samples=99_840, hop=512)

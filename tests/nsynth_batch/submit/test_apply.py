@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from nsynth_batch.cli import main
 from nsynth_batch.submit.apply import differences
-from nsynth_batch.submit.manifests import Run, Schedule, cron_job, job
+from nsynth_batch.submit.job_manifest import Run, Schedule, cron_job, job
 from tests.components.kubernetes import Kubernetes, Play, Refusal
 from tests.nsynth_batch.submit.conftest import Submit
 

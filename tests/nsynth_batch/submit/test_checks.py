@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.cli import main
 from nsynth_batch.submit.checks import check_cron, check_run, default_name
-from nsynth_batch.submit.manifests import Run
+from nsynth_batch.submit.job_manifest import Run
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from nsynth_batch.submit.manifests import Run, job
+from nsynth_batch.submit.job_manifest import Run, job
 from tests.components.kubernetes import Kubernetes, Play, Refusal
 from tests.nsynth_batch.submit.conftest import Submit
 

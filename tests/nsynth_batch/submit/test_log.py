@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsynth_batch.submit.log import Tail
+from nsynth_batch.submit.pod_log import Tail
 
 START = datetime(2026, 3, 29, 0, 59, 50, tzinfo=UTC)
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nsynth_batch.errors import DRAINED, INFRASTRUCTURE, QUARANTINE, USAGE
-from nsynth_batch.submit.manifests import OWNER, Run, Schedule, Volume, cron_job, job
-from nsynth_batch.submit.rendering import as_yaml, from_yaml
+from nsynth_batch.submit.job_manifest import OWNER, Run, Schedule, Volume, cron_job, job
+from nsynth_batch.submit.manifest_yaml import as_yaml, from_yaml
 
 RUN = Run("one", ("run", "--pairs", "64"), "nsynth-batch-cpu:0.1.0")
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(

@@ -12,7 +12,7 @@ import pytest
 
 HOLD = """
 import sys
-from nsynth_batch.web.alone import alone_with
+from nsynth_batch.sources.web.host_lock import alone_with
 with alone_with(sys.argv[1:]):
     print("held", flush=True)
     sys.stdin.read()

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from hdfs_jobs.errors import InfrastructureError, UsageError
-from nsynth_batch.web.client import Client, Manners, Transient, Wrong, _redirected
-from nsynth_batch.web.mediawiki import MediaWiki, WikiError
+from nsynth_batch.sources.web.client import Client, Manners, Transient, Wrong, _redirected
+from nsynth_batch.sources.wiki.mediawiki import MediaWiki, WikiError
 from tests.components.faults import Fault, FaultProxy
 
 EMPTY = Fault(200, {"Content-Type": "application/json"}, b'{"batchcomplete": true}', delay=0.05)

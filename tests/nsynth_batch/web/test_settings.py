@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hdfs_jobs.errors import UsageError
+from nsynth_batch.harvest_settings import require_allowed
 from nsynth_batch.settings import load_settings
-from nsynth_batch.web.settings import require_allowed
 
 
 def test_names_come_joined_or_as_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsynth_batch.web.throttle import WINDOW_SECONDS, Bucket, Gate, Stopped, pause, retry_after
+from nsynth_batch.sources.web.throttle import (
+    WINDOW_SECONDS,
+    Bucket,
+    Gate,
+    Stopped,
+    pause,
+    retry_after,
+)
 
 
 @given(rate=st.floats(1e4, 1e8), burst=st.integers(1, 10**8), unseen=st.integers(0, 10**8))

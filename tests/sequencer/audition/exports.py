@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sequencer.clips import Clip, Parent, write_clips_jsonl
-from sequencer.rights import Rights
+from sequencer.clips.clips import Clip, Parent, write_clips_jsonl
+from sequencer.rights.rights import Rights
 from tests.sequencer.scores import CHOIR, EVE, WIND
 from tests.sequencer.sounds import encoded, pluck
 

@@ -15,8 +15,8 @@ from selenium.webdriver.common.by import By
 from sequencer.audition.listing import list_clips
 from sequencer.audition.page import audition_page
 from sequencer.audition.server import Audition, AuditionServer
-from sequencer.choices import read_choices, write_choices
 from sequencer.cli import main
+from sequencer.clips.choices import read_choices, write_choices
 from tests.components.chromium import chromium
 from tests.components.needs import need
 from tests.sequencer.audition.exports import BREAKER, export

@@ -17,9 +17,9 @@ import pytest
 
 from sequencer.audition.listing import list_clips
 from sequencer.audition.server import Audition, AuditionServer
-from sequencer.choices import read_choices
 from sequencer.cli import main
-from sequencer.scorefile import read_score
+from sequencer.clips.choices import read_choices
+from sequencer.score.files import read_score
 from tests.sequencer.audition.exports import export
 from tests.sequencer.sounds import encoded, pluck
 

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.compose import compose
-from sequencer.composing.moods import Grid, Sections
+from sequencer.composing.candidates import Candidate
+from sequencer.composing.compose import compose
 from sequencer.composing.rules import Rules
+from sequencer.composing.sections import Grid, Sections
 from sequencer.composing.styles import (
     CHOOSE,
     MOODS,
@@ -25,12 +26,11 @@ from sequencer.composing.styles import (
     range_from_text,
     styles_table,
 )
-from sequencer.composing.survey import Candidate
-from sequencer.crediting.aligned import heard_seconds
+from sequencer.credits.aligned import heard_seconds
 from sequencer.errors import SequencerError
-from sequencer.rights import Rights
-from sequencer.score import Event, Score
-from sequencer.scorefile import read_score, score_json
+from sequencer.rights.rights import Rights
+from sequencer.score.files import read_score, score_json
+from sequencer.score.score import Event, Score
 from tests.sequencer.sounds import RATE
 from tests.sequencer.test_compose import MEASURES, candidate
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from sequencer.compose import compose
-from sequencer.composing.survey import Candidate
-from sequencer.composing.without import source_ids, without
-from sequencer.crediting.aligned import heard_seconds, parents_of
+from sequencer.composing.candidates import Candidate
+from sequencer.composing.compose import compose
+from sequencer.composing.replace import source_ids, without
+from sequencer.credits.aligned import heard_seconds, parents_of
 from sequencer.errors import SequencerError
-from sequencer.rights import Rights
-from sequencer.score import Score
-from sequencer.scorefile import read_score, score_json
+from sequencer.rights.rights import Rights
+from sequencer.score.files import read_score, score_json
+from sequencer.score.score import Score
 from tests.sequencer.sounds import RATE
 from tests.sequencer.test_compose import candidate
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.crediting.aligned import aligned, heard_at, heard_seconds
+from sequencer.credits.aligned import aligned, heard_at, heard_seconds
 from sequencer.errors import SequencerError
 from tests.sequencer.scores import piece
 

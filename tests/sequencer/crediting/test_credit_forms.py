@@ -12,13 +12,13 @@ import webvtt
 from bs4 import BeautifulSoup
 
 from sequencer.cli import main
-from sequencer.crediting.as_html import credits_html
-from sequencer.crediting.as_json import credits_json
-from sequencer.crediting.captions import label_track
-from sequencer.crediting.captions import webvtt as captions
-from sequencer.crediting.licence_names import licence_name
-from sequencer.pages import web_address
-from sequencer.scorefile import score_json
+from sequencer.credits.as_html import credits_html
+from sequencer.credits.as_json import credits_json
+from sequencer.credits.captions import label_track
+from sequencer.credits.captions import webvtt as captions
+from sequencer.rights.licence_names import licence_name
+from sequencer.score.files import score_json
+from sequencer.templates.pages import web_address
 from sequencer.text import flattened
 from tests.sequencer.scores import HOSTILE, piece
 

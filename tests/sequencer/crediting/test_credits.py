@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sequencer.clips import Clip, Parent
-from sequencer.crediting.credits import credits_text, sources
-from sequencer.rights import Rights
-from sequencer.score import Event, Master, Score
+from sequencer.clips.clips import Clip, Parent
+from sequencer.credits.credits import credits_text, sources
+from sequencer.rights.rights import Rights
+from sequencer.score.score import Event, Master, Score
 from tests.sequencer.scores import CHOIR, WIND
 
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sequencer.errors import SequencerError
-from sequencer.licensing.licences import RESULTS, goes_into, terms_of
-from sequencer.licensing.solver import Solution, chosen, solve
-from sequencer.rights import Rights
+from sequencer.rights.compatibility import RESULTS, goes_into, terms_of
+from sequencer.rights.rights import Rights
+from sequencer.rights.solver import Solution, chosen, solve
 
 ATOMS = (
     *("CC0-1.0", "LicenseRef-PD-US", "CC-BY-1.0", "CC-BY-2.5", "CC-BY-4.0", "CC-BY-3.0-DE"),

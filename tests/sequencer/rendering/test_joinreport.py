@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from sequencer.compose import compose
-from sequencer.composing.survey import survey
+from sequencer.composing.candidates import survey
+from sequencer.composing.compose import compose
+from sequencer.output_paths import Writing
 from sequencer.piece import write_piece
-from sequencer.rendering.joinreport import JoinFigures, joins_csv, joins_summary, measure_joins
-from sequencer.score import Event, FadeLaw, Score
-from sequencer.writing import Writing
+from sequencer.rendering.join_report import JoinFigures, joins_csv, joins_summary, measure_joins
+from sequencer.score.score import Event, FadeLaw, Score
 from tests.sequencer.rendered import opened, score_of
 from tests.sequencer.sounds import RATE, RECORDINGS, noise, tone
 

@@ -8,8 +8,8 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sequencer.audio.true_peak import REACH, TruePeakMeter
 from sequencer.rendering.limiter import ATTACK_SECONDS, HOLD_SECONDS, RELEASE_SECONDS, Limiter
-from sequencer.rendering.truepeak import REACH, TruePeakMeter
 
 CEILING = 10 ** (-1 / 20)
 

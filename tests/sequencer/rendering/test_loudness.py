@@ -9,7 +9,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.rendering.loudness import Loudness, LoudnessMeter
+from sequencer.audio.loudness import Loudness, LoudnessMeter
 from tests.sequencer.sounds import RECORDINGS
 
 

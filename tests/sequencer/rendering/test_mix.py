@@ -12,9 +12,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.clips import Clip
+from sequencer.clips.clips import Clip
 from sequencer.errors import SequencerError
-from sequencer.score import FADE_LAWS, Event, Layer, Master, Score
+from sequencer.score.score import FADE_LAWS, Event, Layer, Master, Score
 from tests.sequencer.rendered import opened, rendered, score_of, written
 from tests.sequencer.sounds import RATE, encoded, noise, tone
 

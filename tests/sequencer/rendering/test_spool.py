@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from sequencer.cli import main
-from sequencer.clips import Clip
+from sequencer.clips.clips import Clip
 from sequencer.errors import OutputError
 from sequencer.rendering.spool import Spool, SpoolInUse
-from sequencer.score import Event, Layer, Score
-from sequencer.scorefile import read_score, score_json
+from sequencer.score.files import read_score, score_json
+from sequencer.score.score import Event, Layer, Score
 from tests.sequencer.rendered import opened, score_of, written
 from tests.sequencer.sounds import RATE, encoded, noise, pluck
 

@@ -19,14 +19,14 @@ import pyloudnorm
 import pytest
 import soundfile
 
-from sequencer.audio import open_recording
-from sequencer.clips import Clip, Parent
+from sequencer.audio.loudness import Loudness
+from sequencer.audio.recording import open_recording
+from sequencer.clips.clips import Clip, Parent
 from sequencer.errors import SequencerError
-from sequencer.rendering.loudness import Loudness
-from sequencer.rights import Rights
-from sequencer.score import Event, Master, Score, Section
-from sequencer.soundfiles.output import Form, form_of, sound_writer, wav_container
-from sequencer.soundfiles.tags import MOST_CUES, Cue, Tags, cues_of, tags_of
+from sequencer.rights.rights import Rights
+from sequencer.score.score import Event, Master, Score, Section
+from sequencer.sound_files.output import Form, form_of, sound_writer, wav_container
+from sequencer.sound_files.tags import MOST_CUES, Cue, Tags, cues_of, tags_of
 from tests.sequencer.rendered import score_of, written
 from tests.sequencer.sounds import RATE, noise
 

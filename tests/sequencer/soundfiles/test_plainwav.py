@@ -10,7 +10,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.soundfiles.plainwav import plain_wav
+from sequencer.audio.plain_wav import plain_wav
 from tests.sequencer.sounds import RATE, encoded, noise
 
 

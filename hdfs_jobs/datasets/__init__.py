@@ -1,0 +1,1 @@
+"""Datasets: shards planned, committed by a manifest, read, verified and tried again."""

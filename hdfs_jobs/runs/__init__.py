@@ -1,0 +1,1 @@
+"""Runs: a stage over the pending shards of a dataset, on Dask."""

@@ -1,0 +1,290 @@
+"""Who may write to a store: one run at a time, and another as soon as that one is dead.
+
+The holder's file is created without overwriting, and never changes; beside it the holder rewrites
+a heartbeat that carries its id. An observer judges by its own monotonic clock alone: a heartbeat
+that stayed the same for long enough, while the observer itself could write, is that of a dead run.
+It then renames the holder's file to a name made from the holder's id, which of two observers only
+one can do, and creates its own. Where a rename is not one step, an observer may die in the middle
+of it and leave the file under both names: others take the next name, once they have watched for as
+long again. A holder that wakes up finds another's file, or none, and stops. Clocks are never
+compared: those of two machines may be hours apart.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+
+from hdfs_jobs.canonical_json import canonical_json
+from hdfs_jobs.datasets.manifest import parse_object
+from hdfs_jobs.errors import InfrastructureError, UsageError
+from hdfs_jobs.storage.base import Storage
+
+FOLDER = "runs/lease"
+HOLDER = f"{FOLDER}/holder.json"
+SECONDS = 30.0
+BEATS = 6
+"""Heartbeats in the time after which a run without one is taken for dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a store.
+
+    Attributes
+    ----------
+    id : str
+        Of this run alone.
+    command, user, host : str
+        What runs, for whom and where.
+    pid : int
+        The process, on that host.
+    started : str
+        When, in UTC as that host knows it: for people, and never compared.
+    seconds : float
+        After how long without a heartbeat it is to be taken for dead.
+    """
+
+    id: str
+    command: str
+    user: str
+    host: str
+    pid: int
+    started: str
+    seconds: float
+
+    @classmethod
+    def here(cls, command: str, seconds: float) -> Holder:
+        """Describe this process."""
+        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        host = socket.gethostname()
+        return cls(uuid.uuid4().hex, command, _user(), host, os.getpid(), started, seconds)
+
+    def __str__(self) -> str:
+        """Say who it is, in one line."""
+        return (
+            f"{self.command} of {self.user} on {self.host} (process {self.pid}) since "
+            f"{self.started}"
+        )
+
+
+class Lease:
+    """A store held by this process; see `acquire`.
+
+    Attributes
+    ----------
+    holder : Holder
+        This process, as others see it.
+    """
+
+    def __init__(self, storage: Storage, holder: Holder) -> None:
+        self.holder = holder
+        self._storage = storage
+        self._interval = holder.seconds / BEATS
+        self._looked = time.monotonic()
+        self._lost = ""
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._keep_beating, name="lease", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Make sure that the lease is still held, before something is written.
+
+        The store is asked only if it was not for a heartbeat's time, as after a sleep.
+
+        Raises
+        ------
+        InfrastructureError
+            Another run took this one for dead.
+        """
+        if time.monotonic() - self._looked > self._interval:
+            self._look()
+        if self._lost:
+            raise InfrastructureError(self._lost)
+
+    def release(self) -> None:
+        """Let the next run have the store; one that is lost already is left to whom it is."""
+        self._ended.set()
+        self._thread.join()
+        with suppress(OSError):
+            self._look()
+            if not self._lost:
+                _set_aside(self._storage, self.holder.id, "ended")
+                self._storage.delete(_path(self.holder.id, "ended"))
+            self._storage.delete(_path(self.holder.id, "beat"))
+
+    def _keep_beating(self) -> None:
+        beat = 0
+        while not self._lost:
+            beat += 1
+            # A storage that is away comes back, or ends the run elsewhere.
+            with suppress(OSError):
+                self._storage.replace(_path(self.holder.id, "beat"), str(beat).encode())
+            self._look()
+            if self._ended.wait(self._interval):
+                return
+
+    def _look(self) -> None:
+        """Find out whose the store is; a storage that does not answer says nothing about that."""
+        now = time.monotonic()
+        try:
+            other = _read_holder(self._storage)
+        except OSError:
+            return
+        self._looked = now
+        if other is None or other.id != self.holder.id:
+            whom = f"{other} went on" if other else "another run may have gone on"
+            self._lost = (
+                f"{self._storage.url}: this run gave no sign of life for {self.holder.seconds:g} "
+                f"seconds and {whom} in its place; what is committed stays, run the command again "
+                "when that has ended"
+            )
+
+
+def acquire(
+    storage: Storage,
+    command: str,
+    *,
+    seconds: float = SECONDS,
+    stop: threading.Event | None = None,
+    on_wait: Callable[[Holder], None] | None = None,
+) -> Lease | None:
+    """Take the lease of a store, from a dead run too.
+
+    Parameters
+    ----------
+    storage : Storage
+        The store's.
+    command : str
+        What runs, as others are to call it.
+    seconds : float
+        After how long without a heartbeat others are to take this run for dead.
+    stop : threading.Event or None
+        Once set, it is waited for no longer.
+    on_wait : callable or None
+        Told whom it is waited for, once.
+
+    Returns
+    -------
+    Lease or None
+        None if `stop` was set meanwhile.
+
+    Raises
+    ------
+    InfrastructureError
+        Another run holds it, and lives.
+    UsageError
+        The holder's file is damaged.
+    """
+    me = Holder.here(command, seconds)
+    lease = None
+    try:
+        if _win(storage, me, stop or threading.Event(), on_wait):
+            lease = Lease(storage, me)
+        return lease
+    finally:
+        if lease is None:
+            with suppress(OSError):
+                storage.delete(_path(me.id, "beat"))
+
+
+def _win(
+    storage: Storage,
+    me: Holder,
+    stop: threading.Event,
+    on_wait: Callable[[Holder], None] | None,
+) -> bool:
+    """Create the holder's file as soon as nobody alive has one; False if `stop` was set first."""
+    watched: tuple[str, bytes | None] | None = None
+    since = looked = 0.0
+    tries = 0
+    while not storage.publish(HOLDER, canonical_json(asdict(me))):
+        # What takes no writes from here takes no heartbeats either: safe mode, for one.
+        storage.replace(_path(me.id, "beat"), b"")
+        other = _read_holder(storage)
+        if other is None:
+            continue
+        if other.id == me.id:
+            # The answer of a publish that had won was lost.
+            break
+        seen = other.id, _read(storage, _path(other.id, "beat"))
+        now = time.monotonic()
+        if watched is None:
+            watched, since = seen, now
+            if on_wait is not None:
+                on_wait(other)
+        elif seen != watched:
+            raise InfrastructureError(
+                f"{storage.url} is held by {other}: one run may write to a store at a time, run "
+                "the command again when that one has ended"
+            )
+        elif now - looked > other.seconds / 2:
+            # What held this run up for so long may have held up the other's heartbeat.
+            since = now
+        elif now - since >= other.seconds:
+            if _set_aside(storage, other.id, f"dead{tries or ''}"):
+                storage.delete(_path(other.id, "beat"))
+            else:
+                # Who took that name may be in the middle of the rename still.
+                tries, since = tries + 1, now
+        looked = now
+        if stop.wait(other.seconds / BEATS / 2):
+            return False
+    return True
+
+
+def _set_aside(storage: Storage, holder: str, kind: str) -> bool:
+    """Rename a holder's file; False, and nothing happens, if somebody was faster."""
+    target = _path(holder, kind)
+    try:
+        storage.rename(HOLDER, target)
+    except (FileExistsError, FileNotFoundError):
+        return False
+    if _parse_holder(storage, target).id == holder:
+        return True
+    # Both that file and the name to give it were another's by then: it gets its own back.
+    with suppress(FileExistsError):
+        storage.rename(target, HOLDER)
+    return False
+
+
+def _path(holder: str, kind: str) -> str:
+    return f"{FOLDER}/{holder}.{kind}"
+
+
+def _read(storage: Storage, path: str) -> bytes | None:
+    try:
+        return storage.read_bytes(path)
+    except FileNotFoundError:
+        return None
+
+
+def _read_holder(storage: Storage) -> Holder | None:
+    try:
+        return _parse_holder(storage, HOLDER)
+    except FileNotFoundError:
+        return None
+
+
+def _parse_holder(storage: Storage, path: str) -> Holder:
+    where = f"{storage.url}/{path}"
+    content = parse_object(storage.read_bytes(path), where)
+    kinds = {field.name: type(content.get(field.name)).__name__ for field in fields(Holder)}
+    if content.keys() != kinds.keys() or any(kinds[f.name] != f.type for f in fields(Holder)):
+        raise UsageError(f"{where}: no lease of this version; delete it if no run is at work")
+    return Holder(**content)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # Containers run as users that have no name.
+        return f"user {os.getuid()}"

@@ -1,0 +1,398 @@
+"""What a worker does with one shard: items to rows, rows to a file, the file to a manifest."""
+
+from __future__ import annotations
+
+import gc
+import json
+import pickle
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache, partial
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from hdfs_jobs.datasets.dataset import Dataset, describe
+from hdfs_jobs.datasets.manifest import Manifest, Quarantined, Summary
+from hdfs_jobs.datasets.parquet import FileFacts, ShardWriter, Spool, difference, read_ranges
+from hdfs_jobs.datasets.plan import Item, Shard
+from hdfs_jobs.errors import BadInput, UsageError, in_one_line
+from hdfs_jobs.runs.attempts import Attempt
+from hdfs_jobs.runs.stage import Counted, Partial, Rejected, Stage, Task
+from hdfs_jobs.runs.time_limit import time_limit
+from hdfs_jobs.storage.base import Storage
+from hdfs_jobs.storage.open import open_source
+
+SHOWN_ENTRIES = 100
+SPOOL_BYTES = 8 << 20
+STALL_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """All that a worker is told about one shard.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        Where the rows go.
+    shard : Shard
+        What to do.
+    stage : bytes
+        The pickled stage: its bytes are how a process recognises the one it has already.
+    upstream : Storage or None
+        The storage that the items' rows are on.
+    upstream_files : mapping of int to str
+        The data files that hold those rows, by upstream shard.
+    require : mapping of str to str
+        Facts that the worker must report.
+    time_limit : float or None
+        Seconds an item.
+    last : bool
+        Whether this is the last try: what cannot be explained is quarantined then.
+    drain : str
+        A path; if it exists, nothing is to be begun.
+    slots : mapping of str to int
+        Workers on each machine, by its address.
+    stall : float
+        Seconds in which something must happen between items, where these have a time limit: a
+        storage that never answers would keep the worker for ever.
+    """
+
+    dataset: Dataset
+    shard: Shard
+    stage: bytes
+    upstream: Storage | None
+    upstream_files: Mapping[int, str]
+    require: Mapping[str, str]
+    time_limit: float | None
+    last: bool
+    drain: str
+    slots: Mapping[str, int]
+    stall: float = STALL_SECONDS
+
+    @property
+    def partials(self) -> str:
+        """Folder for the shard's partial results."""
+        return partials_folder(self.dataset, self.shard)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardResult:
+    """What comes back over the network: the first entries of the quarantine, and never rows."""
+
+    summary: Summary
+    quarantined: tuple[Quarantined, ...]
+    reasons: Mapping[str, int]
+    worker: str = ""
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> ShardResult:
+        """Take from a manifest what is worth sending."""
+        reasons = Counter[str]()
+        for entry in manifest.quarantined:
+            reasons[entry.reason] += entry.rows
+        return cls(manifest.summary(), manifest.quarantined[:SHOWN_ENTRIES], dict(reasons))
+
+
+def partials_folder(dataset: Dataset, shard: Shard) -> str:
+    """Return the folder for partial results of one shard."""
+    return f"{dataset.partials}/{shard.number:08d}-{shard.digest}"
+
+
+def run_shard(job: ShardJob) -> ShardResult | None:
+    """Do one shard on a Dask worker; see `do_shard`.
+
+    Its thread is given up for the next shard while this one is brought to storage: that is a wait
+    more than work, such as hdfs-native's of half a second for the NameNode to know the last block.
+    """
+    from distributed import get_worker, secede
+
+    done = do_shard(job, threads_for(job.slots), secede)
+    return done and replace(done, worker=get_worker().address)
+
+
+def do_shard(
+    job: ShardJob, threads: int, processed: Callable[[], None] | None = None
+) -> ShardResult | None:
+    """Do one shard and commit it; a shard that is committed already is left as it is.
+
+    Parameters
+    ----------
+    job : ShardJob
+        What to do.
+    threads : int
+        Threads that the stage may use.
+    processed : callable or None
+        Called once the stage is through with the shard, before it is committed.
+
+    Returns
+    -------
+    ShardResult or None
+        None if the run is being drained and nothing was begun.
+
+    Raises
+    ------
+    UsageError
+        This worker is not what the plan demands.
+    OSError
+        Storage failed, or the file of an item is gone; the shard can be tried again.
+    """
+    storage = job.dataset.storage
+    done = job.dataset.find(job.shard)
+    if done is None:
+        if storage.exists(job.drain):
+            return None
+        stage = _load_stage(job.stage)
+        facts = stage.facts(threads)
+        _refuse_other_facts(job, facts)
+        attempt = Attempt(storage, job.partials, job.time_limit)
+        # Nobody is to blame who could be named: the shard is tried again.
+        longest = None if job.time_limit is None else job.time_limit + job.stall
+        try:
+            with attempt.begun(), time_limit(longest, _nothing) as alive:
+                work = _Work(job, stage, attempt, facts, threads, alive, processed or _nothing)
+                done = work.commit()
+        except OSError:
+            # Another attempt that won meanwhile takes marks and partial results away.
+            done = job.dataset.find(job.shard)
+            if done is None:
+                raise
+    # The shard is committed, whatever comes of this: gc takes what is left.
+    with suppress(OSError):
+        storage.delete(job.partials, recursive=True)
+    return ShardResult.of(done)
+
+
+def _nothing() -> None:
+    """Blame no item, and tell nobody."""
+
+
+@lru_cache(maxsize=4)
+def _load_stage(pickled: bytes) -> Stage:
+    """Return the same instance for the same bytes, so that it loads its model once a process."""
+    try:
+        stage: Stage = pickle.loads(pickled)
+    except ImportError as error:
+        raise UsageError(
+            f"a worker cannot load the stage ({error}): install the same there"
+        ) from error
+    return stage
+
+
+def _refuse_other_facts(job: ShardJob, facts: Mapping[str, str]) -> None:
+    other = {name: facts.get(name, "unknown") for name in job.require}
+    if other != dict(job.require):
+        raise UsageError(
+            f"a worker has {describe(other)} where the plan of {job.dataset.name} demands "
+            f"{describe(job.require)}: give the run workers of that kind only"
+        )
+
+
+class _Work:
+    """One attempt at a shard, from its items to its manifest."""
+
+    def __init__(
+        self,
+        job: ShardJob,
+        stage: Stage,
+        attempt: Attempt,
+        facts: Mapping[str, str],
+        threads: int,
+        alive: Callable[[], None],
+        processed: Callable[[], None],
+    ) -> None:
+        self._job = job
+        self._alive = alive
+        self._processed = processed
+        self._stage = stage
+        self._attempt = attempt
+        self._facts = facts
+        self._partial = Partial(job.dataset.storage, job.partials)
+        self._threads = threads
+        self._quarantined: list[Quarantined] = []
+        self._counters: Counter[str] = Counter()
+        self._seconds = 0.0
+
+    def commit(self) -> Manifest:
+        """Write the data file, read it back, then let the manifest make it count."""
+        started = time.monotonic()
+        dataset, shard = self._job.dataset, self._job.shard
+        file = f"{shard.number:08d}-{self._attempt.id}.parquet"
+        facts = self._write(f"{dataset.path}/{file}")
+        if wrong := difference(dataset.storage, f"{dataset.path}/{file}", facts):
+            raise OSError(f"{dataset.storage.url}/{dataset.path}/{file}: read back {wrong}")
+        manifest = Manifest(
+            shard=shard.number,
+            input_digest=shard.digest,
+            attempt=self._attempt.id,
+            file=file,
+            items=len(shard.items),
+            rows=facts.rows,
+            bytes=facts.bytes,
+            sha256=facts.sha256,
+            seconds=self._seconds,
+            wall_seconds=round(time.monotonic() - started, 3),
+            settings=dataset.settings,
+            facts=dict(self._facts),
+            counters=dict(self._counters),
+            quarantined=tuple(self._quarantined),
+            settles=tuple(entry for item in shard.items for entry in item.settles),
+            finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        )
+        return self._publish(manifest)
+
+    def _publish(self, manifest: Manifest) -> Manifest:
+        dataset = self._job.dataset
+        entries = quarantine_path(dataset, manifest)
+        if manifest.quarantined:
+            dataset.storage.publish(entries, self._quarantine_lines(manifest))
+        if dataset.publish(manifest):
+            return manifest
+        # A publish whose answer was lost looks like one that was beaten: the attempt tells.
+        winner = dataset.find(self._job.shard)
+        if winner is None:
+            raise OSError(f"{dataset.path}: the manifest of shard {manifest.shard} vanished")
+        if winner.attempt != manifest.attempt:
+            dataset.storage.delete(f"{dataset.path}/{manifest.file}")
+            dataset.storage.delete(entries)
+        return winner
+
+    def _quarantine_lines(self, manifest: Manifest) -> bytes:
+        urls = {item.key: item.url for item in self._job.shard.items}
+        same = {"stage": self._stage.name, "shard": manifest.shard, "time": manifest.finished_at}
+        lines = (
+            {**asdict(entry), **same, "url": urls.get(entry.key)} for entry in manifest.quarantined
+        )
+        return "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines).encode()
+
+    def _write(self, path: str) -> FileFacts:
+        with self._job.dataset.storage.create(path) as stream:
+            schema, group = self._stage.schema, self._stage.row_group_rows
+            with ShardWriter(stream, schema, group) as writer:
+                for item in self._job.shard.items:
+                    self._do_item(item, writer)
+                    self._alive()
+                facts = writer.finish()
+            self._processed()
+            return facts
+
+    def _do_item(self, item: Item, writer: ShardWriter) -> None:
+        """Write an item's rows, or quarantine it, or raise to have the shard tried again."""
+        if passed := self._attempt.timed_out(item.key):
+            self._set_aside(item, "timeout", f"took more than {passed:g} seconds", "TimeLimit")
+        elif self._attempt.killed(item.key):
+            self._set_aside(item, "crash", "two worker processes died at it", "WorkerDied")
+        else:
+            try:
+                self._process_patiently(item, writer)
+            except BadInput as error:
+                self._set_aside(item, error.reason, error.detail, type(error).__name__)
+            except (OSError, UsageError):
+                raise
+            except Exception as error:
+                if not self._job.last:
+                    raise
+                reason = "memory" if isinstance(error, MemoryError) else "error"
+                self._set_aside(item, reason, str(error), type(error).__name__)
+
+    def _process_patiently(self, item: Item, writer: ShardWriter) -> None:
+        """Run the stage on an item, on the last try twice.
+
+        An item may fail for the first time then, if it was another that failed the tries before.
+        """
+        if self._job.last:
+            try:
+                return self._process(item, writer)
+            except (BadInput, OSError, UsageError):
+                raise
+            except Exception:
+                gc.collect()
+        return self._process(item, writer)
+
+    def _process(self, item: Item, writer: ShardWriter) -> None:
+        """Run the stage on an item; what it gave counts only once it has given all."""
+        seconds = 0.0
+        counters: Counter[str] = Counter()
+        rejected: list[Quarantined] = []
+        leave_mark = partial(self._attempt.leave_timeout, item.key)
+        with ExitStack() as stack:
+            stack.enter_context(self._attempt.item(item.key))
+            held = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
+            spool = Spool(held, self._stage.schema)
+            source = self._open(item, stack)
+            # A storage that keeps the item waiting before and after is no fault of its own.
+            with time_limit(self._job.time_limit, leave_mark) as renew:
+
+                def beat() -> None:
+                    renew()
+                    self._alive()
+
+                task = Task(self._threads, self._partial, beat)
+                for result in self._stage.process(item, source, task):
+                    match result:
+                        case Rejected(key, title, reason, detail, row):
+                            lost = Quarantined(key, title, reason, detail, "Rejected")
+                            rejected.append(replace(lost, item=item.key, row=row))
+                        case Counted(name, n):
+                            counters[name] += n
+                        case batch:
+                            spool.add(batch)
+                            seconds += self._stage.seconds(batch)
+            _pass_on(spool, writer)
+        self._seconds += seconds
+        self._counters += counters
+        self._quarantined += rejected
+
+    def _open(self, item: Item, stack: ExitStack) -> BinaryIO | pa.Table:
+        if item.url is not None:
+            try:
+                return stack.enter_context(open_source(self._job.dataset.storage, item.url))
+            except FileNotFoundError as error:
+                # A mount that was dropped looks like this: nothing of it is given up for good.
+                raise FileNotFoundError(
+                    f"{item.title or item.key}: {error.filename or item.url} is gone since it was "
+                    "planned: bring it back, or harvest it again"
+                ) from error
+        if item.rows:
+            if self._job.upstream is None:
+                raise UsageError(f"{self._job.dataset.name}: its items need an upstream dataset")
+            return read_ranges(self._job.upstream, self._job.upstream_files, item.rows)
+        return pa.table({})
+
+    def _set_aside(self, item: Item, reason: str, detail: str, error: str) -> None:
+        entry = Quarantined(item.key, item.title, reason, in_one_line(detail), error, item.weight)
+        self._quarantined.append(entry)
+
+
+def _pass_on(spool: Spool, writer: ShardWriter) -> None:
+    """Write an item's rows into the shard's file.
+
+    Whatever fails here is the shard's failure, for some of the rows are in its file already: the
+    item must neither be run again on that file nor be set aside.
+    """
+    try:
+        for batch in spool.replay():
+            writer.write(batch)
+    except Exception as error:
+        raise OSError(f"the shard could not be written: {error}") from error
+
+
+def quarantine_path(dataset: Dataset, manifest: Manifest) -> str:
+    """Return the file that repeats a manifest's quarantine for people and their tools."""
+    return f"{dataset.quarantine}/{manifest.shard:08d}-{manifest.attempt}.jsonl"
+
+
+def threads_for(slots: Mapping[str, int]) -> int:
+    """Return the threads that a task may use: cores of this machine over the workers on it."""
+    from dask.system import CPU_COUNT
+    from distributed import get_worker
+    from distributed.comm.addressing import get_address_host
+
+    worker = get_worker()
+    mates = slots.get(get_address_host(worker.address), worker.state.nthreads)
+    return max(1, CPU_COUNT // mates)

@@ -1,0 +1,139 @@
+"""Storage in a folder of this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from stat import S_ISDIR
+from typing import BinaryIO
+
+from hdfs_jobs.storage.base import Entry, Storage, check_path, is_temporary, temporary_beside
+
+READ_BUFFER = 1 << 18
+
+
+class LocalStorage(Storage):
+    """A folder of this machine.
+
+    Files are published by a hard link: unlike a rename it never replaces what is there.
+
+    Parameters
+    ----------
+    root : str
+        The folder; it need not exist until something is written.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = Path(root).expanduser().absolute()
+        self.url = str(self._root)
+
+    def __repr__(self) -> str:
+        """Name the folder."""
+        return f"LocalStorage({self.url!r})"
+
+    def _at(self, path: str) -> Path:
+        return self._root / check_path(path)
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file to read."""
+        return self._at(path).open("rb", buffering=READ_BUFFER)
+
+    @contextmanager
+    def create(self, path: str) -> Iterator[BinaryIO]:
+        """Create a file under a temporary name and link it to its own when it is whole."""
+        if self.exists(path):
+            raise FileExistsError(f"{self._at(path)} exists")
+        with self._temporary(path) as (temporary, stream):
+            yield stream
+            _sync(stream)
+            self._at(path).hardlink_to(temporary)
+        _sync_folder(self._at(path).parent)
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Write a small file and rename it over the old one."""
+        with self._temporary(path) as (temporary, stream):
+            stream.write(data)
+            _sync(stream)
+            temporary.replace(self._at(path))
+        _sync_folder(self._at(path).parent)
+
+    @contextmanager
+    def _temporary(self, path: str) -> Iterator[tuple[Path, BinaryIO]]:
+        """Open a temporary file beside a path; its name is gone after the block, come what may."""
+        self._at(path).parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._at(temporary_beside(path))
+        try:
+            with temporary.open("xb") as stream:
+                yield temporary, stream
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def list(self, path: str = "", *, temporary: bool = False) -> Iterator[Entry]:
+        """Yield what a folder holds."""
+        prefix = f"{check_path(path)}/" if path else ""
+        try:
+            found = os.scandir(self._at(path))
+        except FileNotFoundError:
+            return
+        with found:
+            for item in found:
+                if is_temporary(item.name) and not temporary:
+                    continue
+                # A file that vanished since the folder was read was never there for this reader.
+                with suppress(FileNotFoundError):
+                    yield _entry(prefix + item.name, item.stat())
+
+    def stat(self, path: str) -> Entry:
+        """Return the entry of a path."""
+        return _entry(path, self._at(path).stat())
+
+    def delete(self, path: str, *, recursive: bool = False) -> None:
+        """Delete a file or a folder."""
+        if not path:
+            raise ValueError("the root of a storage cannot be deleted")
+        target = self._at(path)
+        with suppress(FileNotFoundError):
+            if not target.is_dir() or target.is_symlink():
+                target.unlink()
+            elif recursive:
+                shutil.rmtree(target)
+            else:
+                target.rmdir()
+
+    def rename(self, source: str, target: str) -> None:
+        """Move a file by linking, a folder onto a name claimed by an exclusive mkdir."""
+        old, new = self._at(source), self._at(target)
+        new.parent.mkdir(parents=True, exist_ok=True)
+        if not old.is_dir():
+            new.hardlink_to(old)
+            old.unlink()
+        else:
+            new.mkdir()
+            try:
+                old.rename(new)
+            except OSError:
+                new.rmdir()
+                raise
+        _sync_folder(new.parent)
+
+
+def _entry(path: str, found: os.stat_result) -> Entry:
+    is_dir = S_ISDIR(found.st_mode)
+    return Entry(path, 0 if is_dir else found.st_size, is_dir, found.st_mtime)
+
+
+def _sync(stream: BinaryIO) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name durable: a synced file whose name is lost in a power cut is lost too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

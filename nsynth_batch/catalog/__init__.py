@@ -1,0 +1,1 @@
+"""The catalog: a row a recording, what was withdrawn from it, and the content in `raw/`."""

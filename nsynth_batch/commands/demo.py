@@ -1,0 +1,107 @@
+"""`demo` and `doctor`: the first things to run."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nsynth_batch.commands.options import (
+    CLUSTER,
+    DECODING,
+    MASHING,
+    MODEL,
+    RUNNING,
+    STORE,
+    settings_from,
+)
+from nsynth_batch.errors import OK, UNEXPECTED, CommandError
+from nsynth_batch.pipeline.run import run_stages
+from nsynth_batch.store.layout import DATASETS
+from sequencer.text import clock
+
+if TYPE_CHECKING:
+    from nsynth_batch.settings import Settings
+
+_DEMO_PAIRS = 40
+"""Enough for a minute in which no clip is heard twice."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    for command in (demo, doctor):
+        app.command()(command)
+
+
+@settings_from(*MODEL, *MASHING, *DECODING, *RUNNING)
+def demo(
+    settings: Settings,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where it all goes.")] = Path(
+        "demo-out"
+    ),
+    minutes: Annotated[
+        float, typer.Option("--minutes", metavar="M", help="Length of the composition.")
+    ] = 1.0,
+) -> int:
+    """Do the whole job on bundled recordings.
+
+    Leaves composition.wav and credits.txt in the folder, with the store and the clips beside
+    them. Run again, it goes on where it stopped.
+
+    Example: nsynth-batch demo --out demo-out
+    """
+    from hdfs_jobs.datasets.store import Store
+    from nsynth_batch.store.clip_export import export_clips
+    from sequencer.piece import make_piece
+
+    settings = settings.model_copy(
+        update={
+            "store": str(out / "store"),
+            "pairs": settings.pairs if "pairs" in settings.model_fields_set else _DEMO_PAIRS,
+        }
+    )
+    with as_file(files("nsynth_batch") / "recordings") as recordings:
+        code = run_stages(settings, DATASETS, str(recordings))
+    if code:
+        return code
+    exported = export_clips(Store.open(settings.store), out / "clips")
+    piece = make_piece(
+        out / "clips",
+        out / "composition.wav",
+        minutes=minutes,
+        seed=settings.seed or 0,
+        credits=out / "credits.txt",
+    )
+    for warning in piece.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    typer.echo(
+        f"\nListen to {piece.out}: {clock(piece.score.seconds)} made from {exported.clips} "
+        "mash-ups.\nEach fades between two of the bundled recordings inside the model and is "
+        f"decoded anew:\nthey lie in {out / 'clips'}, and clips.jsonl there names the parents of "
+        f"each.\n{piece.credits_path} credits the authors. Your own: "
+        f"nsynth-batch run FOLDER --store my-store"
+    )
+    return OK
+
+
+@settings_from(*STORE, *MODEL, *CLUSTER, "precision")
+def doctor(settings: Settings) -> int:
+    """Check what a run needs here.
+
+    Versions, engines, checkpoint, storage, scheduler. Ends with 1 if something that the
+    settings ask for is broken, and says what to do.
+
+    Example: nsynth-batch doctor --store my-store
+    """
+    from nsynth_batch.doctor.checks import examine
+
+    broken = 0
+    for finding in examine(settings):
+        broken += finding.broken
+        mark = "BROKEN" if finding.broken else "ok" if finding.works else "-"
+        typer.echo(f"{mark:<7} {finding.what}: {finding.found}")
+    if broken:
+        raise CommandError(f"{broken} things that these settings need are broken", UNEXPECTED)
+    return OK

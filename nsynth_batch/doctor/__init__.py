@@ -1,0 +1,1 @@
+"""Checks of the machine, the store and the cluster."""

@@ -1,0 +1,163 @@
+"""What a run finds on this machine, and what it would miss."""
+
+from __future__ import annotations
+
+import os
+import platform
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+
+from hdfs_jobs.datasets.store import MARKER, Store
+from hdfs_jobs.runs.cluster import Certificates, Cluster
+from hdfs_jobs.storage.open import open_storage
+from nsynth_batch.doctor.gpus import describe, find_devices, seen_by_tensorflow
+from nsynth_batch.errors import failure
+from nsynth_batch.models.engine import EngineName
+from nsynth_batch.models.machine import available_memory
+from nsynth_batch.settings import Settings
+from nsynth_batch.text import one_line, size
+
+_PACKAGES = (
+    "nsynth-batch", "dask", "distributed", "numpy", "pyarrow", "soundfile", "soxr", "safetensors",
+    "tensorflow", "tensorflow-cpu", "tensorflow-rocm",
+)  # fmt: skip
+_ENGINES: tuple[EngineName, ...] = ("native", "tensorflow", "magenta")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    what
+        What was looked at.
+    found
+        What it is, or what is wrong with it and what to do.
+    works
+        Whether it can be used.
+    needed
+        Whether these settings need it.
+    """
+
+    what: str
+    found: str
+    works: bool = True
+    needed: bool = True
+
+    @property
+    def broken(self) -> bool:
+        """Whether a run would fail for it."""
+        return self.needed and not self.works
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything that a run with some settings uses.
+
+    Parameters
+    ----------
+    settings : Settings
+        What would be run.
+
+    Yields
+    ------
+    Finding
+    """
+    yield Finding("python", f"{platform.python_version()} on {platform.platform()}")
+    yield Finding("cores", f"{len(os.sched_getaffinity(0))}, {_memory()}")
+    yield Finding("packages", ", ".join(f"{name} {v}" for name, v in _versions()))
+    yield _gpus(needed=settings.engine == "tensorflow")
+    for engine in _ENGINES:
+        yield _tried(
+            f"engine {engine}",
+            partial(_engine, settings.checkpoint, engine),
+            needed=settings.engine == engine,
+        )
+    yield _tried(f"decoding in --precision {settings.precision}", partial(_decoding, settings))
+    yield _tried(
+        f"checkpoint {settings.checkpoint} by --engine {settings.engine}",
+        partial(_checkpoint, settings.checkpoint, settings.engine),
+    )
+    yield _tried(f"store {settings.store}", partial(_store, settings.store))
+    if settings.scheduler is not None:
+        yield _tried(f"scheduler {settings.scheduler}", partial(_scheduler, settings))
+
+
+def _tried(what: str, look: Callable[[], str], *, needed: bool = True) -> Finding:
+    try:
+        return Finding(what, look(), needed=needed)
+    except Exception as error:
+        return Finding(what, one_line(failure(error).message), works=False, needed=needed)
+
+
+def _gpus(*, needed: bool) -> Finding:
+    try:
+        devices = find_devices()
+        groups = {os.getegid(), *os.getgroups()}
+        found, works = describe(devices, groups, seen_by_tensorflow())
+    except Exception as error:
+        return Finding("gpus", one_line(failure(error).message), works=False, needed=needed)
+    # TensorFlow runs on CPUs as well: only a GPU that is there and cannot be used is broken.
+    return Finding("gpus", found, works=works, needed=needed and bool(devices))
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for name in _PACKAGES:
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            continue
+
+
+def _memory() -> str:
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{size(available_memory())} of {size(whole)} of memory left to this process"
+
+
+def _engine(checkpoint: str, engine: EngineName) -> str:
+    from nsynth_batch.models.wavenet.model import load_model
+
+    model = load_model(checkpoint, engine=engine)
+    runs = model.engine
+    versions = ", ".join(f"{name} {number}" for name, number in runs.versions.items())
+    return f"{runs.precision}, {runs.instruction_set}, {runs.device}, {versions}"
+
+
+def _decoding(settings: Settings) -> str:
+    from nsynth_batch.pipeline.model import Models
+    from nsynth_batch.pipeline.steps import segment_samples
+
+    models, samples = Models(settings), segment_samples(settings.segment_seconds)
+    return models.room(models.decoder.engine.full_batch(samples), samples)
+
+
+def _checkpoint(checkpoint: str, engine: EngineName) -> str:
+    from nsynth_batch.models.wavenet.model import load_model
+
+    facts = load_model(checkpoint, engine=engine).facts()
+    return f"runs on engine {facts['engine']}, its weights have SHA-256 {facts['checkpoint']}"
+
+
+def _store(url: str) -> str:
+    storage = open_storage(url)
+    if storage.exists(MARKER):
+        Store.open(url)
+        probe = f"runs/doctor-{uuid.uuid4().hex}"
+        storage.publish(probe, b"")
+        storage.delete(probe)
+        return f"{storage.url} can be read and written"
+    if next(storage.list(), None) is None:
+        return f"{storage.url} is free; the first harvest makes the store"
+    Store.open(url)
+    return f"{storage.url} can be read"
+
+
+def _scheduler(settings: Settings) -> str:
+    certificates = Certificates(settings.tls_ca, settings.tls_cert, settings.tls_key)
+    with Cluster(settings.scheduler, certificates=certificates) as cluster:
+        workers = cluster.client().scheduler_info(n_workers=-1)["workers"]
+        threads = sum(worker["nthreads"] for worker in workers.values())
+        return f"{len(workers)} workers, {threads} threads"

@@ -1,0 +1,1 @@
+"""Models: families, the engines that run them, and the files that hold them."""

@@ -1,0 +1,186 @@
+"""Download the published checkpoint: with progress, resumed where it broke off, checked."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import shutil
+import tarfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nsynth_batch.models.weights import CheckpointError
+
+PUBLISHED_URL = "http://download.magenta.tensorflow.org/models/nsynth/wavenet-ckpt.tar"
+
+_BLOCK = 1 << 20
+_TIMEOUT_SECONDS = 60.0
+
+
+class DownloadError(OSError):
+    """A download broke off; what came is kept, and another try goes on from there."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a download left.
+
+    Attributes
+    ----------
+    prefix
+        Magenta's name for the checkpoint: its files begin with it.
+    sha256
+        Of the tar file.
+    checked
+        Whether it was compared with a checksum, given now or kept from an earlier download.
+    """
+
+    prefix: Path
+    sha256: str
+    checked: bool
+
+
+def fetch_checkpoint(
+    folder: Path,
+    *,
+    url: str = PUBLISHED_URL,
+    sha256: str | None = None,
+    tries: int = 5,
+    wait_seconds: float = 2.0,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> Fetched:
+    """Download a checkpoint's tar file into a folder and unpack it there.
+
+    The published tar has no published checksum. So the checksum of the first whole download is
+    kept beside it (``<name>.sha256``), and a later one must agree with it; who has the checksum
+    from elsewhere gives it.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is missing.
+    url : str
+        Where the tar file is.
+    sha256 : str, optional
+        What its checksum must be.
+    tries : int
+        How often to connect before giving up.
+    wait_seconds : float
+        Between tries, doubled each time.
+    on_progress : callable, optional
+        Hears the bytes that are there, and how many there will be where the server says so.
+
+    Raises
+    ------
+    DownloadError
+        If the server cannot be reached or keeps breaking off.
+    CheckpointError
+        If the server has no such file, the checksum is another, or the tar holds no checkpoint.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tar = folder / (url.rsplit("/", 1)[-1] or "checkpoint.tar")
+    kept = tar.with_name(tar.name + ".sha256")
+    if not tar.exists():
+        _download(url, tar, tries, wait_seconds, on_progress)
+    found = _sha256(tar)
+    wanted = (sha256 or (kept.read_text().split()[0] if kept.exists() else "")).lower()
+    if wanted and found != wanted:
+        tar.unlink()
+        raise CheckpointError(
+            f"{tar}: its SHA-256 is {found}, not {wanted}; it was removed, fetch it again"
+        )
+    kept.write_text(f"{found}  {tar.name}\n")
+    return Fetched(_unpack(tar, folder), found, bool(wanted))
+
+
+def _download(
+    url: str,
+    target: Path,
+    tries: int,
+    wait_seconds: float,
+    on_progress: Callable[[int, int | None], None] | None,
+) -> None:
+    partial = target.with_name(target.name + ".part")
+    for attempt in range(tries):
+        try:
+            _continue(url, partial, on_progress)
+        except urllib.error.HTTPError as error:
+            if error.code < 500:
+                raise CheckpointError(f"{url}: the server answers {error.code}") from None
+            reason: object = f"the server answers {error.code}"
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+        else:
+            partial.replace(target)
+            return
+        if attempt + 1 < tries:
+            time.sleep(wait_seconds * 2**attempt)
+    raise DownloadError(f"{url}: {reason}, after {tries} tries; what came is kept, run it again")
+
+
+def _continue(
+    url: str, partial: Path, on_progress: Callable[[int, int | None], None] | None
+) -> None:
+    """Fetch what is missing of a file; a server that cannot start in the middle starts over."""
+    have = partial.stat().st_size if partial.exists() else 0
+    request = urllib.request.Request(url, headers={"User-Agent": "nsynth-batch"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    try:
+        answer = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+            # All of it is there already, or it is another file: begin anew to know.
+            partial.unlink()
+            _continue(url, partial, on_progress)
+            return
+        raise
+    with answer:
+        if answer.status != http.client.PARTIAL_CONTENT:
+            have = 0
+        length = answer.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        with partial.open("ab" if have else "wb") as out:
+            while block := answer.read(_BLOCK):
+                out.write(block)
+                have += len(block)
+                if on_progress:
+                    on_progress(have, total)
+    if total is not None and have < total:
+        raise DownloadError(f"{url}: broke off after {have} of {total} bytes")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _unpack(tar: Path, folder: Path) -> Path:
+    """Unpack the plain files of a tar, none of them outside the folder; give the prefix.
+
+    By hand, since the tarfile of Python 3.11.2, which Debian 12 has, cannot be told to be careful.
+    """
+    indexes: list[Path] = []
+    try:
+        with tarfile.open(tar) as archive:
+            for member in archive:
+                file = folder / member.name
+                content = archive.extractfile(member)
+                if content is None or not member.isfile():
+                    continue
+                if not file.resolve().is_relative_to(folder.resolve()):
+                    raise CheckpointError(f"{tar}: holds {member.name!r}, which leads elsewhere")
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with file.open("wb") as out:
+                    shutil.copyfileobj(content, out)
+                if file.suffix == ".index":
+                    indexes.append(file)
+    except (tarfile.TarError, EOFError) as error:
+        raise CheckpointError(f"{tar}: not a whole tar file ({error}); fetch it again") from None
+    if len(indexes) != 1:
+        raise CheckpointError(f"{tar}: holds {len(indexes)} checkpoints, not one")
+    return indexes[0].with_suffix("")

@@ -1,0 +1,139 @@
+"""How much memory a model may take: as the machine, its container or its user allow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nsynth_batch.models.wavenet.config import QUANTA, Config
+
+_SHARE = 0.8
+"""Of what is left, by default: the rest is for what is not counted."""
+
+_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+_V2 = ("memory.max", "memory.current", "inactive_file")
+
+
+def available_memory(root: Path = Path("/")) -> int:
+    """Give the bytes that this process may still allocate, by the machine and its containers.
+
+    Parameters
+    ----------
+    root : Path
+        Where ``proc`` and ``sys`` are.
+
+    Returns
+    -------
+    int
+        The least of what the machine has left and what each control group around this process
+        (version 1 or 2) leaves it. Files that the kernel keeps at hand count as free.
+    """
+    left = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")]
+    meminfo = root / "proc/meminfo"
+    if meminfo.exists():
+        fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+        if "MemAvailable" in fields:
+            left = [int(fields["MemAvailable"].split()[0]) * 1024]
+    return min([*left, *_left_by_groups(root)])
+
+
+def allowed_memory(memory: int | None) -> int:
+    """Give the bytes that may be taken: as many as were asked for, else most of what is left."""
+    return int(_SHARE * available_memory()) if memory is None else memory
+
+
+class MemoryRefusedError(MemoryError):
+    """The system has not the memory that was allowed."""
+
+
+@contextmanager
+def within_allowance(what: str) -> Iterator[None]:
+    """Tell want of memory that was allowed from too little allowed.
+
+    Raises
+    ------
+    MemoryRefusedError
+        If the block raises MemoryError.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise MemoryRefusedError(
+            f"the system refused memory for {what}, though no more than allowed was asked for: "
+            "allow less memory, or give it a smaller batch"
+        ) from None
+
+
+def demand_memory(what: str, needed: int, allowed: int) -> None:
+    """Refuse what needs more memory than is allowed.
+
+    Raises
+    ------
+    MemoryError
+        One line that says how much of both, and what to do.
+    """
+    if needed > allowed:
+        raise MemoryError(
+            f"{what} needs {needed / 1e6:.1f} MB and {allowed / 1e6:.1f} MB are allowed: "
+            "give it fewer or shorter clips, a smaller batch or more memory"
+        )
+
+
+def lockstep_memory(
+    config: Config, clips: int, samples: int, *, item_bytes: int = 4, frames: int = 1
+) -> int:
+    """Count the bytes of a decode that advances all its clips together, weights left out.
+
+    Parameters
+    ----------
+    config : Config
+    clips : int
+        At once.
+    samples : int
+        Of the longest.
+    item_bytes : int
+        Of a number in the histories.
+    frames : int
+        Whose conditioning is computed at once.
+
+    Returns
+    -------
+    int
+        Histories, conditioning, what a step has in hand, draws and codes.
+    """
+    history = sum(2 * d + 1 for d in config.dilations) * config.width * item_bytes
+    held = 4 * frames * (2 * config.width * config.num_layers + config.skip_width)
+    in_hand = 4 * (8 * config.width + 3 * config.skip_width + 4 * QUANTA)
+    # A chunk's draws and codes in 32 bits, and all codes in 16, twice while they are joined.
+    made = 8 * frames * config.ae_hop_length + 4 * samples
+    return clips * (history + held + in_hand + made)
+
+
+def _left_by_groups(root: Path) -> Iterator[int]:
+    own = root / "proc/self/cgroup"
+    if not own.exists():
+        return
+    for line in own.read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            mounts, (limit, usage, files) = ["sys/fs/cgroup", "sys/fs/cgroup/unified"], _V2
+        elif "memory" in controllers.split(","):
+            mounts, (limit, usage, files) = [f"sys/fs/cgroup/{controllers}"], _V1
+        else:
+            continue
+        for mount in (root / mount for mount in mounts):
+            # Inside a container the path can be the host's: then the mount itself is its group.
+            group = mount / path.lstrip("/")
+            for folder in (group, *group.parents):
+                if folder.is_relative_to(mount) and (folder / limit).exists():
+                    most = (folder / limit).read_text().strip()
+                    if most != "max":
+                        taken = int((folder / usage).read_text()) - _field(folder, files)
+                        yield max(0, int(most) - taken)
+
+
+def _field(group: Path, name: str) -> int:
+    statistics = (group / "memory.stat").read_text().splitlines()
+    return next((int(line.split()[1]) for line in statistics if line.split()[0] == name), 0)

@@ -1,0 +1,59 @@
+"""Which precision a decode takes where nobody says: the fastest whose loss is small enough.
+
+Losses are differences of negative log-likelihood, in nats a sample, teacher-forced on recordings
+that the model `small` never saw, measured by `python -m benchmarks.precision` and kept in
+docs/performance.md. A precision without a figure is not chosen by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from nsynth_batch.models.engine import Precision
+
+PrecisionChoice = Literal["auto", "float32", "bfloat16", "int16", "int8"]
+
+MOST_LOSS = 0.01
+"""Nats a sample that the choice may lose against float32."""
+
+LOSSES: Mapping[Precision, float] = {
+    "float32": 0.0,
+    "bfloat16": 0.0001,
+    "int16": 0.0001,
+    "int8": 0.001,
+}
+"""Nats a sample that a precision loses against float32, rounded up: on AVX2, the first 2.5 s of
+each of 30 recordings. Integers are summed alike on every processor."""
+
+FASTEST_FIRST: Mapping[str, Sequence[Precision]] = {
+    "amx": ("int8", "bfloat16"),
+    "avx2": ("int8", "int16"),
+}
+"""Precisions by speed, for each instruction set that has a faster one than float32: for tiles by
+their limits, the others as measured."""
+
+
+def fastest_precision(
+    instruction_set: str,
+    fastest_first: Mapping[str, Sequence[Precision]] = FASTEST_FIRST,
+    losses: Mapping[Precision, float] = LOSSES,
+) -> Precision:
+    """Choose the native engine's precision for an instruction set.
+
+    Parameters
+    ----------
+    instruction_set : str
+        As the engine names it.
+    fastest_first, losses : mappings
+        The tables above.
+
+    Returns
+    -------
+    str
+        The fastest that loses at most `MOST_LOSS`; float32 where no other does.
+    """
+    for precision in fastest_first.get(instruction_set, ()):
+        if losses.get(precision, MOST_LOSS + 1) <= MOST_LOSS:
+            return precision
+    return "float32"

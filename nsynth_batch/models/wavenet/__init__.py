@@ -1,0 +1,1 @@
+"""The WaveNet family: NSynth's autoencoder, and its engines."""

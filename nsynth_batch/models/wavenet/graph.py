@@ -1,0 +1,228 @@
+"""The network in TensorFlow, as functions of a configuration and a mapping of tensors.
+
+Nothing of Keras, so that it runs unchanged from TensorFlow 2.14, the last that ROCm has on
+the package index, to today's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from nsynth_batch.models.engine import Precision
+from nsynth_batch.models.wavenet.config import Config
+from nsynth_batch.models.weights import Weights
+
+Tensor = Any
+Tensors = Mapping[str, Tensor]
+
+INPUT_SCALE = 1.0 / 128
+
+_IN_LAYERS = re.compile(r"(dilatedconv|res|skip)_\d+/W")
+
+
+def tensors_of(weights: Weights, precision: Precision) -> dict[str, Tensor]:
+    """Give the weights as TensorFlow's constants.
+
+    Parameters
+    ----------
+    weights : Weights
+    precision : str
+        ``float32``, or ``bfloat16`` for the matrices of the products inside the decoder's layers:
+        their inputs are rounded to it too, and their sums are float32. All else is float32.
+    """
+    return {
+        name: tf.constant(value, tf.bfloat16)
+        if precision == "bfloat16" and _IN_LAYERS.fullmatch(name)
+        else tf.constant(value)
+        for name, value in weights.tensors.items()
+    }
+
+
+def encoder(config: Config, tensors: Tensors, codes: Tensor) -> Tensor:
+    """Encode mu-law codes.
+
+    Parameters
+    ----------
+    config : Config
+    tensors : mapping of str to tensors
+        By magenta's names.
+    codes : float32 [B, T]
+        Mu-law codes, T a multiple of the hop.
+
+    Returns
+    -------
+    float32 [B, T / hop, bottleneck]
+    """
+    x = _dense(tensors, "ae_startconv", _taps(codes[:, :, None] * INPUT_SCALE, 1, ahead=True))
+    for i, dilation in enumerate(config.ae_dilations, 1):
+        h = _dense(tensors, f"ae_dilatedconv_{i}", _taps(tf.nn.relu(x), dilation, ahead=True))
+        x += _dense(tensors, f"ae_res_{i}", tf.nn.relu(h))
+    x = _dense(tensors, "ae_bottleneck", x)
+    shape = tf.shape(x)
+    hop = config.ae_hop_length
+    frames = tf.reshape(x, [shape[0], shape[1] // hop, hop, config.ae_bottleneck])
+    return tf.reduce_mean(frames, axis=2)
+
+
+def decoder(config: Config, tensors: Tensors, codes: Tensor, encodings: Tensor) -> Tensor:
+    """Give teacher-forced logits: those of sample t from the samples before it.
+
+    Parameters
+    ----------
+    config : Config
+    tensors : mapping of str to tensors
+    codes : float32 [B, T]
+        Mu-law codes, T = F · hop.
+    encodings : float32 [B, F, bottleneck]
+
+    Returns
+    -------
+    float32 [B, T, 256]
+    """
+    hop = config.ae_hop_length
+    x = tf.pad(codes[:, :-1, None] * INPUT_SCALE, [[0, 0], [1, 0], [0, 0]])
+    x = _dense(tensors, "startconv", _taps(x, 1, ahead=False))
+    skip = _dense(tensors, "skip_start", x)
+    for i, dilation in enumerate(config.dilations, 1):
+        h = _dense(tensors, f"dilatedconv_{i}", _taps(x, dilation, ahead=False))
+        h = _add_held(h, _dense(tensors, f"cond_map_{i}", encodings), hop)
+        gate = _gate(h)
+        x += _dense(tensors, f"res_{i}", gate)
+        skip += _dense(tensors, f"skip_{i}", gate)
+    out = _dense(tensors, "out1", tf.nn.relu(skip))
+    out = _add_held(out, _dense(tensors, "cond_map_out1", encodings), hop)
+    return _dense(tensors, "logits", tf.nn.relu(out))
+
+
+def conditioning(config: Config, tensors: Tensors, encodings: Tensor) -> list[Tensor]:
+    """Map encodings [..., bottleneck] to what each block, and at last the head, adds to itself."""
+    names = [f"cond_map_{i}" for i in range(1, config.num_layers + 1)]
+    return [_dense(tensors, name, encodings) for name in [*names, "cond_map_out1"]]
+
+
+def silence(config: Config, tensors: Tensors, batch: int) -> list[Tensor]:
+    """Give each block's history before the first sample.
+
+    It holds one row more than the block looks back, so that a sample is written to a row that
+    it does not read: only then does XLA update the history in place and not copy it whole.
+
+    Parameters
+    ----------
+    config : Config
+    tensors : mapping of str to tensors
+    batch : int
+        B.
+
+    Returns
+    -------
+    list of float32 [2 · dilation + 1, B, width]
+        For bfloat16 its bits, as uint16.
+    """
+    kind = tf.uint16 if _is_rounded(tensors) else tf.float32
+    return [tf.zeros([2 * d + 1, batch, config.width], kind) for d in config.dilations]
+
+
+def step(
+    config: Config,
+    tensors: Tensors,
+    number: Tensor,
+    inputs: Sequence[Tensor],
+    histories: Sequence[Tensor],
+    held: Sequence[Tensor],
+) -> tuple[Tensor, list[Tensor]]:
+    """Compute one sample's logits from the newest samples and each block's history.
+
+    Parameters
+    ----------
+    config : Config
+    tensors : mapping of str to tensors
+    number : int32
+        Which sample it is, from 0.
+    inputs : three float32 [B, 1]
+        The last three input samples, oldest first.
+    histories : as `silence` gives them
+    held : for each block and the head float32 [B, channels]
+        This frame's conditioning.
+
+    Returns
+    -------
+    float32 [B, 256], and the histories with this sample in them
+    """
+    x = _dense(tensors, "startconv", tf.concat(list(inputs), -1))
+    skip = _dense(tensors, "skip_start", x)
+    after = []
+    for i, (history, dilation) in enumerate(zip(histories, config.dilations, strict=True), 1):
+        rows = 2 * dilation + 1
+        newest = _remembered(tensors, x)
+        history = put_row(history, number % rows, newest)
+        after.append(history)
+        taps = [tf.gather(history, (number + ahead) % rows) for ahead in (1, dilation + 1)]
+        taps = _recalled(tensors, tf.concat([*taps, newest], -1))
+        gate = _gate(_dense(tensors, f"dilatedconv_{i}", taps) + held[i - 1])
+        x += _dense(tensors, f"res_{i}", gate)
+        skip += _dense(tensors, f"skip_{i}", gate)
+    out = _dense(tensors, "out1", tf.nn.relu(skip)) + held[-1]
+    return _dense(tensors, "logits", tf.nn.relu(out)), after
+
+
+def put_row(buffer: Tensor, index: Tensor, row: Tensor) -> Tensor:
+    """Write a row; in a compiled loop this happens in place."""
+    return tf.tensor_scatter_nd_update(buffer, [[index]], row[None])
+
+
+def _is_rounded(tensors: Tensors) -> bool:
+    return bool(tensors["res_1/W"].dtype == tf.bfloat16)
+
+
+def _remembered(tensors: Tensors, x: Tensor) -> Tensor:
+    """Give what a history keeps of a block's input.
+
+    Bits and not bfloat16: XLA's CPU compiler would widen a whole history to write one row of it.
+    """
+    return tf.bitcast(tf.cast(x, tf.bfloat16), tf.uint16) if _is_rounded(tensors) else x
+
+
+def _recalled(tensors: Tensors, kept: Tensor) -> Tensor:
+    return tf.bitcast(kept, tf.bfloat16) if _is_rounded(tensors) else kept
+
+
+def _dense(tensors: Tensors, name: str, x: Tensor) -> Tensor:
+    """Apply a convolution to input whose taps already stand side by side in its channels."""
+    weight = tensors[f"{name}/W"]
+    _, taps, inputs, outputs = weight.shape
+    matrix = tf.reshape(weight, [taps * inputs, outputs])
+    flat = tf.reshape(x, [-1, taps * inputs])
+    if matrix.dtype == tf.bfloat16:
+        # tf.matmul would round the sum as well.
+        flat = tf.cast(flat, tf.bfloat16)
+        product = tf.raw_ops.BatchMatMulV3(x=flat, y=matrix, Tout=tf.float32)
+    else:
+        product = tf.matmul(flat, matrix)
+    y = tf.nn.bias_add(product, tensors[f"{name}/biases"])
+    return tf.reshape(y, tf.concat([tf.shape(x)[:-1], [outputs]], 0))
+
+
+def _taps(x: Tensor, dilation: int, *, ahead: bool) -> Tensor:
+    """Lay three taps side by side: past and future by one dilation, or only the past by two."""
+    # tf.slice and not [], here and in _gate: the gradient of a strided slice is many times slower.
+    length = tf.shape(x)[1]
+    before, after = (dilation, dilation) if ahead else (2 * dilation, 0)
+    padded = tf.pad(x, [[0, 0], [before, after], [0, 0]])
+    size = tf.stack([-1, length, -1])
+    return tf.concat([tf.slice(padded, [0, k * dilation, 0], size) for k in range(3)], -1)
+
+
+def _gate(x: Tensor) -> Tensor:
+    opening, signal = tf.split(x, 2, axis=-1)
+    return tf.sigmoid(opening) * tf.tanh(signal)
+
+
+def _add_held(x: Tensor, frames: Tensor, hop: int) -> Tensor:
+    """Add to x [B, F · hop, C] its frame's row of frames [B, F, C]."""
+    shape = tf.shape(frames)
+    split = tf.reshape(x, [shape[0], shape[1], hop, x.shape[-1]]) + frames[:, :, None, :]
+    return tf.reshape(split, tf.shape(x))

@@ -1,0 +1,24 @@
+"""The NSynth WaveNet autoencoder: configuration, checkpoints, engines, training.
+
+>>> from nsynth_batch.nsynth import load_model  # doctest: +SKIP
+>>> model = load_model("small")  # doctest: +SKIP
+>>> encodings = model.encode(audio)  # doctest: +SKIP
+>>> clips = model.decode(encodings, seed=7)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from nsynth_batch.models.engine import EngineUnavailableError
+from nsynth_batch.models.wavenet.config import CONFIGS, SAMPLE_RATE, Config
+from nsynth_batch.models.wavenet.model import Model, load_model
+from nsynth_batch.models.weights import CheckpointError
+
+__all__ = [
+    "CONFIGS",
+    "SAMPLE_RATE",
+    "CheckpointError",
+    "Config",
+    "EngineUnavailableError",
+    "Model",
+    "load_model",
+]

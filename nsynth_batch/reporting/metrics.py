@@ -1,0 +1,193 @@
+"""What a run has done so far, as the figures that Prometheus asks for while it works."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from hdfs_jobs.runs.events import (
+    ShardCommitted,
+    ShardFailed,
+    ShardRetried,
+    StageFinished,
+    StageStarted,
+)
+from nsynth_batch.reporting.events import HarvestProgressed, LeaseGivenBack, LeaseTaken, Told
+from nsynth_batch.reporting.terminal import Speed
+from nsynth_batch.store.layout import DATASETS, judged
+
+NAMESPACE = "nsynth_batch"
+HARVEST = "harvest"
+"""What the stage before all datasets is called in labels."""
+
+STAGE = ("stage",)
+
+
+class Metrics:
+    """Figures of one run, from what it tells; all of them begin at 0 with it.
+
+    The label ``stage`` is the dataset that a stage writes, or ``harvest``; ``reason`` is the slug
+    that the quarantine counts by. Both are words of the program, never of its input, so that there
+    are few series however much is worked on.
+
+    Parameters
+    ----------
+    max_bad_fraction : float
+        What the run allows, for those who compare its quarantine with it.
+    stop : threading.Event
+        Set once the run was asked to drain.
+
+    Attributes
+    ----------
+    registry : CollectorRegistry
+        What is served: these figures and those of this process.
+    """
+
+    def __init__(self, max_bad_fraction: float, stop: threading.Event) -> None:
+        # When a counter began is told for all of them by the run's start.
+        disable_created_metrics()
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        counter: Callable[..., Counter]
+        gauge: Callable[..., Gauge]
+        counter = partial(Counter, namespace=NAMESPACE, registry=self.registry)
+        gauge = partial(Gauge, namespace=NAMESPACE, registry=self.registry)
+        Info("build", "This release.", namespace=NAMESPACE, registry=self.registry).info(
+            {"version": version("nsynth-batch")}
+        )
+        gauge(
+            "run_start_timestamp_seconds", "When this run began, in Unix time."
+        ).set_to_current_time()
+        self._last_progress = gauge(
+            "last_progress_timestamp_seconds",
+            "When this run last got on, in Unix time: a stage or shard, or bytes of a harvest.",
+        )
+        self._last_progress.set_to_current_time()
+        gauge("draining", "Whether this run was asked to stop, 0 or 1.").set_function(stop.is_set)
+        gauge("quarantine_limit_ratio", "The part of its input that this run may quarantine.").set(
+            max_bad_fraction
+        )
+        self._lease = gauge("lease_held", "Whether this run may write to its store, 0 or 1.")
+
+        self._active = gauge("stage_active", "Whether a stage is at work, 0 or 1.", STAGE)
+        self._shards = gauge("shards", "Shards in a stage's plan, of earlier runs too.", STAGE)
+        self._left = gauge("shards_left", "Shards of the plan that are not committed yet.", STAGE)
+        self._speed = gauge(
+            "stage_speed_ratio",
+            "Seconds of audio that a stage committed a second of its own wall time.",
+            STAGE,
+        )
+        self._committed = counter("shards_committed", "Shards committed by this run.", STAGE)
+        self._failed_attempts = counter(
+            "shard_attempts_failed", "Attempts at a shard that failed.", STAGE
+        )
+        self._failed = counter("shards_failed", "Shards left to the next run.", STAGE)
+        self._inputs = counter(
+            "inputs",
+            "What a stage judged: recordings in harvest and audio, rows and what was quarantined "
+            "of them elsewhere.",
+            STAGE,
+        )
+        self._quarantined = counter(
+            "quarantined", "Recordings or rows set aside.", ("stage", "reason")
+        )
+        self._rows = counter("rows", "Rows committed.", STAGE)
+        self._audio = counter("audio_seconds", "Seconds of audio in the rows committed.", STAGE)
+        self._work = counter(
+            "work_seconds", "Seconds that workers took for the shards committed.", STAGE
+        )
+        self._bytes = counter("output_bytes", "Bytes of the shards committed.", STAGE)
+
+        self._found = counter("harvest_recordings", "Recordings that a harvest looked at.")
+        self._added = counter("harvest_added_recordings", "Those that were new to the store.")
+        self._came = counter("harvest_received_bytes", "Bytes copied, or fetched from the web.")
+        self._paced = counter(
+            "harvest_paced_seconds", "Seconds that streams waited so as to keep to the rate."
+        )
+        self._busy = counter("harvest_busy_answers", "Answers by which servers asked to try later.")
+        self._speeds: dict[str, Speed] = {}
+        self._harvest = HarvestProgressed(0, 0, 0, 0, 0.0, 0, {}, ended=False)
+        for stage in (HARVEST, *DATASETS):
+            self._active.labels(stage)
+
+    def __call__(self, event: Told) -> None:
+        """Take an event of the run."""
+        if isinstance(event, StageStarted):
+            self._start(event)
+        elif isinstance(event, ShardCommitted):
+            self._commit(event)
+        elif isinstance(event, ShardRetried):
+            self._failed_attempts.labels(event.name).inc()
+        elif isinstance(event, ShardFailed):
+            self._failed_attempts.labels(event.name).inc()
+            self._failed.labels(event.name).inc()
+        elif isinstance(event, StageFinished):
+            self._finish(event)
+        elif isinstance(event, HarvestProgressed):
+            self._go_on_harvesting(event)
+        elif isinstance(event, LeaseTaken):
+            self._lease.set(1)
+        elif isinstance(event, LeaseGivenBack):
+            self._lease.set(0)
+
+    def _start(self, event: StageStarted) -> None:
+        stage = event.name
+        self._last_progress.set_to_current_time()
+        self._active.labels(stage).set(1)
+        self._shards.labels(stage).set(event.shards)
+        self._left.labels(stage).set(event.pending)
+        speed = self._speeds[stage] = Speed(event.pending)
+        self._speed.labels(stage).set_function(lambda: speed.rate)
+        for counter in (
+            *(self._committed, self._failed_attempts, self._failed),
+            *(self._inputs, self._rows, self._audio, self._work, self._bytes),
+        ):
+            # A rate needs the 0 that a counter begins with.
+            counter.labels(stage)
+
+    def _commit(self, event: ShardCommitted) -> None:
+        stage, done, speed = event.name, event.summary, self._speeds[event.name]
+        self._last_progress.set_to_current_time()
+        speed.add(event)
+        self._left.labels(stage).set(speed.pending - speed.done)
+        self._committed.labels(stage).inc()
+        self._inputs.labels(stage).inc(judged(stage, done.items, done.rows, done.quarantined))
+        for reason, lost in event.reasons.items():
+            self._quarantined.labels(stage, reason).inc(lost)
+        self._rows.labels(stage).inc(done.rows)
+        self._audio.labels(stage).inc(done.seconds)
+        self._work.labels(stage).inc(done.wall_seconds)
+        self._bytes.labels(stage).inc(done.bytes)
+
+    def _finish(self, event: StageFinished) -> None:
+        stage, outcome = event.outcome.name, event.outcome
+        self._last_progress.set_to_current_time()
+        self._active.labels(stage).set(0)
+        rate = outcome.seconds / max(outcome.wall_seconds, 1e-9)
+        self._speed.labels(stage).set_function(lambda: rate)
+
+    def _go_on_harvesting(self, event: HarvestProgressed) -> None:
+        before, self._harvest = self._harvest, event
+        if (event.found, event.came, event.ended) != (before.found, before.came, before.ended):
+            self._last_progress.set_to_current_time()
+        self._active.labels(HARVEST).set(not event.ended)
+        self._inputs.labels(HARVEST).inc(event.offered - before.offered)
+        for reason, count in event.refused.items():
+            new = count - before.refused.get(reason, 0)
+            self._quarantined.labels(HARVEST, reason).inc(new)
+        self._found.inc(event.found - before.found)
+        self._added.inc(event.added - before.added)
+        self._came.inc(event.came - before.came)
+        self._paced.inc(event.paced_seconds - before.paced_seconds)
+        self._busy.inc(event.busy_answers - before.busy_answers)

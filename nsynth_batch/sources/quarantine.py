@@ -1,0 +1,74 @@
+"""The quarantine of harvests: what a source names and cannot be taken, and why."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from hdfs_jobs.errors import UsageError
+from hdfs_jobs.storage.base import Storage
+from nsynth_batch.sources.source import Refusal
+
+FOLDER = "quarantine/harvest"
+
+
+class Refusals:
+    """What is set aside; files are only added, and the latest line on a name stands.
+
+    Parameters
+    ----------
+    storage : Storage
+        The store's.
+
+    Raises
+    ------
+    UsageError
+        If a file of it is damaged.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._waiting: list[Refusal] = []
+        self.known: dict[str, Refusal] = {}
+        for path in sorted(entry.path for entry in storage.list(FOLDER)):
+            try:
+                lines = storage.read_bytes(path).decode().splitlines()
+                found = [Refusal(**json.loads(line)) for line in lines]
+            except (ValueError, TypeError) as error:
+                raise UsageError(
+                    f"{storage.url}/{path} cannot be read ({error}): delete it, and harvest again"
+                ) from error
+            for refusal in found:
+                self._note(refusal)
+
+    def add(self, refusal: Refusal) -> None:
+        """Set one aside."""
+        if self.known.get(refusal.name) != refusal:
+            self._note(refusal)
+            self._waiting.append(refusal)
+
+    def settle(self, name: str) -> None:
+        """Take back that one was set aside: it was taken now, or its source has it no more."""
+        if name in self.known:
+            settled = Refusal(name, "", "")
+            self._note(settled)
+            self._waiting.append(settled)
+
+    def save(self) -> None:
+        """Write what was not written yet."""
+        if not self._waiting:
+            return
+        lines = "".join(
+            json.dumps(asdict(refusal), ensure_ascii=False) + "\n" for refusal in self._waiting
+        )
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+        self._storage.publish(f"{FOLDER}/{stamp}-{uuid.uuid4().hex}.jsonl", lines.encode())
+        self._waiting = []
+
+    def _note(self, refusal: Refusal) -> None:
+        if refusal.reason:
+            self.known[refusal.name] = refusal
+        else:
+            self.known.pop(refusal.name, None)

@@ -1,0 +1,375 @@
+"""Requests over HTTP: who asks, hosts that may answer, time-outs, and what can be tried again."""
+
+from __future__ import annotations
+
+import random
+import re
+import socket
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+
+from hdfs_jobs.errors import InfrastructureError, UsageError
+from nsynth_batch.harvest_settings import WIKIMEDIA_MEGABITS
+from nsynth_batch.sources.web.throttle import Bucket, Gate, pause, retry_after
+
+API_AT_ONCE = 3
+FILES_AT_ONCE = 2
+"""What Wikimedia asks of those who fetch much."""
+
+BLOCK_BYTES = 1 << 16
+_BURST_BYTES = 1 << 18
+# The kernel doubles what is asked for. A small one keeps servers from sending what is not paid for.
+_SOCKET_BYTES = 1 << 18
+_SLOWEST_BYTES_A_SECOND = 1000
+_LONGEST_PAUSE = 60.0
+_LONGEST_RETRY_AFTER = 900.0
+_MOST_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_CONTACT = re.compile(r"[!-~ ]*(?:[^@\s]@[^@\s]|https?://[^\s/])[!-~ ]*")
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How servers are treated.
+
+    Attributes
+    ----------
+    contact
+        Where the operator of a server reaches who runs this: an e-mail address or a page.
+    megabits
+        A second, of all files together.
+    timeout
+        Seconds without an answer, or with next to nothing of a file, before it is tried again.
+    retries
+        Tries more without progress before it is given up.
+    backoff
+        Seconds: the first pause is up to so long, each next one up to twice as long.
+    """
+
+    contact: str
+    megabits: float = WIKIMEDIA_MEGABITS
+    timeout: float = 60.0
+    retries: int = 3
+    backoff: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Refuse a contact that nobody can be reached by.
+
+        Raises
+        ------
+        UsageError
+            If it is neither an e-mail address nor a page.
+        """
+        if not (self.contact.isascii() and _CONTACT.fullmatch(self.contact)):
+            raise UsageError(
+                f"the contact {self.contact!r} is neither an e-mail address nor a page: give one "
+                "by which the operators of servers can reach you, as --contact you@example.org"
+            )
+
+    @property
+    def user_agent(self) -> str:
+        """What requests say of who asks."""
+        return (
+            f"nsynth-batch/{version('nsynth-batch')} ({self.contact}) "
+            f"python-requests/{requests.__version__}"
+        )
+
+
+class Transient(Exception):
+    """Something that may go well when it is tried again.
+
+    Parameters
+    ----------
+    what : str
+        What went wrong.
+    wait : float, optional
+        Seconds that the server asked to wait.
+    """
+
+    def __init__(self, what: str, wait: float | None = None) -> None:
+        super().__init__(what)
+        self.wait = wait
+
+
+class Wrong(Exception):
+    """An answer that is not what was asked for, and that asking again alone will not mend.
+
+    Parameters
+    ----------
+    reason : str
+        A slug that reports count by.
+    detail : str
+        One line for people.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class Tries:
+    """Counts tries without progress, and waits between them: backoff with full jitter.
+
+    Parameters
+    ----------
+    manners : Manners
+        How often, and how long.
+    stop : threading.Event
+        Ends all waiting.
+    """
+
+    def __init__(self, manners: Manners, stop: threading.Event) -> None:
+        self._manners = manners
+        self._stop = stop
+        self._failed = 0
+        self._waited = 0.0
+
+    def progressed(self) -> None:
+        """Begin to count anew."""
+        self._failed, self._waited = 0, 0.0
+
+    def failed(self, what: str, error: Transient) -> None:
+        """Wait before the next try.
+
+        Raises
+        ------
+        InfrastructureError
+            If there were enough of them, or the server asks for a longer pause than is waited for.
+        Stopped
+            If it was asked to stop.
+        """
+        manners = self._manners
+        wait = error.wait or 0
+        if wait > _LONGEST_RETRY_AFTER:
+            raise InfrastructureError(
+                f"{what}: {error}; the server asks to wait {wait:.0f} s: run the same "
+                "command again after that to go on"
+            ) from error
+        if wait and self._waited + wait <= _LONGEST_RETRY_AFTER:
+            # A server that says when to come back is busy, not broken: that is no failed try.
+            self._waited += wait
+            pause(wait + random.uniform(0, manners.backoff), self._stop)
+            return
+        if self._failed >= manners.retries:
+            tries = "one try" if self._failed == 0 else f"{self._failed + 1} tries"
+            raise InfrastructureError(
+                f"{what}: {error}, after {tries}; what came is kept, run the same command again "
+                "to go on"
+            ) from error
+        longest = min(_LONGEST_PAUSE, manners.backoff * 2**self._failed)
+        self._failed += 1
+        pause(max(wait, random.uniform(0, longest)), self._stop)
+
+
+class Client:
+    """All requests of a process, under one limit.
+
+    Parameters
+    ----------
+    manners : Manners
+        How servers are treated.
+    stop : threading.Event
+        Ends all waiting.
+
+    Attributes
+    ----------
+    came
+        Bytes of files that came so far, about.
+    paced_seconds
+        How long streams waited so as to keep to the rate, together and about.
+    busy_answers
+        How often a server asked to try later, about.
+    """
+
+    def __init__(self, manners: Manners, stop: threading.Event) -> None:
+        self.manners = manners
+        self.stop = stop
+        self.came = 0
+        self.paced_seconds = 0.0
+        self.busy_answers = 0
+        self.api = Gate(API_AT_ONCE, stop)
+        self._files = Gate(FILES_AT_ONCE, stop)
+        self._bucket = Bucket(
+            manners.megabits * 1e6 / 8, _BURST_BYTES, 2 * _SOCKET_BYTES * FILES_AT_ONCE
+        )
+        self._local = threading.local()
+
+    def tries(self) -> Tries:
+        """Begin something that may take several tries."""
+        return Tries(self.manners, self.stop)
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        hosts: Collection[str],
+        *,
+        gate: Gate,
+        headers: Mapping[str, str] | None = None,
+        **content: Any,
+    ) -> requests.Response:
+        """Send a request and follow its redirects; the body is not read yet.
+
+        Parameters
+        ----------
+        method, url : str
+            The request.
+        hosts : collection of str
+            Hosts, or hosts with ports, that may be asked; others are refused.
+        gate : Gate
+            Closed where the server asks for a pause. Held by the caller.
+        headers : mapping, optional
+            More of them.
+        **content
+            `params` or `data`, as `requests` takes them.
+
+        Raises
+        ------
+        Transient
+            No answer, or one that says to try later.
+        Wrong
+            ``foreign-host`` where the address, or a redirect, leads to another host, or from
+            https to http.
+        """
+        for _ in range(1 + _MOST_REDIRECTS):
+            _check_host(url, hosts)
+            try:
+                answer = self._session.request(
+                    method,
+                    url,
+                    headers=dict(headers or {}),
+                    timeout=self.manners.timeout,
+                    allow_redirects=False,
+                    stream=True,
+                    **content,
+                )
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                raise Transient(f"no answer ({_first_words(error)})") from error
+            target = answer.headers.get("Location")
+            if answer.status_code not in _REDIRECTS or not target:
+                break
+            answer.close()
+            url = _redirected(url, target)
+            # The new address has what the old one asked for; a form has to be sent again.
+            content.pop("params", None)
+        else:
+            raise Wrong("redirect-loop", f"more than {_MOST_REDIRECTS} redirects, last to {url}")
+        if answer.status_code in _BUSY:
+            self.busy_answers += 1
+            answer.close()
+            wait = retry_after(answer.headers.get("Retry-After"))
+            gate.close_for(min(wait or 0, _LONGEST_RETRY_AFTER))
+            raise Transient(f"the server answers {answer.status_code}", wait)
+        return answer
+
+    @contextmanager
+    def open(
+        self, url: str, hosts: Collection[str], headers: Mapping[str, str]
+    ) -> Iterator[requests.Response]:
+        """Ask for a file; its place among the few at once is held for the block."""
+        with (
+            self._files.enter(),
+            self.ask("GET", url, hosts, gate=self._files, headers=headers) as answer,
+        ):
+            yield answer
+
+    def blocks(self, answer: requests.Response, *, paid: bool = True) -> Iterator[bytes]:
+        """Give the body of an answer.
+
+        Parameters
+        ----------
+        answer : requests.Response
+            Whose body was not read yet.
+        paid : bool
+            Whether it comes no faster than the rate of all files together.
+
+        Raises
+        ------
+        Transient
+            If the connection is cut, or next to nothing comes for as long as the time-out.
+        Stopped
+            If it was asked to stop.
+        """
+        spent, came = 0.0, 0
+        while True:
+            pause(0, self.stop)
+            begun = time.monotonic()
+            try:
+                block: bytes = answer.raw.read1(BLOCK_BYTES)
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                raise Transient(f"the connection broke ({_first_words(error)})") from error
+            if not block:
+                return
+            # Only waiting for the server counts, not the pauses of our own rate.
+            spent += time.monotonic() - begun
+            came += len(block)
+            if spent >= self.manners.timeout:
+                if came < _SLOWEST_BYTES_A_SECOND * spent:
+                    raise Transient(f"only {came} bytes came in {spent:.0f} s")
+                spent, came = 0.0, 0
+            yield block
+            if paid:
+                self.came += len(block)
+                wait = self._bucket.take(len(block))
+                self.paced_seconds += wait
+                pause(wait, self.stop)
+
+    @property
+    def _session(self) -> requests.Session:
+        """Connections are kept for more requests, each thread its own."""
+        if not hasattr(self._local, "session"):
+            session = requests.Session()
+            session.headers.update(
+                {"User-Agent": self.manners.user_agent, "Accept-Encoding": "identity"}
+            )
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, _SmallSockets())
+            self._local.session = session
+        found: requests.Session = self._local.session
+        return found
+
+
+class _SmallSockets(HTTPAdapter):
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        options["socket_options"] = [
+            *HTTPConnection.default_socket_options,
+            (socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BYTES),
+        ]
+        super().init_poolmanager(*arguments, **options)
+
+
+def _check_host(url: str, hosts: Collection[str]) -> None:
+    parts = urlsplit(url)
+    allowed = {host.lower() for host in hosts}
+    web = parts.scheme in ("http", "https")
+    if not web or not {parts.netloc.lower(), (parts.hostname or "").lower()} & allowed:
+        raise Wrong(
+            "foreign-host", f"{url} is not on {' or '.join(sorted(allowed))}, the hosts allowed"
+        )
+
+
+def _redirected(url: str, target: str) -> str:
+    further = urljoin(url, target)
+    if url.startswith("https:") and further.startswith("http:"):
+        raise Wrong("foreign-host", f"{url} leads to {further}, which anybody could answer")
+    return further
+
+
+def _first_words(error: BaseException) -> str:
+    """Name the innermost cause: the outer ones repeat it with addresses of objects."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return f"{type(error).__name__}: {error}"[:200] if str(error) else type(error).__name__

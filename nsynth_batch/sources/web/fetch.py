@@ -1,0 +1,113 @@
+"""Recordings of a source on the web, fetched until they are right, given up or refused."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from hdfs_jobs.errors import InfrastructureError
+from hdfs_jobs.storage.base import Storage
+from nsynth_batch.catalog.stored import Stored
+from nsynth_batch.sources.source import Refusal, WebOffer, WebSource
+from nsynth_batch.sources.web.client import Client, Wrong
+from nsynth_batch.sources.web.download import Downloads
+from nsynth_batch.sources.web.throttle import pause
+
+_MOST_WRONG = 3
+"""How often a file may come wrong, although its source says it is as it was."""
+
+_MOST_FAILED = 3
+"""Files in a row that cannot be had, after which the host is taken to be down."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A recording whose bytes are in the store."""
+
+    offer: WebOffer
+    file_id: str
+    place: str
+    new: bool
+
+
+class Fetcher:
+    """Fetches recordings; used by a few threads at once.
+
+    Parameters
+    ----------
+    source : WebSource
+        Asked again about what is not as it told.
+    client : Client
+        What asks.
+    storage : Storage
+        The store's.
+
+    Attributes
+    ----------
+    down
+        Why nothing is fetched any more, once the host is taken to be down.
+    """
+
+    def __init__(self, source: WebSource, client: Client, storage: Storage) -> None:
+        self._source = source
+        self._client = client
+        self._storage = storage
+        self._downloads = Downloads(client, storage, source.hosts)
+        self._failed_in_a_row = 0
+        self.down: InfrastructureError | None = None
+
+    def fetch(self, offer: WebOffer) -> Fetched | Refusal:
+        """Fetch a recording.
+
+        Raises
+        ------
+        InfrastructureError
+            It cannot be fetched now; what came is kept.
+        Stopped
+            It was asked to stop; what came is kept.
+        OSError
+            The storage failed.
+        """
+        if self.down is not None:
+            raise self.down
+        try:
+            result = self._until_right(offer)
+        except InfrastructureError as error:
+            self._count_failure(error)
+            raise
+        if isinstance(result, Refusal) and result.reason == "forbidden":
+            self._count_failure(
+                InfrastructureError(
+                    f"{_MOST_FAILED} files in a row are forbidden ({result.detail}): the host "
+                    "may want a --contact that reaches somebody"
+                )
+            )
+        else:
+            self._failed_in_a_row = 0
+        return result
+
+    def _count_failure(self, error: InfrastructureError) -> None:
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= _MOST_FAILED:
+            self.down = error
+
+    def _until_right(self, offer: WebOffer) -> Fetched | Refusal:
+        """Fetch a recording; ask its source again where it is not as told."""
+        name, wrong = offer.name, 0
+        while True:
+            try:
+                file_id, place = self._downloads.fetch(offer)
+                return Fetched(offer, file_id, place, True)
+            except Wrong as error:
+                again = self._source.again(offer)
+                if isinstance(again, Refusal):
+                    return again
+                wrong += 1
+                if wrong >= _MOST_WRONG or error.reason == "foreign-host":
+                    return Refusal(name, error.reason, error.detail)
+                pause(random.uniform(0, self._client.manners.backoff * wrong), self._client.stop)
+            if again.sha1 is not None and again.sha1 != offer.sha1:
+                place_now = Stored(self._storage).place(again.sha1)
+                if place_now is not None:
+                    return Fetched(again, again.sha1, place_now, False)
+            offer = again

@@ -1,0 +1,80 @@
+"""Which of the recordings on the web are wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+from nsynth_batch.sources.source import WebOffer
+from sequencer.rights.rights import licence_ids
+
+TYPES = {
+    "wav": (".wav",),
+    "flac": (".flac",),
+    "ogg": (".ogg", ".oga"),
+    "opus": (".opus",),
+    "mp3": (".mp3",),
+}
+"""Suffixes by the name of a type."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a recording.
+
+    Attributes
+    ----------
+    types
+        Names of `TYPES`.
+    min_seconds, max_seconds
+        Its length; one whose length its source does not tell fits no limit.
+    max_bytes
+        Its size, likewise.
+    licences
+        SPDX ids, with ``*`` for any letters. Of alternatives one has to fit, else all.
+    since
+        The content it has now is of this time or later.
+    limit
+        The most recordings taken.
+    """
+
+    types: tuple[str, ...] = ("wav",)
+    min_seconds: float | None = None
+    max_seconds: float | None = None
+    max_bytes: int | None = None
+    licences: tuple[str, ...] = ()
+    since: datetime | None = None
+    limit: int | None = None
+
+    def has_type(self, name: str) -> bool:
+        """Whether a file is of a wanted type by its name."""
+        suffix = PurePosixPath(name).suffix.lower()
+        return any(suffix in TYPES[kind] for kind in self.types)
+
+    def against(self, offer: WebOffer) -> str | None:
+        """Give the filter that leaves a recording out; none if it is wanted."""
+        seconds, size, at = offer.seconds, offer.size, offer.uploaded_at
+        if (self.min_seconds is not None or self.max_seconds is not None) and not seconds:
+            return "unknown length"
+        if self.min_seconds is not None and (seconds or 0) < self.min_seconds:
+            return "shorter than --min-seconds"
+        if self.max_seconds is not None and (seconds or 0) > self.max_seconds:
+            return "longer than --max-seconds"
+        if self.max_bytes is not None and size is None:
+            return "unknown size"
+        if self.max_bytes is not None and (size or 0) > self.max_bytes:
+            return "more than --max-bytes"
+        if self.since is not None and (at is None or at < self.since):
+            return "older than --since"
+        if self.licences and not self._has_licence(offer.rights.licence):
+            return "another --licence"
+        return None
+
+    def _has_licence(self, expression: str) -> bool:
+        fits = [
+            any(fnmatchcase(name.lower(), wanted.lower()) for wanted in self.licences)
+            for name in licence_ids(expression)
+        ]
+        return any(fits) if " AND " not in expression.upper() else all(fits)

@@ -1,0 +1,1 @@
+"""Recordings of a MediaWiki: its API, its rights and their spellings."""

@@ -1,0 +1,177 @@
+"""The action API of a MediaWiki, Wikimedia Commons' for one."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from hdfs_jobs.errors import InfrastructureError, UsageError
+from nsynth_batch.sources.web.client import Client, Transient, Wrong
+from nsynth_batch.sources.web.throttle import retry_after
+
+MAXLAG_SECONDS = 5
+"""A wiki whose databases lag by more is left alone until they have caught up."""
+
+_LONGEST_URL = 2000
+_LATER = ("maxlag", "ratelimited", "readonly", "internal_api_error", "timeout", "search-error")
+
+
+class WikiError(UsageError):
+    """The wiki says that the question is wrong.
+
+    Parameters
+    ----------
+    code : str
+        The wiki's own name for what is wrong.
+    message : str
+        One line.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class MediaWiki:
+    """A wiki's API.
+
+    Parameters
+    ----------
+    client : Client
+        What asks.
+    api : str
+        The address of its ``api.php``.
+    """
+
+    def __init__(self, client: Client, api: str) -> None:
+        self._client = client
+        self.api = api
+        self.host = urlsplit(api).netloc
+
+    def pages(self, parameters: Mapping[str, str | int]) -> Iterator[dict[str, Any]]:
+        """Give the pages that a query finds, each whole, over as many answers as it takes.
+
+        An answer may tell only a part of what was asked of its pages; the next ones tell the
+        rest, until one says that the batch is complete.
+
+        Parameters
+        ----------
+        parameters : mapping
+            Of ``action=query``.
+
+        Raises
+        ------
+        WikiError
+            The wiki does not understand the question.
+        InfrastructureError
+            The wiki cannot be reached, or has trouble of its own for too long.
+        """
+        further: dict[str, Any] = {}
+        batch: dict[str, dict[str, Any]] = {}
+        while True:
+            answer = self.query({**parameters, **further})
+            for page in answer.get("query", {}).get("pages", ()):
+                _merge(batch.setdefault(page["title"], {}), page)
+            if answer.get("batchcomplete"):
+                yield from batch.values()
+                batch = {}
+            if "continue" not in answer:
+                yield from batch.values()
+                return
+            further = answer["continue"]
+
+    def query(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask one question, as often as it takes.
+
+        Raises
+        ------
+        WikiError, InfrastructureError
+            See `pages`.
+        """
+        tries = self._client.tries()
+        while True:
+            try:
+                return self._once(
+                    {
+                        "action": "query",
+                        "format": "json",
+                        "formatversion": 2,
+                        "maxlag": MAXLAG_SECONDS,
+                        **parameters,
+                    }
+                )
+            except Transient as error:
+                tries.failed(self.api, error)
+            except Wrong as error:
+                raise InfrastructureError(f"{self.api}: {error}; check commons_api") from error
+
+    def _once(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        text = {name: str(value) for name, value in parameters.items()}
+        long = sum(map(len, text.values())) * 3 > _LONGEST_URL
+        gate = self._client.api
+        headers = {"Accept-Encoding": "gzip"}
+        with gate.enter():
+            if long:
+                # A question all the same: it may be answered where nothing can be written.
+                headers["Promise-Non-Write-API-Action"] = "true"
+                answer = self._client.ask(
+                    "POST", self.api, {self.host}, gate=gate, headers=headers, data=text
+                )
+            else:
+                answer = self._client.ask(
+                    "GET", self.api, {self.host}, gate=gate, headers=headers, params=text
+                )
+            with answer:
+                if answer.status_code != 200:
+                    raise _refused(self.api, answer.status_code)
+                body = b"".join(self._client.blocks(answer, paid=False))
+                if answer.headers.get("Content-Encoding", "").lower() == "gzip":
+                    body = _unpacked(body)
+            found = _parsed(body)
+            error = found.get("error")
+            if error is None:
+                return found
+            wait = retry_after(answer.headers.get("Retry-After"))
+            code, info = str(error.get("code")), " ".join(str(error.get("info")).split())
+            if code.startswith(_LATER):
+                gate.close_for(wait or 0)
+                raise Transient(f"the wiki says {code}", wait)
+            raise WikiError(code, f"{self.api}: {code}: {info}")
+
+
+def _refused(api: str, status: int) -> UsageError:
+    why = {
+        403: "it may want a --contact that reaches somebody",
+        404: "commons_api is to be the address of a wiki's api.php",
+    }
+    return UsageError(f"{api}: the server answers {status}; {why.get(status, 'see its policy')}")
+
+
+def _unpacked(body: bytes) -> bytes:
+    try:
+        return gzip.decompress(body)
+    except (OSError, EOFError, zlib.error) as error:
+        raise Transient(f"the answer cannot be unpacked ({error})") from error
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    import json
+
+    try:
+        found = json.loads(body)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Transient("the answer is no JSON object")
+    return found
+
+
+def _merge(whole: dict[str, Any], part: Mapping[str, Any]) -> None:
+    for name, value in part.items():
+        if isinstance(value, list):
+            whole.setdefault(name, []).extend(value)
+        else:
+            whole[name] = value

@@ -1,0 +1,198 @@
+"""Clips out of a store: wav files with clips.jsonl beside them, parents and rights included."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import soundfile
+
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.plan import Shard
+from hdfs_jobs.datasets.store import MARKER, Store
+from hdfs_jobs.errors import UsageError
+from nsynth_batch.catalog.catalog import Catalog, Recordings
+from nsynth_batch.store.arrays import vectors
+from nsynth_batch.store.layout import MADE_WITH, planned
+from sequencer.clips.clips import Clip, Parent, write_clips_jsonl
+from sequencer.clips.gate import verdict
+from sequencer.clips.measures import Measures
+from sequencer.files import replacing
+from sequencer.rights.rights import Rights
+
+_MASH_COLUMNS = ("mash_id", "a", "b", "weights")
+_DECIMALS = 4
+
+_Found = tuple[Clip, npt.NDArray[np.int16]]
+
+
+@dataclass
+class Exported:
+    """What an export did.
+
+    Attributes
+    ----------
+    clips
+        Clips in clips.jsonl.
+    written
+        Wav files that were not there before.
+    seconds
+        Of audio in all clips.
+    verdicts
+        How often the gate gave each.
+    left_out
+        Clips that rest on a forgotten recording.
+    stale
+        Wav files of such clips that an earlier export left in the folder.
+    """
+
+    clips: int
+    written: int
+    seconds: float
+    verdicts: dict[str, int]
+    left_out: int = 0
+    stale: list[str] = field(default_factory=list)
+
+
+def export_clips(store: Store, folder: Path, *, every: bool = False) -> Exported:
+    """Write clips of a store to a folder of this machine.
+
+    A wav file that is there already is left as it is, for a clip's name is its id; clips.jsonl is
+    written anew, so it says what the catalog knows now. Clips of forgotten recordings are left out.
+
+    Parameters
+    ----------
+    store : Store
+        Where the clips are.
+    folder : Path
+        Made if it does not exist.
+    every : bool
+        Clips of all settings that were ever decoded, and not of the latest alone.
+
+    Returns
+    -------
+    Exported
+
+    Raises
+    ------
+    UsageError
+        If the store has no clips, or the folder is a file or a store.
+    """
+    if folder.is_file() or (folder / MARKER).exists():
+        kind = "file" if folder.is_file() else "store"
+        raise UsageError(f"{folder} is a {kind}: give clips a folder of their own with --to")
+    latest = store.latest("clips")
+    if latest is None or not latest.committed():
+        raise UsageError(f"{store.url} has no clips yet: run `nsynth-batch run` first")
+    datasets = store.datasets("clips") if every else [latest]
+    recordings = Catalog(store.storage).recordings()
+    report = Exported(0, 0, 0.0, {})
+    folder.mkdir(parents=True, exist_ok=True)
+    found = (found for dataset in datasets for found in _clips(store, dataset, recordings))
+    kept = _without_forgotten(_once(found), recordings.forgotten, folder, report)
+    write_clips_jsonl(folder, (_write(clip, samples, folder, report) for clip, samples in kept))
+    return report
+
+
+def _without_forgotten(
+    clips: Iterable[_Found], forgotten: Container[str], folder: Path, report: Exported
+) -> Iterator[_Found]:
+    for clip, samples in clips:
+        if not any(parent.file_id in forgotten for parent in clip.parents):
+            yield clip, samples
+            continue
+        report.left_out += 1
+        if (folder / clip.file).exists():
+            report.stale.append(clip.file)
+
+
+def _once(clips: Iterator[_Found]) -> Iterator[_Found]:
+    """Leave out a clip that another dataset has too: one id is one piece of work."""
+    seen: set[str] = set()
+    for clip, samples in clips:
+        if clip.clip_id not in seen:
+            seen.add(clip.clip_id)
+            yield clip, samples
+
+
+def _write(clip: Clip, samples: npt.NDArray[np.int16], folder: Path, report: Exported) -> Clip:
+    path = folder / clip.file
+    if not path.exists():
+        with replacing(path) as part:
+            soundfile.write(part, samples, clip.sample_rate, format="WAV", subtype="PCM_16")
+        report.written += 1
+    report.clips += 1
+    report.seconds += clip.seconds
+    report.verdicts[clip.verdict] = report.verdicts.get(clip.verdict, 0) + 1
+    return clip
+
+
+def _clips(store: Store, dataset: Dataset, recordings: Recordings) -> Iterator[_Found]:
+    mashups = planned(store, "mashups", str(dataset.settings["mashups"]))
+    committed = dataset.committed()
+    for shard in dataset.shards():
+        if shard.number in committed:
+            table = dataset.read(shard.number)
+            mashed = _mashed(mashups, shard)
+            for row, samples in zip(
+                table.drop_columns(["samples"]).to_pylist(),
+                vectors(table.column("samples")),
+                strict=True,
+            ):
+                yield _clip(row, samples, mashed[row["mash_id"]], dataset, recordings), samples
+
+
+def _mashed(mashups: Dataset, shard: Shard) -> dict[str, dict[str, Any]]:
+    ranges = [rows for item in shard.items for rows in item.rows]
+    table: pa.Table = mashups.read_rows(ranges, _MASH_COLUMNS)
+    return {row["mash_id"]: row for row in table.to_pylist()}
+
+
+def _clip(
+    row: Mapping[str, Any],
+    samples: npt.NDArray[np.int16],
+    mash: Mapping[str, Any],
+    dataset: Dataset,
+    recordings: Recordings,
+) -> Clip:
+    settings = dataset.settings
+    measures: dict[str, float] = row["measures"]
+    word, reason = verdict(Measures(**measures))
+    of_b = np.asarray(mash["weights"], np.float64)
+    return Clip(
+        clip_id=row["clip_id"],
+        file=f"{row['clip_id']}.wav",
+        sample_rate=row["sample_rate"],
+        samples=len(samples),
+        seconds=len(samples) / row["sample_rate"],
+        mash_id=row["mash_id"],
+        seed=cast(int, settings["seed"]),
+        temperature=cast(float, settings["temperature"]),
+        measures=measures,
+        verdict=word,
+        verdict_reason=reason,
+        parents=(
+            _parent(mash["a"], 1 - of_b, recordings),
+            _parent(mash["b"], of_b, recordings),
+        ),
+        made_with={name: str(settings[name]) for name in MADE_WITH},
+    )
+
+
+def _parent(
+    parent: Mapping[str, Any], weights: npt.NDArray[np.float64], recordings: Recordings
+) -> Parent:
+    recording = recordings.get(parent["file_id"])
+    return Parent(
+        file_id=parent["file_id"],
+        segment=parent["segment"],
+        start_seconds=parent["start_seconds"],
+        rights=Rights() if recording is None else recording.rights(),
+        categories=() if recording is None else recording.categories,
+        weights=tuple(round(float(weight), _DECIMALS) for weight in weights),
+    )

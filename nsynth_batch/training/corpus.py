@@ -1,0 +1,174 @@
+"""What a model is trained on: recordings side by side in one file of samples, and crops of them."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from nsynth_batch.models.wavenet.config import SAMPLE_RATE
+from sequencer.audio.recording import is_audio_name, mono_blocks
+from sequencer.audio.samples import from_int16, to_int16
+from sequencer.errors import AudioError
+
+Samples = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How a crop is changed before it is learned from; the defaults change nothing.
+
+    Attributes
+    ----------
+    gain_db
+        Lowest and highest gain, in decibels, drawn evenly.
+    semitones
+        Played faster or slower by up to so many semitones.
+    flip
+        Turn the sign of every other crop.
+    """
+
+    gain_db: tuple[float, float] = (0.0, 0.0)
+    semitones: float = 0.0
+    flip: bool = False
+
+
+WIDE = Augmentation(gain_db=(-12.0, 6.0), semitones=3.0, flip=True)
+"""What the bundled model was trained with."""
+
+
+class Corpus:
+    """Recordings as one memory-mapped run of 16 kHz int16 samples.
+
+    Parameters
+    ----------
+    recordings : iterable of (name, int16 [n] blocks)
+        Spooled to a temporary file as they come, so that memory holds one block.
+
+    Attributes
+    ----------
+    names : list of str
+        The recordings, in order.
+    starts : int64 [recordings + 1]
+        Where each begins, in samples, and the end of the last.
+    rejected : dict of str to str
+        What could not be read, and why.
+    """
+
+    def __init__(self, recordings: Iterable[tuple[str, Iterable[Samples]]]) -> None:
+        self.rejected: dict[str, str] = {}
+        self.names: list[str] = []
+        starts = [0]
+        # A file without a name: it goes with the mapping of it, however the process ends.
+        with tempfile.TemporaryFile(prefix="nsynth-corpus-") as file:
+            for name, blocks in recordings:
+                start = file.tell()
+                try:
+                    for block in blocks:
+                        file.write(np.ascontiguousarray(block, dtype="<i2").tobytes())
+                except AudioError as error:
+                    file.seek(start)
+                    file.truncate()
+                    self.rejected[name] = f"{error.reason}: {error.detail}"
+                    continue
+                self.names.append(name)
+                starts.append(file.tell() // 2)
+            file.flush()
+            self._samples: Samples = (
+                np.memmap(file, dtype="<i2", mode="r")
+                if starts[-1]
+                else np.zeros(0, dtype=np.int16)
+            )
+        self.starts = np.array(starts, dtype=np.int64)
+        roots = np.cumsum(np.sqrt(np.diff(self.starts)))
+        self._shares = roots / roots[-1] if starts[-1] else roots
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> Corpus:
+        """Read every recording below a folder, in the order of their names."""
+        files = sorted(p for p in folder.rglob("*") if p.is_file() and is_audio_name(p.name))
+        return cls(
+            (
+                str(file.relative_to(folder)),
+                (to_int16(block) for block in mono_blocks(file, SAMPLE_RATE)),
+            )
+            for file in files
+        )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def seconds(self) -> float:
+        """Length of all recordings together, in seconds."""
+        return float(self.starts[-1]) / SAMPLE_RATE
+
+    def recordings(self) -> Iterator[tuple[str, Samples]]:
+        """Give each recording's name and int16 samples."""
+        for i, name in enumerate(self.names):
+            yield name, self._samples[self.starts[i] : self.starts[i + 1]]
+
+    def split(self, fraction: float) -> tuple[Corpus, Corpus]:
+        """Hold out whole recordings, chosen by their names alone.
+
+        Parameters
+        ----------
+        fraction : float
+            Which share of the recordings to hold out, 0 to 1.
+
+        Returns
+        -------
+        The corpus to train on and the one held out.
+        """
+        limit = int(fraction * 2**32)
+        held = {
+            name
+            for name in self.names
+            if int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") < limit
+        }
+        return (
+            Corpus((name, [data]) for name, data in self.recordings() if name not in held),
+            Corpus((name, [data]) for name, data in self.recordings() if name in held),
+        )
+
+    def crops(
+        self, step: int, batch: int, length: int, seed: int, augmentation: Augmentation
+    ) -> npt.NDArray[np.float32]:
+        """Draw the crops of one training step; the same step draws the same crops.
+
+        Recordings are drawn by the root of their length, so that long ones do not drown the
+        short, and one that is shorter than a crop is followed by silence.
+
+        Parameters
+        ----------
+        step, batch, length, seed : int
+            `length` in samples.
+        augmentation : Augmentation
+
+        Returns
+        -------
+        float32 [batch, length], in [-1, 1]
+        """
+        key = np.frombuffer(hashlib.sha256(f"{seed}\0{step}".encode()).digest()[:16], "<u8")
+        draw = np.random.Generator(np.random.Philox(key=key))
+        out = np.zeros((batch, length), dtype=np.float32)
+        for row in out:
+            speed = 2.0 ** (draw.uniform(-1, 1) * augmentation.semitones / 12)
+            wanted = max(1, round(length * speed))
+            which = int(np.searchsorted(self._shares, draw.random(), side="right"))
+            first, last = int(self.starts[which]), int(self.starts[which + 1])
+            start = int(draw.integers(first, max(first, last - wanted) + 1))
+            crop = from_int16(self._samples[start : min(last, start + wanted)])
+            if wanted != length:
+                crop = soxr.resample(crop, wanted, length, quality="MQ")[:length]
+            gain = 10.0 ** (draw.uniform(*augmentation.gain_db) / 20)
+            if augmentation.flip and draw.random() < 0.5:
+                gain = -gain
+            row[: len(crop)] = np.clip(crop * np.float32(gain), -1, 1)
+        return out

@@ -1,0 +1,1 @@
+"""Sound: recordings opened, mixed to mono, resampled and measured."""

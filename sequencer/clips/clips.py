@@ -1,0 +1,279 @@
+"""Clips and where they come from: clips.jsonl beside the sound files, or a plain folder of sound.
+
+clips.jsonl holds one JSON object a line, one line a clip, in UTF-8. A line that cannot be read is
+an error with its number: what is broken there would otherwise be missing from the credits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from sequencer.audio.recording import is_audio_name
+from sequencer.clips.weight_points import thinned
+from sequencer.errors import SequencerError
+from sequencer.files import replacing
+from sequencer.json_fields import Fields
+from sequencer.rights.rights import Rights, licence_ids
+from sequencer.rights.sources_csv import SOURCES_NAME, SourceRow, read_sources
+
+CLIPS_NAME = "clips.jsonl"
+SCORE_SUFFIX = ".score.json"
+
+
+@dataclass(frozen=True)
+class Parent:
+    """One recording that a clip was made from.
+
+    Attributes
+    ----------
+    file_id : str
+        SHA-1 of the recording's content, or its path where only a folder is known.
+    segment : int
+        Which cut of the recording.
+    start_seconds : float
+        Where the cut begins.
+    rights : Rights
+        Title, author, licence and where they stand.
+    categories : tuple of str
+        As in the catalog.
+    weights : tuple of float
+        The recording's share in each frame of the clip, 0 to 1; empty for the whole clip.
+    """
+
+    file_id: str
+    segment: int = 0
+    start_seconds: float = 0.0
+    rights: Rights = field(default_factory=Rights)
+    categories: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One sound to compose with.
+
+    Attributes
+    ----------
+    clip_id : str
+        Unique in its folder.
+    file : str
+        Path of the sound file relative to the folder, with ``/`` between its parts.
+    sample_rate, samples, seconds
+        As written in clips.jsonl; 0 where the folder has none, until the file is opened.
+    mash_id : str
+        The mash-up that was decoded; empty for a recording used as a clip.
+    seed : int
+        Of the decoding.
+    temperature : float
+        Of the decoding.
+    measures : mapping of str to float
+        As the gate names them.
+    verdict, verdict_reason : str
+        The gate's words; empty where nobody asked it yet.
+    parents : tuple of Parent
+        The recordings; two for a mash-up.
+    made_with : mapping of str to str
+        checkpoint, engine, precision, instruction_set.
+    sha256 : str
+        Of the file when it was surveyed, 64 hexadecimal digits; empty before. Scores hold it,
+        clips.jsonl does not.
+    """
+
+    clip_id: str
+    file: str
+    sample_rate: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+    mash_id: str = ""
+    seed: int = 0
+    temperature: float = 1.0
+    measures: Mapping[str, float] = field(default_factory=dict)
+    verdict: str = ""
+    verdict_reason: str = ""
+    parents: tuple[Parent, ...] = ()
+    made_with: Mapping[str, str] = field(default_factory=dict)
+    sha256: str = ""
+
+
+def with_thinned_weights(clip: Clip) -> Clip:
+    """Give the clip as a score keeps it: few points in place of a weight a frame."""
+    parents = (replace(parent, weights=thinned(parent.weights)) for parent in clip.parents)
+    return replace(clip, parents=tuple(parents))
+
+
+def write_clips_jsonl(folder: str | Path, clips: Iterable[Clip]) -> Path:
+    """Write clips.jsonl into a folder, whole or not at all; clips may be a generator.
+
+    Returns
+    -------
+    Path
+        The file written.
+    """
+    path = Path(folder) / CLIPS_NAME
+    with replacing(path) as part, part.open("w", encoding="utf-8", newline="\n") as out:
+        for clip in clips:
+            out.write(json.dumps(_clip_to_json(clip), ensure_ascii=False, allow_nan=False) + "\n")
+    return path
+
+
+def read_clips(folder: str | Path) -> list[Clip]:
+    """List the clips of a folder.
+
+    A folder with clips.jsonl is a clips export. Any other folder is searched for sound files, its
+    subfolders too: each is a clip whose only parent is itself, with the rights that a sources.csv
+    at the folder's top gives, else unknown ones. There, hidden files are passed over, and so are
+    compositions (a file with a ``.score.json`` beside it), or a piece would feed the next one.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Returns
+    -------
+    list of Clip
+        In the order of the lines, or of the paths. No sound file was opened.
+
+    Raises
+    ------
+    SequencerError
+        Not a folder, nothing in it, a line or row that is wrong (with its number).
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise SequencerError(f"{root} is not a folder of clips")
+    listed = root / CLIPS_NAME
+    exported = is_export(root)
+    clips = list(_read_jsonl(listed)) if exported else list(_scan(root))
+    if not clips:
+        where = f"{listed} lists no clip" if exported else f"{root} holds no sound file"
+        raise SequencerError(f"{where}; give a clips export or a folder of sound files")
+    return clips
+
+
+def is_export(folder: str | Path) -> bool:
+    """Whether a folder is a clips export: decoded clips, not somebody's own sounds."""
+    return (Path(folder) / CLIPS_NAME).is_file()
+
+
+def _scan(root: Path) -> Iterator[Clip]:
+    listed = root / SOURCES_NAME
+    sources = read_sources(listed) if listed.is_file() else {}
+    for path in sorted(_sound_files(root)):
+        name = path.as_posix()
+        row = sources.get(name, SourceRow(name, Rights(title=path.stem)))
+        rights = row.rights if row.rights.title else replace(row.rights, title=path.stem)
+        yield Clip(name, name, parents=(Parent(name, rights=rights, categories=row.categories),))
+
+
+def _sound_files(root: Path) -> Iterator[PurePosixPath]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        here = Path(folder)
+        for name in names:
+            path = here / name
+            if name.startswith(".") or not is_audio_name(name):
+                continue
+            if not path.with_suffix(SCORE_SUFFIX).is_file():
+                yield PurePosixPath(path.relative_to(root).as_posix())
+
+
+def _read_jsonl(path: Path) -> Iterator[Clip]:
+    seen: set[str] = set()
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            where = f"{path}, line {number}"
+            if not line.strip():
+                continue
+            try:
+                value = json.loads(line.decode("utf-8-sig"))
+            except (ValueError, RecursionError) as error:
+                raise SequencerError(f"{where}: not a line of JSON: {error}") from error
+            clip = _clip_from_json(Fields(value, where))
+            if clip.clip_id in seen:
+                raise SequencerError(f"{where}: clip_id {clip.clip_id!r} is there twice")
+            seen.add(clip.clip_id)
+            yield clip
+
+
+def _clip_from_json(fields: Fields) -> Clip:
+    measures = fields.mapping("measures")
+    made_with = fields.mapping("made_with")
+    return Clip(
+        clip_id=fields.text("clip_id"),
+        file=fields.relative_file("file"),
+        sample_rate=fields.integer("sample_rate", 0, least=0),
+        samples=fields.integer("samples", 0, least=0),
+        seconds=fields.number("seconds", 0.0, least=0.0),
+        mash_id=fields.text("mash_id", ""),
+        seed=fields.integer("seed", 0),
+        temperature=fields.number("temperature", 1.0),
+        measures={name: measures.number(name) for name in measures.names()},
+        verdict=fields.text("verdict", ""),
+        verdict_reason=fields.text("verdict_reason", ""),
+        parents=tuple(parent_from_json(parent) for parent in fields.objects("parents")),
+        made_with={name: made_with.text(name, "") for name in made_with.names()},
+    )
+
+
+def parent_from_json(fields: Fields) -> Parent:
+    """Read one entry of ``parents``, as clips.jsonl and scores hold it."""
+    licence = fields.text("licence", Rights().licence) or Rights().licence
+    try:
+        licence_ids(licence)
+    except SequencerError as error:
+        raise SequencerError(f"{fields.where}, field 'licence': {error}") from error
+    return Parent(
+        file_id=fields.text("file_id"),
+        segment=fields.integer("segment", 0, least=0),
+        start_seconds=fields.number("start_seconds", 0.0, least=0.0),
+        rights=Rights(
+            title=fields.text("title", ""),
+            author=fields.text("author", ""),
+            licence=licence,
+            licence_url=fields.text("licence_url", ""),
+            page_url=fields.text("page_url", ""),
+            attribution=fields.text("attribution", ""),
+        ),
+        categories=fields.texts("categories"),
+        weights=fields.numbers("weights"),
+    )
+
+
+def parent_to_json(parent: Parent) -> dict[str, object]:
+    """Write one parent; its rights stand flat beside the rest."""
+    rights = parent.rights
+    return {
+        "file_id": parent.file_id,
+        "segment": parent.segment,
+        "start_seconds": parent.start_seconds,
+        "title": rights.title,
+        "author": rights.author,
+        "licence": rights.licence,
+        "licence_url": rights.licence_url,
+        "page_url": rights.page_url,
+        "attribution": rights.attribution,
+        "categories": list(parent.categories),
+        "weights": list(parent.weights),
+    }
+
+
+def _clip_to_json(clip: Clip) -> dict[str, object]:
+    return {
+        "clip_id": clip.clip_id,
+        "file": clip.file,
+        "sample_rate": clip.sample_rate,
+        "samples": clip.samples,
+        "seconds": clip.seconds,
+        "mash_id": clip.mash_id,
+        "seed": clip.seed,
+        "temperature": clip.temperature,
+        "measures": dict(clip.measures),
+        "verdict": clip.verdict,
+        "verdict_reason": clip.verdict_reason,
+        "parents": [parent_to_json(parent) for parent in clip.parents],
+        "made_with": dict(clip.made_with),
+    }

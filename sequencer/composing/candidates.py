@@ -1,0 +1,186 @@
+"""A look at every clip before composing: which can be read, how loud they are, which are bad."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from sequencer.audio.recording import SAMPLE_RATE, open_recording
+from sequencer.clips.choices import Choice
+from sequencer.clips.clips import Clip, is_export, read_clips
+from sequencer.clips.fingerprint import Fingerprint, near_duplicates
+from sequencer.clips.gate import NEAR_DUPLICATE, verdict
+from sequencer.clips.measures import Measures, Meter
+from sequencer.errors import AudioError, SequencerError
+from sequencer.files import naming
+
+LEAST_SECONDS = 0.05
+UNPLAYABLE = frozenset({"silence", "dc"})
+"""Verdicts for which a sound of one's own is left out: there is nothing in it to hear."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A clip that can be played.
+
+    Attributes
+    ----------
+    clip : Clip
+        With sample_rate, samples, seconds, measures, verdict and sha256 as found in the file.
+    length : int
+        Samples at 16 kHz.
+    measures : Measures
+        Taken at 16 kHz.
+    """
+
+    clip: Clip
+    length: int
+    measures: Measures
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The clips that may play, and a note for each that may not."""
+
+    candidates: tuple[Candidate, ...]
+    notes: tuple[str, ...]
+
+
+def survey(
+    folder: str | Path,
+    *,
+    keep_all: bool = False,
+    choices: Mapping[str, Choice] | None = None,
+) -> Survey:
+    """Open and measure every clip of a folder, one block at a time.
+
+    A clip that cannot be read, or is shorter than `LEAST_SECONDS`, is left out with a note; so is,
+    unless `keep_all`, a clip of an export whose verdict is not ``good``: the model failed there.
+    In a plain folder a held tone, noise or clipping are as somebody made them, so they play, with
+    a note; only what `UNPLAYABLE` names is left out. Of clips that sound nearly the same the first
+    one stays. What somebody rejected never plays, and what somebody kept plays in any case.
+
+    Raises
+    ------
+    SequencerError
+        As `read_clips` does, and when no clip is left.
+    """
+    root = Path(folder)
+    chosen = choices or {}
+    clips = read_clips(root)
+    exported = is_export(root)
+    notes = _unknown_choices(chosen, clips)
+    judged: Counter[str] = Counter()
+    found: list[_Heard] = []
+    for clip in clips:
+        if chosen.get(clip.clip_id) == "reject":
+            judged["rejected"] += 1
+            notes.append(f"left out {clip.file!r}: rejected by ear")
+            continue
+        try:
+            heard = _measured(clip, root)
+        except AudioError as error:
+            notes.append(f"left out {clip.file!r}: {error}")
+            continue
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+            notes.append(f"left out {clip.file!r}: {error.strerror}")
+            continue
+        word, reason = heard.candidate.clip.verdict, heard.candidate.clip.verdict_reason
+        if word != "good":
+            plays = keep_all or chosen.get(clip.clip_id) == "keep"
+            if not plays and (exported or word in UNPLAYABLE):
+                judged[word] += 1
+                notes.append(f"left out {clip.file!r}: {word}: {reason}")
+                continue
+            notes.append(f"kept {clip.file!r}: {word}: {reason}")
+        found.append(heard)
+    candidates = []
+    alike = _alike(found, chosen)
+    for number, heard in enumerate(found):
+        candidate = heard.candidate
+        if number in alike:
+            word = "kept" if keep_all else "left out"
+            notes.append(f"{word} {candidate.clip.file!r}: {NEAR_DUPLICATE}: {alike[number]}")
+            if not keep_all:
+                continue
+            if candidate.clip.verdict == "good":
+                candidate = _judged(candidate, NEAR_DUPLICATE, alike[number])
+        candidates.append(candidate)
+    if not candidates:
+        raise SequencerError(_nothing_left(root, exported, len(clips), judged, notes))
+    return Survey(tuple(candidates), tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Heard:
+    candidate: Candidate
+    fingerprint: Fingerprint
+
+
+def _alike(found: Sequence[_Heard], chosen: Mapping[str, Choice]) -> dict[int, str]:
+    """Say of which clip each one is a near-duplicate, by the places of those left out."""
+    keep = [chosen.get(heard.candidate.clip.clip_id) == "keep" for heard in found]
+    alike = near_duplicates([heard.fingerprint for heard in found], keep)
+    return {
+        place: like.reason(found[like.other].candidate.clip.file) for place, like in alike.items()
+    }
+
+
+def _judged(candidate: Candidate, word: str, reason: str) -> Candidate:
+    return replace(candidate, clip=replace(candidate.clip, verdict=word, verdict_reason=reason))
+
+
+def _unknown_choices(chosen: Mapping[str, Choice], clips: Sequence[Clip]) -> list[str]:
+    strangers = sorted(chosen.keys() - {clip.clip_id for clip in clips})
+    if not strangers:
+        return []
+    return [f"the choices name {len(strangers)} clips that are not here, such as {strangers[0]!r}"]
+
+
+def _measured(clip: Clip, root: Path) -> _Heard:
+    meter = Meter(SAMPLE_RATE)
+    length = 0
+    path = root / clip.file
+    with naming(path), path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        with open_recording(stream) as recording:
+            rate = recording.sample_rate
+            for block in recording.mono_blocks():
+                meter.add(block)
+                length += len(block)
+    seconds = length / SAMPLE_RATE
+    if seconds < LEAST_SECONDS:
+        raise AudioError("too-short", f"{seconds:.3f} s, and {LEAST_SECONDS:g} s are the least")
+    measures = meter.measures()
+    word, reason = verdict(measures)
+    found = replace(
+        clip,
+        sample_rate=rate,
+        samples=length,
+        seconds=round(seconds, 7),
+        measures=asdict(measures),
+        verdict=word,
+        verdict_reason=reason,
+        sha256=digest,
+    )
+    return _Heard(Candidate(found, length, measures), meter.fingerprint())
+
+
+def _nothing_left(
+    root: Path, exported: bool, count: int, judged: Mapping[str, int], notes: list[str]
+) -> str:
+    things = "clips" if exported else "sounds"
+    if judged:
+        words = ", ".join(f"{number} {word}" for word, number in sorted(judged.items()))
+        unreadable = count - sum(judged.values())
+        others = f", {unreadable} unreadable" if unreadable else ""
+        found = "is good" if exported else "has anything to hear"
+        what_to_do = "train longer" if exported else "give other sounds"
+        return (
+            f"none of the {count} {things} in {root} {found} ({words}{others}); "
+            f"{what_to_do}, or use --keep-all to compose with them anyway"
+        )
+    return f"none of the {count} {things} in {root} can be read; the first: {notes[0]}"

@@ -1,0 +1,320 @@
+"""Choosing what plays when: from measured clips, rules and a seed to a score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sequencer.audio.recording import SAMPLE_RATE
+from sequencer.clips.clips import with_thinned_weights
+from sequencer.composing.candidates import Candidate
+from sequencer.composing.choosing import Choosing
+from sequencer.composing.rules import Rules, allowed, checked, outcome
+from sequencer.composing.sections import Grid, Moment, Sections
+from sequencer.composing.shares import Ledger
+from sequencer.composing.styles import Style
+from sequencer.draws import generator
+from sequencer.errors import SequencerError
+from sequencer.score.score import FADE_LAWS, MAIN_LAYER, Event, FadeLaw, Layer, Master, Score
+
+TARGET_LOUDNESS = -20.0
+"""Every event is brought to this loudness (LUFS) before the mix, within these limits (dB)."""
+GAIN_LIMITS = (-24.0, 18.0)
+MOST_PEAK = -3.0
+"""No event is raised above this peak (dBFS): what is loud for a moment only stays short of the
+loudness rather than to be flattened by the limiter."""
+FADE_SHARE = 0.4
+"""No fade takes more than this share of an event, so that two joins never meet in it."""
+NO_GAP = 0.98
+"""From this density on events join without a gap."""
+MOST_MINUTES = 10_080.0
+
+_MASTER_FADES = (0.01, 2.0)
+_MOST_TRIES = 1000
+
+
+def compose(
+    clips: Sequence[Candidate],
+    minutes: float,
+    seed: int,
+    *,
+    rules: Rules | None = None,
+    fade_law: FadeLaw = "matched",
+    notes: Sequence[str] = (),
+) -> Score:
+    """Compose by drawing clips without near repeats, as a style asks.
+
+    A clip rests until two thirds of the others have played. Among those that may play, the ones
+    used least are drawn from, of these the ones that do not have both parents in common with the
+    clip before in their layer, and of these what the style chooses by fits best. In a layer,
+    neighbours overlap by a join, or keep a gap where the density asks for one. Each event is
+    levelled by the loudness of its clip and by its section.
+
+    The function is pure: the same arguments give the same score. The master gain is 0 dB; it is
+    found by listening.
+
+    Parameters
+    ----------
+    clips : sequence of Candidate
+        What `sequencer.composing.candidates.survey` found.
+    minutes : float
+        Length of the composition, above 0.
+    seed : int
+        0 to 2⁶⁴ - 1.
+    rules : Rules, optional
+        Style, licence and limits.
+    fade_law : str
+        ``linear``, ``equal-power`` or ``matched``.
+    notes : sequence of str
+        Carried into the score before this function's own.
+
+    Returns
+    -------
+    Score
+        At 16 kHz; ``round(minutes · 60 · 16000)`` samples long.
+
+    Raises
+    ------
+    SequencerError
+        No clips, none that the rules allow, or an argument out of its bounds.
+    """
+    rules = rules or Rules()
+    if not clips:
+        raise SequencerError("there is no clip to compose with")
+    if not (math.isfinite(minutes) and 0 < minutes <= MOST_MINUTES):
+        raise SequencerError(f"minutes must be above 0 and at most {MOST_MINUTES:,.0f}")
+    if fade_law not in FADE_LAWS:
+        raise SequencerError(f"the fade law must be one of {', '.join(FADE_LAWS)}")
+    style = checked(rules).style
+    left = allowed(clips, rules)
+    total = max(1, round(minutes * 60 * SAMPLE_RATE))
+    thinned = {each.clip.clip_id: with_thinned_weights(each.clip) for each in left.clips}
+    ledger = Ledger(list(thinned.values()), total / SAMPLE_RATE, rules.max_share)
+    rng = generator(seed, "compose")
+    choosing = Choosing(left.clips, style, ledger, rng)
+    grid = Grid(style.tempo, SAMPLE_RATE)
+    sections = Sections(style.sections, total, style.density, grid)
+    desk = _Desk(left.clips, style, choosing, ledger, grid, sections, total)
+    players = [_Player(number, desk, rng) for number in range(style.layers)]
+    while any(player.start < total for player in players):
+        # The layer that is behind goes on, so that clips rest in the order in which they play.
+        min(players, key=lambda player: player.start).go_on()
+    for player in players:
+        player.finish()
+    layers = _layers(style)
+    events = [
+        replace(event, layer=layer.name)
+        for player, layer in zip(players, layers, strict=True)
+        for event in player.events
+    ]
+    events.sort(key=lambda event: event.start)
+    fades = [min(round(seconds * SAMPLE_RATE), total // 4) for seconds in _MASTER_FADES]
+    heard = {event.clip for event in events}
+    playing = {name: clip for name, clip in thinned.items() if name in heard}
+    found = outcome(playing.values(), rules.target)
+    return Score(
+        seed=seed,
+        sample_rate=SAMPLE_RATE,
+        samples=total,
+        fade_law=fade_law,
+        master=Master(0.0, fades[0], fades[1], style.loudness, rules.true_peak),
+        clips=playing,
+        events=tuple(events),
+        notes=(
+            *notes,
+            *left.notes,
+            *found.notes,
+            *_remarks(left.clips, events, total),
+            *_overplayed(choosing, style),
+            *ledger.notes(),
+        ),
+        channels=2 if style.width > 0 else 1,
+        style=rules.style_name,
+        layers=layers,
+        sections=sections.listed(),
+        licence=found.licence,
+        target=rules.target,
+    )
+
+
+def level_gain(candidate: Candidate) -> float:
+    """Give the gain in dB that brings a clip to `TARGET_LOUDNESS`.
+
+    As far as `GAIN_LIMITS` go, and raised no further than to a peak of `MOST_PEAK`.
+    """
+    loudness, peak = candidate.measures.loudness, candidate.measures.peak
+    if loudness <= -70 or peak <= 0:
+        return 0.0
+    low, high = GAIN_LIMITS
+    high = min(high, max(0.0, MOST_PEAK - 20 * math.log10(peak)))
+    return round(min(high, max(low, TARGET_LOUDNESS - loudness)), 2)
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """What all players share."""
+
+    clips: Sequence[Candidate]
+    style: Style
+    choosing: Choosing
+    ledger: Ledger
+    grid: Grid
+    sections: Sections
+    total: int
+
+
+class _Player:
+    """One layer in the making: it appends events, each joined to the one before or after a gap.
+
+    Attributes
+    ----------
+    events : list of Event
+    start : int
+        Where the next event may begin, at the earliest; at or behind the end when all is done.
+    """
+
+    def __init__(self, number: int, desk: _Desk, rng: np.random.Generator) -> None:
+        self._number = number
+        self._desk = desk
+        self._rng = rng
+        self.events: list[Event] = []
+        self._joins = False
+        self._spare = 0
+        self._row = 0
+        self.start = 0
+        if number:
+            # Layers that began together would join together ever after.
+            late = rng.uniform(0.0, 0.5 * sum(desk.style.event_seconds)) * number / 2
+            self.start = desk.grid.snapped(min(round(late * SAMPLE_RATE), desk.total // 2))
+
+    def go_on(self) -> None:
+        """Add an event."""
+        desk, style, rng = self._desk, self._desk.style, self._rng
+        moment = desk.sections.at(self.start)
+        wanted = round(rng.uniform(*style.event_seconds) * moment.length * SAMPLE_RATE)
+        fade = round(rng.uniform(*style.fade_seconds) * SAMPLE_RATE)
+        wanted = max(2, min(wanted, desk.total - self.start + fade))
+        row, offset, length, spare, why = self._chosen(moment, wanted, fade)
+        start, fade_in = self._begun(length, fade)
+        event = Event(
+            start=start,
+            clip=desk.clips[row].clip.clip_id,
+            offset=offset,
+            length=min(length, desk.total - start),
+            gain_db=round(level_gain(desk.clips[row]) + moment.level_db, 2),
+            fade_in=min(fade_in, desk.total - start),
+            why=why,
+            pan=self._pan(),
+        )
+        desk.ledger.take(row, offset, event.length)
+        self._row = row
+        self.events.append(event)
+        self._ended(event, length, spare, moment)
+
+    def finish(self) -> None:
+        """Fade the last event out where it ends before the composition does."""
+        last = self.events[-1] if self.events else None
+        if last and last.end < self._desk.total:
+            fade = round(self._desk.style.fade_seconds[0] * SAMPLE_RATE)
+            self.events[-1] = replace(last, fade_out=min(fade, int(FADE_SHARE * last.length)))
+
+    def _chosen(self, moment: Moment, wanted: int, fade: int) -> tuple[int, int, int, int, str]:
+        """Choose a clip and the part of it that plays, with what is kept for the next join."""
+        desk, rng = self._desk, self._rng
+        tried: list[int] = []
+        while True:
+            choice = desk.choosing.draw(self._number, moment, wanted, tried)
+            there = desk.clips[choice.row].length
+            longest = wanted if choice.room is None else min(wanted, choice.room)
+            length, spare = self._lengths(there, longest, fade)
+            offset = int(rng.integers(there - length - spare + 1))
+            over = choice.fits and not desk.ledger.fits(choice.row, offset, length + spare)
+            if not over or len(tried) >= min(_MOST_TRIES, len(desk.clips) - 1):
+                desk.choosing.played(self._number, choice.row)
+                return choice.row, offset, length, spare, choice.why
+            tried.append(choice.row)
+
+    def _lengths(self, there: int, wanted: int, fade: int) -> tuple[int, int]:
+        """Give an event's length, and what its clip may lend to the next join."""
+        grid = self._desk.grid
+        if not grid.beat:
+            return min(there, wanted), 0
+        spare = min(fade, int(FADE_SHARE * grid.beat))
+        first = grid.next_beat(self.start)
+        fitting = int((there - spare - 1) / grid.beat)
+        beats = min(max(1, int(wanted / grid.beat + 0.5)), fitting)
+        if beats < 1:
+            return there, 0
+        return grid.at(first + beats) - grid.at(first), spare
+
+    def _begun(self, length: int, fade: int) -> tuple[int, int]:
+        """Find where an event begins, and its fade; fit the event before to it."""
+        most = min(fade, int(FADE_SHARE * length))
+        if not self.events:
+            return self.start, most if self.start else 0
+        before = self.events[-1]
+        most = min(most, int(FADE_SHARE * before.length))
+        if not self._joins:
+            self.events[-1] = replace(before, fade_out=min(most, before.length - before.fade_in))
+            return self.start, most
+        if self._desk.grid.beat:
+            lent = min(most, self._spare, self._desk.total - before.end)
+            self._desk.ledger.take(self._row, before.offset + before.length, lent)
+            self.events[-1] = replace(before, length=before.length + lent, fade_out=lent)
+            return before.end, lent
+        self.events[-1] = replace(before, fade_out=most)
+        return before.end - most, most
+
+    def _ended(self, event: Event, length: int, spare: int, moment: Moment) -> None:
+        """Find where the next event may begin, and whether it joins this one."""
+        end = event.start + length
+        self._spare = spare
+        gap = 0
+        if moment.density < NO_GAP:
+            share = (1 - moment.density) / moment.density
+            gap = round(length * share * self._rng.uniform(0.5, 1.5))
+        grid = self._desk.grid
+        if grid.beat:
+            self.start = grid.at(max(grid.next_beat(end), round((end + gap) / grid.beat)))
+            self._joins = self.start == end and spare > 0
+            return
+        self.start, self._joins = end + gap, gap == 0
+
+    def _pan(self) -> float:
+        width, layers = self._desk.style.width, self._desk.style.layers
+        if not width:
+            return 0.0
+        if layers == 1:
+            return round(float(self._rng.uniform(-width, width)), 2)
+        home = 2 * self._number / (layers - 1) - 1
+        return round(width * (0.7 * home + 0.3 * float(self._rng.uniform(-1, 1))), 2)
+
+
+def _layers(style: Style) -> tuple[Layer, ...]:
+    if style.layers == 1:
+        return (Layer(MAIN_LAYER),)
+    return tuple(
+        Layer(f"layer {number + 1}", 0.0 - round(style.layer_step_db * number, 2))
+        for number in range(style.layers)
+    )
+
+
+def _overplayed(choosing: Choosing, style: Style) -> list[str]:
+    if not choosing.overplayed:
+        return []
+    return [f"clips were played more often than --plays {style.plays}: there are too few of them"]
+
+
+def _remarks(clips: Sequence[Candidate], events: Sequence[Event], total: int) -> list[str]:
+    again = len(events) - len({event.clip for event in events})
+    if not again:
+        return []
+    material = sum(candidate.length for candidate in clips) / SAMPLE_RATE
+    number = "the only clip is" if len(clips) == 1 else f"{len(clips)} clips are"
+    return [
+        f"{number} {material / 60:.1f} minutes long for a composition of "
+        f"{total / SAMPLE_RATE / 60:.1f}: clips were played again {again} times"
+    ]

@@ -1,0 +1,59 @@
+"""Credits as a web page of its own: no script, nothing fetched."""
+
+from __future__ import annotations
+
+from sequencer.credits.aligned import author_of
+from sequencer.credits.credits import (
+    NO_ENDORSEMENT,
+    NO_LICENCE,
+    Source,
+    result_licences,
+    sources,
+    summary,
+    warning,
+)
+from sequencer.rights.licence_names import Licence, licences_of
+from sequencer.score.score import Score
+from sequencer.templates.pages import page_file, policy_hash, rendered, web_address
+from sequencer.text import clock, flattened
+
+
+def credits_html(score: Score) -> str:
+    """Write the credits as one HTML page: the same score gives the same text.
+
+    Titles and names are escaped, and only addresses of the web become links.
+    """
+    style = page_file("credits/credits.css")
+    every = sources(score)
+    return rendered(
+        "credits/credits.html",
+        style=style,
+        style_hash=policy_hash(style),
+        summary=summary(score, every),
+        no_endorsement=NO_ENDORSEMENT,
+        no_licence=NO_LICENCE,
+        warning=warning(every),
+        expression=score.licence,
+        result=list(map(_licence, result_licences(score))),
+        sources=list(map(_entry, every)),
+    )
+
+
+def _entry(source: Source) -> dict[str, object]:
+    rights = source.rights
+    return {
+        "title": source.title,
+        "author": author_of(rights),
+        "page_url": web_address(rights.page_url),
+        "known": rights.known,
+        "expression": rights.licence,
+        "licences": list(map(_licence, licences_of(rights))),
+        "used_under": source.used_under,
+        "attribution": flattened(rights.attribution),
+        "changes": source.changes[:1].upper() + source.changes[1:],
+        "heard": clock(source.seconds) if source.seconds >= 1 else f"{source.seconds:.2f} s",
+    }
+
+
+def _licence(licence: Licence) -> Licence:
+    return Licence(licence.id, licence.name, web_address(licence.url))

@@ -1,0 +1,85 @@
+"""Credits as JSON, for programs: what is credited, and when it is heard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from sequencer.credits.aligned import Span, aligned, author_of
+from sequencer.credits.credits import NO_ENDORSEMENT, Source, result_licences, sources
+from sequencer.rights.licence_names import Licence, licences_of
+from sequencer.score.score import Score
+from sequencer.text import flattened
+
+SCHEMA = "sequencer-credits"
+VERSION = 1
+
+
+def credits_json(score: Score) -> str:
+    """Write credits as JSON: the same score gives the same text.
+
+    ``recordings`` holds each source as the other forms tell it; ``spans`` says what is heard when:
+    from ``start`` to ``end`` (seconds) the clip of ``file``, and of each recording its weights as
+    points ``[second, weight]`` with straight lines between them. Each stands on a line of its own.
+    """
+    rate = score.sample_rate
+    head = {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "seed": score.seed,
+        "seconds": round(score.seconds, 7),
+        "licence": score.licence or None,
+        "licences": [_licence(licence) for licence in result_licences(score)],
+        "endorsement": NO_ENDORSEMENT,
+    }
+    parts = [f" {_dumps(name)}: {_dumps(value)}" for name, value in head.items()]
+    parts.append(f' "recordings": {_lines(map(_recording, sources(score)))}')
+    parts.append(f' "spans": {_lines(_span(span, rate) for span in aligned(score))}')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _recording(source: Source) -> dict[str, object]:
+    rights = source.rights
+    return {
+        "file_id": source.file_id,
+        "title": source.title,
+        "author": author_of(rights) if rights.author else None,
+        "page_url": flattened(rights.page_url) or None,
+        "licence": rights.licence,
+        "known": rights.known,
+        "licences": [_licence(licence) for licence in licences_of(rights)],
+        "used_under": source.used_under or None,
+        "attribution": flattened(rights.attribution) or None,
+        "changes": source.changes,
+        "seconds": round(source.seconds, 3),
+    }
+
+
+def _licence(licence: Licence) -> dict[str, str | None]:
+    return {"id": licence.id, "name": licence.name, "url": licence.url or None}
+
+
+def _span(span: Span, rate: int) -> dict[str, object]:
+    return {
+        "start": round(span.start / rate, 7),
+        "end": round(span.end / rate, 7),
+        "layer": span.event.layer,
+        "clip": span.clip.clip_id,
+        "file": span.clip.file,
+        "offset": round(span.event.offset / rate, 7),
+        "recordings": [
+            {
+                "file_id": part.parent.file_id,
+                "weights": [[round(at / rate, 3), weight] for at, weight in part.weights],
+            }
+            for part in span.heard
+        ],
+    }
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _lines(values: Iterable[object]) -> str:
+    return "[\n" + ",\n".join(f"  {_dumps(value)}" for value in values) + "\n ]"

@@ -1,0 +1,72 @@
+"""Credits as captions: WebVTT for players, label tracks for Audacity."""
+
+from __future__ import annotations
+
+from sequencer.credits.aligned import Heard, Span, aligned, author_of, title_of
+from sequencer.score.score import Score, Section
+from sequencer.text import flattened
+
+_HOUR_MS = 3_600_000
+
+
+def webvtt(score: Score) -> str:
+    """Write a cue for each span: its clip, both recordings, and their share at both ends.
+
+    Titles and names cannot end a cue or bring markup: line breaks become spaces, and ``<``, ``>``
+    and ``&`` are written as WebVTT asks.
+    """
+    rate = score.sample_rate
+    blocks = ["WEBVTT"]
+    for number, span in enumerate(aligned(score), 1):
+        start = round(span.start * 1000 / rate)
+        end = max(start + 1, round(span.end * 1000 / rate))
+        lines = [str(number), f"{_stamp(start)} --> {_stamp(end)}"]
+        lines += [_vtt_escaped(_words(part)) for part in span.heard]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def label_track(score: Score) -> str:
+    r"""Write labels as Audacity imports them: start, end and text, with tabs between.
+
+    The sections come first, then a label for each span.
+    """
+    rate = score.sample_rate
+    labels = [(section.start, end, section_words(section)) for section, end in section_ends(score)]
+    labels += [(span.start, span.end, span_words(span)) for span in aligned(score)]
+    return "".join(f"{start / rate:.6f}\t{end / rate:.6f}\t{text}\n" for start, end, text in labels)
+
+
+def section_ends(score: Score) -> list[tuple[Section, int]]:
+    """Give each section with the sample at which it ends."""
+    starts = [section.start for section in score.sections]
+    return list(zip(score.sections, [*starts[1:], score.samples], strict=True))
+
+
+def section_words(section: Section) -> str:
+    """Name a section on one line."""
+    return f"section: {flattened(section.name)}"
+
+
+def span_words(span: Span) -> str:
+    """Tell on one line what a span is made of."""
+    clip = flattened(span.clip.clip_id)
+    return f"{clip}: {' + '.join(_words(part) for part in span.heard)}"
+
+
+def _words(part: Heard) -> str:
+    rights = part.parent.rights
+    first, last = part.weights[0][1], part.weights[-1][1]
+    share = f"{first:.0%}" if f"{first:.0%}" == f"{last:.0%}" else f"{first:.0%} to {last:.0%}"
+    licence = rights.licence if rights.known else f"licence unknown, {rights.licence}"
+    return f'"{title_of(part.parent)}" by {author_of(rights)} ({licence}), {share}'
+
+
+def _stamp(milliseconds: int) -> str:
+    hours, rest = divmod(milliseconds, _HOUR_MS)
+    minutes, rest = divmod(rest, 60_000)
+    return f"{hours:02}:{minutes:02}:{rest // 1000:02}.{rest % 1000:03}"
+
+
+def _vtt_escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,162 @@
+"""Credits: every source that can be heard, with its author, page, licence and what was done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sequencer.clips.clips import Parent
+from sequencer.credits.aligned import author_of, heard_seconds, parents_of, title_of
+from sequencer.rights.licence_names import Licence, licences_in, licences_of
+from sequencer.rights.rights import Rights
+from sequencer.rights.solver import chosen
+from sequencer.score.score import Score
+from sequencer.text import clock, flattened
+
+NO_ENDORSEMENT = "Nobody named here endorses it."
+NO_LICENCE = "No licence could be stated for the whole."
+
+
+@dataclass
+class Source:
+    """One recording in a composition.
+
+    Attributes
+    ----------
+    file_id : str
+        Of the recording.
+    rights : Rights
+    title : str
+        On one line; its id where it has none.
+    partners : list of str
+        Titles of the recordings it was cross-faded with in latent space, sorted.
+    direct : bool
+        Whether it plays as itself too, not in a mash-up.
+    seconds : float
+        How long it is heard: the time of its clips times its share in them.
+    used_under : str
+        The alternative of its licence by which it goes into the result; empty where it has none.
+    """
+
+    file_id: str
+    rights: Rights
+    title: str
+    partners: list[str] = field(default_factory=list)
+    direct: bool = False
+    seconds: float = 0.0
+    used_under: str = ""
+
+    @property
+    def changes(self) -> str:
+        """What was done to it, as a sentence without its capital."""
+        statements = []
+        if self.partners or not self.direct:
+            partners = ", ".join(f'"{title}"' for title in self.partners)
+            statements.append(
+                f"cross-faded with {partners or 'another part of itself'} in NSynth latent space, "
+                "decoded, trimmed, mixed"
+            )
+        if self.direct:
+            statements.append("trimmed, levelled, cross-faded with its neighbours, mixed")
+        return "; ".join(statements) + "."
+
+
+def sources(score: Score) -> list[Source]:
+    """List the recordings that a score plays, sorted by title; clips without parents too."""
+    found: dict[str, Source] = {}
+    partners: dict[str, set[str]] = {}
+    for clip in score.clips.values():
+        parents = parents_of(clip)
+        for parent in parents:
+            source = found.setdefault(parent.file_id, _source(parent))
+            others = [other for other in parents if other.file_id != parent.file_id]
+            source.direct = source.direct or not (others or clip.mash_id)
+            partners.setdefault(parent.file_id, set()).update(map(title_of, others))
+    heard = heard_seconds(score)
+    for source in found.values():
+        source.partners = sorted(partners[source.file_id])
+        source.seconds = heard.get(source.file_id, 0.0)
+        licence = source.rights.licence
+        alternative = chosen(licence, score.licence) if score.licence else licence
+        source.used_under = alternative if alternative != licence else ""
+    return sorted(found.values(), key=lambda source: (source.title.lower(), source.file_id))
+
+
+def summary(score: Score, every: list[Source]) -> str:
+    """Say in a sentence what the composition is made of."""
+    return (
+        f"This composition ({clock(score.seconds)}, seed {score.seed}) is made of "
+        f"{_count(len(score.clips), 'clip')} from {_count(len(every), 'recording')}."
+    )
+
+
+def warning(every: list[Source]) -> str:
+    """Say how many licences are not known; "" where all are."""
+    unknown = sum(not source.rights.known for source in every)
+    if not unknown:
+        return ""
+    return (
+        f"The licence of {_count(unknown, 'recording')} is not known; find it out before you "
+        "publish."
+    )
+
+
+def result_licences(score: Score) -> list[Licence]:
+    """Give what the composition itself is under; nothing where that could not be found."""
+    return licences_in(score.licence) if score.licence else []
+
+
+def credits_text(score: Score) -> str:
+    """Write the credits as plain text: the same score gives the same text.
+
+    Titles and names are somebody else's words: line breaks and control characters in them become
+    spaces, so that nobody can write a second credit into his title.
+    """
+    every = sources(score)
+    lines = ["Credits", "=======", "", f"{summary(score, every)} {NO_ENDORSEMENT}"]
+    result = result_licences(score)
+    words = (
+        f"It may be used under {_licence_words(score.licence, result)}." if result else NO_LICENCE
+    )
+    lines += ["", words]
+    if caution := warning(every):
+        lines += ["", caution]
+    for number, source in enumerate(every, 1):
+        lines += ["", *_entry(number, source)]
+    return "\n".join(lines) + "\n"
+
+
+def _source(parent: Parent) -> Source:
+    return Source(parent.file_id, parent.rights, title_of(parent))
+
+
+def _entry(number: int, source: Source) -> list[str]:
+    rights = source.rights
+    lines = [f'{number}. "{source.title}" by {author_of(rights)}']
+    if rights.page_url:
+        lines.append(f"   Page: {flattened(rights.page_url)}")
+    words = (
+        _licence_words(rights.licence, licences_of(rights))
+        if rights.known
+        else f"unknown ({rights.licence})"
+    )
+    lines.append(f"   Licence: {words}")
+    if source.used_under:
+        lines.append(f"   Used under: {source.used_under}")
+    if rights.attribution:
+        lines.append(f"   Attribution: {flattened(rights.attribution)}")
+    lines.append(f"   Changes: {source.changes}")
+    return lines
+
+
+def _licence_words(expression: str, licences: list[Licence]) -> str:
+    words = [expression]
+    for licence in licences:
+        parts = [licence.name if licence.name != licence.id else "", licence.url]
+        told = ", ".join(filter(None, parts))
+        if told:
+            words.append(told if len(licences) == 1 else f"{licence.id} is {told}")
+    return "; ".join(words)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,156 @@
+"""Where a piece is written and how: checked before anything is done, placed when all is well."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sequencer.audio.recording import SAMPLE_RATE
+from sequencer.clips.clips import SCORE_SUFFIX
+from sequencer.errors import OutputError, SequencerError
+from sequencer.files import replacing
+from sequencer.rendering.render import check_rate
+from sequencer.rendering.spool import Spool
+from sequencer.sound_files.output import form_of
+
+CREDITS_SUFFIX = ".credits.txt"
+JOINS_SUFFIX = ".joins.csv"
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How the sound of a piece is written.
+
+    Attributes
+    ----------
+    sample_rate : int
+        Of the output in Hz.
+    bits : int
+        16 or 24, for WAV and FLAC.
+    stems : Path, optional
+        A folder that gets a float WAV of each layer, ``STEM-LAYER.wav``.
+    report : bool
+        Whether every join is measured into ``STEM.joins.csv``.
+    spool : Path, optional
+        Where the spans that are mixed already are kept until all is done; ``.NAME.spool`` beside
+        the output by default.
+    keep_spool : bool
+        Whether they stay there, so that an edited score needs only what was touched.
+    title, artist : str
+        For the tags; style and seed, and the authors of the recordings, by default.
+    """
+
+    sample_rate: int = SAMPLE_RATE
+    bits: int = 16
+    stems: Path | None = None
+    report: bool = False
+    spool: Path | None = None
+    keep_spool: bool = False
+    title: str = ""
+    artist: str = ""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where the parts of a piece go."""
+
+    out: Path
+    score: Path
+    credits: Path
+    joins: Path
+    spool: Path
+
+    def stem(self, folder: Path, layer: str) -> Path:
+        """Name the file of a layer."""
+        return folder / f"{self.out.stem}-{layer}.wav"
+
+    def is_score(self, path: Path) -> bool:
+        """Whether a path leads to the score that stands beside the output."""
+        return _place(path) == _place(self.score)
+
+
+def paths_of(
+    out: str | Path, credits: str | Path | None, writing: Writing, *, force: bool
+) -> Paths:
+    """Decide where everything goes, and refuse at once what cannot be.
+
+    Raises
+    ------
+    SequencerError
+        A format, depth or rate that is not written, a folder, or a file that is no composition;
+        `OutputError` for a path that cannot be looked at.
+    """
+    sound = Path(out)
+    check_rate(writing.sample_rate)
+    form_of(sound, sample_rate=writing.sample_rate, channels=1, frames=0, bits=writing.bits)
+    paths = Paths(
+        sound,
+        sound.with_suffix(SCORE_SUFFIX),
+        Path(credits or sound.with_suffix(CREDITS_SUFFIX)),
+        sound.with_suffix(JOINS_SUFFIX),
+        writing.spool or sound.with_name(f".{sound.name}.spool"),
+    )
+    if _place(paths.credits) in (_place(sound), _place(paths.score)):
+        raise SequencerError(f"{paths.credits}: the credits need a file of their own")
+    for path in (sound, paths.credits):
+        refuse_strangers(path, paths, force=force)
+    return paths
+
+
+def refuse_strangers(path: Path, paths: Paths, *, force: bool) -> None:
+    """Refuse to replace a folder, or, unless forced, a file that no composition came with.
+
+    Raises
+    ------
+    SequencerError
+        Where `path` may not be written; `OutputError` where it cannot be looked at.
+    """
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+    except OSError as error:
+        raise OutputError(path, error) from error
+    if is_folder:
+        raise SequencerError(f"{path} is a folder; name the file to write")
+    if is_there and not paths.score.is_file() and not force:
+        raise SequencerError(
+            f"{path} exists and is no composition (no {paths.score.name} beside "
+            f"{'it' if path == paths.out else paths.out}); "
+            "choose another name, or --force to replace it"
+        )
+
+
+def _place(path: str | Path) -> str:
+    """Where a path leads; one that only leads to itself, which `Path.resolve` refuses, stays."""
+    return os.path.realpath(path)
+
+
+@contextlib.contextmanager
+def output(path: Path) -> Iterator[Path]:
+    """Give a name to write to as `replacing` does; what fails there is about `path`.
+
+    An error that names another file, such as a clip that is gone, is about that file.
+    """
+    about: list[str | None] = [None]
+    try:
+        with replacing(path) as part:
+            about.append(str(part))
+            yield part
+    except OSError as error:
+        if error.filename not in about:
+            raise
+        raise OutputError(path, error) from error
+
+
+@contextlib.contextmanager
+def spooled(paths: Paths, writing: Writing) -> Iterator[Spool]:
+    """Open the spool; a spool that nobody named is part of the output."""
+    try:
+        with Spool(paths.spool, keep=writing.keep_spool) as spool:
+            yield spool
+    except OutputError as error:
+        if writing.spool is not None or error.path != paths.spool:
+            raise
+        raise OutputError(paths.out, error.cause) from error

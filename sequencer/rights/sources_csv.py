@@ -1,0 +1,252 @@
+"""The table beside recordings that gives their rights: sources.csv."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import functools
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TextIO
+from urllib.parse import urlsplit
+
+from sequencer.errors import SequencerError
+from sequencer.rights.rights import UNKNOWN_LICENCE, Rights, licence_ids, licence_url
+
+if TYPE_CHECKING:
+    from license_expression import LicenseSymbol
+
+SOURCES_NAME = "sources.csv"
+REQUIRED_COLUMNS = ("file", "author", "licence")
+COLUMNS: Mapping[str, str] = {
+    "file": "the recording, as a path from the table's folder, with `/` between its parts",
+    "author": "who made it; may be empty",
+    "licence": "an SPDX expression, alternatives joined by `OR`; empty is `LicenseRef-unknown`",
+    "title": "what it is called in credits; the file's name where it is empty",
+    "category": "what `--pair` chooses by, several joined by `;`",
+    "source_url": "its page, `http://` or `https://`",
+    "licence_url": "where the licence stands; derived from `licence` where it is empty",
+    "attribution": "the words that the author asks to be credited with",
+    "url": "where a list of URLs has its bytes; not read beside recordings",
+}
+"""What a sources.csv may hold, and what it means."""
+
+_ADDRESSES_IN = ("source_url", "licence_url", "url")
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """One row of sources.csv.
+
+    Attributes
+    ----------
+    file : str
+        The recording's name, or its path from the table's folder.
+    rights : Rights
+    categories : tuple of str
+    url : str
+        Where its bytes can be had; empty where the table does not say.
+    """
+
+    file: str
+    rights: Rights
+    categories: tuple[str, ...] = ()
+    url: str = ""
+
+
+def read_sources(
+    source: str | Path | BinaryIO | TextIO, name: str | None = None
+) -> dict[str, SourceRow]:
+    """Read a sources.csv.
+
+    Its columns are `COLUMNS`, in any order and case; `REQUIRED_COLUMNS` have to be there. Others
+    are left alone, unless their names look like one of these misspelt. An empty licence is
+    `UNKNOWN_LICENCE`. A ``licence_url`` that is missing is derived for licences whose address is
+    known.
+
+    Parameters
+    ----------
+    source : str, Path, BinaryIO or TextIO
+        A path or an open stream; bytes are UTF-8, with or without a byte order mark.
+    name : str, optional
+        What messages call it; by default its path, or the stream's name.
+
+    Returns
+    -------
+    dict of str to SourceRow
+        By file name, in the order of the rows.
+
+    Raises
+    ------
+    SequencerError
+        Missing or misspelt columns, rows with too few or too many fields, a file named twice or
+        not at all, a licence that is no SPDX expression or not in SPDX's list, an address without
+        http, bytes that are not UTF-8: each row that is wrong with its line, the first few of
+        many.
+    OSError
+        What opening or reading raised.
+    """
+    name, text = _text_of(source, name)
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    rows: dict[str, SourceRow] = {}
+    lines: dict[str, int] = {}
+    wrong: list[str] = []
+    try:
+        columns = _columns(name, next(reader, None))
+        for fields in reader:
+            if not any(field.strip() for field in fields):
+                continue
+            where = f"line {reader.line_num}"
+            try:
+                row = _row(columns, fields)
+                if row.file in rows:
+                    raise SequencerError(
+                        f", column 'file': {row.file!r} is listed twice, in line "
+                        f"{lines[row.file]} already; keep one of them"
+                    )
+                rows[row.file], lines[row.file] = row, reader.line_num
+            except SequencerError as error:
+                wrong.append(f"{where}{error}")
+    except csv.Error as error:
+        wrong.append(f"line {reader.line_num}: not readable as CSV: {error}")
+    if wrong:
+        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        raise SequencerError(f"{name}, {'; '.join(wrong[:_SHOWN])}{more}")
+    return rows
+
+
+def _text_of(source: str | Path | BinaryIO | TextIO, name: str | None) -> tuple[str, str]:
+    if isinstance(source, (str, Path)):
+        name, data = name or str(source), Path(source).read_bytes()
+    else:
+        name = name or str(getattr(source, "name", SOURCES_NAME))
+        content = source.read()
+        if isinstance(content, str):
+            return name, content
+        data = content
+    try:
+        return name, data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SequencerError(
+            f"{name}, line {line}: byte 0x{data[error.start]:02x} is not UTF-8; "
+            "save the file as UTF-8"
+        ) from error
+
+
+def _columns(name: str, header: list[str] | None) -> list[str]:
+    if header is None:
+        raise SequencerError(f"{name} is empty; it needs the columns {_named(REQUIRED_COLUMNS)}")
+    columns = [column.strip().lower() for column in header]
+    for sign, called in ((";", "semicolons"), ("\t", "tabs")):
+        if len(columns) == 1 and sign in columns[0]:
+            raise SequencerError(
+                f"{name}, line 1: the columns are parted by {called}; save it with commas"
+            )
+    missing = [column for column in REQUIRED_COLUMNS if column not in columns]
+    for column in columns:
+        near = [] if column in COLUMNS else difflib.get_close_matches(column, COLUMNS, 1, 0.76)
+        if near and near[0] not in columns:
+            raise SequencerError(
+                f"{name}, line 1: column {column!r} is none that is known; call it {near[0]!r}"
+            )
+    if missing:
+        raise SequencerError(
+            f"{name}, line 1: missing column{'s' * (len(missing) > 1)} {_named(missing)}; "
+            f"found {_named(columns)}"
+        )
+    repeated = sorted({column for column in columns if column and columns.count(column) > 1})
+    if repeated:
+        raise SequencerError(f"{name}, line 1: column {_named(repeated)} stands there twice")
+    return columns
+
+
+def _row(columns: list[str], fields: list[str]) -> SourceRow:
+    """Read a row; errors begin with what follows the number of its line."""
+    if len(fields) != len(columns):
+        raise SequencerError(
+            f": {len(fields)} fields where the header has {len(columns)} columns "
+            "(a comma inside a field needs quotes around the field)"
+        )
+    # A file's name is kept as it is: names may begin or end with spaces.
+    values = {
+        column: field if column == "file" else field.strip()
+        for column, field in zip(columns, fields, strict=True)
+    }
+    if not values["file"].strip():
+        raise SequencerError(", column 'file': the file's name is empty")
+    for column in _ADDRESSES_IN:
+        address = values.get(column, "")
+        if address and not _is_address(address):
+            raise SequencerError(
+                f", column {column!r}: {address!r} is no address with http:// or https://"
+            )
+    licence = values["licence"] or UNKNOWN_LICENCE
+    try:
+        _require_known(licence)
+    except SequencerError as error:
+        raise SequencerError(f", column 'licence': {error}") from error
+    rights = Rights(
+        title=values.get("title", ""),
+        author=values["author"],
+        licence=licence,
+        licence_url=values.get("licence_url", "") or licence_url(licence),
+        page_url=values.get("source_url", ""),
+        attribution=values.get("attribution", ""),
+    )
+    categories = tuple(
+        category.strip() for category in values.get("category", "").split(";") if category.strip()
+    )
+    return SourceRow(values["file"], rights, categories, values.get("url", ""))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
+def _require_known(expression: str) -> None:
+    """Raise for an expression that nobody can look up, and say what may have been meant."""
+    known = _spdx_names()
+    try:
+        names = licence_ids(expression)
+    except SequencerError as error:
+        meant = known.get(re.sub(r"[\s_]+", "-", expression.strip()).lower())
+        raise SequencerError(f"{error}" + (f"; write {meant}" if meant else "")) from error
+    for name in names:
+        plain = name.rpartition(":")[2].lower()
+        if plain.startswith("licenseref-") or plain.removesuffix("+") in known or plain in known:
+            continue
+        near = difflib.get_close_matches(plain, known, 1, 0.85)
+        meant = f"did you mean {known[near[0]]}? " if near else ""
+        raise SequencerError(
+            f"{name!r} is not in SPDX's list: {meant}Terms that have no name there are "
+            "LicenseRef- and a word of your own"
+        )
+
+
+@functools.cache
+def _spdx_names() -> Mapping[str, str]:
+    """Give SPDX's names of licences by their lower case, those it has given up too."""
+    from license_expression import get_spdx_licensing
+
+    return dict(_spellings(get_spdx_licensing().known_symbols.values()))
+
+
+def _spellings(symbols: Iterable[LicenseSymbol]) -> Iterator[tuple[str, str]]:
+    for symbol in symbols:
+        if not symbol.is_exception:
+            # Names without a version are somebody's shorthand, and never were SPDX's.
+            former = [name for name in symbol.aliases if re.search(r"\d", name)]
+            yield from ((name.lower(), symbol.key) for name in (*former, symbol.key))
+
+
+def _named(columns: Iterable[str]) -> str:
+    return ", ".join(repr(column) for column in columns)

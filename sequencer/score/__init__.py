@@ -1,0 +1,1 @@
+"""Scores: what plays when, and the file that keeps it."""
