@@ -14,8 +14,8 @@ demo: .venv/installed
 	$(BIN)/nsynth-batch demo --out demo-out
 
 test: dev magenta-env manifests-env
-	.venv-magenta/bin/python -m pytest tests/nsynth/parity
-	$(BIN)/python -m pytest --ignore tests/nsynth/parity -n $(TEST_PROCESSES) --dist loadfile
+	.venv-magenta/bin/python -m pytest tests/system/parity
+	$(BIN)/python -m pytest --ignore tests/system/parity -n $(TEST_PROCESSES) --dist loadfile
 
 lint: dev
 	$(BIN)/ruff check .

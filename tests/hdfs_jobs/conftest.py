@@ -8,8 +8,8 @@ import pytest
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.runs.runner import run_stage
-from tests.hdfs_jobs.hdfs_trials import hashes, planned
 from tests.hdfs_jobs.job_stages import Bytes
+from tests.system.hdfs.trials import hashes, planned
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from hdfs_jobs.runs.worker import STALL_SECONDS, ShardJob, do_shard
 from hdfs_jobs.storage.base import Storage
 
 SETTINGS = {"kind": "test"}
-PRELOADED = ["hdfs_jobs.runs.worker", "tests.hdfs_jobs.job_stages", "tests.hdfs_jobs.perils"]
+PRELOADED = ["hdfs_jobs.runs.worker", "tests.hdfs_jobs.job_stages", "tests.system.faults.points"]
 
 
 def wrong(key: str, what: str = "") -> Item:

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nsynth_batch.models.weights import CheckpointError, load_weights
+from nsynth_batch.training.corpus import Augmentation, Corpus
+from nsynth_batch.training.trainer import Trainer, TrainingOptions, TrainingProgress
+from tests.nsynth_batch.models.conftest import TINY
+
+OPTIONS = TrainingOptions(
+    steps=30,
+    crop_samples=256,
+    learning_rate=0.01,
+    warmup_steps=3,
+    decay_steps=5,
+    average_decay=0.9,
+    augmentation=Augmentation(gain_db=(-3, 0), flip=True),
+)
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    tone = 8000 * np.sin(np.arange(8000) * 0.05)
+    return Corpus([("tone", [tone.astype(np.int16)])])
+
+
+def test_training_learns(corpus: Corpus, tmp_path: Path) -> None:
+    heard: list[TrainingProgress] = []
+    Trainer(TINY, OPTIONS, tmp_path).train(corpus, report_steps=10, on_progress=heard.append)
+    assert [progress.step for progress in heard] == [10, 20, 30]
+    assert heard[-1].nll < heard[0].nll - 0.3
+    assert load_weights(tmp_path / "model.safetensors").metadata["step"] == "30"
+
+
+def test_interrupted_training_ends_in_the_same_weights(corpus: Corpus, tmp_path: Path) -> None:
+    whole = Trainer(TINY, OPTIONS, tmp_path / "whole").train(corpus)
+    stop = threading.Event()
+
+    def stop_at_ten(progress: TrainingProgress) -> None:
+        if progress.step == 10:
+            stop.set()
+
+    broken = Trainer(TINY, OPTIONS, tmp_path / "broken")
+    broken.train(corpus, report_steps=1, on_progress=stop_at_ten, stop=stop)
+    resumed = Trainer(TINY, OPTIONS, tmp_path / "broken")
+    assert resumed.step == 10
+    assert resumed.train(corpus).digest() == whole.digest()
+
+
+def test_training_of_other_options_is_not_gone_on_with(corpus: Corpus, tmp_path: Path) -> None:
+    Trainer(TINY, replace(OPTIONS, steps=1), tmp_path).train(corpus)
+    with pytest.raises(CheckpointError, match="other sizes or options"):
+        Trainer(TINY, replace(OPTIONS, learning_rate=0.02), tmp_path)
+    Trainer(TINY, replace(OPTIONS, steps=2), tmp_path).train(corpus)
+    state = tmp_path / "training.safetensors"
+    state.write_bytes(state.read_bytes()[:500])
+    with pytest.raises(CheckpointError, match="not a readable training"):
+        Trainer(TINY, OPTIONS, tmp_path)
+
+
+def test_rates_rise_stay_and_fall() -> None:
+    rates = [OPTIONS.rate(step) for step in range(30)]
+    assert rates[:3] == pytest.approx([0.01 / 3, 0.02 / 3, 0.01])
+    assert set(rates[3:25]) == {0.01}
+    assert rates[-1] == pytest.approx(0.002)
+    published = replace(OPTIONS, schedule="published")
+    assert [published.rate(s) for s in (0, 90_000, 199_999)] == [2e-4, 4e-4 / 3, 2e-5]
+
+
+def test_nothing_to_train_on_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no samples"):
+        Trainer(TINY, OPTIONS, tmp_path).train(Corpus([]))
+    with pytest.raises(ValueError, match="multiple of the hop 64"):
+        Trainer(TINY, replace(OPTIONS, crop_samples=100), tmp_path)
