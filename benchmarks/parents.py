@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--store", default="demo-out/store")
     store = Store.open(parser.parse_args().store)
-    audio = store.latest("audio")
+    audio = store.current_of("audio")
     assert audio is not None
     segments: dict[Key, Floats] = {}
     for _, table in audio.tables(["file_id", "segment", "samples"]):

@@ -113,7 +113,7 @@ def commit_here(dataset: Dataset, shards: list[Shard], template: Manifest) -> No
 def look(url: str) -> None:
     """Measure what commands do first on a store of that many committed shards."""
     clock = Clock()
-    dataset = Store.open(url).latest("audio")
+    dataset = Store.open(url).current_of("audio")
     assert dataset is not None
     pending = len(dataset.pending())
     clock.show(f"  find {pending:,} pending")

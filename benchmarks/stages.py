@@ -66,7 +66,7 @@ def main() -> None:
             workers = ["--workers", str(options.workers)]
             overall[command] = timed([command, *store, *workers, *extra[command]])
         for command, name in STAGES:
-            dataset = Store.open(url).latest(name)
+            dataset = Store.open(url).current_of(name)
             assert dataset is not None
             manifests = list(dataset.manifests())
             audio = sum(manifest.seconds for manifest in manifests)

@@ -65,7 +65,7 @@ def main() -> None:
                         timed([earlier, "--store", store, *words[earlier]])
                     here = [*words[command], "--workers", str(workers)]
                     wall = measure(store, command, here, held)
-                    done = Store.open(store).latest(dataset)
+                    done = Store.open(store).current_of(dataset)
                     if done is None:
                         raise SystemExit(f"{command} left no {dataset}")
                     summaries = list(done.summaries())

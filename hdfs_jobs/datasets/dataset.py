@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hdfs_jobs.canonical_json import Json, canonical_json, digest_of
+from hdfs_jobs.datasets.current import set_current
 from hdfs_jobs.datasets.manifest import (
     Manifest,
     Summary,
@@ -72,11 +72,16 @@ class Dataset:
         What the rows are.
     settings : mapping
         JSON values.
+    producer : str
+        Who plans it, where datasets of one name come from several; the name of none is empty.
     """
 
-    def __init__(self, storage: Storage, name: str, settings: Mapping[str, Json]) -> None:
+    def __init__(
+        self, storage: Storage, name: str, settings: Mapping[str, Json], producer: str = ""
+    ) -> None:
         self.storage = storage
         self.name = name
+        self.producer = producer
         self.settings: Mapping[str, Json] = json.loads(canonical_json(settings))
         self.digest = digest_of({"name": name, "settings": settings})
         self.path = f"{name}/{self.digest}"
@@ -84,9 +89,9 @@ class Dataset:
         self._manifests = Manifests(storage, self.path)
         self._names: dict[int, str] = {}
 
-    def __reduce__(self) -> tuple[type[Dataset], tuple[Storage, str, Mapping[str, Json]]]:
+    def __reduce__(self) -> tuple[type[Dataset], tuple[Storage, str, Mapping[str, Json], str]]:
         """Pickle what it is made of, without what it has read."""
-        return Dataset, (self.storage, self.name, self.settings)
+        return Dataset, (self.storage, self.name, self.settings, self.producer)
 
     def __repr__(self) -> str:
         """Name the dataset and its store."""
@@ -118,8 +123,8 @@ class Dataset:
         """Append the items that are not planned yet, as new shards.
 
         Planned items keep their shard, whatever else comes; new shards are never filled up later.
-        The plan is published before this returns, and the dataset becomes the latest of its name,
-        also when there is nothing new.
+        The plan is published before this returns, and the dataset becomes the current one of its
+        producer, also when there is nothing new.
 
         Parameters
         ----------
@@ -154,8 +159,7 @@ class Dataset:
             )
         if not dry_run:
             self._settle_settings()
-            pointer: dict[str, Json] = {"digest": self.digest, "planned_at": _now()}
-            self.storage.replace(latest_path(self.name), canonical_json(pointer))
+            set_current(self.storage, self.name, self.producer, self.digest)
         return self._plans.append(items, per_shard, again=again, dry_run=dry_run)
 
     def shards(self) -> Shards:
@@ -333,11 +337,6 @@ def describe(facts: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in sorted(facts.items())) or "nothing"
 
 
-def latest_path(name: str) -> str:
-    """Return where a store says which dataset of a name was planned last."""
-    return f"{name}/latest.json"
-
-
 def read_settings(storage: Storage, name: str, digest: str) -> dict[str, Json]:
     """Read the settings of a dataset.
 
@@ -353,7 +352,3 @@ def read_settings(storage: Storage, name: str, digest: str) -> dict[str, Json]:
     if digest_of({"name": name, "settings": settings}) != digest:
         raise UsageError(f"{storage.url}/{path}: the settings were altered; restore the file")
     return settings
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

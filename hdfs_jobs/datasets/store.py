@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 
 from hdfs_jobs.canonical_json import Json, canonical_json
-from hdfs_jobs.datasets.dataset import Dataset, latest_path, read_settings
+from hdfs_jobs.datasets.current import current_path, read_current
+from hdfs_jobs.datasets.dataset import Dataset, read_settings
 from hdfs_jobs.datasets.manifest import parse_object
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.base import Storage
@@ -77,7 +78,7 @@ class Store:
             )
         return cls(storage)
 
-    def dataset(self, name: str, settings: Mapping[str, Json]) -> Dataset:
+    def dataset(self, name: str, settings: Mapping[str, Json], producer: str = "") -> Dataset:
         """Return the dataset with these settings; nothing is written before it is planned.
 
         Parameters
@@ -87,10 +88,20 @@ class Store:
             something else.
         settings : mapping
             All that changes the bytes of a row, the digest of the upstream dataset included.
+        producer : str
+            Who plans it, where datasets of one name come from several; see `current`.
         """
         if not _NAME.fullmatch(name) or name in _RESERVED:
             raise ValueError(f"not a name for a dataset: {name!r}")
-        return Dataset(self.storage, name, settings)
+        return Dataset(self.storage, name, settings, producer)
+
+    def names(self) -> list[str]:
+        """Return the names of the datasets that were planned."""
+        return [
+            entry.name
+            for entry in sorted(self.storage.list(), key=lambda entry: entry.name)
+            if entry.is_dir and self.storage.exists(current_path(entry.name))
+        ]
 
     def datasets(self, name: str) -> list[Dataset]:
         """Return every dataset of a name that was planned, by digest."""
@@ -108,16 +119,31 @@ class Store:
                 found.append(dataset)
         return found
 
-    def latest(self, name: str) -> Dataset | None:
-        """Return the dataset of a name that was planned last: what later stages read."""
-        path = latest_path(name)
-        try:
-            pointer = parse_object(self.storage.read_bytes(path), f"{self.url}/{path}")
-        except FileNotFoundError:
-            return None
-        return self._demand(name, str(pointer.get("digest")))
+    def current(self, name: str) -> tuple[Dataset, ...]:
+        """Return the datasets of a name that its producers planned last.
 
-    def existing(self, name: str, digest: str) -> Dataset | None:
+        Returns
+        -------
+        tuple of Dataset
+            One a producer; the producer without a name comes first.
+
+        Raises
+        ------
+        UsageError
+            The settings of one are missing, or were altered.
+        """
+        digests = read_current(self.storage, name)
+        return tuple(self._demand(name, digest, who) for who, digest in digests.items())
+
+    def current_of(self, name: str, producer: str = "") -> Dataset | None:
+        """Return the dataset of a name that a producer planned last; None if it planned none.
+
+        Later stages read what the producer without a name makes.
+        """
+        digest = read_current(self.storage, name).get(producer)
+        return None if digest is None else self._demand(name, digest, producer)
+
+    def existing(self, name: str, digest: str, producer: str = "") -> Dataset | None:
         """Return the dataset of a name and a digest; None if it was never planned, or deleted.
 
         Raises
@@ -126,12 +152,13 @@ class Store:
             Its settings were altered.
         """
         try:
-            return Dataset(self.storage, name, read_settings(self.storage, name, digest))
+            settings = read_settings(self.storage, name, digest)
         except FileNotFoundError:
             return None
+        return Dataset(self.storage, name, settings, producer)
 
-    def _demand(self, name: str, digest: str) -> Dataset:
-        found = self.existing(name, digest)
+    def _demand(self, name: str, digest: str, producer: str = "") -> Dataset:
+        found = self.existing(name, digest, producer)
         if found is None:
             raise UsageError(
                 f"{self.url}/{name}/{digest}: the settings are missing; restore settings.json"

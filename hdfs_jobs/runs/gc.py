@@ -81,12 +81,7 @@ def _storage_time(storage: Storage) -> float:
 def _candidates(store: Store, now: float) -> Iterator[tuple[Entry, str, float]]:
     """Yield what may be deleted, why, and how old it must be at least."""
     storage = store.storage
-    datasets = [
-        dataset
-        for folder in storage.list()
-        if folder.is_dir and storage.exists(f"{folder.path}/latest.json")
-        for dataset in store.datasets(folder.name)
-    ]
+    datasets = [dataset for name in store.names() for dataset in store.datasets(name)]
     least = {dataset.path: DAY if _at_work(dataset, now) else 0.0 for dataset in datasets}
     for entry in storage.walk(temporary=True):
         if is_temporary(entry.path):

@@ -74,7 +74,7 @@ def status(
         told = ("engine", "precision", "instruction_set")
         typer.echo(f"{name}: made with {', '.join(facts[fact] for fact in told)}")
     for name, stage in stages.items():
-        dataset = store.latest(name)
+        dataset = store.current_of(name)
         if others := len(store.datasets(name)) - 1 if dataset else 0:
             typer.echo(f"{name}: {others} more of other settings; these are of the latest")
         if dataset is None or not stage.quarantined:

@@ -135,7 +135,7 @@ class Pipeline:
             If the stage before was never run.
         """
         before = DATASETS[DATASETS.index(name) - 1]
-        dataset = self.store.latest(before)
+        dataset = self.store.current_of(before)
         if dataset is None:
             raise UsageError(
                 f"{self.store.url} has no {before} yet: "

@@ -86,7 +86,7 @@ def export_clips(store: Store, folder: Path, *, every: bool = False) -> Exported
     if folder.is_file() or (folder / MARKER).exists():
         kind = "file" if folder.is_file() else "store"
         raise UsageError(f"{folder} is a {kind}: give clips a folder of their own with --to")
-    latest = store.latest("clips")
+    latest = store.current_of("clips")
     if latest is None or not latest.committed():
         raise UsageError(f"{store.url} has no clips yet: run `nsynth-batch run` first")
     datasets = store.datasets("clips") if every else [latest]

@@ -46,14 +46,14 @@ def status_of(dataset: Dataset | None) -> StageStatus:
 
 def store_status(store: Store) -> dict[str, StageStatus]:
     """Sum up the latest dataset of each stage, by its name."""
-    return {name: status_of(store.latest(name)) for name in DATASETS}
+    return {name: status_of(store.current_of(name)) for name in DATASETS}
 
 
 def made_with(store: Store) -> dict[str, dict[str, str]]:
     """Give what the latest dataset of each stage that runs a model is made with, by its name."""
     found = {}
     for name in DATASETS:
-        dataset = store.latest(name)
+        dataset = store.current_of(name)
         if dataset is not None and "engine" in dataset.settings:
             found[name] = {fact: str(dataset.settings[fact]) for fact in MADE_WITH}
     return found
@@ -62,7 +62,7 @@ def made_with(store: Store) -> dict[str, dict[str, str]]:
 def committed_shards(store: Store) -> Iterator[tuple[str, Summary]]:
     """Give each committed shard of each stage's latest dataset, in order, with its statistics."""
     for name in DATASETS:
-        dataset = store.latest(name)
+        dataset = store.current_of(name)
         if dataset is not None:
             for summary in sorted(dataset.summaries(), key=lambda one: one.shard):
                 yield name, summary

@@ -35,7 +35,7 @@ def store_corpus(store: Store) -> Corpus:
     UsageError
         If nothing was cut yet.
     """
-    dataset = store.latest("audio")
+    dataset = store.current_of("audio")
     if dataset is None or not dataset.committed():
         raise UsageError(f"{store.url} has no audio yet: run `nsynth-batch shard` first")
 

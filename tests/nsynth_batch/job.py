@@ -51,7 +51,7 @@ class Job:
 
     def clips(self) -> dict[str, bytes]:
         """Each clip's samples by its id."""
-        dataset = self.store().latest("clips")
+        dataset = self.store().current_of("clips")
         assert dataset is not None
         found = {}
         for _, table in dataset.tables():

@@ -110,7 +110,7 @@ def recording(job: Job, title: str) -> Recording:
 def titles(job: Job, name: str) -> set[str]:
     """Titles of the recordings that the latest dataset of a stage holds something of."""
     recordings = Catalog(job.store().storage).recordings()
-    dataset = job.store().latest(name)
+    dataset = job.store().current_of(name)
     assert dataset is not None
     columns = ["a", "b"] if name == "mashups" else ["file_id"]
     rows = [row for _, table in dataset.tables(columns) for row in table.to_pylist()]

@@ -60,19 +60,63 @@ def test_settings_are_the_dataset(store: Store) -> None:
     assert one.path == f"audio/{one.digest}"
 
 
-def test_the_dataset_planned_last_is_the_latest(store: Store) -> None:
-    assert store.latest("audio") is None
+def test_the_dataset_planned_last_is_the_current_one(store: Store) -> None:
+    assert store.current_of("audio") is None
     assert store.datasets("audio") == []
     first, second = (store.dataset("audio", {"n": n}) for n in (1, 2))
     first.plan([Item("a")], 1)
     second.plan([Item("a")], 1)
-    assert store.latest("audio").digest == second.digest
+    assert store.current_of("audio").digest == second.digest
     first.plan([Item("a")], 1)
-    latest = store.latest("audio")
+    latest = store.current_of("audio")
     assert (latest.digest, latest.settings) == (first.digest, {"n": 1})
     second.plan([Item("b")], 1, dry_run=True)
-    assert store.latest("audio").digest == first.digest
+    assert store.current_of("audio").digest == first.digest
     assert {each.digest for each in store.datasets("audio")} == {first.digest, second.digest}
+
+
+def test_each_producer_has_a_current_dataset_of_its_own(store: Store) -> None:
+    plain, rain, snow, later = (
+        store.dataset("clips", {"n": n}, producer)
+        for n, producer in enumerate(("", "generate/rain", "generate/snow", "generate/rain"))
+    )
+    rain.plan([Item("a")], 1)
+    assert store.current_of("clips") is None
+    assert [each.digest for each in store.current("clips")] == [rain.digest]
+    for dataset in (plain, snow, later):
+        dataset.plan([Item("a")], 1)
+    found = {each.producer: each.digest for each in store.current("clips")}
+    assert found == {
+        "": plain.digest, "generate/rain": later.digest, "generate/snow": snow.digest,
+    }  # fmt: skip
+    assert next(iter(found)) == ""
+    assert store.current_of("clips", "generate/hail") is None
+    assert store.names() == ["clips"]
+    assert len(store.datasets("clips")) == 4
+
+
+def test_a_pointer_of_release_0_1_is_that_of_the_producer_without_a_name(store: Store) -> None:
+    old, new = (store.dataset("clips", {"n": n}) for n in (1, 2))
+    old.plan([Item("a")], 1)
+    pointer = f'{{"digest":"{old.digest}","planned_at":"2026-01-01T00:00:00Z"}}'
+    store.storage.replace("clips/latest.json", pointer.encode())
+    assert store.current_of("clips").digest == old.digest
+    rain = store.dataset("clips", {"n": 3}, "generate/rain")
+    rain.plan([Item("a")], 1)
+    assert [each.digest for each in store.current("clips")] == [old.digest, rain.digest]
+    new.plan([Item("a")], 1)
+    assert [each.digest for each in store.current("clips")] == [new.digest, rain.digest]
+
+
+@pytest.mark.parametrize(
+    "content", ["{}", '{"producers":[]}', '{"producers":{"x":1}}', '{"producers":{"x":{}}}', "["]
+)
+def test_a_damaged_pointer_is_named(store: Store, content: str) -> None:
+    store.dataset("clips", {}).plan([], 1)
+    store.storage.replace("clips/latest.json", content.encode())
+    for use in (store.current, store.current_of):
+        with pytest.raises(UsageError, match=r"clips/latest\.json: .*restore"):
+            use("clips")
 
 
 def test_a_dataset_is_found_by_its_digest_as_long_as_it_is_there(store: Store) -> None:
@@ -91,7 +135,7 @@ def test_altered_settings_are_refused(store: Store) -> None:
     dataset = store.dataset("audio", {"n": 1})
     dataset.plan([Item("a")], 1)
     store.storage.replace(f"{dataset.path}/settings.json", b'{"n":2}')
-    for use in (lambda: store.latest("audio"), lambda: dataset.plan([], 1)):
+    for use in (lambda: store.current_of("audio"), lambda: dataset.plan([], 1)):
         with pytest.raises(UsageError, match="altered"):
             use()
 

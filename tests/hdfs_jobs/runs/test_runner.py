@@ -123,7 +123,7 @@ def test_a_second_run_does_nothing_and_starts_nothing(store: Store, cluster: Clu
     run(planned(store, what), cluster)
     before = {entry: store.storage.read_bytes(entry.path) for entry in store.storage.walk()}
     idle = Cluster(workers=2)
-    outcome = run(store.latest("plain"), idle)
+    outcome = run(store.current_of("plain"), idle)
     assert not idle.started
     assert (outcome.shards, outcome.committed, outcome.items, outcome.rows) == (3, 0, 0, 0)
     after = {entry: store.storage.read_bytes(entry.path) for entry in store.storage.walk()}
@@ -136,8 +136,8 @@ def test_a_deleted_manifest_is_made_again_and_read(store: Store, cluster: Cluste
     damaged = f"{dataset.path}/{dataset.manifest(1).file}"
     store.storage.replace(damaged, b"damaged")
     store.storage.delete(f"{dataset.path}/manifests/{dataset.committed()[1]}")
-    assert run(store.latest("plain"), cluster).committed == 1
-    again = store.latest("plain")
+    assert run(store.current_of("plain"), cluster).committed == 1
+    again = store.current_of("plain")
     assert damaged not in again.data_paths().values()
     assert [table.num_rows for _, table in again.tables()] == [5, 5, 5]
     assert list(again.verify()) == []
@@ -265,7 +265,7 @@ def test_an_altered_plan_is_refused_before_any_work(store: Store) -> None:
     store.storage.replace(path, altered)
     idle = Cluster()
     with pytest.raises(UsageError, match="plan"):
-        run(store.latest("plain"), idle)
+        run(store.current_of("plain"), idle)
     assert not idle.started
 
 
@@ -310,7 +310,7 @@ from hdfs_jobs.datasets.store import Store
 
 if __name__ == "__main__":
     with Cluster(workers=1) as cluster:
-        dataset = Store.open(sys.argv[1]).latest("plain")
+        dataset = Store.open(sys.argv[1]).current_of("plain")
         run_stage(dataset, Plain(traps=sys.argv[2]), cluster=cluster)
 """
 

@@ -121,7 +121,7 @@ def test_a_path_inside_the_store_holds_when_the_store_has_moved(tmp_path: Path) 
     urls = ["raw/odd #1 100%.bin", str(outside), outside.as_uri()]
     planned(before, [Item(url, url=url) for url in urls])
     (tmp_path / "before").rename(tmp_path / "after")
-    dataset = Store.open(str(tmp_path / "after")).latest("plain")
+    dataset = Store.open(str(tmp_path / "after")).current_of("plain")
     assert dataset is not None
     do_shard(job_of(dataset, Bytes()), threads=1)
     assert dataset.read(0)["value"].to_pylist() == [1, 2, 3, 3]

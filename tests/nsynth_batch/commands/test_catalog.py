@@ -64,7 +64,7 @@ def test_pairs_are_drawn_by_themes(job: Job, cluster: Cluster, tmp_path: Path) -
     table = tmp_path / "themes.toml"
     table.write_text('[themes]\nnature = ["choir"]\nmusic = ["bird"]\n')
     work(job, cluster, ("mashups",), pairs=2, seed=3, pair="nature:music", themes=str(table))
-    dataset = job.store().latest("mashups")
+    dataset = job.store().current_of("mashups")
     assert dataset is not None
     [mash, *_] = [row for _, t in dataset.tables(["a", "b"]) for row in t.to_pylist()]
     assert mash["a"]["file_id"] == recording(job, "=lark").file_id

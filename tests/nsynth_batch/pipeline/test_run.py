@@ -50,7 +50,7 @@ def test_good_recordings_come_through_and_bad_ones_have_their_reason(
 ) -> None:
     good, bad = write_good(tmp_path), write_bad(tmp_path)
     store = job.store()
-    audio, encodings = store.latest("audio"), store.latest("encodings")
+    audio, encodings = store.current_of("audio"), store.current_of("encodings")
     assert audio is not None
     assert encodings is not None
     found = {entry.title: entry.reason for _, entry in open_entries(audio)}
@@ -206,7 +206,7 @@ def test_new_recordings_and_more_pairs_append_and_leave_what_is_committed(job: J
     stages = job.status()
     assert stages["clips"]["rows"] == PAIRS + 4
     assert clips.items() < job.clips().items()
-    mashups = job.store().latest("mashups")
+    mashups = job.store().current_of("mashups")
     assert mashups is not None
     kept = load_pool(mashups)
     assert kept is not None
@@ -214,7 +214,7 @@ def test_new_recordings_and_more_pairs_append_and_leave_what_is_committed(job: J
     assert "later" not in {titles[s.file_id] for s in kept.segments}
     done = job.run("--pairs", "6", "--seed", "1", "--workers", "1", "--max-bad-fraction", "0.6")
     assert done.returncode == 0, done.stderr
-    mashups = job.store().latest("mashups")
+    mashups = job.store().current_of("mashups")
     assert mashups is not None
     kept = load_pool(mashups)
     assert kept is not None

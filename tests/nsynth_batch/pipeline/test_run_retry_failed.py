@@ -29,7 +29,7 @@ def job(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Job:
 
 
 def quarantine(job: Job) -> dict[str, str]:
-    dataset = Store.open(job.url).latest("audio")
+    dataset = Store.open(job.url).current_of("audio")
     assert dataset is not None
     return {entry.title: entry.reason for _, entry in open_entries(dataset)}
 

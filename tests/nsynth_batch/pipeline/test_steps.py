@@ -104,21 +104,21 @@ def test_a_run_lists_the_manifests_of_a_dataset_once(
     storage = ListedStorage(store.url)
     run(Store(storage), given | {"pairs": 5}, cluster, *DATASETS)
     assert storage.listed and set(storage.listed.values()) == {1}
-    assert [len(store.latest(name).pending()) for name in DATASETS] == [0, 0, 0, 0]
-    assert sum(summary.rows for summary in store.latest("clips").summaries()) == 5
+    assert [len(store.current_of(name).pending()) for name in DATASETS] == [0, 0, 0, 0]
+    assert sum(summary.rows for summary in store.current_of("clips").summaries()) == 5
 
 
 def test_each_precision_makes_clips_of_its_own_and_its_manifests_name_it(
     store: Store, given: dict[str, Any], cluster: Cluster
 ) -> None:
     run(store, given, cluster, "audio", "encodings", "mashups")
-    mashups = pa.concat_tables(table for _, table in store.latest("mashups").tables())
+    mashups = pa.concat_tables(table for _, table in store.current_of("mashups").tables())
     names = mashups.column("mash_id").to_pylist()
     encodings = list(matrices(mashups.column("encoding")))
     digests = {}
     for precision in get_args(Precision):
         run(store, given | {"precision": precision}, cluster, "clips")
-        clips = store.latest("clips")
+        clips = store.current_of("clips")
         model = load_model(given["checkpoint"], precision=precision)
         made_with = {"precision": precision, "instruction_set": model.engine.instruction_set}
         assert made_with.items() <= clips.settings.items()
@@ -129,7 +129,7 @@ def test_each_precision_makes_clips_of_its_own_and_its_manifests_name_it(
         assert not expected
         digests[precision] = clips.digest
     assert len(set(digests.values())) == len(digests)
-    assert store.latest("encodings").settings["precision"] == "float32"
+    assert store.current_of("encodings").settings["precision"] == "float32"
     chosen = default_precision("auto")
     assert Pipeline(load_settings(given), store).plan("clips").dataset.digest == digests[chosen]
 
@@ -142,7 +142,7 @@ def test_workers_keep_to_the_instruction_set_of_the_plan(
     monkeypatch.setenv("NSYNTH_BATCH_INSTRUCTION_SET", "portable")
     run(store, given, cluster, *DATASETS)
     for name in ("encodings", "clips"):
-        manifests = list(store.latest(name).manifests())
+        manifests = list(store.current_of(name).manifests())
         assert {manifest.facts["instruction_set"] for manifest in manifests} == {"portable"}
 
 
@@ -232,7 +232,7 @@ def test_a_pool_that_is_lost_is_not_drawn_anew(
     store: Store, given: dict[str, Any], cluster: Cluster
 ) -> None:
     run(store, given, cluster, "audio", "encodings", "mashups")
-    mashups = store.latest("mashups")
+    mashups = store.current_of("mashups")
     assert mashups is not None
     store.storage.delete(pool_path(mashups))
     with pytest.raises(UsageError, match=r"pool that pairs of seed 0 .* missing: restore .*pools"):
@@ -271,7 +271,7 @@ def test_verify_names_what_no_manifest_knows_of(
     assert not list(verify_store(store))
     gone = next(store.storage.walk("raw")).path
     store.storage.delete(gone)
-    mashups = store.latest("mashups")
+    mashups = store.current_of("mashups")
     assert mashups is not None
     store.storage.replace(pool_path(mashups), b"no table")
     problems = {problem.path: problem.what for problem in verify_store(store)}
@@ -290,7 +290,7 @@ def test_what_later_datasets_were_made_from_is_missed_by_name(
         ("mashups", lambda: export_clips(store, tmp_path / "out")),
         ("audio", lambda: Pipeline(load_settings({**given, "seed": 1}), store).plan("mashups")),
     ):
-        dataset = store.latest(name)
+        dataset = store.current_of(name)
         assert dataset is not None
         store.storage.delete(dataset.path, recursive=True)
         with pytest.raises(UsageError, match=f"{dataset.path} is gone, and later datasets were"):
@@ -304,6 +304,6 @@ def test_a_store_can_be_moved_between_planning_and_cutting(
     (tmp_path / "store").rename(tmp_path / "moved")
     moved = Store.open(str(tmp_path / "moved"))
     run(moved, {**given, "store": moved.url}, cluster, "audio")
-    audio = moved.latest("audio")
+    audio = moved.current_of("audio")
     assert audio is not None
     assert (audio.totals().items, audio.totals().quarantined) == (3, 0)

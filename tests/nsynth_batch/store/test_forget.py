@@ -37,7 +37,7 @@ __all__ = ["cluster", "job", "whole"]
 
 
 def reasons(job: Job, name: str) -> list[str]:
-    dataset = job.store().latest(name)
+    dataset = job.store().current_of(name)
     assert dataset is not None
     return [entry.reason for _, entry in open_entries(dataset)]
 
@@ -142,7 +142,7 @@ def test_what_is_planned_already_is_set_aside(job: Job, cluster: Cluster) -> Non
             assert "owl" not in titles(job, name)
         else:
             assert gone(job.store())[0].clips == ()
-            clips, mashups = job.store().latest("clips"), job.store().latest("mashups")
+            clips, mashups = job.store().current_of("clips"), job.store().current_of("mashups")
             assert clips is not None
             assert mashups is not None
             assert clips.totals().rows + clips.totals().quarantined == mashups.totals().rows
@@ -188,7 +188,7 @@ def test_what_was_encoded_and_mashed_up_before_goes_no_further(job: Job, cluster
     notes = work(job, cluster, ("clips",), temperature=0.5)
     assert any("mash-ups rest on recordings that were forgotten" in note for note in notes)
     assert not reasons(job, "clips")
-    latest = job.store().latest("clips")
+    latest = job.store().current_of("clips")
     assert latest is not None
     rows = {r for _, t in latest.tables(["clip_id"]) for r in t.column("clip_id").to_pylist()}
     assert rows

@@ -154,7 +154,7 @@ def test_dask_workers_that_die_at_each_point_leave_the_same_bytes(
     run_stage(dying, Mortal(traps=str(traps)), cluster=cluster, backoff=0.01, retries=5)
     assert len(list(traps.iterdir())) == len(points)
     whole = uninterrupted(str(tmp_path / "whole"), what, traps)
-    dataset = store.latest("plain")
+    dataset = store.current_of("plain")
     assert dataset is not None
     assert_same(dataset, whole)
 

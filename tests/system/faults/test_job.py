@@ -26,7 +26,7 @@ def recordings(job: Job) -> Job:
 def shas(job: Job) -> dict[str, list[str]]:
     found = {}
     for name in STAGES:
-        dataset = job.store().latest(name)
+        dataset = job.store().current_of(name)
         assert dataset is not None
         found[name] = [summary.sha256 for summary in dataset.summaries()]
     return found

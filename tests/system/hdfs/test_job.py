@@ -157,7 +157,7 @@ def test_a_snapshot_of_a_store_is_a_store_that_can_be_read(remote: Job, hdfs: Hd
 
 def test_gc_removes_what_killed_attempts_left_on_hdfs(remote: Job) -> None:
     storage = remote.store().storage
-    left = f"audio/{remote.store().latest('audio').digest}/.tmp-{'0' * 32}"
+    left = f"audio/{remote.store().current_of('audio').digest}/.tmp-{'0' * 32}"
     storage.publish(left, b"half")
     before = {entry.path for entry in storage.walk()}
     done = remote.do("gc", "--older-than", "0", more=False)

@@ -78,7 +78,7 @@ def examine_scheduler(address: str, flags: list[str]) -> str:
 def content(store: str) -> dict[str, list[str]]:
     opened = Store.open(store)
     return {
-        name: sorted(summary.sha256 for summary in opened.latest(name).summaries())
+        name: sorted(summary.sha256 for summary in opened.current_of(name).summaries())
         for name in STAGES
     }
 
@@ -135,7 +135,7 @@ def test_a_job_of_plain_workers_has_the_bytes_of_one_that_ran_here_and_none_pass
     assert content(store) == content(here)
     assert results >= 8
     assert largest < RESULT_BYTES
-    clips = Store.open(store).latest("clips")
+    clips = Store.open(store).current_of("clips")
     assert max(summary.bytes for summary in clips.summaries()) > RESULT_BYTES
 
 
@@ -227,7 +227,7 @@ def test_tls_admits_those_whom_the_authority_signed(
         # Whether the scheduler's refusal comes before its end of the connection is TLS's affair.
         refused = {2: "not of the authority", 75: "no Dask scheduler answers"}
         assert refused.get(code, "no other code") in said, said
-        assert all(not Store.open(store).latest(name) for name in ("encodings", "clips"))
+        assert all(not Store.open(store).current_of(name) for name in ("encodings", "clips"))
         certificates = flags("ca", ours.certificate, node)
         code, said = run(servers.address, *certificates)
         assert code == 0, said
