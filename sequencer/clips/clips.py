@@ -17,7 +17,7 @@ from sequencer.clips.weight_points import thinned
 from sequencer.errors import SequencerError
 from sequencer.files import replacing
 from sequencer.json_fields import Fields
-from sequencer.rights.rights import Rights, licence_ids
+from sequencer.rights.rights import Rights
 from sequencer.rights.sources_csv import SOURCES_NAME, SourceRow, read_sources
 
 CLIPS_NAME = "clips.jsonl"
@@ -221,23 +221,11 @@ def _clip_from_json(fields: Fields) -> Clip:
 
 def parent_from_json(fields: Fields) -> Parent:
     """Read one entry of ``parents``, as clips.jsonl and scores hold it."""
-    licence = fields.text("licence", Rights().licence) or Rights().licence
-    try:
-        licence_ids(licence)
-    except SequencerError as error:
-        raise SequencerError(f"{fields.where}, field 'licence': {error}") from error
     return Parent(
         file_id=fields.text("file_id"),
         segment=fields.integer("segment", 0, least=0),
         start_seconds=fields.number("start_seconds", 0.0, least=0.0),
-        rights=Rights(
-            title=fields.text("title", ""),
-            author=fields.text("author", ""),
-            licence=licence,
-            licence_url=fields.text("licence_url", ""),
-            page_url=fields.text("page_url", ""),
-            attribution=fields.text("attribution", ""),
-        ),
+        rights=Rights.from_json(fields),
         categories=fields.texts("categories"),
         weights=fields.numbers("weights"),
     )
@@ -245,17 +233,11 @@ def parent_from_json(fields: Fields) -> Parent:
 
 def parent_to_json(parent: Parent) -> dict[str, object]:
     """Write one parent; its rights stand flat beside the rest."""
-    rights = parent.rights
     return {
         "file_id": parent.file_id,
         "segment": parent.segment,
         "start_seconds": parent.start_seconds,
-        "title": rights.title,
-        "author": rights.author,
-        "licence": rights.licence,
-        "licence_url": rights.licence_url,
-        "page_url": rights.page_url,
-        "attribution": rights.attribution,
+        **parent.rights.to_json(),
         "categories": list(parent.categories),
         "weights": list(parent.weights),
     }

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from sequencer.rights.compatibility import CREATIVE_COMMONS
-from sequencer.rights.rights import UNKNOWN_LICENCE, Rights, licence_ids, licence_url
+from sequencer.rights.rights import UNKNOWN_LICENCE, Rights, licence_url
+from sequencer.rights.spdx import licence_ids
 from sequencer.text import flattened
 
 _ELEMENTS = {

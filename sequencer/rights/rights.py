@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sequencer.errors import SequencerError
+from sequencer.json_fields import Fields
 from sequencer.rights.compatibility import CREATIVE_COMMONS
+from sequencer.rights.spdx import licence_ids
 
 UNKNOWN_LICENCE = "LicenseRef-unknown"
 
@@ -25,6 +27,14 @@ class Rights:
         Where the licence and the recording's page stand; may be empty.
     attribution : str
         The words the author asks to be credited with; may be empty.
+
+    Examples
+    --------
+    >>> rights = Rights("Wind", "Ann", "CC-BY-4.0 OR GFDL-1.3-only")
+    >>> rights.known
+    True
+    >>> Rights.from_json(Fields({"title": "Choir"}, "clips.jsonl, line 1")).licence
+    'LicenseRef-unknown'
     """
 
     title: str = ""
@@ -39,89 +49,44 @@ class Rights:
         """Whether every licence in the expression is one that says something."""
         return UNKNOWN_LICENCE.lower() not in (name.lower() for name in licence_ids(self.licence))
 
+    def to_json(self) -> dict[str, str]:
+        """Return the fields as JSON objects hold them, in a fixed order."""
+        return asdict(self)
 
-def licence_ids(expression: str) -> tuple[str, ...]:
-    """List the licences in an SPDX expression, in order, without exceptions after WITH.
+    @classmethod
+    def from_json(cls, fields: Fields) -> Rights:
+        """Read the fields of a JSON object that are rights; each may be missing.
+
+        Raises
+        ------
+        SequencerError
+            Naming the place and the field that is no text, or no SPDX expression.
+        """
+        licence = fields.text("licence", "") or UNKNOWN_LICENCE
+        try:
+            licence_ids(licence)
+        except SequencerError as error:
+            raise SequencerError(f"{fields.where}, field 'licence': {error}") from error
+        return cls(
+            title=fields.text("title", ""),
+            author=fields.text("author", ""),
+            licence=licence,
+            licence_url=fields.text("licence_url", ""),
+            page_url=fields.text("page_url", ""),
+            attribution=fields.text("attribution", ""),
+        )
+
+
+def licence_url(expression: str) -> str:
+    """Return the address of a licence, or "" where it is not known or there are several.
 
     Raises
     ------
     SequencerError
-        When the words are no SPDX expression, such as ``CC BY 4.0`` (which is ``CC-BY-4.0``).
+        When the words are no SPDX expression.
     """
-    return _Expression(expression).licences
-
-
-def licence_url(expression: str) -> str:
-    """Give the address of a licence, or "" where it is not known or there are several."""
     names = licence_ids(expression)
     return _address(names[0]) if len(names) == 1 else ""
-
-
-class _Expression:
-    """Recursive descent over the grammar of SPDX 2.3, annex D."""
-
-    _TOKEN = re.compile(r"\s*([()]|[A-Za-z0-9.:+-]+)")
-    _LICENCE = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?[A-Za-z0-9.-]+\+?")
-    _OPERATORS = ("AND", "OR", "WITH")
-
-    def __init__(self, expression: str) -> None:
-        self._expression = expression
-        self._tokens = self._split()
-        self._at = 0
-        self.licences: tuple[str, ...] = ()
-        self._either()
-        if self._at < len(self._tokens):
-            raise self._wrong(f"{self._tokens[self._at]!r} follows without AND or OR")
-
-    def _wrong(self, why: str) -> SequencerError:
-        return SequencerError(
-            f"{self._expression!r} is no SPDX expression such as CC-BY-4.0: {why}"
-        )
-
-    def _split(self) -> list[str]:
-        tokens: list[str] = []
-        at = 0
-        text = self._expression.rstrip()
-        while at < len(text):
-            match = self._TOKEN.match(text, at)
-            if match is None:
-                raise self._wrong(f"character {text[at]!r}")
-            tokens.append(match.group(1))
-            at = match.end()
-        return tokens
-
-    def _next(self) -> str:
-        return self._tokens[self._at] if self._at < len(self._tokens) else ""
-
-    def _either(self, depth: int = 0) -> None:
-        self._one(depth)
-        while self._next().upper() in ("AND", "OR"):
-            self._at += 1
-            self._one(depth)
-
-    def _one(self, depth: int) -> None:
-        token = self._next()
-        if depth > 50:
-            raise self._wrong("more than 50 brackets deep")
-        self._at += 1
-        if token == "(":
-            self._either(depth + 1)
-            if self._next() != ")":
-                raise self._wrong("a bracket is not closed")
-            self._at += 1
-            return
-        self._name(token)
-        self.licences += (token,)
-        if self._next().upper() == "WITH":
-            self._at += 1
-            self._name(self._next())
-            self._at += 1
-
-    def _name(self, token: str) -> None:
-        if not token:
-            raise self._wrong("it ends where a licence is expected")
-        if token.upper() in self._OPERATORS or not self._LICENCE.fullmatch(token):
-            raise self._wrong(f"{token!r} stands where a licence is expected")
 
 
 _ADDRESSES = {

@@ -13,9 +13,6 @@ import operator
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from license_expression import LicenseWithExceptionSymbol, Licensing
 
 from sequencer.errors import SequencerError
 from sequencer.rights.compatibility import (
@@ -26,7 +23,8 @@ from sequencer.rights.compatibility import (
     is_non_commercial,
     terms_of,
 )
-from sequencer.rights.rights import Rights, licence_ids
+from sequencer.rights.rights import Rights
+from sequencer.rights.spdx import Expression, LicenceTerm, OneOf, parsed, terms_in
 from sequencer.text import flattened
 
 # What is bad about a source, added up over what must be met together; of alternatives the least.
@@ -150,13 +148,13 @@ def chosen(expression: str, licence: str) -> str:
         where none goes into the result.
     """
     result = terms_of(licence)
-    return (_chosen(_parsed(expression), result) if result else None) or expression
+    return (_chosen(parsed(expression), result) if result else None) or expression
 
 
 def may_go_into(expression: str, licence: str) -> bool:
     """Whether some alternative of an SPDX expression goes into a result under a licence."""
     result = terms_of(licence)
-    return result is not None and _chosen(_parsed(expression), result) is not None
+    return result is not None and _chosen(parsed(expression), result) is not None
 
 
 class _Allowed:
@@ -171,7 +169,7 @@ class _Allowed:
         return _together(self.of(rights.licence) for rights in sources)
 
     def of(self, expression: str) -> int:
-        return self._worst(_parsed(expression))
+        return self._worst(parsed(expression))
 
     def refusal(self, sources: Sequence[Rights]) -> str:
         """Say why a work may not be used at all; empty where it may."""
@@ -197,11 +195,11 @@ class _Allowed:
             return f"the licence of {_title(rights)} is not known"
         return f"{_named(rights)}: what may be made of it is not in the table"
 
-    def _worst(self, node: Any) -> int:
-        if node.isliteral:
-            return self._of_one(_terms(node))
-        each = [self._worst(part) for part in node.args]
-        return min(each) if _is_or(node) else _together(each)
+    def _worst(self, node: Expression) -> int:
+        if isinstance(node, LicenceTerm):
+            return self._of_one(terms_of(node.id))
+        each = [self._worst(part) for part in node.parts]
+        return min(each) if isinstance(node, OneOf) else _together(each)
 
     def _of_one(self, terms: Terms | None) -> int:
         if terms is None:
@@ -217,7 +215,7 @@ def _together(each: Iterable[int]) -> int:
 def _target(target: str) -> Terms | None:
     if not target:
         return None
-    licence_ids(target)
+    parsed(target)
     terms = terms_of(target)
     unfit = terms is None or allows_no_adaptation(terms) or target.endswith("+")
     if terms is None or unfit or (terms.family == "PD" and terms.name != RESULTS[0]):
@@ -238,7 +236,7 @@ class _Permits:
         self.results = _results(expressions, nc=nc) if results is None else results
         self._by_expression = {
             each: frozenset(
-                terms.name for terms in self.results if _chosen(_parsed(each), terms) is not None
+                terms.name for terms in self.results if _chosen(parsed(each), terms) is not None
             )
             for each in expressions
         }
@@ -264,7 +262,12 @@ def _results(expressions: Iterable[str], *, nc: bool) -> list[Terms]:
 
     A result that excludes commerce is the only one that such a source goes into.
     """
-    atoms = {terms for each in expressions for terms in _atoms(_parsed(each)) if terms is not None}
+    atoms = {
+        terms
+        for each in expressions
+        for term in terms_in(parsed(each))
+        if (terms := terms_of(term.id)) is not None
+    }
     own = {
         terms.name
         for terms in atoms
@@ -275,13 +278,13 @@ def _results(expressions: Iterable[str], *, nc: bool) -> list[Terms]:
     return [terms for terms in found if nc or not is_non_commercial(terms)]
 
 
-def _chosen(node: Any, result: Terms) -> str | None:
-    """Give the part of an expression that goes into a result, None where none does."""
-    if node.isliteral:
-        terms = _terms(node)
+def _chosen(node: Expression, result: Terms) -> str | None:
+    """Return the part of an expression that goes into a result, None where none does."""
+    if isinstance(node, LicenceTerm):
+        terms = terms_of(node.id)
         return str(node) if terms is not None and goes_into(terms, result) else None
-    parts = [_chosen(part, result) for part in node.args]
-    if _is_or(node):
+    parts = [_chosen(part, result) for part in node.parts]
+    if isinstance(node, OneOf):
         return next((part for part in parts if part is not None), None)
     return None if None in parts else " AND ".join(str(part) for part in parts)
 
@@ -327,24 +330,3 @@ def _named(rights: Rights) -> str:
 def _title(rights: Rights) -> str:
     title = flattened(rights.title or rights.page_url) or "a recording without a title"
     return f'"{title if len(title) <= 80 else title[:77] + "..."}"'
-
-
-def _is_or(node: Any) -> bool:
-    return str(node.operator).strip() == "OR"
-
-
-def _atoms(node: Any) -> list[Terms | None]:
-    if node.isliteral:
-        return [_terms(node)]
-    return [terms for part in node.args for terms in _atoms(part)]
-
-
-def _terms(node: Any) -> Terms | None:
-    symbol = node.license_symbol if isinstance(node, LicenseWithExceptionSymbol) else node
-    return terms_of(symbol.key)
-
-
-@functools.lru_cache(maxsize=16_384)
-def _parsed(expression: str) -> Any:
-    licence_ids(expression)
-    return Licensing().parse(expression)

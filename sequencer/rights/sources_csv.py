@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import csv
 import difflib
-import functools
 import io
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import BinaryIO, TextIO
 from urllib.parse import urlsplit
 
 from sequencer.errors import SequencerError
-from sequencer.rights.rights import UNKNOWN_LICENCE, Rights, licence_ids, licence_url
-
-if TYPE_CHECKING:
-    from license_expression import LicenseSymbol
+from sequencer.rights.rights import UNKNOWN_LICENCE, Rights, licence_url
+from sequencer.rights.spdx import require_listed
 
 SOURCES_NAME = "sources.csv"
 REQUIRED_COLUMNS = ("file", "author", "licence")
@@ -187,7 +183,7 @@ def _row(columns: list[str], fields: list[str]) -> SourceRow:
             )
     licence = values["licence"] or UNKNOWN_LICENCE
     try:
-        _require_known(licence)
+        require_listed(licence)
     except SequencerError as error:
         raise SequencerError(f", column 'licence': {error}") from error
     rights = Rights(
@@ -210,42 +206,6 @@ def _is_address(text: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         return False
-
-
-def _require_known(expression: str) -> None:
-    """Raise for an expression that nobody can look up, and say what may have been meant."""
-    known = _spdx_names()
-    try:
-        names = licence_ids(expression)
-    except SequencerError as error:
-        meant = known.get(re.sub(r"[\s_]+", "-", expression.strip()).lower())
-        raise SequencerError(f"{error}" + (f"; write {meant}" if meant else "")) from error
-    for name in names:
-        plain = name.rpartition(":")[2].lower()
-        if plain.startswith("licenseref-") or plain.removesuffix("+") in known or plain in known:
-            continue
-        near = difflib.get_close_matches(plain, known, 1, 0.85)
-        meant = f"did you mean {known[near[0]]}? " if near else ""
-        raise SequencerError(
-            f"{name!r} is not in SPDX's list: {meant}Terms that have no name there are "
-            "LicenseRef- and a word of your own"
-        )
-
-
-@functools.cache
-def _spdx_names() -> Mapping[str, str]:
-    """Give SPDX's names of licences by their lower case, those it has given up too."""
-    from license_expression import get_spdx_licensing
-
-    return dict(_spellings(get_spdx_licensing().known_symbols.values()))
-
-
-def _spellings(symbols: Iterable[LicenseSymbol]) -> Iterator[tuple[str, str]]:
-    for symbol in symbols:
-        if not symbol.is_exception:
-            # Names without a version are somebody's shorthand, and never were SPDX's.
-            former = [name for name in symbol.aliases if re.search(r"\d", name)]
-            yield from ((name.lower(), symbol.key) for name in (*former, symbol.key))
 
 
 def _named(columns: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from sequencer.clips.clips import Clip, parent_from_json, parent_to_json
 from sequencer.clips.weight_points import MOST_POINTS
 from sequencer.errors import SequencerError
 from sequencer.json_fields import Fields, read_fields
-from sequencer.rights.rights import licence_ids
+from sequencer.rights.spdx import licence_ids
 from sequencer.score.score import FADE_LAWS, MAIN_LAYER, Event, Layer, Master, Score, Section
 
 SCHEMA = "sequencer-score"

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from nsynth_batch.sources.source import WebOffer
-from sequencer.rights.rights import licence_ids
+from sequencer.rights.spdx import licence_ids
 
 TYPES = {
     "wav": (".wav",),

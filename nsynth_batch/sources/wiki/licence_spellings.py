@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from sequencer.rights.rights import licence_ids
+from sequencer.rights.spdx import licence_ids
 
 TABLE = "licences.toml"
 

@@ -16,7 +16,8 @@ from nsynth_batch.sources.wiki.licence_spellings import (
     strongest,
 )
 from nsynth_batch.sources.wiki.markup import name_of, text_of
-from sequencer.rights.rights import UNKNOWN_LICENCE, Rights, licence_ids, licence_url
+from sequencer.rights.rights import UNKNOWN_LICENCE, Rights, licence_url
+from sequencer.rights.spdx import licence_ids
 
 _NAMES = ("LicenseShortName", "License", "UsageTerms")
 _TRUE = frozenset({"true", "yes", "1"})

@@ -1,45 +1,14 @@
-"""SPDX expressions, and where licences stand."""
+"""Rights: as JSON, and where licences stand."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sequencer.errors import SequencerError
-from sequencer.rights.rights import Rights, licence_ids, licence_url
-
-
-@pytest.mark.parametrize(
-    ("expression", "names"),
-    [
-        ("CC0-1.0", ("CC0-1.0",)),
-        ("CC-BY-4.0 OR GFDL-1.3-or-later", ("CC-BY-4.0", "GFDL-1.3-or-later")),
-        ("(MIT AND CC-BY-3.0) or LicenseRef-PD-US", ("MIT", "CC-BY-3.0", "LicenseRef-PD-US")),
-        ("GPL-2.0+ WITH Font-exception-2.0", ("GPL-2.0+",)),
-        ("DocumentRef-a:LicenseRef-b", ("DocumentRef-a:LicenseRef-b",)),
-    ],
-)
-def test_expressions(expression: str, names: tuple[str, ...]) -> None:
-    assert licence_ids(expression) == names
-
-
-@pytest.mark.parametrize(
-    "expression",
-    [
-        "",
-        "CC BY 4.0",
-        "MIT OR",
-        "OR MIT",
-        "(MIT",
-        "MIT)",
-        "MIT WITH",
-        "MIT, BSD",
-        "<b>",
-        "(" * 9999,
-    ],
-)
-def test_words_that_are_no_expression(expression: str) -> None:
-    with pytest.raises(SequencerError, match="no SPDX expression"):
-        licence_ids(expression)
+from sequencer.json_fields import Fields
+from sequencer.rights.rights import Rights, licence_url
 
 
 @pytest.mark.parametrize(
@@ -63,3 +32,20 @@ def test_addresses(licence: str, url: str) -> None:
 def test_unknown_anywhere_is_not_known() -> None:
     assert not Rights(licence="CC0-1.0 AND LicenseRef-Unknown").known
     assert Rights(licence="LicenseRef-PD-US").known
+
+
+@given(
+    st.builds(
+        Rights, *[st.text()] * 2, st.sampled_from(["MIT", "CC0-1.0 OR MIT"]), *[st.text()] * 3
+    )
+)
+def test_rights_survive_json(rights: Rights) -> None:
+    assert Rights.from_json(Fields(rights.to_json(), "x")) == rights
+
+
+def test_what_json_says_wrong_of_rights_is_named() -> None:
+    with pytest.raises(SequencerError, match="line 3, field 'licence': 'CC BY'"):
+        Rights.from_json(Fields({"licence": "CC BY"}, "clips.jsonl, line 3"))
+    with pytest.raises(SequencerError, match="field 'author': text"):
+        Rights.from_json(Fields({"author": 3}, "clips.jsonl, line 3"))
+    assert Rights.from_json(Fields({"licence": "", "title": None}, "x")) == Rights()

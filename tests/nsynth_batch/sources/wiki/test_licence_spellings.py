@@ -15,7 +15,8 @@ from nsynth_batch.sources.wiki.licence_spellings import (
     read_licence_url,
     strongest,
 )
-from sequencer.rights.rights import Rights, licence_ids
+from sequencer.rights.rights import Rights
+from sequencer.rights.spdx import licence_ids
 
 BY_SA_ALL = "CC-BY-SA-4.0 OR CC-BY-SA-3.0 OR CC-BY-SA-2.5 OR CC-BY-SA-2.0 OR CC-BY-SA-1.0"
 SPDX = get_spdx_licensing().known_symbols

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from hdfs_jobs.errors import BadInput
 from nsynth_batch.sources.wiki.rights import rights_of
-from sequencer.rights.rights import UNKNOWN_LICENCE, Rights, licence_ids
+from sequencer.rights.rights import UNKNOWN_LICENCE, Rights
+from sequencer.rights.spdx import licence_ids
 
 PAGE = "https://commons.example/wiki/File:Owl.wav"
 
