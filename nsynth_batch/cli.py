@@ -10,7 +10,20 @@ from typing import Annotated
 
 import typer
 
-from nsynth_batch.commands import catalog, checkpoint, demo, stages, store, submit
+from nsynth_batch.commands import (
+    catalog,
+    checkpoint,
+    clips,
+    demo,
+    doctor,
+    forget,
+    gc,
+    harvest,
+    run,
+    status,
+    submit,
+    verify,
+)
 from nsynth_batch.errors import INTERRUPTED, failure
 from nsynth_batch.pipeline.signals import EndedAtOnce
 
@@ -54,7 +67,20 @@ def nsynth_batch(
     """
 
 
-for group in (stages, store, catalog, checkpoint, submit, demo):
+for group in (
+    demo,
+    harvest,
+    run,
+    status,
+    verify,
+    clips,
+    catalog,
+    forget,
+    gc,
+    checkpoint,
+    doctor,
+    submit,
+):
     group.register(app)
 
 

@@ -1,6 +1,8 @@
-"""Numbers and names as people read them."""
+"""Numbers, names and commands as people read them."""
 
 from __future__ import annotations
+
+import shlex
 
 
 def one_line(text: str) -> str:
@@ -9,7 +11,7 @@ def one_line(text: str) -> str:
 
 
 def size(count: float) -> str:
-    """Give a number of bytes as 312 B or 4.1 MB."""
+    """Return a number of bytes as 312 B or 4.1 MB."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -28,3 +30,22 @@ def table(rows: list[list[str]]) -> str:
         for row in rows
     )
     return "\n".join(lines)
+
+
+def command_line(words: str, store: str | None) -> str:
+    """Return a command of this program for people to copy, with the store that they use.
+
+    Parameters
+    ----------
+    words : str
+        The command and its flags.
+    store : str or None
+        URL of the store; None where there is none yet.
+
+    Examples
+    --------
+    >>> command_line("status --quarantine", "my store")
+    "`nsynth-batch status --quarantine --store 'my store'`"
+    """
+    where = "" if store is None else f" --store {shlex.quote(store)}"
+    return f"`nsynth-batch {words}{where}`"

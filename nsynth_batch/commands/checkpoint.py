@@ -198,11 +198,11 @@ def train(
 
 
 def _corpus(settings: Settings, folder: Path | None) -> Corpus:
-    from nsynth_batch.pipeline.run import open_store
+    from hdfs_jobs.datasets.store import Store
     from nsynth_batch.training.store_corpus import store_corpus
 
     if folder is None:
-        return store_corpus(open_store(settings))
+        return store_corpus(Store.open(settings.store))
     return _read(folder, "--from")
 
 

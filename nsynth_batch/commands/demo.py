@@ -1,4 +1,4 @@
-"""`demo` and `doctor`: the first things to run."""
+"""`demo`: the whole job on bundled recordings."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nsynth_batch.commands.options import (
-    CLUSTER,
     DECODING,
     MASHING,
     MODEL,
     RUNNING,
-    STORE,
     settings_from,
 )
-from nsynth_batch.errors import OK, UNEXPECTED, CommandError
-from nsynth_batch.pipeline.run import run_stages
+from nsynth_batch.commands.run import do_stages
+from nsynth_batch.errors import OK
 from nsynth_batch.store.layout import DATASETS
 from sequencer.text import clock
 
@@ -30,9 +28,8 @@ _DEMO_PAIRS = 40
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    for command in (demo, doctor):
-        app.command()(command)
+    """Add the command to the program."""
+    app.command()(demo)
 
 
 @settings_from(*MODEL, *MASHING, *DECODING, *RUNNING)
@@ -63,7 +60,7 @@ def demo(
         }
     )
     with as_file(files("nsynth_batch") / "recordings") as recordings:
-        code = run_stages(settings, DATASETS, str(recordings))
+        code = do_stages(settings, DATASETS, str(recordings))
     if code:
         return code
     exported = export_clips(Store.open(settings.store), out / "clips")
@@ -83,25 +80,4 @@ def demo(
         f"each.\n{piece.credits_path} credits the authors. Your own: "
         f"nsynth-batch run FOLDER --store my-store"
     )
-    return OK
-
-
-@settings_from(*STORE, *MODEL, *CLUSTER, "precision")
-def doctor(settings: Settings) -> int:
-    """Check what a run needs here.
-
-    Versions, engines, checkpoint, storage, scheduler. Ends with 1 if something that the
-    settings ask for is broken, and says what to do.
-
-    Example: nsynth-batch doctor --store my-store
-    """
-    from nsynth_batch.doctor.checks import examine
-
-    broken = 0
-    for finding in examine(settings):
-        broken += finding.broken
-        mark = "BROKEN" if finding.broken else "ok" if finding.works else "-"
-        typer.echo(f"{mark:<7} {finding.what}: {finding.found}")
-    if broken:
-        raise CommandError(f"{broken} things that these settings need are broken", UNEXPECTED)
     return OK

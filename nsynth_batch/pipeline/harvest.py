@@ -1,105 +1,167 @@
-"""What `harvest` does, and `run` first: a source into the store, and what came of it in words."""
+"""A harvest: a source into the store, as the run of its own or as the first part of one."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import typer
-
-from nsynth_batch.errors import INFRASTRUCTURE, QUARANTINE, CommandError
-from nsynth_batch.pipeline.signals import Drain
-from nsynth_batch.text import size
-from sequencer.text import clock
+from nsynth_batch.errors import INFRASTRUCTURE, QUARANTINE
+from nsynth_batch.pipeline.run_report import Problem, RunReport
+from nsynth_batch.pipeline.session import Session, open_session
+from nsynth_batch.reporting.events import Note, RunFailed, harvest_progress
+from nsynth_batch.text import command_line, size
 
 if TYPE_CHECKING:
-    from nsynth_batch.pipeline.session import Writer
-    from nsynth_batch.reporting.terminal import Report
+    from nsynth_batch.pipeline.signals import Drain
+    from nsynth_batch.reporting.report import Listener
     from nsynth_batch.settings import Settings
     from nsynth_batch.sources.catalog_writer import Harvest
 
-_SECONDS_BETWEEN_LINES = 5.0
+NAME = "harvest"
+"""What its notes are named."""
+
+_SECONDS_BETWEEN_EVENTS = 5.0
 
 
-def harvest_source(
-    settings: Settings, source: str, writer: Writer, progress: Report, drain: Drain
-) -> Harvest:
-    """Harvest a source into a store and say what came."""
-    from nsynth_batch.reporting.events import harvest_progress
+def harvest(
+    settings: Settings,
+    source: str,
+    *,
+    on_event: Listener | None = None,
+    drain: Drain | None = None,
+) -> RunReport:
+    """Take the recordings of a source into the store of the settings.
+
+    Parameters
+    ----------
+    settings : Settings
+        Which store, and what is taken of the web.
+    source : str
+        A folder, ``commons:…`` or ``urls:PATH``.
+    on_event : callable, optional
+        Gets every event.
+    drain : Drain, optional
+        Asks the harvest to stop.
+
+    Returns
+    -------
+    RunReport
+
+    Raises
+    ------
+    UsageError, InfrastructureError, OSError
+        If the source or the store cannot be used.
+    """
+    with open_session(settings, source=source, on_event=on_event, drain=drain) as session:
+        done = harvest_source(settings, source, session)
+        if done.drained:
+            return RunReport(done, drain_code=session.drain.exit_code)
+        report = RunReport(done, problems=tuple(problems_of(settings, done)))
+        if report.problems:
+            session.ended = RunFailed(report.exit_code, report.message)
+    return report
+
+
+def harvest_source(settings: Settings, source: str, session: Session) -> Harvest:
+    """Harvest a source into the store of a session."""
     from nsynth_batch.sources.catalog_writer import Harvest
-    from nsynth_batch.sources.harvest import harvest
+    from nsynth_batch.sources.harvest import harvest as harvest_files
     from nsynth_batch.sources.on_the_web import is_on_the_web, web_source
     from nsynth_batch.sources.resolve import resolve
 
-    on_progress = _now_and_then(progress, writer)
-    progress(harvest_progress(Harvest()))
+    writer, emit = session.writer, session.emit
+    on_progress = _now_and_then(session)
+    emit(harvest_progress(Harvest()))
     if is_on_the_web(source):
         from nsynth_batch.sources.web.harvest import harvest_web
         from nsynth_batch.sources.web.host_lock import alone_with
 
-        place, client = web_source(source, settings, drain.asked)
+        place, client = web_source(source, settings, session.drain.asked)
         with alone_with(place.hosts):
             done = harvest_web(
                 place, client, lambda: writer.open(create=True).storage, on_progress=on_progress
             )
     else:
-        done = harvest(
+        done = harvest_files(
             resolve(source),
             lambda: writer.open(create=True).storage,
             on_progress=on_progress,
-            stop=drain.asked,
+            stop=session.drain.asked,
         )
-    progress(harvest_progress(done, ended=True))
-    progress.say(
-        f"harvest: {done.found} recordings, {done.added} new ({size(done.bytes)}), "
+    emit(harvest_progress(done, ended=True))
+    counts = (
+        f"{done.found} recordings, {done.added} new ({size(done.bytes)}), "
         f"{done.updated} updated, {done.duplicates} duplicates, {done.other_files} other files"
     )
-    for line in _remarks(done, "go on as LicenseRef-unknown" + _way_out(source)):
-        progress.say(f"harvest: {line}")
+    emit(Note(counts, NAME))
+    for note in _remarks(done, "go on as LicenseRef-unknown" + _way_out(source)):
+        emit(note)
     return done
 
 
-def verdict(settings: Settings, done: Harvest) -> CommandError | None:
-    """Give what a harvest ends with that is not all well; none otherwise."""
+def problems_of(settings: Settings, done: Harvest) -> Iterator[Problem]:
+    """Yield what is missing of a harvest, or quarantined beyond what the settings allow."""
     if done.unfetched:
-        return CommandError(
+        yield Problem(
             f"{done.unfetched} of {done.found} recordings could not be fetched: run the same "
             "command again to go on",
             INFRASTRUCTURE,
         )
-    # Filters do not judge what is refused for its own sake, so what they left out counts as well.
+        return
+    # Filters come before the quarantine: what they skip was offered all the same.
     offered = done.found + done.left_out.total()
     if (refused := done.refused.total()) > settings.max_bad_fraction * offered:
-        return CommandError(
+        status = command_line("status --quarantine", settings.store)
+        yield Problem(
             f"{refused} of {offered} recordings of the source were quarantined, more than "
-            f"--max-bad-fraction {settings.max_bad_fraction:g} allows: "
-            "`nsynth-batch status --quarantine` lists them",
+            f"--max-bad-fraction {settings.max_bad_fraction:g} allows: {status} lists them",
             QUARANTINE,
         )
-    return None
 
 
-def show_harvest(settings: Settings, source: str) -> tuple[int, float]:
-    """Print what a harvest would find; give recordings that may be new, and their seconds."""
+@dataclass(frozen=True)
+class HarvestPreview:
+    """What a harvest would find.
+
+    Attributes
+    ----------
+    counts : Harvest
+        Recordings, files and bytes; of the web, ``added`` is what would be fetched.
+    seconds : float
+        Of audio in what may be new, as far as headers or pages tell.
+    on_the_web : bool
+        Whether it would be fetched.
+    notes : tuple of Note
+        What a person should know.
+    """
+
+    counts: Harvest
+    seconds: float
+    on_the_web: bool
+    notes: tuple[Note, ...]
+
+    @property
+    def new(self) -> int:
+        """Recordings that may be new."""
+        return self.counts.added if self.on_the_web else self.counts.found
+
+
+def preview_harvest(settings: Settings, source: str) -> HarvestPreview:
+    """Look at a source without taking anything."""
     from nsynth_batch.sources.harvest import preview
     from nsynth_batch.sources.on_the_web import is_on_the_web
     from nsynth_batch.sources.resolve import resolve
 
     if is_on_the_web(source):
-        return _show_web(settings, source)
+        return _preview_web(settings, source)
     found, seconds = preview(resolve(source))
-    typer.echo(
-        f"harvest: {found.found} recordings ({size(found.bytes)}, {clock(seconds)} of audio as "
-        f"far as headers tell), {found.other_files} other files, "
-        f"{found.without_rights} without a licence"
-    )
-    for note in found.notes:
-        typer.echo(f"harvest: warning: {note}")
-    return found.found, seconds
+    notes = tuple(Note(text, NAME, "warning") for text in found.notes)
+    return HarvestPreview(found, seconds, False, notes)
 
 
-def _show_web(settings: Settings, source: str) -> tuple[int, float]:
+def _preview_web(settings: Settings, source: str) -> HarvestPreview:
     from hdfs_jobs.datasets.store import MARKER, Store
     from hdfs_jobs.storage.open import open_storage
     from nsynth_batch.sources.on_the_web import web_source
@@ -108,15 +170,8 @@ def _show_web(settings: Settings, source: str) -> tuple[int, float]:
     place, _ = web_source(source, settings)
     there = open_storage(settings.store).exists(MARKER)
     found, seconds = preview_web(place, Store.open(settings.store).storage if there else None)
-    rate = settings.harvest_megabits
-    typer.echo(
-        f"harvest: {found.found} recordings, {found.added} to fetch ({size(found.bytes)}, "
-        f"{clock(seconds)} of audio) in {clock(found.bytes * 8 / (rate * 1e6))} at {rate:g} "
-        f"Mbit/s, {found.other_files} other files"
-    )
-    for line in _remarks(found, "would go on as LicenseRef-unknown" + _way_out(source)):
-        typer.echo(f"harvest: {line}")
-    return found.added, seconds
+    notes = _remarks(found, "would go on as LicenseRef-unknown" + _way_out(source))
+    return HarvestPreview(found, seconds, True, tuple(notes))
 
 
 def _way_out(source: str) -> str:
@@ -127,38 +182,38 @@ def _way_out(source: str) -> str:
     return "; a sources.csv beside them gives rights"
 
 
-def _remarks(done: Harvest, unknown: str) -> list[str]:
-    lines = []
+def _remarks(done: Harvest, unknown: str) -> Iterator[Note]:
     if done.left_out:
-        lines.append(f"{done.left_out.total()} left out: {_counts(done.left_out)}")
+        yield Note(f"{done.left_out.total()} skipped: {_counts(done.left_out)}", NAME)
     if done.deleted:
-        lines.append(f"{done.deleted} marked as deleted: their source has them no more")
+        yield Note(f"{done.deleted} marked as deleted: their source has them no more", NAME)
     if done.forgotten:
-        lines.append(f"{done.forgotten} were forgotten and are not taken again")
+        yield Note(f"{done.forgotten} were forgotten and are not taken again", NAME)
     if done.refused:
-        lines.append(f"{done.refused.total()} quarantined: {_counts(done.refused)}")
+        counts = _counts(done.refused)
+        yield Note(f"{done.refused.total()} quarantined: {counts}", NAME, "warning")
     if done.trouble:
-        lines.append(f"{done.unfetched} not fetched, the last of them for: {done.trouble}")
+        trouble = f"{done.unfetched} not fetched, the last of them for: {done.trouble}"
+        yield Note(trouble, NAME, "warning")
     if done.without_rights:
-        lines.append(f"warning: {done.without_rights} recordings have no licence and {unknown}")
-    return [*lines, *(f"warning: {note}" for note in done.notes)]
+        line = f"{done.without_rights} recordings have no licence and {unknown}"
+        yield Note(line, NAME, "warning")
+    yield from (Note(text, NAME, "warning") for text in done.notes)
 
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
 
 
-def _now_and_then(progress: Report, writer: Writer) -> Callable[[Harvest], None]:
-    """Say how far a harvest is, once in a while, and end it where it may write no more."""
-    from nsynth_batch.reporting.events import harvest_progress
-
+def _now_and_then(session: Session) -> Callable[[Harvest], None]:
+    """Return what emits how far a harvest is, every few seconds, and ends it without a lease."""
     last = time.monotonic()
 
-    def tell(so_far: Harvest) -> None:
+    def on_progress(so_far: Harvest) -> None:
         nonlocal last
-        writer.check()
-        if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
+        session.writer.check()
+        if time.monotonic() - last >= _SECONDS_BETWEEN_EVENTS:
             last = time.monotonic()
-            progress(harvest_progress(so_far))
+            session.emit(harvest_progress(so_far))
 
-    return tell
+    return on_progress

@@ -1,48 +1,52 @@
-"""A store that this command may write to, because no other run does."""
+"""A run on a store: its lease, its log, its metrics, and the request to drain."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from nsynth_batch.errors import CommandError
+from hdfs_jobs.runs.events import ShardCommitted, StageFinished, StageStarted
+from nsynth_batch.errors import CommandError, failure
 from nsynth_batch.pipeline.signals import Drain
+from nsynth_batch.reporting.events import (
+    DrainRequested,
+    LeaseGivenBack,
+    LeaseTaken,
+    Note,
+    RunEnded,
+    RunEvent,
+    RunFailed,
+    RunStarted,
+)
+from nsynth_batch.reporting.report import Listener, Reports
 
 if TYPE_CHECKING:
     from hdfs_jobs.datasets.store import Store
     from hdfs_jobs.runs.lease import Holder, Lease
-    from nsynth_batch.reporting.terminal import Report
+    from nsynth_batch.reporting.run_log import StoreLog
     from nsynth_batch.settings import Settings
 
 
 class Writer:
-    """The store of some settings, held from when it is first opened to the end of the block.
+    """The store of some settings, leased from when it is first opened to the end of the block.
 
     Parameters
     ----------
     settings : Settings
-        Which store, and after how long without a heartbeat this run is to be taken for dead.
-    progress : Report
-        Told when the store is held, and if there is somebody to wait for.
+        Which store, and after how long without a heartbeat this run counts as dead.
+    on_event : callable
+        Gets the lease's events, and a note if another run may hold the store.
     drain : Drain, optional
-        Ends the wait.
-    on_held : callable, optional
-        Is given the store once it is held.
+        Ends the wait for that run.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        progress: Report,
-        drain: Drain | None = None,
-        on_held: Callable[[Store], None] | None = None,
-    ) -> None:
+    def __init__(self, settings: Settings, on_event: Listener, drain: Drain | None = None) -> None:
         self._settings = settings
-        self._progress = progress
+        self._emit = on_event
         self._drain = drain or Drain()
-        self._on_held = on_held
         self._lease: Lease | None = None
 
     def open(self, *, create: bool = False) -> Store:
@@ -58,11 +62,10 @@ class Writer:
         InfrastructureError
             If another run holds it.
         CommandError
-            If it was asked to stop while it waited.
+            If a drain was requested during the wait.
         """
         from hdfs_jobs.datasets.store import Store
         from hdfs_jobs.runs.lease import acquire
-        from nsynth_batch.reporting.events import LeaseTaken
 
         store = Store.open(self._settings.store, create=create)
         if self._lease is not None:
@@ -72,27 +75,23 @@ class Writer:
             _command(),
             seconds=self._settings.lease_seconds,
             stop=self._drain.asked,
-            on_wait=self._tell,
+            on_wait=self._note_wait,
         )
         if self._lease is None:
             raise CommandError(
                 f"asked to stop while {store.url} was held by another run: nothing was done",
                 self._drain.exit_code,
             )
-        self._progress(LeaseTaken(store.url))
-        if self._on_held is not None:
-            self._on_held(store)
+        self._emit(LeaseTaken(store.url))
         return store
 
     def check(self) -> None:
-        """Raise InfrastructureError once another run has taken this one for dead."""
+        """Raise InfrastructureError once another run has taken the store over."""
         if self._lease is not None:
             self._lease.check()
 
-    def _tell(self, holder: Holder) -> None:
-        self._progress.say(
-            f"the store is held by {holder}: waiting to see whether that run is alive"
-        )
+    def _note_wait(self, holder: Holder) -> None:
+        self._emit(Note(f"the store is held by {holder}: waiting to see whether that run is alive"))
 
     def __enter__(self) -> Writer:
         """Take nothing yet."""
@@ -104,14 +103,125 @@ class Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Let the next run have the store."""
+        """Give the lease back."""
         if self._lease is not None:
-            from nsynth_batch.reporting.events import LeaseGivenBack
-
             self._lease.release()
-            self._progress(LeaseGivenBack(self._settings.store))
+            self._emit(LeaseGivenBack(self._settings.store))
+
+
+class Session:
+    """What a run works with: see `open_session`.
+
+    Attributes
+    ----------
+    drain : Drain
+        Looked at by all that can stop early.
+    emit : Reports
+        Hands an event to every listener.
+    writer : Writer
+        The store.
+    slots : callable
+        Returns how many shards are worked on at once.
+    ended : RunEnded or RunFailed
+        The event to close with where no error is raised.
+    """
+
+    def __init__(self, drain: Drain, emit: Reports, writer: Writer, left: _ShardsLeft) -> None:
+        self.drain = drain
+        self.emit = emit
+        self.writer = writer
+        self._left = left
+        self.slots: Callable[[], int] = lambda: 0
+        self.ended: RunEnded | RunFailed = RunEnded()
+
+    def acknowledge(self, signal: str) -> None:
+        """Emit that a drain was requested, with the shards that are finished all the same."""
+        at_work = min(self._left.count, self.slots()) if self._left.count else 0
+        self.emit(DrainRequested(signal, at_work))
+
+
+class _ShardsLeft:
+    """A listener that counts the shards that a stage has left to do."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._pending = 0
+
+    def __call__(self, event: RunEvent) -> None:
+        if isinstance(event, StageStarted):
+            self.count = self._pending = event.pending
+        elif isinstance(event, ShardCommitted):
+            self.count = self._pending - event.done
+        elif isinstance(event, StageFinished):
+            self.count = 0
+
+
+@contextmanager
+def open_session(
+    settings: Settings,
+    *,
+    stages: Sequence[str] = (),
+    source: str | None = None,
+    on_event: Listener | None = None,
+    drain: Drain | None = None,
+) -> Iterator[Session]:
+    """Open the session of a run: to the end of the block its events go to all listeners.
+
+    Those are `on_event`, the metrics where the settings serve them, and the log in the store. The
+    store itself is opened, and leased, by ``session.writer.open()``.
+
+    Parameters
+    ----------
+    settings : Settings
+        What to do, and where.
+    stages : sequence of str
+        Datasets to complete, for the log.
+    source : str or None
+        What is harvested first, for the log.
+    on_event : callable, optional
+        Gets every event.
+    drain : Drain, optional
+        Asks the run to stop; `draining` makes one of signals.
+
+    Yields
+    ------
+    Session
+
+    Raises
+    ------
+    CommandError
+        If the metrics cannot be served.
+    """
+    from nsynth_batch.reporting.metrics_server import served_metrics
+    from nsynth_batch.reporting.run_log import StoreLog
+
+    drain = drain or Drain()
+    log, left = StoreLog(), _ShardsLeft()
+    with ExitStack() as stack:
+        metrics = stack.enter_context(served_metrics(settings, drain.asked))
+        drawn = () if on_event is None else (on_event,)
+        emit = Reports(*metrics, *drawn, log, left)
+        emit(RunStarted(tuple(stages), source, settings.model_dump(mode="json")))
+        try:
+            with Writer(settings, emit, drain) as writer:
+                session = Session(drain, emit, writer, left)
+                drain.on_request = session.acknowledge
+                yield session
+        except BaseException as error:
+            failed = failure(error)
+            _close(emit, log, RunFailed(failed.exit_code, failed.message))
+            raise
+        finally:
+            drain.on_request = None
+        _close(emit, log, session.ended)
+
+
+def _close(emit: Reports, log: StoreLog, ended: RunEvent) -> None:
+    emit(ended)
+    if (trouble := log.flush()) is not None and isinstance(ended, RunEnded):
+        emit(Note(f"the log of this run could not be stored: {trouble}", level="warning"))
 
 
 def _command() -> str:
-    """Name this command for others: what follows its name may be nobody's business."""
+    """Return the name of this command for others; what follows the name may be private."""
     return " ".join(["nsynth-batch", *sys.argv[1:2]])

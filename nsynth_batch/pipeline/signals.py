@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 from types import FrameType
 
 from nsynth_batch.errors import DRAINED, INTERRUPTED
@@ -14,7 +15,7 @@ _EXIT_CODES = {signal.SIGTERM: DRAINED, signal.SIGINT: INTERRUPTED}
 
 
 class EndedAtOnce(BaseException):
-    """A second signal: what is begun is left as it is, and nothing may catch this on the way.
+    """A second signal: what is begun stays as it is, and nothing may catch this on the way.
 
     Parameters
     ----------
@@ -28,35 +29,60 @@ class EndedAtOnce(BaseException):
 
 
 class Drain:
-    """Whether this process was asked to stop.
+    """A request to stop that a run looks at: what is begun is finished, nothing else is begun.
 
     Attributes
     ----------
     asked : threading.Event
-        Set by the first signal.
+        Set by the request.
     exit_code : int
         What to exit with then.
+    on_request : callable or None
+        Called once with the signal's name, in the thread that made the request.
     """
 
     def __init__(self) -> None:
         self.asked = threading.Event()
         self.exit_code = DRAINED
+        self.on_request: Callable[[str], None] | None = None
 
-    def hear(self, number: int, _frame: FrameType | None) -> None:
-        """Handle a signal."""
-        if self.asked.is_set():
-            raise EndedAtOnce(_EXIT_CODES[signal.Signals(number)])
-        self.exit_code = _EXIT_CODES[signal.Signals(number)]
+    def request(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Ask the run to stop, as the signal does; may be called from any thread."""
+        self.exit_code = _EXIT_CODES[number]
+        first = not self.asked.is_set()
         self.asked.set()
+        if first and self.on_request is not None:
+            self.on_request(number.name)
 
 
 @contextmanager
 def draining() -> Iterator[Drain]:
-    """Turn the first SIGTERM or SIGINT into a request to drain; a second one ends at once."""
+    """Turn the first SIGTERM or SIGINT into a request to drain; a second one ends at once.
+
+    For the main thread, where Python handles signals. The request itself is made in a thread of
+    its own: a handler interrupts the main thread anywhere, also where that holds a lock which the
+    request needs.
+    """
     drain = Drain()
-    before = {number: signal.signal(number, drain.hear) for number in _EXIT_CODES}
+    numbers: SimpleQueue[signal.Signals | None] = SimpleQueue()
+    received: list[signal.Signals] = []
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if received:
+            raise EndedAtOnce(_EXIT_CODES[signal.Signals(number)])
+        received.append(signal.Signals(number))
+        numbers.put(signal.Signals(number))
+
+    def request() -> None:
+        while (number := numbers.get()) is not None:
+            drain.request(number)
+
+    thread = threading.Thread(target=request, name="drain", daemon=True)
+    thread.start()
+    before = {number: signal.signal(number, handle) for number in _EXIT_CODES}
     try:
         yield drain
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        numbers.put(None)

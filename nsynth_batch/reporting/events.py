@@ -1,15 +1,82 @@
-"""What a run tells beside the events of its stages: its harvest, and its hold on the store."""
+"""The events of a run beside those of its stages: its harvest, its hold on the store, its end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from hdfs_jobs.runs.events import Event
+from hdfs_jobs.runs.events import Event, ItemQuarantined, ShardFailed, ShardRetried
+from hdfs_jobs.runs.log import record
 
 if TYPE_CHECKING:
+    from hdfs_jobs.canonical_json import Json
     from nsynth_batch.sources.catalog_writer import Harvest
+
+Level = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run begins.
+
+    Attributes
+    ----------
+    stages : sequence of str
+        Datasets that it completes.
+    source : str or None
+        What it harvests first.
+    settings : mapping
+        All of its settings.
+    """
+
+    stages: Sequence[str]
+    source: str | None
+    settings: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run ended as it should, or was drained."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    """A run ended with an error, or with more in quarantine than its settings allow."""
+
+    exit_code: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrainRequested:
+    """A signal asked the run to stop: `at_work` shards are finished, no other is begun."""
+
+    signal: str
+    at_work: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line for people.
+
+    Attributes
+    ----------
+    text : str
+        The line.
+    name : str
+        The dataset that it is about, or ``harvest``; empty for the whole run.
+    level : str
+        How much it matters.
+    """
+
+    text: str
+    name: str = ""
+    level: Level = "info"
+
+    def __str__(self) -> str:
+        mark = "" if self.level == "info" else f"{self.level}: "
+        return f"{self.name}: {mark}{self.text}" if self.name else f"{mark}{self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +86,7 @@ class HarvestProgressed:
     Attributes
     ----------
     offered : int
-        Recordings that the source offered, with those that filters left out.
+        Recordings that the source offered, with those that filters skipped.
     found, added : int
         Recordings that were looked at, and those new to the store.
     came : int
@@ -44,23 +111,50 @@ class HarvestProgressed:
 
 @dataclass(frozen=True, slots=True)
 class LeaseTaken:
-    """The store is this run's to write to."""
+    """Only this run may write to the store."""
 
     store: str
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseGivenBack:
-    """The next run may have the store."""
+    """The next run may write to the store."""
 
     store: str
 
 
-Told = Event | HarvestProgressed | LeaseTaken | LeaseGivenBack
+RunEvent = (
+    Event
+    | RunStarted
+    | RunEnded
+    | RunFailed
+    | DrainRequested
+    | Note
+    | HarvestProgressed
+    | LeaseTaken
+    | LeaseGivenBack
+)
+
+
+def level_of(event: RunEvent) -> Level:
+    """Return how much an event matters."""
+    if isinstance(event, Note):
+        return event.level
+    if isinstance(event, (RunFailed, ShardFailed)):
+        return "error"
+    if isinstance(event, (ItemQuarantined, ShardRetried)):
+        return "warning"
+    return "info"
+
+
+def as_json(event: RunEvent) -> dict[str, Json]:
+    """Return an event as JSON: its kind under ``event``, its ``level``, then its fields."""
+    fields = record(event)
+    return {"event": fields.pop("event"), "level": level_of(event), **fields}
 
 
 def harvest_progress(so_far: Harvest, *, ended: bool = False) -> HarvestProgressed:
-    """Give what is told of a harvest."""
+    """Return the event of a harvest's counts."""
     return HarvestProgressed(
         offered=so_far.found + so_far.left_out.total(),
         found=so_far.found,

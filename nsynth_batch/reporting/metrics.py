@@ -23,8 +23,8 @@ from hdfs_jobs.runs.events import (
     StageFinished,
     StageStarted,
 )
-from nsynth_batch.reporting.events import HarvestProgressed, LeaseGivenBack, LeaseTaken, Told
-from nsynth_batch.reporting.terminal import Speed
+from nsynth_batch.reporting.events import HarvestProgressed, LeaseGivenBack, LeaseTaken, RunEvent
+from nsynth_batch.reporting.report import Speed
 from nsynth_batch.store.layout import DATASETS, judged
 
 NAMESPACE = "nsynth_batch"
@@ -35,7 +35,7 @@ STAGE = ("stage",)
 
 
 class Metrics:
-    """Figures of one run, from what it tells; all of them begin at 0 with it.
+    """A listener that keeps the figures of one run; all of them begin at 0 with it.
 
     The label ``stage`` is the dataset that a stage writes, or ``harvest``; ``reason`` is the slug
     that the quarantine counts by. Both are words of the program, never of its input, so that there
@@ -55,7 +55,7 @@ class Metrics:
     """
 
     def __init__(self, max_bad_fraction: float, stop: threading.Event) -> None:
-        # When a counter began is told for all of them by the run's start.
+        # Drop each counter's `_created` series: the run's start says it once.
         disable_created_metrics()
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
@@ -95,12 +95,12 @@ class Metrics:
         self._failed = counter("shards_failed", "Shards left to the next run.", STAGE)
         self._inputs = counter(
             "inputs",
-            "What a stage judged: recordings in harvest and audio, rows and what was quarantined "
-            "of them elsewhere.",
+            "What the bad fraction counts: recordings in harvest and audio, rows and what was "
+            "quarantined of them elsewhere.",
             STAGE,
         )
         self._quarantined = counter(
-            "quarantined", "Recordings or rows set aside.", ("stage", "reason")
+            "quarantined", "Recordings or rows quarantined.", ("stage", "reason")
         )
         self._rows = counter("rows", "Rows committed.", STAGE)
         self._audio = counter("audio_seconds", "Seconds of audio in the rows committed.", STAGE)
@@ -121,7 +121,7 @@ class Metrics:
         for stage in (HARVEST, *DATASETS):
             self._active.labels(stage)
 
-    def __call__(self, event: Told) -> None:
+    def __call__(self, event: RunEvent) -> None:
         """Take an event of the run."""
         if isinstance(event, StageStarted):
             self._start(event)

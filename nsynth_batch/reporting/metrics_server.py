@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from nsynth_batch.errors import INFRASTRUCTURE, USAGE, CommandError
-from nsynth_batch.reporting.events import Told
-from nsynth_batch.reporting.terminal import Relay, Report
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -19,35 +17,12 @@ if TYPE_CHECKING:
     from nsynth_batch.settings import Settings
 
 
-class MeteredReport(Relay):
-    """Another report, with figures of all that it is told.
-
-    Parameters
-    ----------
-    report : Report
-        Who is told as well.
-    metrics : Metrics
-        The figures.
-    """
-
-    def __init__(self, report: Report, metrics: Metrics) -> None:
-        super().__init__(report)
-        self._metrics = metrics
-
-    def __call__(self, event: Told) -> None:
-        """Count an event, and hand it on."""
-        self._metrics(event)
-        super().__call__(event)
-
-
 @contextmanager
-def metered(report: Report, settings: Settings, stop: threading.Event) -> Iterator[Report]:
-    """Serve figures of what a report is told to the end of the block, if the settings say so.
+def served_metrics(settings: Settings, stop: threading.Event) -> Iterator[tuple[Metrics, ...]]:
+    """Serve the figures of a run to the end of the block, if the settings name a port.
 
     Parameters
     ----------
-    report : Report
-        Who is told; not begun or ended here.
     settings : Settings
         Where they are served, and what the run allows.
     stop : threading.Event
@@ -55,8 +30,8 @@ def metered(report: Report, settings: Settings, stop: threading.Event) -> Iterat
 
     Yields
     ------
-    Report
-        Who is to be told instead.
+    tuple of Metrics
+        The listener that counts events; empty if nothing is served.
 
     Raises
     ------
@@ -64,13 +39,13 @@ def metered(report: Report, settings: Settings, stop: threading.Event) -> Iterat
         If the address cannot be listened on.
     """
     if not settings.metrics_port:
-        yield report
+        yield ()
         return
     from nsynth_batch.reporting.metrics import Metrics
 
     metrics = Metrics(settings.max_bad_fraction, stop)
     with _served(metrics.registry, settings.metrics_host, settings.metrics_port):
-        yield MeteredReport(report, metrics)
+        yield (metrics,)
 
 
 @contextmanager

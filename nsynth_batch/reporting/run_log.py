@@ -1,74 +1,37 @@
-"""The copy that a store keeps of all that a run tells."""
+"""The copy that a store keeps of all events of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import TracebackType
-
-from hdfs_jobs.canonical_json import Json
-from hdfs_jobs.runs.log import RunLog, record
-from hdfs_jobs.storage.base import Storage
-from nsynth_batch.errors import failure
-from nsynth_batch.reporting.events import Told
-from nsynth_batch.reporting.terminal import Relay, Report
+from hdfs_jobs.runs.log import RunLog
+from hdfs_jobs.storage.open import open_storage
+from nsynth_batch.reporting.events import LeaseTaken, RunEvent, as_json
 
 
-class LoggedReport(Relay):
-    """Another report, with a copy of all that it is told in the store's log.
+class StoreLog:
+    """A listener that writes each event to the log of the store, once the run holds that.
 
-    Parameters
-    ----------
-    report : Report
-        Who is told as well.
-    started : mapping
-        What the first line of the log says of the run.
+    Events that come before are kept until then; without a store they are dropped.
     """
 
-    def __init__(self, report: Report, started: Mapping[str, Json]) -> None:
-        super().__init__(report)
+    def __init__(self) -> None:
         self._log: RunLog | None = None
-        # What happens before there is a store.
-        self._early: list[dict[str, Json]] = [{"event": "RunStarted", **started}]
+        self._early: list[RunEvent] = []
 
-    def log_to(self, storage: Storage) -> None:
-        """Begin the log in a store."""
-        self._log = RunLog(storage)
-        for fields in self._early:
-            self._log.write(fields)
-        self._early.clear()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Write how the run ended."""
-        if error is not None:
-            failed = failure(error)
-            self._write(
-                {"event": "RunFailed", "exit_code": failed.exit_code, "error": failed.message}
-            )
-        else:
-            self._write({"event": "RunEnded"})
-        if self._log is not None:
-            self._log.flush()
-            if self._log.trouble is not None and error is None:
-                self._report.say(f"the log of this run could not be stored: {self._log.trouble}")
-        super().__exit__(kind, error, trace)
-
-    def say(self, line: str) -> None:
-        """Pass a note on, and keep it."""
-        super().say(line)
-        self._write({"event": "Note", "text": line})
-
-    def __call__(self, event: Told) -> None:
-        """Pass an event on, and keep it."""
-        super().__call__(event)
-        self._write(record(event))
-
-    def _write(self, fields: dict[str, Json]) -> None:
+    def __call__(self, event: RunEvent) -> None:
+        """Write an event."""
+        if self._log is None and isinstance(event, LeaseTaken):
+            self._log = RunLog(open_storage(event.store))
+            for early in self._early:
+                self._log.write(as_json(early))
+            self._early.clear()
         if self._log is None:
-            self._early.append(fields)
+            self._early.append(event)
         else:
-            self._log.write(fields)
+            self._log.write(as_json(event))
+
+    def flush(self) -> OSError | None:
+        """Store the lines that wait; return what kept lines from being stored, or None."""
+        if self._log is None:
+            return None
+        self._log.flush()
+        return self._log.trouble

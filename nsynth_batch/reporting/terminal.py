@@ -1,4 +1,4 @@
-"""Draws what a run tells: a bar on a terminal, lines or JSON elsewhere. All of it on stderr."""
+"""Draws the events of a run on stderr: a bar on a terminal, lines or JSON elsewhere."""
 
 from __future__ import annotations
 
@@ -15,29 +15,32 @@ from hdfs_jobs.runs.events import (
     StageFinished,
     StageStarted,
 )
-from hdfs_jobs.runs.log import json_line, record
-from nsynth_batch.reporting.events import HarvestProgressed, Told
-from nsynth_batch.text import one_line, size
+from hdfs_jobs.runs.log import json_line
+from nsynth_batch.reporting.events import (
+    DrainRequested,
+    HarvestProgressed,
+    LeaseTaken,
+    Note,
+    RunEvent,
+    as_json,
+)
+from nsynth_batch.reporting.report import Speed
+from nsynth_batch.text import command_line, one_line, size
 from sequencer.text import clock
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from hdfs_jobs.canonical_json import Json
-
 _SECONDS_BETWEEN_LINES = 5.0
 _MOST_NAMED = 5
+_SIGNAL_NAMES = {"SIGINT": "Ctrl-C"}
 
 
 class Report(Protocol):
-    """Where progress goes."""
+    """A listener that draws until the end of its block."""
 
-    def __call__(self, event: Told) -> None:
-        """Take what a stage tells."""
-        ...
-
-    def say(self, line: str) -> None:
-        """Print one line."""
+    def __call__(self, event: RunEvent) -> None:
+        """Draw an event."""
         ...
 
     def __enter__(self) -> Report: ...
@@ -51,78 +54,11 @@ class Report(Protocol):
 
 
 def report(stream: TextIO | None = None, log_format: str = "text") -> Report:
-    """Give the report that fits a stream: standard error unless another is named."""
+    """Return the report that fits a stream: standard error unless another is named."""
     stream = stream or sys.stderr
     if log_format == "json":
         return JsonReport(stream)
     return TerminalReport(stream) if stream.isatty() else PlainReport(stream)
-
-
-class Relay:
-    """A report that hands on all that it is told; those that add to it stand on this one.
-
-    Parameters
-    ----------
-    report : Report
-        Who is told.
-    """
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-
-    def __enter__(self) -> Self:
-        self._report.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._report.__exit__(kind, error, trace)
-
-    def say(self, line: str) -> None:
-        """Hand a note on."""
-        self._report.say(line)
-
-    def __call__(self, event: Told) -> None:
-        """Hand an event on."""
-        self._report(event)
-
-
-class Speed:
-    """How fast a stage goes, and how much longer it takes at that.
-
-    Parameters
-    ----------
-    pending : int
-        Shards that it has to do.
-    """
-
-    def __init__(self, pending: int) -> None:
-        self.pending = pending
-        self.done = 0
-        self.seconds = 0.0
-        self._start = time.monotonic()
-
-    def add(self, event: ShardCommitted) -> None:
-        """Count a shard."""
-        self.done = event.done
-        self.seconds += event.summary.seconds
-
-    @property
-    def rate(self) -> float:
-        """Seconds of audio a second since the stage began."""
-        return self.seconds / self._elapsed
-
-    @property
-    def _elapsed(self) -> float:
-        return max(time.monotonic() - self._start, 1e-9)
-
-    def __str__(self) -> str:
-        left = (self.pending - self.done) * self._elapsed / max(self.done, 1)
-        return f"{self.seconds:.1f} s of audio, {self.rate:.2f} audio-s/s, {clock(left)} left"
 
 
 class _OnStream:
@@ -162,42 +98,50 @@ class PlainReport(_OnStream):
         super().__init__(stream)
         self._speed = Speed(0)
         self._last_line = 0.0
-        self._set_aside = 0
+        self._quarantined = 0
+        self._store: str | None = None
 
-    def say(self, line: str) -> None:
-        """Print one line."""
-        print(line, file=self._stream, flush=True)
-
-    def __call__(self, event: Told) -> None:
-        """Print what an event says, if it is worth a line."""
+    def __call__(self, event: RunEvent) -> None:
+        """Print the line of an event, if it is worth one."""
         if isinstance(event, StageStarted):
-            self._speed = Speed(event.pending)
-            self._last_line = time.monotonic()
-            self._set_aside = 0
-            if event.pending:
-                self.say(f"{event.name}: {event.pending} of {event.shards} shards to do")
+            self._start(event)
         elif isinstance(event, ShardCommitted):
-            self._speed.add(event)
-            if time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
-                self._last_line = time.monotonic()
-                self.say(
-                    f"{event.name}: {self._speed.done} of {self._speed.pending} shards, "
-                    f"{self._speed}"
-                )
+            self._commit(event)
         elif isinstance(event, ItemQuarantined):
-            self._set_aside += 1
-            if self._set_aside <= _MOST_NAMED:
-                self.say(quarantine_line(event))
-            elif self._set_aside == _MOST_NAMED + 1:
-                self.say(f"{event.name}: more in quarantine; `nsynth-batch status` lists reasons")
-        elif isinstance(event, ShardRetried):
-            self.say(retry_line(event))
-        elif isinstance(event, ShardFailed):
-            self.say(failure_line(event))
-        elif isinstance(event, StageFinished):
-            self.say(finish_line(event))
-        elif isinstance(event, HarvestProgressed) and event.found and not event.ended:
-            self.say(f"harvest: {event.found} recordings, {size(event.came)} copied")
+            self._quarantine(event)
+        elif isinstance(event, LeaseTaken):
+            self._store = event.store
+        elif isinstance(event, HarvestProgressed):
+            if event.found and not event.ended:
+                self._print(f"harvest: {event.found} recordings, {size(event.came)} copied")
+        elif line := line_of(event):
+            self._print(line)
+
+    def _start(self, event: StageStarted) -> None:
+        self._speed = Speed(event.pending)
+        self._last_line = time.monotonic()
+        self._quarantined = 0
+        if event.pending:
+            self._print(f"{event.name}: {event.pending} of {event.shards} shards to do")
+
+    def _commit(self, event: ShardCommitted) -> None:
+        self._speed.add(event)
+        if time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            self._print(
+                f"{event.name}: {self._speed.done} of {self._speed.pending} shards, {self._speed}"
+            )
+
+    def _quarantine(self, event: ItemQuarantined) -> None:
+        self._quarantined += 1
+        if self._quarantined <= _MOST_NAMED:
+            self._print(quarantine_line(event))
+        elif self._quarantined == _MOST_NAMED + 1:
+            status = command_line("status", self._store)
+            self._print(f"{event.name}: more in quarantine; {status} lists reasons")
+
+    def _print(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
 
 
 class TerminalReport(PlainReport):
@@ -237,24 +181,21 @@ class TerminalReport(PlainReport):
     ) -> None:
         self._progress.stop()
 
-    def say(self, line: str) -> None:
+    def _start(self, event: StageStarted) -> None:
+        self._speed = Speed(event.pending)
+        self._quarantined = 0
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(event.name, total=event.pending, speed="")
+
+    def _commit(self, event: ShardCommitted) -> None:
+        self._speed.add(event)
+        if self._task is not None:
+            self._progress.update(self._task, completed=event.done, speed=str(self._speed))
+
+    def _print(self, line: str) -> None:
         """Print one line above the bar."""
         self._console.print(line, markup=False)
-
-    def __call__(self, event: Told) -> None:
-        """Move the bar, or print what an event says."""
-        if isinstance(event, StageStarted):
-            self._speed = Speed(event.pending)
-            self._set_aside = 0
-            if self._task is not None:
-                self._progress.remove_task(self._task)
-            self._task = self._progress.add_task(event.name, total=event.pending, speed="")
-        elif isinstance(event, ShardCommitted):
-            self._speed.add(event)
-            if self._task is not None:
-                self._progress.update(self._task, completed=event.done, speed=str(self._speed))
-        else:
-            super().__call__(event)
 
 
 class JsonReport(_OnStream):
@@ -266,27 +207,35 @@ class JsonReport(_OnStream):
         Where they go.
     """
 
-    def say(self, line: str) -> None:
-        """Print a note."""
-        self._print({"event": "Note", "text": line})
-
-    def __call__(self, event: Told) -> None:
+    def __call__(self, event: RunEvent) -> None:
         """Print an event."""
-        self._print(record(event))
+        print(json_line(as_json(event)), end="", file=self._stream, flush=True)
 
-    def _print(self, fields: dict[str, Json]) -> None:
-        print(json_line(fields), end="", file=self._stream, flush=True)
+
+def line_of(event: RunEvent) -> str | None:
+    """Return the line that an event is to people; None if it is not worth one."""
+    if isinstance(event, Note):
+        return str(event)
+    if isinstance(event, ShardRetried):
+        return retry_line(event)
+    if isinstance(event, ShardFailed):
+        return failure_line(event)
+    if isinstance(event, StageFinished):
+        return finish_line(event)
+    if isinstance(event, DrainRequested):
+        return drain_line(event)
+    return None
 
 
 def quarantine_line(event: ItemQuarantined) -> str:
-    """Say what was set aside and why, on one line whatever its name holds."""
+    """Return what was quarantined and why, on one line whatever its name holds."""
     entry = event.entry
     title = one_line(entry.title or entry.key)
     return f"{event.name}: quarantined {title}: {entry.reason}: {one_line(entry.detail)}"
 
 
 def retry_line(event: ShardRetried) -> str:
-    """Say what failed and when it is tried again."""
+    """Return what failed and when it is tried again."""
     return (
         f"{event.name}: shard {event.shard} failed ({one_line(event.error)}); "
         f"attempt {event.attempt + 1} in {event.delay:.0f} s"
@@ -294,7 +243,7 @@ def retry_line(event: ShardRetried) -> str:
 
 
 def failure_line(event: ShardFailed) -> str:
-    """Say what is left to the next run, and why."""
+    """Return what is left to the next run, and why."""
     return (
         f"{event.name}: shard {event.shard} is left to the next run after attempt "
         f"{event.attempt}: {one_line(event.error)}"
@@ -302,7 +251,7 @@ def failure_line(event: ShardFailed) -> str:
 
 
 def finish_line(event: StageFinished) -> str:
-    """Sum up a stage."""
+    """Return the sums of a stage."""
     outcome = event.outcome
     if not outcome.committed and not outcome.drained:
         return f"{outcome.name}: all {outcome.shards} shards are committed, nothing to do"
@@ -313,3 +262,10 @@ def finish_line(event: StageFinished) -> str:
     if outcome.quarantined:
         line += f", {outcome.quarantined} quarantined"
     return line + (" (drained; run again to go on)" if outcome.drained else "")
+
+
+def drain_line(event: DrainRequested) -> str:
+    """Return what a run that was asked to stop still does, and how to end it at once."""
+    shards = f": {event.at_work} shard{'s' * (event.at_work > 1)} at work" if event.at_work else ""
+    name = _SIGNAL_NAMES.get(event.signal, event.signal)
+    return f"draining{shards}; a second {name} ends at once"

@@ -11,7 +11,6 @@ import pytest
 
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.cli import main
-from nsynth_batch.errors import CommandError
 from tests.nsynth_batch.recordings import write_wav
 
 
@@ -41,12 +40,18 @@ def test_a_harvest_is_logged_in_its_store_and_tells_a_collector_json(tmp_path: P
     code, lines = harvest(source, store, "--log-format", "json", "--lease-seconds", "9")
     assert code == 0
     told = [json.loads(line) for line in lines]
-    [(first, *log)] = logged(store)
+    [log] = logged(store)
+    first = log[0]
     assert (first["event"], first["source"], first["stages"]) == ("RunStarted", str(source), [])
     assert isinstance(first["settings"], dict)
     assert first["settings"]["lease_seconds"] == 9
     names = [event["event"] for event in log]
-    assert names == [*(event["event"] for event in told), "RunEnded"]
+    assert names == [event["event"] for event in told]
+    assert names[-1] == "RunEnded"
+    assert {event["level"] for event in log} == {"info", "warning"}
+    [unlicensed] = [event for event in log if event["level"] == "warning"]
+    assert unlicensed["name"] == "harvest"
+    assert "have no licence" in str(unlicensed["text"])
     assert {"LeaseTaken", "HarvestProgressed", "Note", "LeaseGivenBack"} <= set(names)
 
 
@@ -60,17 +65,15 @@ def test_the_setting_is_kept_to_as_the_flag_is(
     assert all(json.loads(line)["event"] for line in lines)
 
 
-def test_a_harvest_that_ends_badly_is_logged_with_its_exit_code(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_with_too_much_in_quarantine_is_logged_with_its_exit_code(tmp_path: Path) -> None:
     store = tmp_path / "store"
-    write_wav(tmp_path / "in" / "a.wav")
-    monkeypatch.setattr(
-        "nsynth_batch.commands.stages.verdict", lambda *_: CommandError("too many", 3)
-    )
-    assert harvest(tmp_path / "in", store)[0] == 3
-    [log] = logged(store)
-    assert (log[-1]["event"], log[-1]["exit_code"]) == ("RunFailed", 3)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "empty.wav").write_bytes(b"")
+    assert harvest(tmp_path / "in", store)[0] == 0
+    words = ["--store", str(store), "--workers", "1", "--max-bad-fraction", "0"]
+    assert main(["shard", *words]) == 3
+    ends = [(log[-1]["event"], log[-1].get("exit_code")) for log in logged(store)]
+    assert sorted(ends, key=str) == [("RunEnded", None), ("RunFailed", 3)]
 
 
 def test_a_harvest_that_is_stopped_in_the_middle_is_logged(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -19,9 +20,12 @@ def test_the_first_signal_asks_and_the_second_ends(number: signal.Signals, code:
     before = signal.getsignal(number)
     with draining() as drain:
         assert not drain.asked.is_set()
+        names: SimpleQueue[str] = SimpleQueue()
+        drain.on_request = names.put
         signal.raise_signal(number)
-        assert drain.asked.is_set()
+        assert drain.asked.wait(60)
         assert drain.exit_code == code
+        assert names.get(timeout=60) == number.name
         with pytest.raises(EndedAtOnce) as caught:
             signal.raise_signal(number)
         assert caught.value.exit_code == code
@@ -53,7 +57,11 @@ def test_a_second_sigterm_ends_at_once_and_with_143(tmp_path: Path) -> None:
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
-    time.sleep(0.05)
+    lines = []
+    while "draining" not in (line := process.stderr.readline()):
+        assert line, lines
+        lines.append(line)
+    assert line.startswith("draining: 1 shard at work; a second SIGTERM ends at once")
     process.send_signal(signal.SIGTERM)
     rest = process.stderr.read()
     assert process.wait() == 143, rest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import socket
 import subprocess
 import sys
@@ -34,12 +33,13 @@ from nsynth_batch.reporting.events import (
     HarvestProgressed,
     LeaseGivenBack,
     LeaseTaken,
-    Told,
+    Note,
+    RunEvent,
     harvest_progress,
 )
 from nsynth_batch.reporting.metrics import Metrics
-from nsynth_batch.reporting.metrics_server import metered
-from nsynth_batch.reporting.terminal import PlainReport, Report
+from nsynth_batch.reporting.metrics_server import served_metrics
+from nsynth_batch.reporting.report import Reports
 from nsynth_batch.settings import load_settings
 from nsynth_batch.sources.catalog_writer import Harvest
 from tests.components.prometheus import LOOPBACK, free_port
@@ -59,7 +59,7 @@ def figures(metrics: Metrics) -> Figures:
     }  # fmt: skip
 
 
-def told(events: Sequence[Told], stop: threading.Event | None = None) -> Figures:
+def told(events: Sequence[RunEvent], stop: threading.Event | None = None) -> Figures:
     metrics = Metrics(0.25, stop or threading.Event())
     for event in events:
         metrics(event)
@@ -81,7 +81,7 @@ def harvest(found: int, came: int, refused: dict[str, int], *, ended: bool) -> H
     )
 )
 def test_shards_add_up(shards: list[tuple[int, dict[str, int]]]) -> None:
-    events: list[Told] = [StageStarted("clips", len(shards) + 3, len(shards))]
+    events: list[RunEvent] = [StageStarted("clips", len(shards) + 3, len(shards))]
     for number, (rows, bad) in enumerate(shards):
         summary = Summary(
             number, "d", "a", "f", 1, rows, 100, "s", rows / 2, 3.0, sum(bad.values())
@@ -119,7 +119,7 @@ def test_a_harvest_that_tells_its_sums_so_far_is_counted_once(
     steps: list[tuple[int, int, dict[str, int]]],
 ) -> None:
     found, came, refused = 0, 0, Counter[str]()
-    events: list[Told] = [harvest(0, 0, {}, ended=False)]
+    events: list[RunEvent] = [harvest(0, 0, {}, ended=False)]
     for more, size, bad in steps:
         found, came, refused = found + more, came + size, refused + Counter(bad)
         events.append(harvest(found, came, refused, ended=False))
@@ -147,7 +147,7 @@ def test_trouble_is_counted_by_attempts_and_by_what_is_left() -> None:
 
 
 def test_counters_of_a_stage_begin_at_0_and_its_speed_stays_when_it_has_ended() -> None:
-    begun: list[Told] = [StageStarted("audio", 2, 2)]
+    begun: list[RunEvent] = [StageStarted("audio", 2, 2)]
     seen = told(begun)
     assert seen["stage_active", "audio"] == 1
     assert seen["rows_total", "audio"] == seen["shards_committed_total", "audio"] == 0
@@ -167,33 +167,34 @@ def test_the_store_s_lease_and_a_request_to_drain_are_told() -> None:
     assert seen["quarantine_limit_ratio",] == 0.25
 
 
-def serve(
-    port: int, host: str = LOOPBACK, stream: io.StringIO | None = None
-) -> AbstractContextManager[Report]:
+def serve(port: int, host: str = LOOPBACK) -> AbstractContextManager[tuple[Metrics, ...]]:
     settings = load_settings({"metrics_port": port, "metrics_host": host})
-    return metered(PlainReport(stream or io.StringIO()), settings, threading.Event())
+    return served_metrics(settings, threading.Event())
 
 
-def test_they_are_served_to_the_end_of_a_run_and_what_is_told_is_handed_on() -> None:
-    port, stream = free_port(), io.StringIO()
-    with serve(port, stream=stream) as report, report:
-        report(StageStarted("audio", 3, 2))
-        report.say("a note")
+def test_they_are_served_to_the_end_of_a_run_beside_other_listeners() -> None:
+    port = free_port()
+    seen: list[RunEvent] = []
+    with serve(port) as metrics:
+        emit = Reports(*metrics, seen.append)
+        emit(StageStarted("audio", 3, 2))
+        emit(Note("a note"))
         with urllib.request.urlopen(f"http://{LOOPBACK}:{port}/metrics", timeout=10) as answer:
             text = answer.read().decode()
     assert 'nsynth_batch_shards_left{stage="audio"} 2.0' in text
     assert "process_resident_memory_bytes" in text
-    assert stream.getvalue().splitlines() == ["audio: 2 of 3 shards to do", "a note"]
+    assert seen == [StageStarted("audio", 3, 2), Note("a note")]
     with socket.socket() as probe:
         assert probe.connect_ex((LOOPBACK, port))
 
 
-def test_without_a_port_a_report_is_left_as_it_is_and_nothing_is_loaded() -> None:
+def test_without_a_port_nothing_is_served_and_nothing_is_loaded() -> None:
     code = (
-        "import sys, threading; from nsynth_batch.reporting.metrics_server import metered; "
+        "import sys, threading; "
+        "from nsynth_batch.reporting.metrics_server import served_metrics; "
         "from nsynth_batch.settings import load_settings\n"
-        "with metered(report := object(), load_settings(), threading.Event()) as same: "
-        "sys.exit(same is not report or 'prometheus_client' in sys.modules)"
+        "with served_metrics(load_settings(), threading.Event()) as none: "
+        "sys.exit(none != () or 'prometheus_client' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -18,7 +18,14 @@ from hdfs_jobs.runs.events import (
     StageFinished,
     StageStarted,
 )
-from nsynth_batch.reporting.events import LeaseTaken, Told, harvest_progress
+from nsynth_batch.reporting.events import (
+    DrainRequested,
+    LeaseTaken,
+    Note,
+    RunEvent,
+    RunFailed,
+    harvest_progress,
+)
 from nsynth_batch.reporting.terminal import PlainReport, TerminalReport, report
 from nsynth_batch.sources.catalog_writer import Harvest
 
@@ -41,7 +48,7 @@ def quarantined(title: str) -> ItemQuarantined:
     return ItemQuarantined("audio", 0, Quarantined("key", title, "truncated", "cut short"))
 
 
-def lines(events: list[Told]) -> list[str]:
+def lines(events: list[RunEvent]) -> list[str]:
     stream = io.StringIO()
     with PlainReport(stream) as plain:
         for event in events:
@@ -78,6 +85,11 @@ def test_the_first_in_quarantine_are_named_on_one_line_each_and_the_rest_is_left
     assert "nsynth-batch status" in printed[-1]
 
 
+def test_a_hint_names_the_store_in_use() -> None:
+    printed = lines([LeaseTaken("my store"), *(quarantined(str(i)) for i in range(9))])
+    assert "`nsynth-batch status --store 'my store'` lists reasons" in printed[-1]
+
+
 def test_a_retry_says_why_and_when() -> None:
     [line] = lines([ShardRetried("audio", 4, 1, "OSError: gone", 2.0)])
     assert line == "audio: shard 4 failed (OSError: gone); attempt 2 in 2 s"
@@ -102,10 +114,33 @@ def test_collectors_of_logs_get_each_event_as_json() -> None:
         told(harvest_progress(Harvest(found=2, refused=Counter({"empty": 1}))))
         told(LeaseTaken("my-store"))
         told(ShardFailed("audio", 4, 3, "OSError: gone"))
-    first, second, third = map(json.loads, stream.getvalue().splitlines())
+        told(ShardRetried("audio", 4, 1, "OSError: gone", 2.0))
+        told(Note("no licence", "harvest", "warning"))
+        told(RunFailed(75, "a shard is left"))
+    first, second, third, *rest = map(json.loads, stream.getvalue().splitlines())
+    assert [first["level"], second["level"], third["level"]] == ["info", "info", "error"]
+    assert [one["level"] for one in rest] == ["warning", "warning", "error"]
+    assert (rest[1]["name"], rest[1]["text"]) == ("harvest", "no licence")
     assert (first["event"], first["refused"]) == ("HarvestProgressed", {"empty": 1})
     assert (second["event"], second["store"]) == ("LeaseTaken", "my-store")
     assert (third["event"], third["shard"]) == ("ShardFailed", 4)
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (Note("a line"), "a line"),
+        (Note("no licence", "harvest", "warning"), "harvest: warning: no licence"),
+        (DrainRequested("SIGTERM", 0), "draining; a second SIGTERM ends at once"),
+        (DrainRequested("SIGINT", 1), "draining: 1 shard at work; a second Ctrl-C ends at once"),
+        (
+            DrainRequested("SIGTERM", 2),
+            "draining: 2 shards at work; a second SIGTERM ends at once",
+        ),
+    ],
+)
+def test_notes_and_the_request_to_drain_are_a_line_each(event: RunEvent, line: str) -> None:
+    assert lines([event]) == [line]
 
 
 class Terminal(io.StringIO):

@@ -1,7 +1,9 @@
-"""`harvest`, `shard`, `encode`, `mash`, `decode`, and `run` for all of them."""
+"""`shard`, `encode`, `mash`, `decode`, and `run` for all of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,62 +12,27 @@ from nsynth_batch.commands.options import (
     AUDIO,
     DECODING,
     HARVESTING,
-    LEASE,
     MASHING,
-    METRICS,
     MODEL,
     RUNNING,
     STORE,
     DryRun,
     settings_from,
 )
-from nsynth_batch.errors import OK
-from nsynth_batch.pipeline.harvest import harvest_source, show_harvest, verdict
-from nsynth_batch.pipeline.run import begun, run_stages, show_plan
+from nsynth_batch.errors import OK, CommandError
 from nsynth_batch.store.layout import DATASETS
 
 if TYPE_CHECKING:
+    from nsynth_batch.pipeline.run_report import RunReport
+    from nsynth_batch.pipeline.signals import Drain
+    from nsynth_batch.reporting.report import Listener
     from nsynth_batch.settings import Settings
-
-Source = Annotated[
-    str,
-    typer.Argument(
-        metavar="SOURCE", help="A folder, commons:Category:NAME or urls:PATH, as told above."
-    ),
-]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (harvest, shard, encode, mash, decode, run):
+    for command in (shard, encode, mash, decode, run):
         app.command()(command)
-
-
-@settings_from(*STORE, *HARVESTING, *LEASE, "retries", "max_bad_fraction", "log_format", *METRICS)
-def harvest(settings: Settings, source: Source, dry_run: DryRun = False) -> int:
-    """Take recordings into the store.
-
-    They are copied, but for those on HDFS, which are read in place. Their rights come along, and
-    the store is made if there is none. Content that the store has is not copied again; other
-    files are counted and left alone.
-
-    SOURCE is a folder of recordings, a sources.csv beside them gives rights;
-    commons:Category:NAME, commons:Search:WORDS, commons:File:NAME or commons:List:PATH (a title
-    a line) of Wikimedia Commons; or urls:PATH, a sources.csv with a column url. The web needs
-    --contact.
-
-    Example: nsynth-batch harvest ~/recordings --store my-store
-    """
-    if dry_run:
-        show_harvest(settings, source)
-        return OK
-    with begun(settings, [], source) as run:
-        done = harvest_source(settings, source, run.writer, run.progress, run.drain)
-        if done.drained:
-            return run.drain.exit_code
-        if problem := verdict(settings, done):
-            raise problem
-    return OK
 
 
 @settings_from(*STORE, *AUDIO, *RUNNING)
@@ -76,7 +43,7 @@ def shard(settings: Settings, dry_run: DryRun = False) -> int:
 
     Example: nsynth-batch shard --store my-store --segment-seconds 6.24
     """
-    return _do(settings, "audio", dry_run)
+    return _do(settings, ["audio"], dry_run)
 
 
 @settings_from(*STORE, *MODEL, *RUNNING)
@@ -85,7 +52,7 @@ def encode(settings: Settings, dry_run: DryRun = False) -> int:
 
     Example: nsynth-batch encode --store my-store --checkpoint small
     """
-    return _do(settings, "encodings", dry_run)
+    return _do(settings, ["encodings"], dry_run)
 
 
 @settings_from(*STORE, *MASHING, *RUNNING)
@@ -97,7 +64,7 @@ def mash(settings: Settings, dry_run: DryRun = False) -> int:
 
     Example: nsynth-batch mash --store my-store --pairs 200 --seed 7 --pair nature:music
     """
-    return _do(settings, "mashups", dry_run)
+    return _do(settings, ["mashups"], dry_run)
 
 
 @settings_from(*STORE, *MODEL, "seed", *DECODING, *RUNNING)
@@ -108,7 +75,7 @@ def decode(settings: Settings, dry_run: DryRun = False) -> int:
 
     Example: nsynth-batch decode --store my-store --temperature 0.9
     """
-    return _do(settings, "clips", dry_run)
+    return _do(settings, ["clips"], dry_run)
 
 
 @settings_from(*STORE, *HARVESTING, *MODEL, *AUDIO, *MASHING, *DECODING, *RUNNING)
@@ -127,10 +94,50 @@ def run(
 
     Example: nsynth-batch run ~/recordings --store my-store --pairs 64 --seed 7
     """
-    act = show_plan if dry_run else run_stages
-    return act(settings, DATASETS, source)
+    return _do(settings, DATASETS, dry_run, source)
 
 
-def _do(settings: Settings, name: str, dry_run: bool) -> int:
-    act = show_plan if dry_run else run_stages
-    return act(settings, [name])
+def _do(settings: Settings, stages: Sequence[str], dry_run: bool, source: str | None = None) -> int:
+    if dry_run:
+        from nsynth_batch.commands.dry_run import show_plan
+
+        show_plan(settings, stages, source)
+        return OK
+    return do_stages(settings, stages, source)
+
+
+def do_stages(settings: Settings, stages: Sequence[str], source: str | None = None) -> int:
+    """Run some stages, draw their events on stderr, and drain on a signal.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Raises
+    ------
+    CommandError
+        If more was quarantined than the settings allow, or recordings could not be fetched.
+    """
+    from nsynth_batch.pipeline.run import run as run_stages
+
+    with listening(settings) as (listener, drain):
+        report = run_stages(settings, stages, source, on_event=listener, drain=drain)
+    return finished(report)
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[tuple[Listener, Drain]]:
+    """Draw a run on stderr, and turn signals into a request to drain, to the end of the block."""
+    from nsynth_batch.pipeline.signals import draining
+    from nsynth_batch.reporting.terminal import report
+
+    with draining() as drain, report(log_format=settings.log_format) as listener:
+        yield listener, drain
+
+
+def finished(report: RunReport) -> int:
+    """Return the exit code of a run; raise CommandError for its problems."""
+    if report.message:
+        raise CommandError(report.message, report.exit_code)
+    return report.exit_code

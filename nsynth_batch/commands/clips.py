@@ -1,0 +1,53 @@
+"""`clips`: the clips of a store as wav files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nsynth_batch.commands.options import STORE, settings_from
+from nsynth_batch.errors import OK
+from sequencer.text import clock
+
+if TYPE_CHECKING:
+    from nsynth_batch.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command()(clips)
+
+
+@settings_from(*STORE)
+def clips(
+    settings: Settings,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder for the wav files.")],
+    every: Annotated[
+        bool, typer.Option("--all", help="Clips of every seed and setting, not the latest alone.")
+    ] = False,
+) -> int:
+    """Write clips as wav files.
+
+    clips.jsonl beside them has parents, their rights, and the verdicts.
+
+    Example: nsynth-batch clips --store my-store --to my-clips
+    """
+    from hdfs_jobs.datasets.store import Store
+    from nsynth_batch.store.clip_export import export_clips
+
+    done = export_clips(Store.open(settings.store), to, every=every)
+    verdicts = ", ".join(f"{n} {word}" for word, n in sorted(done.verdicts.items()))
+    typer.echo(
+        f"{to}: {done.clips} clips, {clock(done.seconds)} of audio, {done.written} files written"
+        f" ({verdicts})"
+    )
+    if done.left_out:
+        typer.echo(f"{done.left_out} clips rest on forgotten recordings and are left out")
+    if done.stale:
+        typer.echo(
+            f"an earlier export left {len(done.stale)} wav files of them, which no clips.jsonl "
+            f"names any more; delete them: {' '.join(done.stale)}"
+        )
+    return OK

@@ -1,0 +1,65 @@
+"""What `--dry-run` prints: a run that is planned, and not done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from nsynth_batch.text import size, table
+from sequencer.text import clock
+
+if TYPE_CHECKING:
+    from nsynth_batch.pipeline.harvest import HarvestPreview
+    from nsynth_batch.settings import Settings
+
+
+def show_plan(settings: Settings, stages: Sequence[str], source: str | None = None) -> None:
+    """Print what a run would do."""
+    from nsynth_batch.pipeline.forecast import forecast_run
+
+    preview = None
+    if source is not None:
+        found = show_harvest(settings, source)
+        preview = found.new, found.seconds
+    rows = [["stage", "shards", "audio", "time", "bytes"]]
+    forecasts = forecast_run(settings, stages, preview)
+    for name, one in forecasts.items():
+        rows.append(
+            [name, str(one.shards), clock(one.seconds), clock(one.wall_seconds), size(one.bytes)]
+        )
+    wall_seconds = sum(one.wall_seconds for one in forecasts.values())
+    rows.append(
+        ["in all", "", "", clock(wall_seconds), size(sum(o.bytes for o in forecasts.values()))]
+    )
+    typer.echo(table(rows))
+    for name, one in forecasts.items():
+        if one.room:
+            typer.echo(f"{name}: {one.room}")
+    guessed = [name for name, one in forecasts.items() if one.shards and not one.measured]
+    if guessed:
+        typer.echo(f"times of {', '.join(guessed)} are a rule of thumb: nothing was measured yet")
+
+
+def show_harvest(settings: Settings, source: str) -> HarvestPreview:
+    """Print what a harvest would find, and return it."""
+    from nsynth_batch.pipeline.harvest import preview_harvest
+
+    preview = preview_harvest(settings, source)
+    found, rate = preview.counts, settings.harvest_megabits
+    if preview.on_the_web:
+        typer.echo(
+            f"harvest: {found.found} recordings, {found.added} to fetch ({size(found.bytes)}, "
+            f"{clock(preview.seconds)} of audio) in {clock(found.bytes * 8 / (rate * 1e6))} at "
+            f"{rate:g} Mbit/s, {found.other_files} other files"
+        )
+    else:
+        typer.echo(
+            f"harvest: {found.found} recordings ({size(found.bytes)}, {clock(preview.seconds)} of "
+            f"audio as far as headers tell), {found.other_files} other files, "
+            f"{found.without_rights} without a licence"
+        )
+    for note in preview.notes:
+        typer.echo(str(note))
+    return preview

@@ -1,0 +1,53 @@
+"""`gc`: without what killed runs left behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nsynth_batch.commands.options import LEASE, STORE, DryRun, settings_from
+from nsynth_batch.errors import OK, USAGE, CommandError
+from nsynth_batch.text import size
+
+if TYPE_CHECKING:
+    from nsynth_batch.settings import Settings
+
+_DAY_HOURS = 24.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command()(gc)
+
+
+@settings_from(*STORE, *LEASE)
+def gc(
+    settings: Settings,
+    older_than: Annotated[
+        float,
+        typer.Option(metavar="HOURS", help="Leave younger files to runs that may need them."),
+    ] = _DAY_HOURS,
+    dry_run: DryRun = False,
+) -> int:
+    """Remove what killed runs left behind.
+
+    These are files that no manifest names. Attempts that may still be at work are left for a day.
+
+    Example: nsynth-batch gc --store my-store --dry-run
+    """
+    from hdfs_jobs.datasets.store import Store
+    from hdfs_jobs.runs.gc import collect_garbage
+    from nsynth_batch.pipeline.session import Writer
+    from nsynth_batch.reporting.terminal import report
+
+    if not older_than >= 0:
+        raise CommandError(f"--older-than is {older_than:g}: hours are 0 or more", USAGE)
+    with report() as listener, Writer(settings, listener) as writer:
+        store = Store.open(settings.store) if dry_run else writer.open()
+        garbage = collect_garbage(store, older_than=older_than * 3600, dry_run=dry_run)
+    for file in garbage:
+        typer.echo(f"{file.path}: {file.why}")
+    verb = "would be removed" if dry_run else "removed"
+    typer.echo(f"{len(garbage)} files, {size(sum(f.size for f in garbage))}, {verb}")
+    return OK
