@@ -1,13 +1,11 @@
 """Who may write to a store: one run at a time, and another as soon as that one is dead.
 
-The holder's file is created without overwriting, and never changes; beside it the holder rewrites
-a heartbeat that carries its id. An observer judges by its own monotonic clock alone: a heartbeat
-that stayed the same for long enough, while the observer itself could write, is that of a dead run.
-It then renames the holder's file to a name made from the holder's id, which of two observers only
-one can do, and creates its own. Where a rename is not one step, an observer may die in the middle
-of it and leave the file under both names: others take the next name, once they have watched for as
-long again. A holder that wakes up finds another's file, or none, and stops. Clocks are never
-compared: those of two machines may be hours apart.
+The holder's file is created without overwriting; beside it the holder rewrites a heartbeat that
+carries its id. An observer trusts its own monotonic clock alone: a heartbeat that stayed the same
+for long enough, while the observer itself could write, is that of a dead run. The observer then
+compares and swaps the holder's file for its own, which of several only one can do. A holder that
+wakes up finds another's file, or none, and stops. Clocks are never compared: those of two machines
+may be hours apart.
 """
 
 from __future__ import annotations
@@ -67,8 +65,34 @@ class Holder:
         host = socket.gethostname()
         return cls(uuid.uuid4().hex, command, _user(), host, os.getpid(), started, seconds)
 
+    @classmethod
+    def from_bytes(cls, data: bytes, where: str) -> Holder:
+        """Read `to_bytes` back.
+
+        Parameters
+        ----------
+        data : bytes
+            The content of the holder's file.
+        where : str
+            The file, for the error.
+
+        Raises
+        ------
+        UsageError
+            It is not the file of a holder.
+        """
+        content = parse_object(data, where)
+        kinds = {field.name: type(content.get(field.name)).__name__ for field in fields(cls)}
+        if content.keys() != kinds.keys() or any(kinds[f.name] != f.type for f in fields(cls)):
+            raise UsageError(f"{where}: no lease of this version; delete it if no run is at work")
+        return cls(**content)
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the holder's file; no other run's is the same."""
+        return canonical_json(asdict(self))
+
     def __str__(self) -> str:
-        """Say who it is, in one line."""
+        """Describe the run in one line."""
         return (
             f"{self.command} of {self.user} on {self.host} (process {self.pid}) since "
             f"{self.started}"
@@ -116,9 +140,8 @@ class Lease:
         with suppress(OSError):
             self._look()
             if not self._lost:
-                _set_aside(self._storage, self.holder.id, "ended")
-                self._storage.delete(_path(self.holder.id, "ended"))
-            self._storage.delete(_path(self.holder.id, "beat"))
+                self._storage.replace_if(HOLDER, self.holder.to_bytes(), None)
+            self._storage.delete(_beat_path(self.holder.id))
 
     def _keep_beating(self) -> None:
         beat = 0
@@ -126,7 +149,7 @@ class Lease:
             beat += 1
             # A storage that is away comes back, or ends the run elsewhere.
             with suppress(OSError):
-                self._storage.replace(_path(self.holder.id, "beat"), str(beat).encode())
+                self._storage.replace(_beat_path(self.holder.id), str(beat).encode())
             self._look()
             if self._ended.wait(self._interval):
                 return
@@ -135,15 +158,18 @@ class Lease:
         """Find out whose the store is; a storage that does not answer says nothing about that."""
         now = time.monotonic()
         try:
-            other = _read_holder(self._storage)
+            held = _read(self._storage, HOLDER)
         except OSError:
             return
         self._looked = now
-        if other is None or other.id != self.holder.id:
-            whom = f"{other} went on" if other else "another run may have gone on"
+        if held != self.holder.to_bytes():
+            where = f"{self._storage.url}/{HOLDER}"
+            other = "another run may have gone on"
+            with suppress(UsageError):
+                other = f"{Holder.from_bytes(held, where)} went on" if held else other
             self._lost = (
                 f"{self._storage.url}: this run gave no sign of life for {self.holder.seconds:g} "
-                f"seconds and {whom} in its place; what is committed stays, run the command again "
+                f"seconds and {other} in its place; what is committed stays, run the command again "
                 "when that has ended"
             )
 
@@ -192,7 +218,7 @@ def acquire(
     finally:
         if lease is None:
             with suppress(OSError):
-                storage.delete(_path(me.id, "beat"))
+                storage.delete(_beat_path(me.id))
 
 
 def _win(
@@ -201,20 +227,18 @@ def _win(
     stop: threading.Event,
     on_wait: Callable[[Holder], None] | None,
 ) -> bool:
-    """Create the holder's file as soon as nobody alive has one; False if `stop` was set first."""
-    watched: tuple[str, bytes | None] | None = None
+    """Create the holder's file as soon as no living run has one; False if `stop` was set first."""
+    watched: tuple[bytes, bytes | None] | None = None
     since = looked = 0.0
-    tries = 0
-    while not storage.publish(HOLDER, canonical_json(asdict(me))):
+    while (held := _read(storage, HOLDER)) is not None or not storage.replace_if(
+        HOLDER, None, me.to_bytes()
+    ):
         # What takes no writes from here takes no heartbeats either: safe mode, for one.
-        storage.replace(_path(me.id, "beat"), b"")
-        other = _read_holder(storage)
-        if other is None:
+        storage.replace(_beat_path(me.id), b"")
+        if held is None:
             continue
-        if other.id == me.id:
-            # The answer of a publish that had won was lost.
-            break
-        seen = other.id, _read(storage, _path(other.id, "beat"))
+        other = Holder.from_bytes(held, f"{storage.url}/{HOLDER}")
+        seen = held, _read(storage, _beat_path(other.id))
         now = time.monotonic()
         if watched is None:
             watched, since = seen, now
@@ -228,35 +252,17 @@ def _win(
         elif now - looked > other.seconds / 2:
             # What held this run up for so long may have held up the other's heartbeat.
             since = now
-        elif now - since >= other.seconds:
-            if _set_aside(storage, other.id, f"dead{tries or ''}"):
-                storage.delete(_path(other.id, "beat"))
-            else:
-                # Who took that name may be in the middle of the rename still.
-                tries, since = tries + 1, now
+        elif now - since >= other.seconds and storage.replace_if(HOLDER, held, me.to_bytes()):
+            storage.delete(_beat_path(other.id))
+            return True
         looked = now
         if stop.wait(other.seconds / BEATS / 2):
             return False
     return True
 
 
-def _set_aside(storage: Storage, holder: str, kind: str) -> bool:
-    """Rename a holder's file; False, and nothing happens, if somebody was faster."""
-    target = _path(holder, kind)
-    try:
-        storage.rename(HOLDER, target)
-    except (FileExistsError, FileNotFoundError):
-        return False
-    if _parse_holder(storage, target).id == holder:
-        return True
-    # Both that file and the name to give it were another's by then: it gets its own back.
-    with suppress(FileExistsError):
-        storage.rename(target, HOLDER)
-    return False
-
-
-def _path(holder: str, kind: str) -> str:
-    return f"{FOLDER}/{holder}.{kind}"
+def _beat_path(holder: str) -> str:
+    return f"{FOLDER}/{holder}.beat"
 
 
 def _read(storage: Storage, path: str) -> bytes | None:
@@ -264,22 +270,6 @@ def _read(storage: Storage, path: str) -> bytes | None:
         return storage.read_bytes(path)
     except FileNotFoundError:
         return None
-
-
-def _read_holder(storage: Storage) -> Holder | None:
-    try:
-        return _parse_holder(storage, HOLDER)
-    except FileNotFoundError:
-        return None
-
-
-def _parse_holder(storage: Storage, path: str) -> Holder:
-    where = f"{storage.url}/{path}"
-    content = parse_object(storage.read_bytes(path), where)
-    kinds = {field.name: type(content.get(field.name)).__name__ for field in fields(Holder)}
-    if content.keys() != kinds.keys() or any(kinds[f.name] != f.type for f in fields(Holder)):
-        raise UsageError(f"{where}: no lease of this version; delete it if no run is at work")
-    return Holder(**content)
 
 
 def _user() -> str:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from hdfs_jobs.errors import UsageError
+
 TEMPORARY_PREFIX = ".tmp-"
+SWAP_SECONDS = 10.0
+"""How long another process may take for the two steps of `RenamingStorage.replace_if`."""
+
+
+class UnsuitableError(OSError):
+    """A storage lacks an operation that a store needs, and always will."""
+
+    exit_code = UsageError.exit_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +122,30 @@ class Storage(ABC):
         """Delete a file, an empty folder, or a tree; what is missing already is no error."""
 
     @abstractmethod
-    def rename(self, source: str, target: str) -> None:
-        """Move a file or a folder; FileExistsError if the target exists, whatever it is.
+    def replace_if(self, path: str, seen: bytes | None, data: bytes | None) -> bool:
+        """Replace a small file if it still holds what was last read of it (compare and swap).
 
-        It is tried once: what made it right need not hold any more after a wait.
+        Of several processes that have seen the same content, at most one replaces it.
+
+        Parameters
+        ----------
+        path : str
+            The file.
+        seen : bytes or None
+            What it must hold now; None if it must not exist.
+        data : bytes or None
+            What it holds then; None to delete it. It differs from `seen`, and is this caller's
+            alone: where the file holds it already, an earlier request wrote it, its answer lost.
+
+        Returns
+        -------
+        bool
+            False, and nothing changed, if it held something else.
         """
+
+    @abstractmethod
+    def parent(self) -> Storage | None:
+        """Return the storage one folder up; None at the top."""
 
     def publish(self, path: str, data: bytes) -> bool:
         """Write a small file unless it exists; whole or not at all.
@@ -153,3 +184,60 @@ class Storage(ABC):
                     folders.append(entry.path)
                 else:
                     yield entry
+
+
+class RenamingStorage(Storage):
+    """A storage that compares and swaps by an exclusive rename, as file systems and HDFS have it.
+
+    Whoever replaces a content first renames its file to a temporary name that is made from the
+    content alone, which of several only one can do. In between readers find no file, and another
+    process may create one: then that one wins. Who comes late with an old content finds its
+    temporary name taken, and disturbs nobody; `gc` removes it after a day.
+    """
+
+    @abstractmethod
+    def _rename(self, source: str, target: str) -> None:
+        """Rename a file; FileExistsError if the target exists, FileNotFoundError without a source.
+
+        It is tried once: what made it right need not hold any more after a wait.
+        """
+
+    def replace_if(self, path: str, seen: bytes | None, data: bytes | None) -> bool:
+        """Rename what was seen out of the way, then publish what is to replace it."""
+        if seen is not None and not self._take_away(path, seen, forget=data is None):
+            return False
+        # A publish whose answer was lost looks like one that was beaten: the content tells.
+        return data is None or self.publish(path, data) or self._holds(path, data)
+
+    def _take_away(self, path: str, seen: bytes, *, forget: bool) -> bool:
+        """Rename a file that holds what was seen; False if it holds something else."""
+        folder, slash, _ = path.rpartition("/")
+        name = hashlib.sha256(seen).hexdigest()[:32]
+        deadline, number = time.monotonic() + SWAP_SECONDS, 0
+        while self._holds(path, seen):
+            aside = f"{folder}{slash}{TEMPORARY_PREFIX}{name}-{number}"
+            try:
+                self._rename(path, aside)
+            except FileNotFoundError:
+                return False
+            except FileExistsError:
+                # Another process is between its two steps, or died there.
+                if time.monotonic() >= deadline:
+                    deadline, number = time.monotonic() + SWAP_SECONDS, number + 1
+                time.sleep(SWAP_SECONDS / 100)
+                continue
+            if self._holds(aside, seen):
+                if forget:
+                    self.delete(aside)
+                return True
+            # It was replaced after it was looked at: that one gets its own back.
+            with suppress(FileExistsError):
+                self._rename(aside, path)
+            return False
+        return False
+
+    def _holds(self, path: str, content: bytes) -> bool:
+        try:
+            return self.read_bytes(path) == content
+        except FileNotFoundError:
+            return False

@@ -10,20 +10,43 @@ from pathlib import Path
 from stat import S_ISDIR
 from typing import BinaryIO
 
-from hdfs_jobs.storage.base import Entry, Storage, check_path, is_temporary, temporary_beside
+from hdfs_jobs.storage.base import (
+    Entry,
+    RenamingStorage,
+    check_path,
+    is_temporary,
+    temporary_beside,
+)
+from hdfs_jobs.storage.durable import move_exclusively, sync_file, sync_folder
 
 READ_BUFFER = 1 << 18
 
 
-class LocalStorage(Storage):
+class LocalStorage(RenamingStorage):
     """A folder of this machine.
 
-    Files are published by a hard link: unlike a rename it never replaces what is there.
+    Files are published by a hard link or an exclusive rename: unlike a plain rename, neither
+    ever replaces what is there.
 
     Parameters
     ----------
     root : str
         The folder; it need not exist until something is written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> storage = LocalStorage(folder.name)
+    >>> storage.publish("notes/first.txt", b"one"), storage.publish("notes/first.txt", b"two")
+    (True, False)
+    >>> storage.replace_if("notes/first.txt", seen=b"one", data=b"three")
+    True
+    >>> storage.read_bytes("notes/first.txt")
+    b'three'
+    >>> [(entry.name, entry.size) for entry in storage.list("notes")]
+    [('first.txt', 5)]
+    >>> folder.cleanup()
     """
 
     def __init__(self, root: str) -> None:
@@ -43,26 +66,34 @@ class LocalStorage(Storage):
 
     @contextmanager
     def create(self, path: str) -> Iterator[BinaryIO]:
-        """Create a file under a temporary name and link it to its own when it is whole."""
+        """Create a file under a temporary name and give it its own when it is whole.
+
+        Raises
+        ------
+        FileExistsError
+            The name is taken.
+        UnsuitableError
+            The file system has neither hard links nor exclusive renames.
+        """
         if self.exists(path):
             raise FileExistsError(f"{self._at(path)} exists")
         with self._temporary(path) as (temporary, stream):
             yield stream
-            _sync(stream)
-            self._at(path).hardlink_to(temporary)
-        _sync_folder(self._at(path).parent)
+            sync_file(stream, self._at(path))
+            move_exclusively(temporary, self._at(path))
+        sync_folder(self._at(path).parent)
 
     def replace(self, path: str, data: bytes) -> None:
         """Write a small file and rename it over the old one."""
         with self._temporary(path) as (temporary, stream):
             stream.write(data)
-            _sync(stream)
+            sync_file(stream, self._at(path))
             temporary.replace(self._at(path))
-        _sync_folder(self._at(path).parent)
+        sync_folder(self._at(path).parent)
 
     @contextmanager
     def _temporary(self, path: str) -> Iterator[tuple[Path, BinaryIO]]:
-        """Open a temporary file beside a path; its name is gone after the block, come what may."""
+        """Open a temporary file beside a path; its name is free again after the block."""
         self._at(path).parent.mkdir(parents=True, exist_ok=True)
         temporary = self._at(temporary_beside(path))
         try:
@@ -103,37 +134,16 @@ class LocalStorage(Storage):
             else:
                 target.rmdir()
 
-    def rename(self, source: str, target: str) -> None:
-        """Move a file by linking, a folder onto a name claimed by an exclusive mkdir."""
-        old, new = self._at(source), self._at(target)
-        new.parent.mkdir(parents=True, exist_ok=True)
-        if not old.is_dir():
-            new.hardlink_to(old)
-            old.unlink()
-        else:
-            new.mkdir()
-            try:
-                old.rename(new)
-            except OSError:
-                new.rmdir()
-                raise
-        _sync_folder(new.parent)
+    def parent(self) -> LocalStorage | None:
+        """Return the folder above; None at the root of the file system."""
+        above = self._root.parent
+        return None if above == self._root else LocalStorage(str(above))
+
+    def _rename(self, source: str, target: str) -> None:
+        move_exclusively(self._at(source), self._at(target), one_step=True)
+        sync_folder(self._at(target).parent)
 
 
 def _entry(path: str, found: os.stat_result) -> Entry:
     is_dir = S_ISDIR(found.st_mode)
     return Entry(path, 0 if is_dir else found.st_size, is_dir, found.st_mtime)
-
-
-def _sync(stream: BinaryIO) -> None:
-    stream.flush()
-    os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name durable: a synced file whose name is lost in a power cut is lost too."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

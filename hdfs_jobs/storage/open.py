@@ -1,18 +1,83 @@
-"""Which backend a URL means."""
+"""Which storage a URL means: the one place that knows the schemes."""
 
 from __future__ import annotations
 
 import re
-from typing import BinaryIO
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.base import Storage
-from hdfs_jobs.storage.hdfs.url import DEFAULT_PORTS
 from hdfs_jobs.storage.local import LocalStorage
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_SLIP = re.compile(r"(file|s?webhdfs|hdfs):", re.IGNORECASE)
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """What is known of the URLs that begin with one word.
+
+    Attributes
+    ----------
+    example : str
+        A URL as people write it.
+    module, storage : str
+        Where its class is, and the class; it is imported when a URL of the scheme is opened.
+    remote : bool
+        Whether it is read over the network, from every machine alike.
+    hidden : tuple of str
+        How names begin that are hidden from those who look for data.
+    """
+
+    example: str
+    module: str
+    storage: str
+    remote: bool = True
+    hidden: tuple[str, ...] = (".", "_")
+
+
+_HDFS = "hdfs_jobs.storage.hdfs"
+_LOCAL = Scheme("file:///path", LocalStorage.__module__, "LocalStorage", False, (".",))
+SCHEMES: Mapping[str, Scheme] = MappingProxyType(
+    {
+        "file": _LOCAL,
+        "hdfs": Scheme("hdfs://host:port/path", f"{_HDFS}.native", "NativeStorage"),
+        "webhdfs": Scheme("webhdfs://host:port/path", f"{_HDFS}.webhdfs", "WebHdfsStorage"),
+        "swebhdfs": Scheme("swebhdfs://host:port/path", f"{_HDFS}.webhdfs", "WebHdfsStorage"),
+    }
+)
+"""Every scheme, by its name; a text without one is a path of this machine."""
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_SLIP = re.compile(rf"({'|'.join(SCHEMES)}):", re.IGNORECASE)
+
+
+def url_forms() -> str:
+    """Return the kinds of URLs in words, for help and messages.
+
+    >>> url_forms().split(", ")[:3]
+    ['a path', 'file:///path', 'hdfs://host:port/path']
+    """
+    forms = ["a path", *(scheme.example for scheme in SCHEMES.values())]
+    return f"{', '.join(forms[:-1])} or {forms[-1]}"
+
+
+def scheme_of(url: str) -> Scheme:
+    """Return what is known of a URL's scheme; that of paths where it has none.
+
+    Raises
+    ------
+    UsageError
+        No storage knows the scheme.
+    """
+    found = _URL.match(url)
+    if found is None:
+        return _LOCAL
+    if scheme := SCHEMES.get(found[1].lower()):
+        return scheme
+    raise UsageError(f"{url}: no storage for {found[1]}:// here; give {url_forms()}")
 
 
 def open_storage(url: str) -> Storage:
@@ -24,25 +89,25 @@ def open_storage(url: str) -> Storage:
     ----------
     url : str
         A path of this machine (taken as it is, ``#`` and ``%`` included), ``file:///…``
-        (percent-encoded, as URLs are), ``webhdfs://host:port/path``, ``swebhdfs://…`` or
-        ``hdfs://…`` (paths taken as they are, as Hadoop does).
+        (percent-encoded, as URLs are), or a URL of `SCHEMES` (paths taken as they are, as
+        Hadoop does).
 
     Raises
     ------
     UsageError
-        No backend knows the URL's scheme, or the URL is not whole.
+        No storage knows the URL's scheme, or the URL is not whole.
+
+    Examples
+    --------
+    >>> open_storage("/data/store")
+    LocalStorage('/data/store')
+    >>> open_storage("webhdfs://namenode/store")
+    WebHdfsStorage('webhdfs://namenode:9870/store')
     """
-    scheme = _SCHEME.match(url)
-    name = scheme[1].lower() if scheme else ""
-    if name in DEFAULT_PORTS:
-        from hdfs_jobs.storage.hdfs.webhdfs import WebHdfsStorage
-
-        return WebHdfsStorage(url)
-    if name == "hdfs":
-        from hdfs_jobs.storage.hdfs.native import NativeStorage
-
-        return NativeStorage(url)
-    return LocalStorage(_local_path(url))
+    scheme = scheme_of(url)
+    if not scheme.remote:
+        return LocalStorage(_local_path(url))
+    return cast(Storage, getattr(import_module(scheme.module), scheme.storage)(url))
 
 
 def open_url(url: str) -> BinaryIO:
@@ -53,7 +118,7 @@ def open_url(url: str) -> BinaryIO:
     OSError
         The file cannot be opened.
     UsageError
-        No backend knows the URL's scheme.
+        No storage knows the URL's scheme.
     """
     if is_remote(url):
         folder, _, name = url.rpartition("/")
@@ -64,8 +129,9 @@ def open_url(url: str) -> BinaryIO:
 
 def is_remote(url: str) -> bool:
     """Whether a URL is read over the network, from every machine alike."""
-    scheme = _SCHEME.match(url)
-    return scheme is not None and scheme[1].lower() in {*DEFAULT_PORTS, "hdfs"}
+    found = _URL.match(url)
+    scheme = SCHEMES.get(found[1].lower()) if found else None
+    return scheme is not None and scheme.remote
 
 
 def open_source(storage: Storage, url: str) -> BinaryIO:
@@ -83,29 +149,24 @@ def open_source(storage: Storage, url: str) -> BinaryIO:
     OSError
         The file cannot be opened.
     UsageError
-        No backend knows the URL's scheme.
+        No storage knows the URL's scheme.
     """
-    if url.startswith("/") or _SCHEME.match(url):
+    if url.startswith("/") or _URL.match(url):
         return open_url(url)
     return storage.open(url)
 
 
 def _local_path(url: str) -> str:
-    scheme = _SCHEME.match(url)
     if not url:
-        raise UsageError("an empty URL: give a folder, file:///…, webhdfs://… or hdfs://…")
-    if scheme is None:
+        raise UsageError(f"an empty URL: give {url_forms()}")
+    if not _URL.match(url):
         if slip := _SLIP.match(url):
             raise UsageError(
                 f"{url}: two slashes belong behind {slip[0]}, as in {slip[0]}//…; give a folder "
                 f"of that name as ./{url}"
             )
         return url
-    if scheme[1].lower() != "file":
-        raise UsageError(
-            f"{url}: no storage for {scheme[1]}:// here; give a path, file:///…, "
-            "webhdfs://host:port/… or hdfs://host:port/…"
-        )
+    scheme_of(url)
     parts = urlsplit(url, allow_fragments=False)
     if parts.netloc not in {"", "localhost"} or parts.query:
         raise UsageError(f"{url}: a file URL names a file of this machine, as file:///folder/name")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
-from hdfs_jobs.storage.hdfs.java_errors import PassingError
+from hdfs_jobs.storage.remote import PassingError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 KEPT_BYTES = 64 << 20
 MEMORY_BYTES = 4 << 20
 BLOCK_BYTES = 1 << 20
-_LANE_BLOCKS = 16
+_QUEUE_BLOCKS = 16
 _POLL_SECONDS = 1.0
 
 Send = Callable[[Iterator[bytes]], None]
 
 
-class Outbox(io.RawIOBase):
-    """A stream that takes bytes in order and has them sent.
+class PartUploader(io.RawIOBase):
+    """A stream that takes bytes in order and sends them.
 
     Parameters
     ----------
@@ -49,8 +49,8 @@ class Outbox(io.RawIOBase):
         self._send = send
         self._patiently = patiently
         self._kept = kept
-        self._held = _kept_here()
-        self._lane: queue.Queue[bytes | None] = queue.Queue(_LANE_BLOCKS)
+        self._held = _spool()
+        self._queue: queue.Queue[bytes | None] = queue.Queue(_QUEUE_BLOCKS)
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self.count = 0
@@ -73,7 +73,7 @@ class Outbox(io.RawIOBase):
                 self._put(bytes(view[start : start + BLOCK_BYTES]))
         self.count += len(view)
         if self._thread is None and self.count > self._kept:
-            self._thread = threading.Thread(target=self._stream, daemon=True, name="outbox")
+            self._thread = threading.Thread(target=self._stream, daemon=True, name="upload")
             self._thread.start()
         return len(view)
 
@@ -96,7 +96,7 @@ class Outbox(io.RawIOBase):
         if self._thread is not None:
             while self._thread.is_alive():
                 try:
-                    self._lane.put_nowait(None)
+                    self._queue.put_nowait(None)
                 except queue.Full:
                     self._thread.join(0.01)
                 else:
@@ -116,7 +116,7 @@ class Outbox(io.RawIOBase):
 
     def _arriving(self) -> Iterator[bytes]:
         yield from self._blocks()
-        while (block := self._lane.get()) is not None:
+        while (block := self._queue.get()) is not None:
             yield block
 
     def _put(self, block: bytes | None) -> None:
@@ -125,10 +125,10 @@ class Outbox(io.RawIOBase):
             if self._error is not None:
                 raise self._error
             try:
-                return self._lane.put(block, timeout=_POLL_SECONDS)
+                return self._queue.put(block, timeout=_POLL_SECONDS)
             except queue.Full:
                 continue
 
 
-def _kept_here() -> IO[bytes]:
+def _spool() -> IO[bytes]:
     return tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from hdfs_jobs.storage.open import url_forms
+
 if TYPE_CHECKING:
     from nsynth_batch.settings import Settings
 
@@ -49,10 +51,7 @@ HARVEST_FLAGS: dict[str, Any] = {
 FLAGS: dict[str, Any] = {
     "store": Annotated[
         str | None,
-        typer.Option(
-            help="The store: a path or a file://, hdfs://, webhdfs:// or swebhdfs:// URL. "
-            "[default: nsynth-store]"
-        ),
+        typer.Option(help=f"The store: {url_forms()}. [default: nsynth-store]"),
     ],
     "checkpoint": Annotated[
         str | None,

@@ -11,7 +11,7 @@ from hdfs_jobs.datasets.store import MARKER
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.base import Entry, Storage
 from hdfs_jobs.storage.local import LocalStorage
-from hdfs_jobs.storage.open import is_remote
+from hdfs_jobs.storage.open import scheme_of
 from nsynth_batch.sources.source import Offer
 from nsynth_batch.text import one_line
 from sequencer.audio.recording import is_audio_name
@@ -42,8 +42,8 @@ class FolderSource:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._in_place = is_remote(storage.url)
-        self._marks = (".", "_") if self._in_place else (".",)
+        scheme = scheme_of(storage.url)
+        self._in_place, self._marks = scheme.remote, scheme.hidden
         self.other_files = 0
         self.notes: tuple[str, ...] = ()
         try:

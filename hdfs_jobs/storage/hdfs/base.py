@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import BinaryIO, TypeVar, cast
+from typing import BinaryIO, Self, cast
 
-from hdfs_jobs.errors import UsageError
-from hdfs_jobs.storage.base import Entry, Storage, is_temporary, temporary_beside
-from hdfs_jobs.storage.hdfs.java_errors import PassingError
+from hdfs_jobs.storage.base import Entry, RenamingStorage, is_temporary, temporary_beside
 from hdfs_jobs.storage.hdfs.url import parse_hdfs_url
 from hdfs_jobs.storage.ranged import Ranges, ranged_stream
-from hdfs_jobs.storage.upload import BLOCK_BYTES, Outbox
-
-_Result = TypeVar("_Result")
-
-PATIENCE = "HDFS_JOBS_PATIENCE"
-"""Variable with the seconds that a cluster may take to come back, such as for a failover."""
-
-_DEFAULT_PATIENCE = 30.0
-_answered: set[tuple[int, str]] = set()
-"""Clusters that this process has heard from: one that never answered is not waited for."""
+from hdfs_jobs.storage.remote import PassingError, RemoteStorage, patience
+from hdfs_jobs.storage.upload import BLOCK_BYTES, PartUploader
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +41,7 @@ class Status:
     identity: str
 
 
-class RemoteStorage(Storage):
+class HdfsStorage(RemoteStorage, RenamingStorage):
     """A folder of HDFS; the backends give it the single requests.
 
     A file is written under a temporary name, its length checked, and renamed by a rename that the
@@ -71,9 +59,9 @@ class RemoteStorage(Storage):
     def __init__(self, url: str) -> None:
         self._place = parse_hdfs_url(url)
         self.url = str(self._place)
-        self._cluster = f"{self._place.scheme}://{','.join(self._place.hosts)}"
+        super().__init__(f"{self._place.scheme}://{','.join(self._place.hosts)}")
 
-    def __reduce__(self) -> tuple[type[RemoteStorage], tuple[str]]:
+    def __reduce__(self) -> tuple[type[HdfsStorage], tuple[str]]:
         """Pickle the URL alone."""
         return type(self), (self.url,)
 
@@ -109,10 +97,6 @@ class RemoteStorage(Storage):
     def _remove(self, path: str, *, recursive: bool) -> None:
         """Delete a path if it is there."""
 
-    @abstractmethod
-    def _make_folders(self, path: str) -> None:
-        """Make a folder and those on the way to it."""
-
     def open(self, path: str) -> BinaryIO:
         """Open a file to read; a transfer that breaks off is taken up where it was."""
         absolute = self._place.absolute(path)
@@ -129,14 +113,14 @@ class RemoteStorage(Storage):
         if self.exists(path):
             raise FileExistsError(f"{self._at(path)} exists")
         temporary = self._place.absolute(temporary_beside(path))
-        outbox = Outbox(partial(self._write, temporary), self._patiently)
+        upload = PartUploader(partial(self._write, temporary), self._patiently)
         with self._passing(temporary, path):
             try:
-                yield cast(BinaryIO, outbox)
-                outbox.finish()
+                yield cast(BinaryIO, upload)
+                upload.finish()
             finally:
-                outbox.abandon()
-            self._settle(temporary, path, outbox.count, overwrite=False)
+                upload.abandon()
+            self._settle(temporary, path, upload.count, overwrite=False)
 
     def replace(self, path: str, data: bytes) -> None:
         """Write a small file and rename it over the old one, which the NameNode does in one step.
@@ -182,15 +166,21 @@ class RemoteStorage(Storage):
         absolute = self._place.absolute(path)
         self._patiently(partial(self._remove, absolute, recursive=recursive))
 
-    def rename(self, source: str, target: str) -> None:
-        """Move a file or a folder, making the folders on the way; tried once.
+    def parent(self) -> Self | None:
+        """Return the folder above; None at the top of the cluster."""
+        root = self._place.root.rpartition("/")[0] or "/"
+        if root == self._place.root:
+            return None
+        return type(self)(str(replace(self._place, root=root)))
 
-        If the answer is lost and the source gone, it was moved, but by whom nobody can tell:
-        FileNotFoundError, so that of many who move one source never two believe it was them.
+    def _rename(self, source: str, target: str) -> None:
+        """Rename a file; tried once.
+
+        If the answer is lost and the source is missing, it was renamed, but by whom is unknown:
+        FileNotFoundError, so that of many who rename one source never two believe it was them.
         """
         old, new = self._place.absolute(source), self._place.absolute(target)
         self._status(old)
-        self._make_folders(new.rpartition("/")[0] or "/")
         try:
             self._move(old, new, overwrite=False)
         except PassingError:
@@ -234,47 +224,8 @@ class RemoteStorage(Storage):
         except FileNotFoundError:
             return False
 
-    def _patiently(self, request: Callable[[], _Result]) -> _Result:
-        """Repeat what fails for a cause that passes, once this cluster has ever answered."""
-        known = (os.getpid(), self._cluster)
-        deadline: float | None = None
-        delay = 0.2
-        while True:
-            try:
-                result = request()
-            except PassingError:
-                if known not in _answered:
-                    raise
-                if deadline is None:
-                    deadline = time.monotonic() + patience()
-                if time.monotonic() + delay > deadline:
-                    raise
-                time.sleep(delay)
-                delay = min(2 * delay, 5.0)
-            except (FileNotFoundError, FileExistsError):
-                _answered.add(known)
-                raise
-            else:
-                _answered.add(known)
-                return result
-
     def _at(self, path: str) -> str:
         return f"{self.url}/{path}" if path else self.url
-
-
-def patience() -> float:
-    """Return how many seconds a cluster may take to come back.
-
-    Raises
-    ------
-    UsageError
-        The variable is no number.
-    """
-    text = os.environ.get(PATIENCE, "")
-    try:
-        return max(0.0, float(text or _DEFAULT_PATIENCE))
-    except ValueError as error:
-        raise UsageError(f"{PATIENCE} is {text!r}: give a number of seconds") from error
 
 
 def _entry(path: str, status: Status) -> Entry:

@@ -5,27 +5,10 @@ from __future__ import annotations
 import errno
 import re
 
-from hdfs_jobs.errors import UsageError, in_one_line
+from hdfs_jobs.errors import in_one_line
+from hdfs_jobs.storage.remote import LoginError, LostAnswerError, PassingError
 
 _LONGEST = 300
-
-
-class PassingError(OSError):
-    """The cluster could not answer just now: the same request may succeed in a moment."""
-
-
-class LostAnswerError(PassingError):
-    """The connection broke: whether the request was carried out is not known."""
-
-
-class WrongAddressError(OSError):
-    """What answers at an address does not speak this protocol: the URL is wrong and stays so."""
-
-    exit_code = UsageError.exit_code
-
-
-class LoginError(PermissionError):
-    """The cluster does not accept who is asking."""
 
 
 _MISSING = frozenset({"FileNotFoundException"})

@@ -9,7 +9,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from hdfs_jobs.storage.hdfs.java_errors import LoginError
+from hdfs_jobs.storage.remote import LoginError
 
 USER = "HADOOP_USER_NAME"
 PROXY_USER = "HADOOP_PROXY_USER"

@@ -10,16 +10,11 @@ from functools import lru_cache
 
 import hdfs_native
 
-from hdfs_jobs.storage.hdfs.base import RemoteStorage, Status, patience
-from hdfs_jobs.storage.hdfs.java_errors import (
-    LoginError,
-    PassingError,
-    WrongAddressError,
-    refusal,
-    unreachable,
-)
+from hdfs_jobs.storage.hdfs.base import HdfsStorage, Status
+from hdfs_jobs.storage.hdfs.java_errors import refusal, unreachable
 from hdfs_jobs.storage.hdfs.login import as_in_token
 from hdfs_jobs.storage.ranged import FIRST_RANGE, Ranges
+from hdfs_jobs.storage.remote import LoginError, PassingError, WrongAddressError, patience
 
 _JAVA = re.compile(r'(?:RPCError|FatalRPCError)\("([\w.$]+)", "(.*)"\)', re.DOTALL)
 _ATTEMPTS = 3  # the library's own patience is three minutes for a host that does not exist
@@ -29,7 +24,7 @@ _FAILOVER = {
 }
 
 
-class NativeStorage(RemoteStorage):
+class NativeStorage(HdfsStorage):
     """A folder of HDFS behind ``hdfs://``.
 
     Hosts may be one or both NameNodes of a pair, or a name service of the configuration that
@@ -71,12 +66,8 @@ class NativeStorage(RemoteStorage):
         with self._client(path) as client:
             client.delete(path, recursive)
 
-    def _make_folders(self, path: str) -> None:
-        with self._client(path) as client:
-            client.mkdirs(path, create_parent=True)
-
     def _named(self, path: str) -> str:
-        return f"{self._cluster}{path}"
+        return f"{self._service}{path}"
 
     @contextmanager
     def _client(self, path: str, attempts: int = _ATTEMPTS) -> Iterator[hdfs_native.Client]:

@@ -16,16 +16,11 @@ import hdfs
 import requests
 import urllib3
 
-from hdfs_jobs.storage.hdfs.base import RemoteStorage, Status
-from hdfs_jobs.storage.hdfs.java_errors import (
-    LoginError,
-    LostAnswerError,
-    WrongAddressError,
-    refusal,
-    unreachable,
-)
+from hdfs_jobs.storage.hdfs.base import HdfsStorage, Status
+from hdfs_jobs.storage.hdfs.java_errors import refusal, unreachable
 from hdfs_jobs.storage.hdfs.login import PROXY_USER, delegation_token, user_name
 from hdfs_jobs.storage.ranged import FIRST_RANGE, Ranges
+from hdfs_jobs.storage.remote import LoginError, LostAnswerError, WrongAddressError
 from hdfs_jobs.storage.upload import BLOCK_BYTES
 
 # HdfsCLI reports failures in its log before it raises them; the one line of the error is enough.
@@ -37,7 +32,7 @@ TIMEOUT = (30.0, 120.0)
 _local = threading.local()
 
 
-class WebHdfsStorage(RemoteStorage):
+class WebHdfsStorage(HdfsStorage):
     """A folder of HDFS behind ``webhdfs://``, or ``swebhdfs://`` with TLS.
 
     Requests go through HdfsCLI's client for the login that the cluster asks for: a delegation
@@ -109,12 +104,8 @@ class WebHdfsStorage(RemoteStorage):
         with self._client(path) as client:
             client._delete(path, recursive=recursive)
 
-    def _make_folders(self, path: str) -> None:
-        with self._client(path) as client:
-            client._mkdirs(path)
-
     def _named(self, path: str) -> str:
-        return f"{self._cluster}{path}"
+        return f"{self._service}{path}"
 
     @contextmanager
     def _client(self, path: str) -> Iterator[Any]:

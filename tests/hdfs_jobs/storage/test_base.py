@@ -10,15 +10,19 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.storage.base import Storage, check_path, is_temporary
+from hdfs_jobs.storage.base import RenamingStorage, Storage, check_path, is_temporary
+from hdfs_jobs.storage.local import LocalStorage
 from hdfs_jobs.storage.open import open_storage, open_url
 from tests.system.hdfs.trials import SCHEMES, top
 
@@ -101,19 +105,73 @@ def test_of_many_who_publish_one_wins(storage: Storage) -> None:
     assert names(storage, temporary=True) == {"file"}
 
 
-def test_of_many_who_rename_one_wins(storage: Storage) -> None:
-    """Also where all give it the same name."""
-    storage.publish("file", b"content")
-    won: list[int] = []
+def test_of_many_who_swap_one_content_one_wins(storage: Storage) -> None:
+    storage.publish("file", b"old")
+    won: list[bytes] = []
 
-    def rename(number: int) -> None:
-        with suppress(FileNotFoundError, FileExistsError):
-            storage.rename("file", "taken")
-            won.append(number)
+    def swap(number: int) -> None:
+        if storage.replace_if("file", b"old", b"%d" % number):
+            won.append(b"%d" % number)
 
-    at_once(rename)
-    assert len(won) == 1
-    assert names(storage, temporary=True) == {"taken"}
+    at_once(swap)
+    assert [storage.read_bytes("file")] == won
+    assert names(storage) == {"file"}
+
+
+def test_a_swap_changes_only_what_was_seen(storage: Storage) -> None:
+    assert not storage.replace_if("a/file", b"seen", b"new")
+    assert not storage.exists("a/file")
+    assert storage.replace_if("a/file", None, b"one")
+    assert not storage.replace_if("a/file", None, b"two")
+    assert not storage.replace_if("a/file", b"two", b"three")
+    assert not storage.replace_if("a/file", b"two", None)
+    assert storage.read_bytes("a/file") == b"one"
+    assert storage.replace_if("a/file", b"one", b"two")
+    assert storage.read_bytes("a/file") == b"two"
+    assert storage.replace_if("a/file", b"two", None)
+    assert names(storage, "a") == set()
+
+
+def test_who_swaps_late_does_not_take_away_what_is_there(storage: Storage) -> None:
+    """One that has looked, and slept before it renamed, finds the name for that content taken."""
+    storage.publish("file", b"old")
+    assert storage.replace_if("file", b"old", b"mine")
+    aside = next(name for name in names(storage, temporary=True) if name != "file")
+    assert isinstance(storage, RenamingStorage)
+    with pytest.raises(FileExistsError):
+        storage._rename("file", aside)
+    assert storage.read_bytes("file") == b"mine"
+
+
+def test_a_content_that_comes_back_can_be_swapped_again(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So can one that another process was killed at: it is given time to go on, then passed."""
+    monkeypatch.setattr("hdfs_jobs.storage.base.SWAP_SECONDS", 0.2)
+    storage.publish("file", b"one")
+    for seen, data in [(b"one", b"two"), (b"two", b"one")] * 2:
+        assert storage.replace_if("file", seen, data)
+        assert storage.read_bytes("file") == data
+
+
+CONTENTS = st.sampled_from([None, b"", b"a", b"b"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(CONTENTS, CONTENTS).filter(lambda pair: pair[0] != pair[1])))
+def test_swaps_one_after_the_other_are_those_of_a_variable(
+    swaps: list[tuple[bytes | None, bytes | None]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hdfs_jobs.storage.base.SWAP_SECONDS", 0.0)
+        storage = LocalStorage(folder)
+        holds: bytes | None = None
+        for seen, data in swaps:
+            written = seen is None and data == holds
+            assert storage.replace_if("file", seen, data) == (seen == holds or written)
+            holds = data if seen == holds else holds
+            assert storage.exists("file") == (holds is not None)
+            assert holds is None or storage.read_bytes("file") == holds
 
 
 def at_once(act: Callable[[int], None]) -> None:
@@ -168,13 +226,13 @@ def test_odd_names(storage: Storage) -> None:
     assert names(storage, "folder") == {f"folder/{name}" for name in ODD_NAMES}
     for name in ODD_NAMES:
         assert storage.read_bytes(f"folder/{name}") == name.encode()
-        storage.rename(f"folder/{name}", f"other/{name}")
-        with open_url(f"{storage.url}/other/{name}") as stream:
-            assert stream.read() == name.encode()
-    assert {entry.path for entry in storage.walk()} == {f"other/{name}" for name in ODD_NAMES}
+        assert storage.replace_if(f"folder/{name}", name.encode(), b"new")
+        with open_url(f"{storage.url}/folder/{name}") as stream:
+            assert stream.read() == b"new"
+    assert {entry.path for entry in storage.walk()} == {f"folder/{name}" for name in ODD_NAMES}
     for name in ODD_NAMES:
-        storage.delete(f"other/{name}")
-        assert not storage.exists(f"other/{name}")
+        storage.delete(f"folder/{name}")
+        assert not storage.exists(f"folder/{name}")
 
 
 @pytest.mark.parametrize("name", ["x" * 256, "surrogate \udcff", "colon: second"])
@@ -187,37 +245,6 @@ def test_a_name_that_cannot_be_held_is_refused_in_one_line(storage: Storage, nam
         assert names(storage) == {name}  # this backend can hold it
         storage.delete(name)
     assert names(storage, temporary=True) == set()
-
-
-def test_rename_refuses_every_existing_target(storage: Storage) -> None:
-    storage.publish("file", b"file")
-    storage.publish("other", b"other")
-    storage.publish("folder/inside", b"inside")
-    storage.publish("full/inside", b"full")
-    for source, target in [
-        ("file", "other"),
-        ("file", "folder"),
-        ("folder", "full"),
-        ("folder", "file"),
-    ]:
-        with pytest.raises(FileExistsError):
-            storage.rename(source, target)
-    contents = {entry.path: storage.read_bytes(entry.path) for entry in storage.walk()}
-    assert contents == {
-        "file": b"file",
-        "other": b"other",
-        "folder/inside": b"inside",
-        "full/inside": b"full",
-    }
-
-
-def test_rename_moves_files_and_folders(storage: Storage) -> None:
-    storage.publish("a/b/file", b"content")
-    storage.rename("a/b/file", "a/c/moved")
-    storage.rename("a/c", "d/e")
-    assert [entry.path for entry in storage.walk()] == ["d/e/moved"]
-    with pytest.raises(FileNotFoundError):
-        storage.rename("missing", "anywhere")
 
 
 def test_what_is_missing(storage: Storage) -> None:

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
-from hdfs_jobs.storage.base import Entry, Storage
+from hdfs_jobs.storage.base import Entry, RenamingStorage, Storage
 from tests.hdfs_jobs.job_stages import Plain
 
 _KINDS = {
@@ -36,7 +36,7 @@ _KINDS = {
     r".*/frozen\.json": "frozen facts",
     r".*/latest\.json": "pointer",
     r"runs/lease/holder\.json": "lease",
-    r"runs/lease/.*\.dead": "dead lease",
+    r"runs/lease/\.tmp-[0-9a-f]{32}-\d": "dead lease",
     r"runs/lease/.*\.beat": "heartbeat",
 }
 
@@ -61,12 +61,12 @@ def die_here(once: str = "", deed: str = "die") -> None:
     os.kill(os.getpid(), signal.SIGSTOP if deed == "stop" else signal.SIGKILL)
 
 
-class Perilous(Storage):
+class Perilous(RenamingStorage):
     """Another storage, and a point at which the process ends.
 
     Parameters
     ----------
-    inner : Storage
+    inner : RenamingStorage
         What does the work.
     point : str
         Where to die: one of `steps` after a run without.
@@ -80,7 +80,7 @@ class Perilous(Storage):
 
     def __init__(
         self,
-        inner: Storage,
+        inner: RenamingStorage,
         point: str = "",
         folder: str = "",
         points: dict[str, str] | None = None,
@@ -134,10 +134,13 @@ class Perilous(Storage):
         self.inner.delete(path, recursive=recursive)
         self._reach(path, "removed")
 
-    def rename(self, source: str, target: str) -> None:
+    def _rename(self, source: str, target: str) -> None:
         self._reach(target, "not yet renamed")
-        self.inner.rename(source, target)
+        self.inner._rename(source, target)
         self._reach(target, "renamed")
+
+    def parent(self) -> Storage | None:
+        return self.inner.parent()
 
     def list(self, path: str = "", *, temporary: bool = False) -> Iterator[Entry]:
         return self.inner.list(path, temporary=temporary)

@@ -105,13 +105,13 @@ def with_an_event(
 
 
 def exchange(url: str) -> set[str]:
-    """Write, rename, replace, read and delete; return what is left."""
+    """Write, swap, replace, read and delete; return what is left."""
     storage = open_storage(url)
     content = bytes(range(256)) * 4096
     with storage.create("a/first") as stream:
         stream.write(content)
-    storage.rename("a/first", "a/second")
-    assert not storage.publish("a/second", b"too late")
+    assert not storage.publish("a/first", b"too late")
+    assert storage.replace_if("a/second", None, content)
     storage.replace("state", b"old")
     storage.replace("state", b"new")
     with storage.open("a/second") as stream:

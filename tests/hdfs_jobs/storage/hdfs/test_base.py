@@ -19,12 +19,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdfs_jobs.storage.base import Storage
-from hdfs_jobs.storage.hdfs.base import PATIENCE
-from hdfs_jobs.storage.hdfs.java_errors import LostAnswerError, PassingError, WrongAddressError
 from hdfs_jobs.storage.hdfs.login import parse_token_file
 from hdfs_jobs.storage.hdfs.url import parse_hdfs_url
 from hdfs_jobs.storage.open import open_storage
 from hdfs_jobs.storage.ranged import ranged_stream
+from hdfs_jobs.storage.remote import (
+    PATIENCE,
+    LostAnswerError,
+    PassingError,
+    WrongAddressError,
+)
 from tests.components.hadoop import Hdfs
 from tests.components.wire import Wire
 from tests.system.hdfs.trials import SCHEMES, top
@@ -65,18 +69,18 @@ def test_a_rename_whose_answer_was_lost_is_known_as_won(wired: tuple[Storage, Wi
     assert storage.read_bytes("file") == b"newer"
 
 
-def test_a_move_whose_answer_was_lost_is_nobodys(wired: tuple[Storage, Wire]) -> None:
-    """Others may have moved it to the very same name: of two who take over, never both do."""
+def test_a_swap_whose_answer_was_lost_is_not_believed(wired: tuple[Storage, Wire]) -> None:
+    """Another process may have renamed the file to the same name: never do two believe it."""
     storage, wire = wired
-    storage.publish("file", b"")
+    storage.publish("file", b"old")
     wire.lose_answer(marker(storage))
-    with pytest.raises(FileNotFoundError):
-        storage.rename("file", "moved")
+    assert not storage.replace_if("file", b"old", b"new")
     assert wire.losses == 1
-    assert {entry.path for entry in storage.list()} == {"moved"}
+    assert {entry.path for entry in storage.list()} == set()
+    assert storage.replace_if("file", None, b"new")
 
 
-def test_a_move_is_not_tried_again_after_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_swap_s_rename_is_not_tried_again_after_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     storage = open_storage("webhdfs://namenode/folder")
     moves: list[str] = []
 
@@ -86,10 +90,10 @@ def test_a_move_is_not_tried_again_after_a_wait(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setenv(PATIENCE, "1")
     monkeypatch.setattr(storage, "_status", lambda path: None)
-    monkeypatch.setattr(storage, "_make_folders", lambda path: None)
+    monkeypatch.setattr(storage, "_read", lambda path: b"seen")
     monkeypatch.setattr(storage, "_move", refuse)
     with pytest.raises(PassingError, match="safe mode"):
-        storage.rename("file", "moved")
+        storage.replace_if("file", b"seen", b"new")
     assert moves == ["/folder/file"]
 
 
@@ -155,7 +159,7 @@ def test_who_may_not_is_told_so(hdfs: Hdfs, scheme: str) -> None:
         f"storage = open_storage({top(hdfs, scheme)!r})\n"
         f"for act in (lambda: storage.publish('private-{scheme}/new', b'x'),\n"
         f"            lambda: storage.delete('private-{scheme}/file'),\n"
-        f"            lambda: storage.rename('private-{scheme}/file', 'mine')):\n"
+        f"            lambda: storage.replace_if('private-{scheme}/file', b'', b'mine')):\n"
         "    try:\n"
         "        act()\n"
         "    except PermissionError as error:\n"
