@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ByteSize, Field, field_validator
 from pydantic_settings import NoDecode
 
-from hdfs_jobs.errors import UsageError
-
 COMMONS_API = "https://commons.wikimedia.org/w/api.php"
 COMMONS_UPLOADS = "upload.wikimedia.org"
 WIKIMEDIA_MEGABITS = 25.0
 """The most that Wikimedia lets one client fetch a second."""
 
-_WIKIMEDIA = re.compile(
-    r"(.*\.)?(wiki(media|pedia|data|books|news|quote|source|versity|voyage)|wiktionary|mediawiki"
-    r"|wikimediafoundation)\.org(:\d+)?",
-    re.IGNORECASE,
-)
 _LICENCE = re.compile(r"[A-Za-z0-9.+*-]+")
 
 AUDIO_TYPES = ("wav", "flac", "ogg", "opus", "mp3")
@@ -111,19 +103,3 @@ class WebSettings(BaseModel):
         if self.since is None:
             return None
         return datetime(self.since.year, self.since.month, self.since.day, tzinfo=UTC)
-
-
-def require_allowed(megabits: float, hosts: Collection[str]) -> None:
-    """Refuse to fetch faster than the hosts allow.
-
-    Raises
-    ------
-    UsageError
-        If it is more than `WIKIMEDIA_MEGABITS` and one of them is Wikimedia's.
-    """
-    strict = next((host for host in sorted(hosts) if _WIKIMEDIA.fullmatch(host)), None)
-    if megabits > WIKIMEDIA_MEGABITS and strict is not None:
-        raise UsageError(
-            f"harvest_megabits is {megabits:g}: Wikimedia allows {WIKIMEDIA_MEGABITS:g}, and "
-            f"{strict} is one of its hosts"
-        )

@@ -77,8 +77,21 @@ class Recording:
         """
         return self.revision is None or self.rights().known
 
+    @classmethod
+    def from_rights(cls, rights: Rights, **facts: Any) -> Recording:
+        """Return a recording of some rights.
+
+        Parameters
+        ----------
+        rights : Rights
+            Title, author, licence and page.
+        **facts
+            The other attributes.
+        """
+        return cls(**asdict(rights), **facts)
+
     def rights(self) -> Rights:
-        """Give the part that the credits are made of."""
+        """Return the part that the credits are made of."""
         from sequencer.rights.rights import Rights
 
         return Rights(**{field.name: getattr(self, field.name) for field in fields(Rights)})
@@ -93,7 +106,7 @@ def _at(row: Recording, when: datetime) -> Recording:
 
 
 def schema() -> pa.Schema:
-    """Give the columns of the catalog."""
+    """Return the columns of the catalog."""
     import pyarrow as pa
 
     types: dict[str, Any] = {
@@ -206,18 +219,18 @@ class Recordings(Mapping[str, Recording]):
         return len(self._ids)
 
     def rows(self) -> Iterator[Recording]:
-        """Give each recording, those that are marked as deleted too."""
+        """Yield each recording, those that are marked as deleted too."""
         # Many rows at a time: one by one, a million take more than a minute.
         for start in range(0, len(self), _ROWS_AT_ONCE):
             rows = self._table.take(self._latest[start : start + _ROWS_AT_ONCE]).to_pylist()
             yield from map(self._recording, rows)
 
     def current(self) -> Iterator[Recording]:
-        """Give each recording that is not marked as deleted."""
+        """Yield each recording that is not marked as deleted."""
         return (recording for recording in self.rows() if not recording.deleted)
 
     def withheld(self) -> Iterator[Recording]:
-        """Give each recording that is deleted, or from a wiki and of no known licence."""
+        """Yield each recording that is deleted, or from a wiki and of no known licence."""
         import pyarrow as pa
         import pyarrow.compute as pc
 

@@ -60,12 +60,12 @@ class Listed:
     state: str
 
     def columns(self) -> dict[str, Any]:
-        """Give its columns: those of the catalog, its themes and its state."""
+        """Return its columns: those of the catalog, its themes and its state."""
         return {**asdict(self.recording), "themes": self.themes, "state": self.state}
 
 
 def listed(recordings: Recordings, themes: Themes, filters: Filters) -> Iterator[Listed]:
-    """Give the recordings that filters let through, in the order in which they were first seen."""
+    """Yield the recordings that filters let through, in the order in which they were first seen."""
     for recording in recordings.rows():
         withheld = recording.deleted or not recording.usable
         state = bar_of(recording, recordings).reason if withheld else "current"

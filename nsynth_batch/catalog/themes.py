@@ -46,11 +46,11 @@ class Themes:
         self.digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def of(self, categories: Iterable[str]) -> tuple[str, ...]:
-        """Give the themes of some categories, each once, in the order in which they are found."""
+        """Return the themes of some categories, each once, in the order in which they are found."""
         return tuple(dict.fromkeys(theme for name in categories for theme in self._of(name)))
 
     def with_themes(self, categories: Sequence[str]) -> tuple[str, ...]:
-        """Give some categories and the themes that are not among them."""
+        """Return some categories and the themes that are not among them."""
         own = {category.casefold() for category in categories}
         more = (theme for theme in self.of(categories) if theme.casefold() not in own)
         return (*categories, *more)

@@ -95,7 +95,7 @@ def read_forgotten(storage: Storage) -> Forgotten:
     return Forgotten(stones)
 
 
-def bury(storage: Storage, stone: Tombstone) -> None:
+def add_tombstone(storage: Storage, stone: Tombstone) -> None:
     """Put up a tombstone; one that stands already is left as it is."""
     dated = {**asdict(stone), "forgotten_at": datetime.now(UTC).isoformat(timespec="seconds")}
     data = json.dumps(dated, ensure_ascii=False, indent=2) + "\n"

@@ -50,7 +50,7 @@ def bars(recordings: Recordings, *, allow_unknown: bool) -> dict[str, Bar]:
 
 
 def bar_of(recording: Recording, recordings: Recordings) -> Bar:
-    """Say why a recording that is withheld is."""
+    """Return why a recording is withheld."""
     title = recording.title or recording.file_id
     if recording.file_id in recordings.forgotten:
         return Bar(
@@ -62,7 +62,7 @@ def bar_of(recording: Recording, recordings: Recordings) -> Bar:
 
 
 def resting_on(file_ids: Collection[str], mashups: pa.Table) -> pa.UInt64Array:
-    """Give the rows of a table of mash-ups that one of some recordings is a parent of.
+    """Return the rows of a table of mash-ups that one of some recordings is a parent of.
 
     Parameters
     ----------
@@ -80,5 +80,5 @@ def resting_on(file_ids: Collection[str], mashups: pa.Table) -> pa.UInt64Array:
 
 
 def among(barred: dict[str, Bar], file_ids: Iterable[str]) -> dict[str, Bar]:
-    """Give those bars alone that stand before some recordings: they go over the network."""
+    """Return those bars alone that stand before some recordings: they go over the network."""
     return {file_id: barred[file_id] for file_id in file_ids if file_id in barred}

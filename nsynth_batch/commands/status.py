@@ -49,7 +49,7 @@ def status(
 
     from hdfs_jobs.datasets.retry import open_entries
     from hdfs_jobs.datasets.store import Store
-    from nsynth_batch.sources.quarantine import Refusals
+    from nsynth_batch.sources.quarantine import HarvestQuarantine
     from nsynth_batch.store.lineage import gone
     from nsynth_batch.store.status import made_with, reasons, store_status
 
@@ -82,7 +82,7 @@ def status(
             for _, entry in open_entries(dataset):
                 title, detail = one_line(entry.title or entry.key), one_line(entry.detail)
                 typer.echo(f"  {title}: {entry.reason}: {detail}")
-    if refused := list(Refusals(store.storage).known.values()):
+    if refused := list(HarvestQuarantine(store.storage).known.values()):
         reasons_of_harvest = Counter(refusal.reason for refusal in refused)
         counts = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons_of_harvest.items()))
         typer.echo(f"quarantine of harvest: {counts}")

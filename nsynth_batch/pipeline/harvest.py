@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nsynth_batch.pipeline.signals import Drain
     from nsynth_batch.reporting.report import Listener
     from nsynth_batch.settings import Settings
-    from nsynth_batch.sources.catalog_writer import Harvest
+    from nsynth_batch.sources.counts import Harvest
 
 NAME = "harvest"
 """What its notes are named."""
@@ -66,20 +66,19 @@ def harvest(
 
 def harvest_source(settings: Settings, source: str, session: Session) -> Harvest:
     """Harvest a source into the store of a session."""
-    from nsynth_batch.sources.catalog_writer import Harvest
+    from nsynth_batch.sources.counts import Harvest
     from nsynth_batch.sources.harvest import harvest as harvest_files
-    from nsynth_batch.sources.on_the_web import is_on_the_web, web_source
-    from nsynth_batch.sources.resolve import resolve
+    from nsynth_batch.sources.resolve import is_on_the_web, resolve, web_source
 
     writer, emit = session.writer, session.emit
     on_progress = _now_and_then(session)
     emit(harvest_progress(Harvest()))
     if is_on_the_web(source):
         from nsynth_batch.sources.web.harvest import harvest_web
-        from nsynth_batch.sources.web.host_lock import alone_with
+        from nsynth_batch.sources.web.host_lock import host_lock
 
         place, client = web_source(source, settings, session.drain.asked)
-        with alone_with(place.hosts):
+        with host_lock(place.hosts):
             done = harvest_web(
                 place, client, lambda: writer.open(create=True).storage, on_progress=on_progress
             )
@@ -111,8 +110,8 @@ def problems_of(settings: Settings, done: Harvest) -> Iterator[Problem]:
         )
         return
     # Filters come before the quarantine: what they skip was offered all the same.
-    offered = done.found + done.left_out.total()
-    if (refused := done.refused.total()) > settings.max_bad_fraction * offered:
+    offered = done.found + done.skipped.total()
+    if (refused := done.quarantined.total()) > settings.max_bad_fraction * offered:
         status = command_line("status --quarantine", settings.store)
         yield Problem(
             f"{refused} of {offered} recordings of the source were quarantined, more than "
@@ -151,8 +150,7 @@ class HarvestPreview:
 def preview_harvest(settings: Settings, source: str) -> HarvestPreview:
     """Look at a source without taking anything."""
     from nsynth_batch.sources.harvest import preview
-    from nsynth_batch.sources.on_the_web import is_on_the_web
-    from nsynth_batch.sources.resolve import resolve
+    from nsynth_batch.sources.resolve import is_on_the_web, resolve
 
     if is_on_the_web(source):
         return _preview_web(settings, source)
@@ -164,7 +162,7 @@ def preview_harvest(settings: Settings, source: str) -> HarvestPreview:
 def _preview_web(settings: Settings, source: str) -> HarvestPreview:
     from hdfs_jobs.datasets.store import MARKER, Store
     from hdfs_jobs.storage.open import open_storage
-    from nsynth_batch.sources.on_the_web import web_source
+    from nsynth_batch.sources.resolve import web_source
     from nsynth_batch.sources.web.preview import preview_web
 
     place, _ = web_source(source, settings)
@@ -183,17 +181,17 @@ def _way_out(source: str) -> str:
 
 
 def _remarks(done: Harvest, unknown: str) -> Iterator[Note]:
-    if done.left_out:
-        yield Note(f"{done.left_out.total()} skipped: {_counts(done.left_out)}", NAME)
+    if done.skipped:
+        yield Note(f"{done.skipped.total()} skipped: {_counts(done.skipped)}", NAME)
     if done.deleted:
         yield Note(f"{done.deleted} marked as deleted: their source has them no more", NAME)
     if done.forgotten:
         yield Note(f"{done.forgotten} were forgotten and are not taken again", NAME)
-    if done.refused:
-        counts = _counts(done.refused)
-        yield Note(f"{done.refused.total()} quarantined: {counts}", NAME, "warning")
-    if done.trouble:
-        trouble = f"{done.unfetched} not fetched, the last of them for: {done.trouble}"
+    if done.quarantined:
+        counts = _counts(done.quarantined)
+        yield Note(f"{done.quarantined.total()} quarantined: {counts}", NAME, "warning")
+    if done.last_error:
+        trouble = f"{done.unfetched} not fetched, the last of them for: {done.last_error}"
         yield Note(trouble, NAME, "warning")
     if done.without_rights:
         line = f"{done.without_rights} recordings have no licence and {unknown}"

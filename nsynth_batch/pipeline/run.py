@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nsynth_batch.pipeline.steps import Pipeline
     from nsynth_batch.reporting.report import Listener
     from nsynth_batch.settings import Settings
-    from nsynth_batch.sources.catalog_writer import Harvest
+    from nsynth_batch.sources.counts import Harvest
 
 
 def run(

@@ -9,7 +9,7 @@ from nsynth_batch.errors import OK
 
 if TYPE_CHECKING:
     from hdfs_jobs.runs.events import Outcome
-    from nsynth_batch.sources.catalog_writer import Harvest
+    from nsynth_batch.sources.counts import Harvest
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hdfs_jobs.runs.log import record
 
 if TYPE_CHECKING:
     from hdfs_jobs.canonical_json import Json
-    from nsynth_batch.sources.catalog_writer import Harvest
+    from nsynth_batch.sources.counts import Harvest
 
 Level = Literal["info", "warning", "error"]
 
@@ -89,7 +89,7 @@ class HarvestProgressed:
         Recordings that the source offered, with those that filters skipped.
     found, added : int
         Recordings that were looked at, and those new to the store.
-    came : int
+    received_bytes : int
         Bytes copied, or fetched over the network.
     paced_seconds, busy_answers : float, int
         See `Harvest`.
@@ -102,7 +102,7 @@ class HarvestProgressed:
     offered: int
     found: int
     added: int
-    came: int
+    received_bytes: int
     paced_seconds: float
     busy_answers: int
     refused: Mapping[str, int]
@@ -156,12 +156,12 @@ def as_json(event: RunEvent) -> dict[str, Json]:
 def harvest_progress(so_far: Harvest, *, ended: bool = False) -> HarvestProgressed:
     """Return the event of a harvest's counts."""
     return HarvestProgressed(
-        offered=so_far.found + so_far.left_out.total(),
+        offered=so_far.found + so_far.skipped.total(),
         found=so_far.found,
         added=so_far.added,
-        came=max(so_far.bytes, so_far.fetched),
+        received_bytes=max(so_far.bytes, so_far.received_bytes),
         paced_seconds=so_far.paced_seconds,
         busy_answers=so_far.busy_answers,
-        refused=dict(so_far.refused),
+        refused=dict(so_far.quarantined),
         ended=ended,
     )

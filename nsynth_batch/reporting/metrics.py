@@ -179,7 +179,11 @@ class Metrics:
 
     def _go_on_harvesting(self, event: HarvestProgressed) -> None:
         before, self._harvest = self._harvest, event
-        if (event.found, event.came, event.ended) != (before.found, before.came, before.ended):
+        if (event.found, event.received_bytes, event.ended) != (
+            before.found,
+            before.received_bytes,
+            before.ended,
+        ):
             self._last_progress.set_to_current_time()
         self._active.labels(HARVEST).set(not event.ended)
         self._inputs.labels(HARVEST).inc(event.offered - before.offered)
@@ -188,6 +192,6 @@ class Metrics:
             self._quarantined.labels(HARVEST, reason).inc(new)
         self._found.inc(event.found - before.found)
         self._added.inc(event.added - before.added)
-        self._came.inc(event.came - before.came)
+        self._came.inc(event.received_bytes - before.received_bytes)
         self._paced.inc(event.paced_seconds - before.paced_seconds)
         self._busy.inc(event.busy_answers - before.busy_answers)

@@ -113,7 +113,9 @@ class PlainReport(_OnStream):
             self._store = event.store
         elif isinstance(event, HarvestProgressed):
             if event.found and not event.ended:
-                self._print(f"harvest: {event.found} recordings, {size(event.came)} copied")
+                self._print(
+                    f"harvest: {event.found} recordings, {size(event.received_bytes)} copied"
+                )
         elif line := line_of(event):
             self._print(line)
 

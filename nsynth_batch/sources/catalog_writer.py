@@ -1,84 +1,20 @@
-"""What a harvest counts, and the rows that it writes to the catalog."""
+"""The rows that a harvest writes to the catalog."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hdfs_jobs.storage.base import Storage
 from nsynth_batch.catalog.catalog import Catalog, Recording
+from nsynth_batch.sources.counts import Harvest
 
 _ROWS_A_FILE = 1000
 _SECONDS_A_FILE = 60.0
 
 
-@dataclass
-class Harvest:
-    """What a harvest found and did, in recordings unless it says otherwise.
-
-    Attributes
-    ----------
-    found
-        Recordings that the source offered.
-    added, bytes
-        Those whose content is new to the store, and their size.
-    updated
-        Those that the store had and whose rights or title changed.
-    duplicates
-        Those whose content another one of the same source has; the first one stands, but for
-        one without a known licence.
-    without_rights
-        Those that are left with no known licence, duplicates not counted again; in a preview,
-        which reads no content, all that are offered without one.
-    other_files
-        Files that are no recordings.
-    notes
-        What a person should know of the source, a sentence each.
-    drained
-        Whether it was asked to stop before it was through.
-    left_out
-        Those that the filters of a source on the web left out, by the filter.
-    refused
-        Those set aside for their own sake, by the reason; the quarantine has each of them.
-    deleted
-        Those of the store that their source has no more, or not with this content.
-    forgotten
-        Those that were forgotten and are not taken again.
-    fetched
-        Bytes that came over the network so far.
-    paced_seconds
-        How long streams waited so as to keep to the rate, all of them together.
-    busy_answers
-        How often a server asked to try later.
-    unfetched
-        Those that are still to be fetched: the network, or a server, did not let it.
-    trouble
-        What kept the last of them from being fetched; empty where none was.
-    """
-
-    found: int = 0
-    added: int = 0
-    bytes: int = 0
-    updated: int = 0
-    duplicates: int = 0
-    without_rights: int = 0
-    other_files: int = 0
-    notes: tuple[str, ...] = ()
-    drained: bool = False
-    left_out: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    deleted: int = 0
-    forgotten: int = 0
-    fetched: int = 0
-    paced_seconds: float = 0.0
-    busy_answers: int = 0
-    unfetched: int = 0
-    trouble: str = ""
-
-
-class Ledger:
+class CatalogWriter:
     """Takes a recording after the other, and keeps the catalog up with them.
 
     Rights are only replaced by rights: a recording whose licence is known keeps its row when the
@@ -108,8 +44,8 @@ class Ledger:
         self.known = self._catalog.recordings()
         self.seen: dict[str, str] = {}
 
-    def place(self, file_id: str) -> str | None:
-        """Give where the bytes of a recording are by the catalog; its suffix may be another."""
+    def raw_url(self, file_id: str) -> str | None:
+        """Return where the catalog has the bytes of a recording; its suffix may be another."""
         if file_id in self.seen:
             return self.seen[file_id]
         return self.known[file_id].raw_url if file_id in self.known else None
@@ -161,7 +97,7 @@ class Ledger:
 
 
 def _without_loss(row: Recording, old: Recording | None) -> Recording:
-    """Give the row that is to stand: what is known of rights is not given up for nothing."""
+    """Return the row that is to stand: what is known of rights is not given up for nothing."""
     if old is None or row.rights().known:
         return row
     told_before = old.rights().known

@@ -58,7 +58,7 @@ class FolderSource:
             )
 
     def offers(self) -> Iterator[Offer]:
-        """Give each recording, by path.
+        """Yield each recording, by path.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class FolderSource:
         return (self._offer(entry, tables) for entry in sorted(recordings, key=lambda e: e.path))
 
     def _files(self, stores: list[str], dead_links: list[str]) -> Iterator[Entry]:
-        """Give every file outside of stores; note stores and links that lead nowhere."""
+        """Yield every file outside of stores; note stores and links that lead nowhere."""
         folders = [""]
         while folders:
             folder = folders.pop()
@@ -156,5 +156,5 @@ def _is_hidden(path: PurePosixPath, marks: tuple[str, ...]) -> bool:
 
 
 def printable(name: str) -> str:
-    """Give a file's name as text that every encoding of Unicode holds."""
+    """Return a file's name as text that every encoding of Unicode holds."""
     return os.fsencode(name).decode("utf-8", "replace")

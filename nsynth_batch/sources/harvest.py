@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from hdfs_jobs.errors import InfrastructureError
+from hdfs_jobs.errors import BadInput, InfrastructureError
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import is_remote
 from nsynth_batch.catalog.catalog import Recording
-from nsynth_batch.catalog.content import blocks, content_sha1, declared_seconds, raw_path
-from nsynth_batch.sources.catalog_writer import Harvest, Ledger
+from nsynth_batch.catalog.content import (
+    blocks,
+    content_sha1,
+    declared_seconds,
+    raw_path,
+    store_content,
+)
+from nsynth_batch.sources.catalog_writer import CatalogWriter
+from nsynth_batch.sources.counts import Harvest
 from nsynth_batch.sources.folder import printable
 from nsynth_batch.sources.source import Offer, Source
 
@@ -32,17 +38,17 @@ def harvest(
     Content that the store has is read to know it by its SHA-1 and not copied again. A harvest
     that ends half way is completed by the next one.
 
-    Rights are only replaced by rights: see `Ledger`.
+    Rights are only replaced by rights: see `CatalogWriter`.
 
     Parameters
     ----------
     source : Source
         Where recordings come from.
     open_store : callable
-        Gives the storage of the store; called once the source has shown what it has, so that no
+        Returns the storage of the store; called once the source has shown what it has, so that no
         store is made for a source that has nothing.
     on_progress : callable
-        Hears the counts after each recording.
+        Called with the counts after each recording.
     stop : threading.Event, optional
         Set to end it after the recording at hand.
 
@@ -58,15 +64,15 @@ def harvest(
     offers = source.offers()
     storage = open_store()
     report = Harvest(other_files=source.other_files, notes=source.notes)
-    ledger = Ledger(storage, report)
+    catalog = CatalogWriter(storage, report)
     for offer in offers:
         if stop is not None and stop.is_set():
             report.drained = True
             break
-        if (row := _take(offer, storage, ledger, report)) is not None:
-            ledger.add(row)
+        if (row := _take(offer, storage, catalog, report)) is not None:
+            catalog.add(row)
         on_progress(report)
-    ledger.save()
+    catalog.save()
     return report
 
 
@@ -83,33 +89,29 @@ def preview(source: Source) -> tuple[Harvest, float]:
     return report, seconds
 
 
-def _take(offer: Offer, storage: Storage, ledger: Ledger, report: Harvest) -> Recording | None:
+def _take(
+    offer: Offer, storage: Storage, catalog: CatalogWriter, report: Harvest
+) -> Recording | None:
     with offer.storage.open(offer.path) as stream:
         file_id = content_sha1(stream)
-        if ledger.refuses(file_id, offer.rights.page_url):
+        if catalog.refuses(file_id, offer.rights.page_url):
             return None
-        stream.seek(0)
-        known = ledger.place(file_id)
-        target = _place(offer, known, file_id)
-        if target == offer.url:
+        known = catalog.raw_url(file_id)
+        raw_url = _raw_url(offer, known, file_id)
+        if raw_url == offer.url:
             is_new = known is None
-        elif is_new := not storage.exists(target):
-            _copy(stream, storage, target, file_id)
+        elif is_new := not storage.exists(raw_url):
+            stream.seek(0)
+            _copy(stream, storage, raw_url, file_id)
         if is_new:
             report.added += 1
             report.bytes += offer.size
         stream.seek(0)
         duration = declared_seconds(stream)
-    rights = offer.rights
-    return Recording(
+    return Recording.from_rights(
+        offer.rights,
         file_id=file_id,
-        title=rights.title,
-        page_url=rights.page_url,
-        raw_url=target,
-        author=rights.author,
-        licence=rights.licence,
-        licence_url=rights.licence_url,
-        attribution=rights.attribution,
+        raw_url=raw_url,
         categories=offer.categories,
         duration=duration,
         revision=None,
@@ -118,25 +120,18 @@ def _take(offer: Offer, storage: Storage, ledger: Ledger, report: Harvest) -> Re
     )
 
 
-def _place(offer: Offer, known: str | None, file_id: str) -> str:
-    """Give where a recording's bytes are to be: what the store has itself stands."""
+def _raw_url(offer: Offer, known: str | None, file_id: str) -> str:
+    """Return where a recording's bytes are to be: what the store has itself stands."""
     if known is not None and not is_remote(known):
-        # The same content under another suffix has a place already.
+        # The same content under another suffix has a path already.
         return known
     return offer.url or raw_path(file_id, offer.path)
 
 
-def _copy(stream: BinaryIO, storage: Storage, target: str, file_id: str) -> None:
-    digest = hashlib.sha1(usedforsecurity=False)
+def _copy(stream: BinaryIO, storage: Storage, path: str, file_id: str) -> None:
     try:
-        with storage.create(target) as copy:
-            for block in blocks(stream):
-                digest.update(block)
-                copy.write(block)
-            if digest.hexdigest() != file_id:
-                raise InfrastructureError(
-                    f"{getattr(stream, 'name', target)} changed while it was copied: harvest again"
-                )
-    except FileExistsError:
-        # Another harvest stored the same content meanwhile.
-        return
+        store_content(storage, path, blocks(stream), file_id)
+    except BadInput as error:
+        raise InfrastructureError(
+            f"{getattr(stream, 'name', path)} changed while it was copied: harvest again"
+        ) from error

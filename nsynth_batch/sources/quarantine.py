@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.base import Storage
-from nsynth_batch.sources.source import Refusal
+from nsynth_batch.sources.source import BadRecording
 
 FOLDER = "quarantine/harvest"
 
 
-class Refusals:
+class HarvestQuarantine:
     """What is set aside; files are only added, and the latest line on a name stands.
 
     Parameters
@@ -30,12 +30,12 @@ class Refusals:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._waiting: list[Refusal] = []
-        self.known: dict[str, Refusal] = {}
+        self._waiting: list[BadRecording] = []
+        self.known: dict[str, BadRecording] = {}
         for path in sorted(entry.path for entry in storage.list(FOLDER)):
             try:
                 lines = storage.read_bytes(path).decode().splitlines()
-                found = [Refusal(**json.loads(line)) for line in lines]
+                found = [BadRecording(**json.loads(line)) for line in lines]
             except (ValueError, TypeError) as error:
                 raise UsageError(
                     f"{storage.url}/{path} cannot be read ({error}): delete it, and harvest again"
@@ -43,7 +43,7 @@ class Refusals:
             for refusal in found:
                 self._note(refusal)
 
-    def add(self, refusal: Refusal) -> None:
+    def add(self, refusal: BadRecording) -> None:
         """Set one aside."""
         if self.known.get(refusal.name) != refusal:
             self._note(refusal)
@@ -52,7 +52,7 @@ class Refusals:
     def settle(self, name: str) -> None:
         """Take back that one was set aside: it was taken now, or its source has it no more."""
         if name in self.known:
-            settled = Refusal(name, "", "")
+            settled = BadRecording(name, "", "")
             self._note(settled)
             self._waiting.append(settled)
 
@@ -67,7 +67,7 @@ class Refusals:
         self._storage.publish(f"{FOLDER}/{stamp}-{uuid.uuid4().hex}.jsonl", lines.encode())
         self._waiting = []
 
-    def _note(self, refusal: Refusal) -> None:
+    def _note(self, refusal: BadRecording) -> None:
         if refusal.reason:
             self.known[refusal.name] = refusal
         else:

@@ -88,7 +88,7 @@ class WebOffer:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class BadRecording:
     """A recording that its source names and that cannot be taken, for its own sake.
 
     Attributes
@@ -115,7 +115,7 @@ class WebSource(Protocol):
         That may be asked for its files.
     other_files
         How many files it named so far that are no recordings.
-    left_out
+    skipped
         How many its filters left out so far, by the filter.
     notes
         What a person should know of it, a sentence each.
@@ -123,14 +123,14 @@ class WebSource(Protocol):
 
     hosts: Collection[str]
     other_files: int
-    left_out: Counter[str]
+    skipped: Counter[str]
     notes: tuple[str, ...]
 
-    def offers(self) -> Iterator[WebOffer | Refusal]:
+    def offers(self) -> Iterator[WebOffer | BadRecording]:
         """Ask the place now; more is asked for as more is taken."""
         ...
 
-    def again(self, offer: WebOffer) -> WebOffer | Refusal:
+    def again(self, offer: WebOffer) -> WebOffer | BadRecording:
         """Ask again about one, whose content was not as told."""
         ...
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.catalog import Recording
-from nsynth_batch.sources.source import Refusal, WebOffer
-from nsynth_batch.sources.web.filters import Wanted
+from nsynth_batch.sources.source import BadRecording, WebOffer
+from nsynth_batch.sources.web.filters import HarvestFilter
 from sequencer.rights.sources_csv import SourceRow, read_sources
 
 PREFIX = "urls:"
@@ -26,7 +26,7 @@ class UrlListSource:
     ----------
     path : Path
         A CSV file with the columns of a sources.csv and ``url``; ``file`` is what each is called.
-    wanted : Wanted
+    wanted : HarvestFilter
         Which of them. A list tells neither length, size nor date.
 
     Raises
@@ -37,29 +37,29 @@ class UrlListSource:
         If it is no sources.csv but for that.
     """
 
-    def __init__(self, path: Path, wanted: Wanted) -> None:
+    def __init__(self, path: Path, wanted: HarvestFilter) -> None:
         self._wanted = wanted
         self._offers = _read(path)
         self.hosts: Collection[str] = {urlsplit(offer.url).netloc for offer in self._offers}
         self.other_files = 0
-        self.left_out: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
         self.notes: tuple[str, ...] = ()
 
-    def offers(self) -> Iterator[WebOffer | Refusal]:
-        """Give what is wanted of the list, in its order."""
+    def offers(self) -> Iterator[WebOffer | BadRecording]:
+        """Yield what is wanted of the list, in its order."""
         taken = 0
         for offer in self._offers:
             if taken == self._wanted.limit:
                 self.notes = (f"--limit {taken} ends the list: there is more",)
                 return
-            if why := self._wanted.against(offer):
-                self.left_out[why] += 1
+            if why := self._wanted.rejects(offer):
+                self.skipped[why] += 1
             else:
                 taken += 1
                 yield offer
 
-    def again(self, offer: WebOffer) -> WebOffer | Refusal:
-        """Give it as it is: the list says no more."""
+    def again(self, offer: WebOffer) -> WebOffer | BadRecording:
+        """Return it as it is: the list says no more."""
         return offer
 
     def owns(self, row: Recording) -> bool:
@@ -67,7 +67,7 @@ class UrlListSource:
         return row.revision is None and "://" in (row.source_path or "")
 
     def gone(self, names: Collection[str]) -> Iterator[str]:
-        """Give none: a list that does not name a recording says nothing of it."""
+        """Yield none: a list that does not name a recording says nothing of it."""
         return iter(())
 
 

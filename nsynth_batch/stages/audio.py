@@ -14,7 +14,7 @@ from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
 from hdfs_jobs.storage.open import is_remote
-from nsynth_batch.catalog.identity import IdentifiedStream
+from nsynth_batch.catalog.content import HashingStream
 from nsynth_batch.store.arrays import list_column
 from nsynth_batch.store.lengths import sample_seconds
 from nsynth_batch.store.schemas import AUDIO
@@ -63,7 +63,7 @@ class AudioStage:
         if item.url is None or not is_remote(item.url):
             yield from self._segments(item, source, task)
             return
-        identified = IdentifiedStream(source)
+        identified = HashingStream(source)
         try:
             yield from self._segments(item, identified.buffered, task)
         except BadInput:

@@ -10,7 +10,7 @@ from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.catalog import Recording, Recordings
 from nsynth_batch.catalog.content import RAW
-from nsynth_batch.catalog.tombstones import Tombstone, bury
+from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone
 from nsynth_batch.pipeline import sharding
 from nsynth_batch.text import one_line
 
@@ -55,7 +55,7 @@ def forget(store: Store, recordings: Sequence[Recording], reason: str) -> None:
     """Put up a tombstone for each recording; from a wiki, for its page as well."""
     for recording in recordings:
         page = recording.page_url if recording.revision is not None else ""
-        bury(store.storage, Tombstone(recording.file_id, recording.title, page, reason))
+        add_tombstone(store.storage, Tombstone(recording.file_id, recording.title, page, reason))
 
 
 def erasable(store: Store, recordings: Sequence[Recording]) -> list[str]:

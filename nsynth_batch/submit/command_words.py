@@ -12,7 +12,7 @@ import typer
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.open import is_remote
 from nsynth_batch.settings import Settings, check_flags
-from nsynth_batch.sources.on_the_web import is_on_the_web
+from nsynth_batch.sources.resolve import is_on_the_web
 
 COMMANDS = ("run", "harvest", "shard", "encode", "mash", "decode", "verify", "status", "gc")
 """Those that work on a store alone; what the others leave would end with the pod."""

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.harvest_settings import require_allowed
 from nsynth_batch.settings import load_settings
 
 
@@ -42,17 +41,3 @@ def test_names_come_joined_or_as_a_list(tmp_path: Path, monkeypatch: pytest.Monk
 def test_what_cannot_be_is_said(flags: dict[str, object], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         load_settings(flags)
-
-
-@pytest.mark.parametrize(
-    "host",
-    ["upload.wikimedia.org", "UPLOAD.Wikimedia.org:443", "de.wikipedia.org", "www.wikidata.org"],
-)
-def test_no_host_of_wikimedia_is_asked_for_more(host: str) -> None:
-    require_allowed(25.0, {host})
-    with pytest.raises(UsageError, match=r"is 25\.5: Wikimedia allows 25"):
-        require_allowed(25.5, {"wiki.example.org", host})
-
-
-def test_a_wiki_of_ones_own_may_be_asked_for_more() -> None:
-    require_allowed(400.0, {"wiki.example.org", "wikimedia.org.example.com", "mywikimedia.org"})

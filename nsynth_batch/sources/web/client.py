@@ -19,9 +19,9 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 
-from hdfs_jobs.errors import InfrastructureError, UsageError
+from hdfs_jobs.errors import BadInput, InfrastructureError, UsageError
 from nsynth_batch.harvest_settings import WIKIMEDIA_MEGABITS
-from nsynth_batch.sources.web.throttle import Bucket, Gate, pause, retry_after
+from nsynth_batch.sources.web.throttle import Bucket, RequestLimiter, pause, retry_after
 
 API_AT_ONCE = 3
 FILES_AT_ONCE = 2
@@ -41,7 +41,7 @@ _CONTACT = re.compile(r"[!-~ ]*(?:[^@\s]@[^@\s]|https?://[^\s/])[!-~ ]*")
 
 
 @dataclass(frozen=True)
-class Manners:
+class ClientPolicy:
     """How servers are treated.
 
     Attributes
@@ -53,7 +53,7 @@ class Manners:
     timeout
         Seconds without an answer, or with next to nothing of a file, before it is tried again.
     retries
-        Tries more without progress before it is given up.
+        Backoff more without progress before it is given up.
     backoff
         Seconds: the first pause is up to so long, each next one up to twice as long.
     """
@@ -103,36 +103,19 @@ class Transient(Exception):
         self.wait = wait
 
 
-class Wrong(Exception):
-    """An answer that is not what was asked for, and that asking again alone will not mend.
-
-    Parameters
-    ----------
-    reason : str
-        A slug that reports count by.
-    detail : str
-        One line for people.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
-
-
-class Tries:
+class Backoff:
     """Counts tries without progress, and waits between them: backoff with full jitter.
 
     Parameters
     ----------
-    manners : Manners
+    policy : ClientPolicy
         How often, and how long.
     stop : threading.Event
         Ends all waiting.
     """
 
-    def __init__(self, manners: Manners, stop: threading.Event) -> None:
-        self._manners = manners
+    def __init__(self, policy: ClientPolicy, stop: threading.Event) -> None:
+        self._manners = policy
         self._stop = stop
         self._failed = 0
         self._waited = 0.0
@@ -151,7 +134,7 @@ class Tries:
         Stopped
             If it was asked to stop.
         """
-        manners = self._manners
+        policy = self._manners
         wait = error.wait or 0
         if wait > _LONGEST_RETRY_AFTER:
             raise InfrastructureError(
@@ -161,15 +144,15 @@ class Tries:
         if wait and self._waited + wait <= _LONGEST_RETRY_AFTER:
             # A server that says when to come back is busy, not broken: that is no failed try.
             self._waited += wait
-            pause(wait + random.uniform(0, manners.backoff), self._stop)
+            pause(wait + random.uniform(0, policy.backoff), self._stop)
             return
-        if self._failed >= manners.retries:
+        if self._failed >= policy.retries:
             tries = "one try" if self._failed == 0 else f"{self._failed + 1} tries"
             raise InfrastructureError(
                 f"{what}: {error}, after {tries}; what came is kept, run the same command again "
                 "to go on"
             ) from error
-        longest = min(_LONGEST_PAUSE, manners.backoff * 2**self._failed)
+        longest = min(_LONGEST_PAUSE, policy.backoff * 2**self._failed)
         self._failed += 1
         pause(max(wait, random.uniform(0, longest)), self._stop)
 
@@ -179,37 +162,37 @@ class Client:
 
     Parameters
     ----------
-    manners : Manners
+    policy : ClientPolicy
         How servers are treated.
     stop : threading.Event
         Ends all waiting.
 
     Attributes
     ----------
-    came
-        Bytes of files that came so far, about.
+    received_bytes
+        Bytes of files received so far, about.
     paced_seconds
         How long streams waited so as to keep to the rate, together and about.
     busy_answers
         How often a server asked to try later, about.
     """
 
-    def __init__(self, manners: Manners, stop: threading.Event) -> None:
-        self.manners = manners
+    def __init__(self, policy: ClientPolicy, stop: threading.Event) -> None:
+        self.policy = policy
         self.stop = stop
-        self.came = 0
+        self.received_bytes = 0
         self.paced_seconds = 0.0
         self.busy_answers = 0
-        self.api = Gate(API_AT_ONCE, stop)
-        self._files = Gate(FILES_AT_ONCE, stop)
+        self.api = RequestLimiter(API_AT_ONCE, stop)
+        self._files = RequestLimiter(FILES_AT_ONCE, stop)
         self._bucket = Bucket(
-            manners.megabits * 1e6 / 8, _BURST_BYTES, 2 * _SOCKET_BYTES * FILES_AT_ONCE
+            policy.megabits * 1e6 / 8, _BURST_BYTES, 2 * _SOCKET_BYTES * FILES_AT_ONCE
         )
         self._local = threading.local()
 
-    def tries(self) -> Tries:
-        """Begin something that may take several tries."""
-        return Tries(self.manners, self.stop)
+    def backoff(self) -> Backoff:
+        """Return a count of attempts for one thing that may take several."""
+        return Backoff(self.policy, self.stop)
 
     def ask(
         self,
@@ -217,7 +200,7 @@ class Client:
         url: str,
         hosts: Collection[str],
         *,
-        gate: Gate,
+        limiter: RequestLimiter,
         headers: Mapping[str, str] | None = None,
         **content: Any,
     ) -> requests.Response:
@@ -229,7 +212,7 @@ class Client:
             The request.
         hosts : collection of str
             Hosts, or hosts with ports, that may be asked; others are refused.
-        gate : Gate
+        limiter : RequestLimiter
             Closed where the server asks for a pause. Held by the caller.
         headers : mapping, optional
             More of them.
@@ -240,7 +223,7 @@ class Client:
         ------
         Transient
             No answer, or one that says to try later.
-        Wrong
+        BadInput
             ``foreign-host`` where the address, or a redirect, leads to another host, or from
             https to http.
         """
@@ -251,7 +234,7 @@ class Client:
                     method,
                     url,
                     headers=dict(headers or {}),
-                    timeout=self.manners.timeout,
+                    timeout=self.policy.timeout,
                     allow_redirects=False,
                     stream=True,
                     **content,
@@ -266,12 +249,12 @@ class Client:
             # The new address has what the old one asked for; a form has to be sent again.
             content.pop("params", None)
         else:
-            raise Wrong("redirect-loop", f"more than {_MOST_REDIRECTS} redirects, last to {url}")
+            raise BadInput("redirect-loop", f"more than {_MOST_REDIRECTS} redirects, last to {url}")
         if answer.status_code in _BUSY:
             self.busy_answers += 1
             answer.close()
             wait = retry_after(answer.headers.get("Retry-After"))
-            gate.close_for(min(wait or 0, _LONGEST_RETRY_AFTER))
+            limiter.close_for(min(wait or 0, _LONGEST_RETRY_AFTER))
             raise Transient(f"the server answers {answer.status_code}", wait)
         return answer
 
@@ -282,12 +265,12 @@ class Client:
         """Ask for a file; its place among the few at once is held for the block."""
         with (
             self._files.enter(),
-            self.ask("GET", url, hosts, gate=self._files, headers=headers) as answer,
+            self.ask("GET", url, hosts, limiter=self._files, headers=headers) as answer,
         ):
             yield answer
 
     def blocks(self, answer: requests.Response, *, paid: bool = True) -> Iterator[bytes]:
-        """Give the body of an answer.
+        """Yield the body of an answer.
 
         Parameters
         ----------
@@ -303,7 +286,7 @@ class Client:
         Stopped
             If it was asked to stop.
         """
-        spent, came = 0.0, 0
+        spent, received = 0.0, 0
         while True:
             pause(0, self.stop)
             begun = time.monotonic()
@@ -315,14 +298,14 @@ class Client:
                 return
             # Only waiting for the server counts, not the pauses of our own rate.
             spent += time.monotonic() - begun
-            came += len(block)
-            if spent >= self.manners.timeout:
-                if came < _SLOWEST_BYTES_A_SECOND * spent:
-                    raise Transient(f"only {came} bytes came in {spent:.0f} s")
-                spent, came = 0.0, 0
+            received += len(block)
+            if spent >= self.policy.timeout:
+                if received < _SLOWEST_BYTES_A_SECOND * spent:
+                    raise Transient(f"only {received} bytes came in {spent:.0f} s")
+                spent, received = 0.0, 0
             yield block
             if paid:
-                self.came += len(block)
+                self.received_bytes += len(block)
                 wait = self._bucket.take(len(block))
                 self.paced_seconds += wait
                 pause(wait, self.stop)
@@ -333,7 +316,7 @@ class Client:
         if not hasattr(self._local, "session"):
             session = requests.Session()
             session.headers.update(
-                {"User-Agent": self.manners.user_agent, "Accept-Encoding": "identity"}
+                {"User-Agent": self.policy.user_agent, "Accept-Encoding": "identity"}
             )
             for scheme in ("http://", "https://"):
                 session.mount(scheme, _SmallSockets())
@@ -356,7 +339,7 @@ def _check_host(url: str, hosts: Collection[str]) -> None:
     allowed = {host.lower() for host in hosts}
     web = parts.scheme in ("http", "https")
     if not web or not {parts.netloc.lower(), (parts.hostname or "").lower()} & allowed:
-        raise Wrong(
+        raise BadInput(
             "foreign-host", f"{url} is not on {' or '.join(sorted(allowed))}, the hosts allowed"
         )
 
@@ -364,7 +347,7 @@ def _check_host(url: str, hosts: Collection[str]) -> None:
 def _redirected(url: str, target: str) -> str:
     further = urljoin(url, target)
     if url.startswith("https:") and further.startswith("http:"):
-        raise Wrong("foreign-host", f"{url} leads to {further}, which anybody could answer")
+        raise BadInput("foreign-host", f"{url} leads to {further}, which anybody could answer")
     return further
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from hdfs_jobs.errors import InfrastructureError
+from hdfs_jobs.errors import BadInput, InfrastructureError
 from hdfs_jobs.storage.base import Storage
-from nsynth_batch.catalog.stored import Stored
-from nsynth_batch.sources.source import Refusal, WebOffer, WebSource
-from nsynth_batch.sources.web.client import Client, Wrong
+from nsynth_batch.catalog.content import ContentIndex
+from nsynth_batch.sources.source import BadRecording, WebOffer, WebSource
+from nsynth_batch.sources.web.client import Client
 from nsynth_batch.sources.web.download import Downloads
 from nsynth_batch.sources.web.throttle import pause
 
@@ -26,7 +26,7 @@ class Fetched:
 
     offer: WebOffer
     file_id: str
-    place: str
+    raw_url: str
     new: bool
 
 
@@ -56,7 +56,7 @@ class Fetcher:
         self._failed_in_a_row = 0
         self.down: InfrastructureError | None = None
 
-    def fetch(self, offer: WebOffer) -> Fetched | Refusal:
+    def fetch(self, offer: WebOffer) -> Fetched | BadRecording:
         """Fetch a recording.
 
         Raises
@@ -75,7 +75,7 @@ class Fetcher:
         except InfrastructureError as error:
             self._count_failure(error)
             raise
-        if isinstance(result, Refusal) and result.reason == "forbidden":
+        if isinstance(result, BadRecording) and result.reason == "forbidden":
             self._count_failure(
                 InfrastructureError(
                     f"{_MOST_FAILED} files in a row are forbidden ({result.detail}): the host "
@@ -91,23 +91,23 @@ class Fetcher:
         if self._failed_in_a_row >= _MOST_FAILED:
             self.down = error
 
-    def _until_right(self, offer: WebOffer) -> Fetched | Refusal:
+    def _until_right(self, offer: WebOffer) -> Fetched | BadRecording:
         """Fetch a recording; ask its source again where it is not as told."""
         name, wrong = offer.name, 0
         while True:
             try:
-                file_id, place = self._downloads.fetch(offer)
-                return Fetched(offer, file_id, place, True)
-            except Wrong as error:
+                file_id, raw_url = self._downloads.fetch(offer)
+                return Fetched(offer, file_id, raw_url, True)
+            except BadInput as error:
                 again = self._source.again(offer)
-                if isinstance(again, Refusal):
+                if isinstance(again, BadRecording):
                     return again
                 wrong += 1
                 if wrong >= _MOST_WRONG or error.reason == "foreign-host":
-                    return Refusal(name, error.reason, error.detail)
-                pause(random.uniform(0, self._client.manners.backoff * wrong), self._client.stop)
+                    return BadRecording(name, error.reason, error.detail)
+                pause(random.uniform(0, self._client.policy.backoff * wrong), self._client.stop)
             if again.sha1 is not None and again.sha1 != offer.sha1:
-                place_now = Stored(self._storage).place(again.sha1)
-                if place_now is not None:
-                    return Fetched(again, again.sha1, place_now, False)
+                stored = ContentIndex(self._storage).path(again.sha1)
+                if stored is not None:
+                    return Fetched(again, again.sha1, stored, False)
             offer = again

@@ -21,7 +21,7 @@ TYPES = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class HarvestFilter:
     """What is asked of a recording.
 
     Attributes
@@ -53,8 +53,8 @@ class Wanted:
         suffix = PurePosixPath(name).suffix.lower()
         return any(suffix in TYPES[kind] for kind in self.types)
 
-    def against(self, offer: WebOffer) -> str | None:
-        """Give the filter that leaves a recording out; none if it is wanted."""
+    def rejects(self, offer: WebOffer) -> str | None:
+        """Return the filter that leaves a recording out; none if it is wanted."""
         seconds, size, at = offer.seconds, offer.size, offer.uploaded_at
         if (self.min_seconds is not None or self.max_seconds is not None) and not seconds:
             return "unknown length"

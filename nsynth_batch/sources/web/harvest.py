@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 from hdfs_jobs.errors import InfrastructureError
 from hdfs_jobs.storage.base import Storage
 from nsynth_batch.catalog.catalog import Recording
-from nsynth_batch.catalog.content import declared_seconds
-from nsynth_batch.catalog.stored import Stored
-from nsynth_batch.sources.catalog_writer import Harvest, Ledger
-from nsynth_batch.sources.quarantine import Refusals
-from nsynth_batch.sources.source import Refusal, WebOffer, WebSource
+from nsynth_batch.catalog.content import ContentIndex, declared_seconds
+from nsynth_batch.sources.catalog_writer import CatalogWriter
+from nsynth_batch.sources.counts import Harvest
+from nsynth_batch.sources.quarantine import HarvestQuarantine
+from nsynth_batch.sources.source import BadRecording, WebOffer, WebSource
 from nsynth_batch.sources.web.client import FILES_AT_ONCE, Client
 from nsynth_batch.sources.web.download import key_of
 from nsynth_batch.sources.web.fetch import Fetched, Fetcher
 from nsynth_batch.sources.web.partial_file import discard_old
-from nsynth_batch.sources.web.threads import Crew
+from nsynth_batch.sources.web.threads import ThreadPool
 from nsynth_batch.sources.web.throttle import Stopped
 
 _MOST_WAITING = 64
@@ -45,9 +45,9 @@ def harvest_web(
     client : Client
         What asks; its `stop` ends the harvest, and what has come by then is kept.
     open_store : callable
-        Gives the storage of the store; called once the source has shown that it has something.
+        Returns the storage of the store; called once the source has shown that it has something.
     on_progress : callable
-        Hears the counts now and then.
+        Called with the counts now and then.
 
     Returns
     -------
@@ -61,14 +61,14 @@ def harvest_web(
         If the source has nothing at all.
     """
     report = Harvest()
-    work: _Work | None = None
+    work: _WebHarvest | None = None
     try:
         for item in source.offers():
-            work = work or _Work(source, client, open_store(), report, on_progress)
+            work = work or _WebHarvest(source, client, open_store(), report, on_progress)
             work.take(item)
-        work = work or _Work(source, client, open_store(), report, on_progress)
+        work = work or _WebHarvest(source, client, open_store(), report, on_progress)
         work.finish()
-        work.find_gone()
+        work.find_withdrawn()
     except Stopped:
         report.drained = True
         if work is not None:
@@ -80,12 +80,12 @@ def harvest_web(
     finally:
         if work is not None:
             work.save()
-        report.other_files, report.left_out = source.other_files, source.left_out
+        report.other_files, report.skipped = source.other_files, source.skipped
         report.notes = source.notes
     return report
 
 
-class _Work:
+class _WebHarvest:
     """A harvest under way."""
 
     def __init__(
@@ -101,47 +101,49 @@ class _Work:
         self._storage = storage
         self._report = report
         self._on_progress = on_progress
-        self._ledger = Ledger(storage, report)
-        self._refusals = Refusals(storage)
-        self._stored = Stored(storage)
+        self._catalog = CatalogWriter(storage, report)
+        self._quarantine = HarvestQuarantine(storage)
+        self._content = ContentIndex(storage)
         self._fetcher = Fetcher(source, client, storage)
-        self._crew: Crew[WebOffer, Fetched | Refusal] = Crew(self._fetcher.fetch, FILES_AT_ONCE)
-        self._coming: dict[str, list[WebOffer]] = {}
+        self._pool: ThreadPool[WebOffer, Fetched | BadRecording] = ThreadPool(
+            self._fetcher.fetch, FILES_AT_ONCE
+        )
+        self._pending: dict[str, list[WebOffer]] = {}
         self._wanted: set[str] = set()
         self._listed: set[str] = set()
         self._replaced: set[str] = set()
-        self._had: dict[str, list[str]] = {}
+        self._known: dict[str, list[str]] = {}
         self._forgotten: dict[str, str] = {}
-        known = self._ledger.known
+        known = self._catalog.known
         for row in filter(source.owns, known.rows()):
             if row.file_id in known.forgotten:
                 self._forgotten[row.source_path or ""] = row.file_id
             elif not row.deleted:
-                self._had.setdefault(row.source_path or "", []).append(row.file_id)
+                self._known.setdefault(row.source_path or "", []).append(row.file_id)
 
-    def take(self, item: WebOffer | Refusal) -> None:
+    def take(self, item: WebOffer | BadRecording) -> None:
         """Take what the source says of a recording; fetch it if it is new."""
         self._settle_done()
         self._listed.add(item.name)
-        if isinstance(item, Refusal):
-            self._refuse(item)
+        if isinstance(item, BadRecording):
+            self._quarantine_one(item)
             return
         # What a source gives no SHA-1 of is known by its name from when it was first fetched.
-        had = [*self._had.get(item.name, ()), self._forgotten.get(item.name, "")]
+        had = [*self._known.get(item.name, ()), self._forgotten.get(item.name, "")]
         file_id = item.sha1 or had[0]
-        if self._ledger.refuses(file_id, item.rights.page_url):
+        if self._catalog.refuses(file_id, item.rights.page_url):
             return
-        place = self._place(file_id)
+        raw_url = self._raw_url(file_id)
         key = key_of(item)
-        if place is not None:
-            self._enter(Fetched(item, file_id, place, False))
-        elif key in self._coming:
-            self._coming[key].append(item)
+        if raw_url is not None:
+            self._record(Fetched(item, file_id, raw_url, False))
+        elif key in self._pending:
+            self._pending[key].append(item)
         else:
             self._wanted.add(key)
-            self._coming[key] = [item]
-            self._crew.give(item)
-            while self._crew.busy >= _MOST_WAITING:
+            self._pending[key] = [item]
+            self._pool.submit(item)
+            while self._pool.pending >= _MOST_WAITING:
                 self._settle_one()
 
     def finish(self) -> None:
@@ -152,118 +154,113 @@ class _Work:
         InfrastructureError
             If the host is down.
         """
-        while self._crew.busy:
+        while self._pool.pending:
             self._settle_one()
 
     def give_up(self) -> None:
         """Begin nothing more, and wait until what is being fetched was put by."""
-        self._crew.cancel()
-        while self._crew.busy:
-            done = self._crew.result(_SECONDS_BETWEEN_REPORTS)
+        self._pool.cancel()
+        while self._pool.pending:
+            done = self._pool.result(_SECONDS_BETWEEN_REPORTS)
             if done is not None and isinstance(done[1], Fetched):
-                self._enter(done[1])
+                self._record(done[1])
 
-    def find_gone(self) -> None:
+    def find_withdrawn(self) -> None:
         """Mark what the source has no more, or not with this content; the listing is whole."""
-        gone = set(self._source.gone([name for name in self._had if name not in self._listed]))
-        for name, file_ids in self._had.items():
+        gone = set(self._source.gone([name for name in self._known if name not in self._listed]))
+        for name, file_ids in self._known.items():
             if name in gone or name in self._replaced:
                 self._mark_deleted(file_ids)
-        for name in [name for name in self._refusals.known if name in gone]:
-            self._refusals.settle(name)
+        for name in [name for name in self._quarantine.known if name in gone]:
+            self._quarantine.settle(name)
         discard_old(self._storage, self._wanted)
 
     def save(self) -> None:
         """Write what was not written yet."""
-        self._ledger.save()
-        self._refusals.save()
+        self._catalog.save()
+        self._quarantine.save()
 
-    def _place(self, file_id: str) -> str | None:
-        # Looking into the catalog takes a thousand times longer, and there may be a million.
-        if (stored := self._stored.place(file_id)) is not None:
-            return stored
-        place = self._ledger.place(file_id)
-        return place if place is not None and "://" in place else None
+    def _raw_url(self, file_id: str) -> str | None:
+        # A look into the catalog takes a thousand times longer, and there may be a million.
+        if (path := self._content.path(file_id)) is not None:
+            return path
+        raw_url = self._catalog.raw_url(file_id)
+        return raw_url if raw_url is not None and "://" in raw_url else None
 
     def _settle_done(self) -> None:
-        while (done := self._crew.result(0)) is not None:
+        while (done := self._pool.result(0)) is not None:
             self._settle(*done)
 
     def _settle_one(self) -> None:
-        done = self._crew.result(_SECONDS_BETWEEN_REPORTS)
+        done = self._pool.result(_SECONDS_BETWEEN_REPORTS)
         if done is None:
-            self._tell()
+            self._report_progress()
         else:
             self._settle(*done)
 
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         client = self._client
-        self._report.fetched = client.came
+        self._report.received_bytes = client.received_bytes
         self._report.paced_seconds = client.paced_seconds
         self._report.busy_answers = client.busy_answers
         self._on_progress(self._report)
 
-    def _settle(self, offer: WebOffer, result: Fetched | Refusal | BaseException) -> None:
-        alike = self._coming.pop(key_of(offer), [offer])
+    def _settle(self, offer: WebOffer, result: Fetched | BadRecording | BaseException) -> None:
+        alike = self._pending.pop(key_of(offer), [offer])
         if isinstance(result, Fetched):
-            self._enter(result)
+            self._record(result)
             for other in alike[1:]:
                 # What came may be a later version, and not that of the others any more.
                 if other.sha1 == result.file_id:
-                    self._enter(replace(result, offer=other, new=False))
+                    self._record(replace(result, offer=other, new=False))
                 else:
                     self.take(other)
-        elif isinstance(result, Refusal):
-            self._refuse(result)
+        elif isinstance(result, BadRecording):
+            self._quarantine_one(result)
             for other in alike[1:]:
-                self._refuse(replace(result, name=other.name))
+                self._quarantine_one(replace(result, name=other.name))
         elif isinstance(result, InfrastructureError):
             self._report.found += len(alike)
             self._report.unfetched += len(alike)
-            self._report.trouble = str(result)
+            self._report.last_error = str(result)
         else:
             raise result
         if self._fetcher.down is not None:
             raise self._fetcher.down
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _quarantine_one(self, bad: BadRecording) -> None:
         self._report.found += 1
-        self._report.refused[refusal.reason] += 1
-        self._refusals.add(refusal)
-        if refusal.reason == "non-free":
-            self._mark_deleted(self._had.get(refusal.name, ()))
-        self._tell()
+        self._report.quarantined[bad.reason] += 1
+        self._quarantine.add(bad)
+        if bad.reason == "non-free":
+            self._mark_deleted(self._known.get(bad.name, ()))
+        self._report_progress()
 
     def _mark_deleted(self, file_ids: Iterable[str]) -> None:
         """Take content out of use, unless the source has it under another name as well."""
         for file_id in file_ids:
-            if file_id not in self._ledger.seen:
-                self._ledger.mark_deleted(file_id)
+            if file_id not in self._catalog.seen:
+                self._catalog.mark_deleted(file_id)
 
-    def _enter(self, fetched: Fetched) -> None:
+    def _record(self, fetched: Fetched) -> None:
         offer, rights = fetched.offer, fetched.offer.rights
-        if self._ledger.refuses(fetched.file_id, ""):
-            # What the content is was not known before it came.
+        if self._catalog.refuses(fetched.file_id, ""):
+            # The SHA-1 is known only after the download.
             if fetched.new:
-                self._storage.delete(fetched.place)
+                self._storage.delete(fetched.raw_url)
             return
         if fetched.new:
             self._report.added += 1
-            with self._storage.open(fetched.place) as stream:
+            with self._storage.open(fetched.raw_url) as stream:
                 self._report.bytes += stream.seek(0, 2)
-        if any(file_id != fetched.file_id for file_id in self._had.get(offer.name, ())):
+        if any(file_id != fetched.file_id for file_id in self._known.get(offer.name, ())):
             self._replaced.add(offer.name)
-        self._refusals.settle(offer.name)
-        self._ledger.add(
-            Recording(
+        self._quarantine.settle(offer.name)
+        self._catalog.add(
+            Recording.from_rights(
+                rights,
                 file_id=fetched.file_id,
-                title=rights.title,
-                page_url=rights.page_url,
-                raw_url=fetched.place,
-                author=rights.author,
-                licence=rights.licence,
-                licence_url=rights.licence_url,
-                attribution=rights.attribution,
+                raw_url=fetched.raw_url,
                 categories=offer.categories,
                 duration=self._seconds(fetched),
                 revision=offer.revision,
@@ -271,14 +268,14 @@ class _Work:
                 source_path=offer.name,
             )
         )
-        self._tell()
+        self._report_progress()
 
     def _seconds(self, fetched: Fetched) -> float | None:
-        """Give the length as the wiki has it, as it was, or else as the header declares it."""
+        """Return the length as the wiki has it, as it was, or else as the header declares it."""
         if fetched.offer.seconds:
             return fetched.offer.seconds
-        known = self._ledger.known.get(fetched.file_id)
+        known = self._catalog.known.get(fetched.file_id)
         if known is not None:
             return known.duration
-        with self._storage.open(fetched.place) as stream:
+        with self._storage.open(fetched.raw_url) as stream:
             return declared_seconds(stream)

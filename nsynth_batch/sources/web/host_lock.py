@@ -14,7 +14,7 @@ from hdfs_jobs.errors import InfrastructureError
 
 
 @contextmanager
-def alone_with(hosts: Collection[str]) -> Iterator[None]:
+def host_lock(hosts: Collection[str]) -> Iterator[None]:
     """Keep other processes of this user from fetching from some hosts, for the block.
 
     Whoever ends, by a kill too, gives them free. The locks are files in the user's cache folder,

@@ -84,7 +84,7 @@ class Partial:
         self._rest.clear()
 
     def blocks(self) -> Iterator[bytes]:
-        """Give all of it, never much at once."""
+        """Yield all of it, never much at once."""
         for piece in self._pieces:
             with self._storage.open(piece.path) as stream:
                 yield from blocks(stream)

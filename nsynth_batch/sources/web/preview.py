@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hdfs_jobs.storage.base import Storage
 from nsynth_batch.catalog.catalog import Catalog
-from nsynth_batch.catalog.stored import Stored
-from nsynth_batch.sources.catalog_writer import Harvest
-from nsynth_batch.sources.source import Refusal, WebSource
+from nsynth_batch.catalog.content import ContentIndex
+from nsynth_batch.sources.counts import Harvest
+from nsynth_batch.sources.source import BadRecording, WebSource
 from nsynth_batch.sources.web.download import key_of
 
 
@@ -27,16 +27,16 @@ def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, fl
         source tells.
     """
     report, seconds = Harvest(), 0.0
-    stored = None if storage is None else Stored(storage)
+    stored = None if storage is None else ContentIndex(storage)
     known = None if storage is None else Catalog(storage).recordings()
     rows = () if known is None else known.current()
     names = {row.source_path: row.file_id for row in rows if source.owns(row)}
-    coming: set[str] = set()
+    pending: set[str] = set()
     unknown = 0
     for item in source.offers():
         report.found += 1
-        if isinstance(item, Refusal):
-            report.refused[item.reason] += 1
+        if isinstance(item, BadRecording):
+            report.quarantined[item.reason] += 1
             continue
         key = key_of(item)
         file_id = item.sha1 or names.get(item.name, "")
@@ -44,14 +44,14 @@ def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, fl
             report.forgotten += 1
             continue
         report.without_rights += not item.rights.known
-        if key in coming or (stored and stored.place(file_id)):
+        if key in pending or (stored and stored.path(file_id)):
             continue
-        coming.add(key)
+        pending.add(key)
         report.added += 1
         seconds += item.seconds or 0.0
         report.bytes += item.size or 0
         unknown += item.size is None
-    report.other_files, report.left_out = source.other_files, source.left_out
+    report.other_files, report.skipped = source.other_files, source.skipped
     report.notes = source.notes
     if unknown:
         report.notes += (f"the source does not tell how large {unknown} of them are",)

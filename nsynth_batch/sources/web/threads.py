@@ -1,4 +1,4 @@
-"""A few threads that work on what they are given, while who gives it goes on."""
+"""A few threads that work on jobs while the one who submits them goes on."""
 
 from __future__ import annotations
 
@@ -11,51 +11,56 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
-class Crew(Generic[Job, Result]):
-    """Threads that end with the process, whatever they wait for then.
+class ThreadPool(Generic[Job, Result]):
+    """Daemon threads: they end with the process, whatever they wait for then.
 
     Parameters
     ----------
     work : callable
-        Done to each job. What it raises is raised where the result is asked for.
-    hands : int
+        Called with each job. What it raises is returned in place of a result.
+    threads : int
         How many threads.
+
+    Attributes
+    ----------
+    pending : int
+        Jobs that were submitted and whose result was not asked for yet.
     """
 
-    def __init__(self, work: Callable[[Job], Result], hands: int) -> None:
+    def __init__(self, work: Callable[[Job], Result], threads: int) -> None:
         self._work = work
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[Job, Result | BaseException]] = queue.SimpleQueue()
-        self.busy = 0
-        for _ in range(hands):
+        self.pending = 0
+        for _ in range(threads):
             threading.Thread(target=self._serve, daemon=True).start()
 
-    def give(self, job: Job) -> None:
-        """Have a job done."""
-        self.busy += 1
+    def submit(self, job: Job) -> None:
+        """Queue a job."""
+        self.pending += 1
         self._jobs.put(job)
 
     def result(self, seconds: float) -> tuple[Job, Result | BaseException] | None:
-        """Give a job that is done, and its result or what it raised.
+        """Return a job that is done, and its result or what it raised.
 
         Parameters
         ----------
         seconds : float
-            How long to wait for one; none is given if there was none by then.
+            How long to wait for one; None is returned if there was none by then.
         """
         try:
             done = self._done.get(timeout=seconds)
         except queue.Empty:
             return None
-        self.busy -= 1
+        self.pending -= 1
         return done
 
     def cancel(self) -> None:
-        """Forget the jobs that nobody has begun."""
+        """Drop the jobs that no thread has begun."""
         try:
             while True:
                 self._jobs.get(block=False)
-                self.busy -= 1
+                self.pending -= 1
         except queue.Empty:
             return
 

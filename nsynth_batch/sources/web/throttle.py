@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from hdfs_jobs.errors import UsageError
+from nsynth_batch.harvest_settings import WIKIMEDIA_MEGABITS
 
 WINDOW_SECONDS = 10.0
 """Over which a rate is kept, whatever moment it begins at."""
 
 _POLL_SECONDS = 0.5
+_WIKIMEDIA = re.compile(
+    r"(.*\.)?(wiki(media|pedia|data|books|news|quote|source|versity|voyage)|wiktionary|mediawiki"
+    r"|wikimediafoundation)\.org(:\d+)?",
+    re.IGNORECASE,
+)
 
 
 class Stopped(Exception):
@@ -66,7 +75,7 @@ class Bucket:
             return max(0.0, -self._level / self._rate)
 
 
-class Gate:
+class RequestLimiter:
     """Lets only so many in at once, and nobody while a server asked to be left alone.
 
     Parameters
@@ -107,7 +116,7 @@ class Gate:
 
 
 def retry_after(value: str | None) -> float | None:
-    """Give the seconds that a Retry-After header asks for (RFC 9110, section 10.2.3).
+    """Return the seconds that a Retry-After header asks for (RFC 9110, section 10.2.3).
 
     Parameters
     ----------
@@ -124,3 +133,19 @@ def retry_after(value: str | None) -> float | None:
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     return max(0.0, (when - datetime.now(UTC)).total_seconds())
+
+
+def require_allowed(megabits: float, hosts: Collection[str]) -> None:
+    """Refuse to fetch faster than the hosts allow.
+
+    Raises
+    ------
+    UsageError
+        If it is more than `WIKIMEDIA_MEGABITS` and one of them is Wikimedia's.
+    """
+    strict = next((host for host in sorted(hosts) if _WIKIMEDIA.fullmatch(host)), None)
+    if megabits > WIKIMEDIA_MEGABITS and strict is not None:
+        raise UsageError(
+            f"harvest_megabits is {megabits:g}: Wikimedia allows {WIKIMEDIA_MEGABITS:g}, and "
+            f"{strict} is one of its hosts"
+        )

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from hdfs_jobs.errors import BadInput, UsageError
 from nsynth_batch.catalog.catalog import Recording
-from nsynth_batch.sources.source import Refusal, WebOffer
-from nsynth_batch.sources.web.filters import Wanted
+from nsynth_batch.sources.source import BadRecording, WebOffer
+from nsynth_batch.sources.web.filters import HarvestFilter
 from nsynth_batch.sources.wiki.mediawiki import MediaWiki
 from nsynth_batch.sources.wiki.rights import rights_of
 
@@ -47,7 +47,7 @@ class CommonsSource:
         The wiki.
     source : str
         What of it: see the message of a wrong one for the forms.
-    wanted : Wanted
+    wanted : HarvestFilter
         Which recordings of that.
     hosts : collection of str
         That files may be fetched from.
@@ -66,7 +66,7 @@ class CommonsSource:
         self,
         wiki: MediaWiki,
         source: str,
-        wanted: Wanted,
+        wanted: HarvestFilter,
         hosts: Collection[str],
         *,
         depth: int = 3,
@@ -80,7 +80,7 @@ class CommonsSource:
         self._list = self._listing(source.removeprefix(PREFIX))
         self.hosts = hosts
         self.other_files = 0
-        self.left_out: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
         self.notes: tuple[str, ...] = ()
 
     def _listing(self, source: str) -> Callable[[], Iterator[dict[str, Any]]]:
@@ -97,8 +97,8 @@ class CommonsSource:
         titles = read_titles(Path(name)) if kind.strip().lower() == "list" else []
         return lambda: form(name.strip())
 
-    def offers(self) -> Iterator[WebOffer | Refusal]:
-        """Give each wanted recording once, or why it cannot be taken.
+    def offers(self) -> Iterator[WebOffer | BadRecording]:
+        """Yield each wanted recording once, or why it cannot be taken.
 
         Raises
         ------
@@ -136,7 +136,7 @@ class CommonsSource:
         root = {"titles": _titled(_CATEGORY, name.strip()), "prop": "info"}
         return any("missing" not in page for page in self._wiki.pages(root))
 
-    def again(self, offer: WebOffer) -> WebOffer | Refusal:
+    def again(self, offer: WebOffer) -> WebOffer | BadRecording:
         """Ask about one file again; filters are not asked again."""
         # A title that has become one of another wiki has no page here.
         page = next(self._titles([offer.name]), {"title": offer.name})
@@ -151,7 +151,7 @@ class CommonsSource:
         )
 
     def gone(self, names: Collection[str]) -> Iterator[str]:
-        """Give the titles under which the wiki has no file; one that was moved is not gone."""
+        """Yield the titles under which the wiki has no file; one that was moved is not gone."""
         for titles in _batches(names):
             question = {"titles": "|".join(titles), "redirects": 1, "prop": "imageinfo"}
             there: set[str] = set()
@@ -200,36 +200,42 @@ class CommonsSource:
         for some in _batches(titles):
             yield from self._wiki.pages({"titles": "|".join(some), "redirects": 1, **_PROPERTIES})
 
-    def _judge(self, page: dict[str, Any]) -> WebOffer | Refusal | None:
-        """Give what is wanted of a page; none, counted, for what is not."""
+    def _judge(self, page: dict[str, Any]) -> WebOffer | BadRecording | None:
+        """Return what is wanted of a page; none, counted, for what is not."""
         title = page["title"]
         there = bool(page.get("imageinfo"))
         if there and not self._wanted.has_type(title):
             self.other_files += 1
             return None
         found = self._read(page)
-        if isinstance(found, WebOffer) and (why := self._wanted.against(found)):
-            self.left_out[why] += 1
+        if isinstance(found, WebOffer) and (why := self._wanted.rejects(found)):
+            self.skipped[why] += 1
             return None
         return found
 
-    def _read(self, page: dict[str, Any]) -> WebOffer | Refusal:
+    def _read(self, page: dict[str, Any]) -> WebOffer | BadRecording:
         title = page["title"]
         if "invalid" in page:
-            return Refusal(title, "invalid-title", str(page.get("invalidreason", "no such title")))
+            return BadRecording(
+                title, "invalid-title", str(page.get("invalidreason", "no such title"))
+            )
         if not page.get("imageinfo") or "filemissing" in page["imageinfo"][0]:
-            return Refusal(title, "missing-file", f"{self._wiki.host} has no file of this title")
+            return BadRecording(
+                title, "missing-file", f"{self._wiki.host} has no file of this title"
+            )
         file = page["imageinfo"][0]
         if "url" not in file or not _SHA1.fullmatch(str(file.get("sha1"))):
-            return Refusal(title, "hidden-file", f"{self._wiki.host} does not show its content")
+            return BadRecording(
+                title, "hidden-file", f"{self._wiki.host} does not show its content"
+            )
         mime = str(file.get("mime", ""))
         # An .ogg may be a film.
         if not mime.startswith(_AUDIO_MIME) or file.get("mediatype") == "VIDEO":
-            return Refusal(title, "not-audio", f"its content is {mime or 'of no known type'}")
+            return BadRecording(title, "not-audio", f"its content is {mime or 'of no known type'}")
         try:
             rights = rights_of(file.get("extmetadata") or {}, title, file["descriptionurl"])
         except BadInput as error:
-            return Refusal(title, error.reason, error.detail)
+            return BadRecording(title, error.reason, error.detail)
         return WebOffer(
             name=title,
             url=file["url"],
@@ -269,7 +275,7 @@ def read_titles(path: Path) -> list[str]:
 
 
 def _titled(namespace: str, name: str) -> str:
-    """Give a whole title; a name may have its namespace already."""
+    """Return a whole title; a name may have its namespace already."""
     if name.lower().startswith(namespace.lower()):
         name = name[len(namespace) :].strip()
     return namespace + name.replace("_", " ")

@@ -105,7 +105,7 @@ def read_licence_url(url: str) -> Reading | None:
 
 
 def strongest(readings: Iterable[Reading]) -> Reading | None:
-    """Give the reading that says all that the others do; None where they contradict each other."""
+    """Return the reading that says all that the others say; None where two contradict."""
     every = list(readings)
     for reading in every:
         if all(other.within(reading) for other in every):
@@ -156,7 +156,7 @@ def _bare(licence: str) -> str:
 
 
 def _key(words: str) -> str:
-    """Give a spelling without what makes no difference; signs that could make one are kept."""
+    """Return a spelling without what makes no difference; signs that could make one are kept."""
     return _PARTING.sub("-", unicodedata.normalize("NFKC", words).casefold()).strip("-")
 
 
@@ -219,7 +219,7 @@ def _versions(written: str) -> list[str]:
 
 
 def _country(rest: str | None) -> str | None:
-    """Give the code of a jurisdiction, "" for none; None where the words are none."""
+    """Return the code of a jurisdiction, "" for none; None where the words are none."""
     if rest is None or rest in _UNPORTED:
         return ""
     for code, names in _table()["creative_commons"]["jurisdictions"].items():
@@ -229,7 +229,7 @@ def _country(rest: str | None) -> str | None:
 
 
 def _cc_id(licence: str, country: str) -> str | None:
-    """Give the SPDX id of a licence; a reference where it is ported and SPDX has no name for it."""
+    """Return the SPDX id of a licence; a LicenseRef where SPDX has no name for a ported one."""
     known = _spdx_ids()
     ported = f"{licence}-{country}" if country else licence
     if ported in known:

@@ -27,7 +27,7 @@ _PUNCTUATION = tuple(".,;:!?-/|\u2013\u2014")
 
 
 def text_of(markup: str) -> str:
-    """Give the text of a piece of HTML in one line.
+    """Return the text of a piece of HTML in one line.
 
     Hidden elements, scripts and numbers of links are left out; lines, items and rows that follow
     each other are parted by a semicolon, unless the one before ends in punctuation.
@@ -43,7 +43,7 @@ def text_of(markup: str) -> str:
 
 
 def name_of(markup: str) -> str:
-    """Give whom a piece of HTML names: of a creator's or vCard table the name alone.
+    """Return whom a piece of HTML names: of a creator's or vCard table the name alone.
 
     Such a table tells life dates, places and authority records beside the name, which stands in
     an element of class ``fn`` (the hCard microformat), or else in its heading.

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from hdfs_jobs.errors import InfrastructureError, UsageError
-from nsynth_batch.sources.web.client import Client, Transient, Wrong
+from hdfs_jobs.errors import BadInput, InfrastructureError, UsageError
+from nsynth_batch.sources.web.client import Client, Transient
 from nsynth_batch.sources.web.throttle import retry_after
 
 MAXLAG_SECONDS = 5
@@ -52,7 +52,7 @@ class MediaWiki:
         self.host = urlsplit(api).netloc
 
     def pages(self, parameters: Mapping[str, str | int]) -> Iterator[dict[str, Any]]:
-        """Give the pages that a query finds, each whole, over as many answers as it takes.
+        """Yield the pages that a query finds, each whole, over as many answers as it takes.
 
         An answer may tell only a part of what was asked of its pages; the next ones tell the
         rest, until one says that the batch is complete.
@@ -91,7 +91,7 @@ class MediaWiki:
         WikiError, InfrastructureError
             See `pages`.
         """
-        tries = self._client.tries()
+        backoff = self._client.backoff()
         while True:
             try:
                 return self._once(
@@ -104,25 +104,25 @@ class MediaWiki:
                     }
                 )
             except Transient as error:
-                tries.failed(self.api, error)
-            except Wrong as error:
+                backoff.failed(self.api, error)
+            except BadInput as error:
                 raise InfrastructureError(f"{self.api}: {error}; check commons_api") from error
 
     def _once(self, parameters: dict[str, Any]) -> dict[str, Any]:
         text = {name: str(value) for name, value in parameters.items()}
         long = sum(map(len, text.values())) * 3 > _LONGEST_URL
-        gate = self._client.api
+        limiter = self._client.api
         headers = {"Accept-Encoding": "gzip"}
-        with gate.enter():
+        with limiter.enter():
             if long:
                 # A question all the same: it may be answered where nothing can be written.
                 headers["Promise-Non-Write-API-Action"] = "true"
                 answer = self._client.ask(
-                    "POST", self.api, {self.host}, gate=gate, headers=headers, data=text
+                    "POST", self.api, {self.host}, limiter=limiter, headers=headers, data=text
                 )
             else:
                 answer = self._client.ask(
-                    "GET", self.api, {self.host}, gate=gate, headers=headers, params=text
+                    "GET", self.api, {self.host}, limiter=limiter, headers=headers, params=text
                 )
             with answer:
                 if answer.status_code != 200:
@@ -137,7 +137,7 @@ class MediaWiki:
             wait = retry_after(answer.headers.get("Retry-After"))
             code, info = str(error.get("code")), " ".join(str(error.get("info")).split())
             if code.startswith(_LATER):
-                gate.close_for(wait or 0)
+                limiter.close_for(wait or 0)
                 raise Transient(f"the wiki says {code}", wait)
             raise WikiError(code, f"{self.api}: {code}: {info}")
 

@@ -25,7 +25,7 @@ _URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 
 
 def rights_of(extmetadata: Mapping[str, Any], title: str, page_url: str) -> Rights:
-    """Give the rights of a file of a wiki.
+    """Return the rights of a file of a wiki.
 
     The licence is what ``LicenseShortName``, ``License``, ``LicenseUrl`` and ``UsageTerms`` say
     together: the fullest of them where one says more than another, and `UNKNOWN_LICENCE` where
@@ -83,7 +83,7 @@ def _plain_title(title: str) -> str:
 
 
 def _value(extmetadata: Mapping[str, Any], name: str) -> str:
-    """Give the HTML of a field; of one in several languages the English, or the first there is."""
+    """Return the HTML of a field; of several languages the English one, or the first."""
     found = extmetadata.get(name)
     value = found.get("value") if isinstance(found, Mapping) else found
     if isinstance(value, Mapping):

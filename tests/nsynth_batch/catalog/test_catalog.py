@@ -14,7 +14,7 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.catalog.catalog import Catalog, Recording, schema
-from nsynth_batch.catalog.tombstones import Tombstone, bury
+from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone
 from sequencer.rights.rights import Rights
 
 ROW = Recording(
@@ -169,7 +169,7 @@ def test_what_is_withheld_is_found_among_all(storage: Storage) -> None:
     ]
     Catalog(storage).append(rows)
     assert list(Catalog(storage).recordings().withheld()) == [rows[1], rows[2]]
-    bury(storage, Tombstone("05" * 20))
+    add_tombstone(storage, Tombstone("05" * 20))
     withheld = list(Catalog(storage).recordings().withheld())
     assert [row.file_id for row in withheld] == ["01" * 20, "02" * 20, "05" * 20]
     assert withheld[-1].deleted

@@ -13,8 +13,9 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.catalog.catalog import Catalog
-from nsynth_batch.catalog.tombstones import Tombstone, bury, read_forgotten, restore
-from nsynth_batch.sources.catalog_writer import Harvest, Ledger
+from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone, read_forgotten, restore
+from nsynth_batch.sources.catalog_writer import CatalogWriter
+from nsynth_batch.sources.counts import Harvest
 from nsynth_batch.sources.folder import FolderSource
 from nsynth_batch.sources.harvest import harvest
 from tests.components.faults import FaultProxy
@@ -33,7 +34,7 @@ def storage(tmp_path: Path) -> Storage:
 def test_a_tombstone_stands_whatever_rows_follow(storage: Storage) -> None:
     catalog = Catalog(storage)
     catalog.append([ROW])
-    bury(storage, Tombstone(ROW.file_id, ROW.title, reason="asked for"))
+    add_tombstone(storage, Tombstone(ROW.file_id, ROW.title, reason="asked for"))
     catalog.append([replace(ROW, retrieved_at=ROW.retrieved_at + timedelta(days=1))])
     recordings = catalog.recordings()
     assert recordings[ROW.file_id].deleted
@@ -42,7 +43,7 @@ def test_a_tombstone_stands_whatever_rows_follow(storage: Storage) -> None:
     stone = recordings.forgotten[ROW.file_id]
     assert (stone.title, stone.reason) == (ROW.title, "asked for")
     assert datetime.fromisoformat(stone.forgotten_at) <= datetime.now(UTC)
-    bury(storage, Tombstone(ROW.file_id, reason="asked for again"))
+    add_tombstone(storage, Tombstone(ROW.file_id, reason="asked for again"))
     assert read_forgotten(storage)[ROW.file_id] == stone
     restore(storage, ROW.file_id)
     restore(storage, ROW.file_id)
@@ -50,8 +51,8 @@ def test_a_tombstone_stands_whatever_rows_follow(storage: Storage) -> None:
 
 
 def test_a_wikis_page_is_forgotten_with_all_its_versions(storage: Storage) -> None:
-    bury(storage, Tombstone("ab" * 20, page_url=PAGE))
-    bury(storage, Tombstone("cd" * 20))
+    add_tombstone(storage, Tombstone("ab" * 20, page_url=PAGE))
+    add_tombstone(storage, Tombstone("cd" * 20))
     forgotten = read_forgotten(storage)
     assert forgotten.covers("ef" * 20, PAGE)
     assert forgotten.covers("cd" * 20, "https://wiki.example/wiki/File:Else.wav")
@@ -60,7 +61,7 @@ def test_a_wikis_page_is_forgotten_with_all_its_versions(storage: Storage) -> No
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff"])
 def test_a_damaged_tombstone_is_no_free_pass(storage: Storage, content: bytes) -> None:
-    bury(storage, Tombstone("ab" * 20))
+    add_tombstone(storage, Tombstone("ab" * 20))
     storage.replace(f"catalog/forgotten/{'ab' * 20}.json", content)
     with pytest.raises(UsageError, match=r"abab\.json is no tombstone .*restore it"):
         Catalog(storage).recordings()
@@ -73,7 +74,7 @@ def test_the_same_content_is_not_harvested_again(storage: Storage, tmp_path: Pat
     source = FolderSource(open_storage(str(folder)))
     harvest(source, lambda: storage)
     [owl] = [row for row in Catalog(storage).recordings().rows() if row.title == "owl"]
-    bury(storage, Tombstone(owl.file_id))
+    add_tombstone(storage, Tombstone(owl.file_id))
     storage.delete(owl.raw_url)
     (folder / "owl.wav").rename(folder / "the same by another name.wav")
     done = harvest(source, lambda: storage)
@@ -94,7 +95,7 @@ def test_a_wikis_file_is_not_fetched_again_whatever_its_version(
     gull = wikis.catalog(tmp_path)["File:Gull two.wav"]
     store = Store.open(str(tmp_path))
     # As if what was forgotten had been another version of the file.
-    bury(store.storage, Tombstone("ab" * 20, page_url=gull.page_url))
+    add_tombstone(store.storage, Tombstone("ab" * 20, page_url=gull.page_url))
     store.storage.delete(gull.raw_url)
     front.reset()
     done = wikis.harvest(front, tmp_path, source, depth=0)
@@ -122,7 +123,7 @@ def test_rights_that_change_later(
     storage: Storage, old: dict[str, str], new: dict[str, str], usable: bool
 ) -> None:
     for changes in (old, new):
-        ledger = Ledger(storage, Harvest())
+        ledger = CatalogWriter(storage, Harvest())
         ledger.add(replace(ROW, retrieved_at=datetime.now(UTC), **changes))
         ledger.save()
     assert Catalog(storage).recordings()[ROW.file_id].usable is usable

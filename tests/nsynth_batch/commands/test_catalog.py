@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from hdfs_jobs.runs.cluster import Cluster
-from nsynth_batch.catalog.tombstones import Tombstone, bury
+from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone
 from tests.nsynth_batch.job import Job
 from tests.nsynth_batch.rights_job import cluster, job, recording, say, titles, whole, work
 
@@ -18,7 +18,7 @@ __all__ = ["cluster", "job", "whole"]
 
 def test_the_catalog_is_shown_and_exported(job: Job, tmp_path: Path) -> None:
     owl = recording(job, "owl")
-    bury(job.store().storage, Tombstone(owl.file_id))
+    add_tombstone(job.store().storage, Tombstone(owl.file_id))
 
     def show(*words: str) -> list[dict[str, object]]:
         done = say(job, "catalog", "show", "--json", *words)

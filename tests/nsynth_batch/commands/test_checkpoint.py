@@ -16,7 +16,7 @@ import pytest
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.runs.cluster import Cluster
-from nsynth_batch.catalog.tombstones import Tombstone, bury
+from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone
 from nsynth_batch.cli import main
 from nsynth_batch.nsynth import CONFIGS
 from nsynth_batch.pipeline.steps import Pipeline
@@ -160,5 +160,5 @@ def test_a_store_is_a_corpus_of_whole_recordings(tmp_path: Path) -> None:
     assert sorted(corpus.names) == sorted(pipeline.recordings)
     lengths = sorted(len(samples) for _, samples in corpus.recordings())
     assert lengths == [n // 512 * 512 for n in (6400, 8000, 9600)]
-    bury(store.storage, Tombstone(corpus.names[0]))
+    add_tombstone(store.storage, Tombstone(corpus.names[0]))
     assert store_corpus(store).names == corpus.names[1:]

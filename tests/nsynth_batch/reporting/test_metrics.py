@@ -41,7 +41,7 @@ from nsynth_batch.reporting.metrics import Metrics
 from nsynth_batch.reporting.metrics_server import served_metrics
 from nsynth_batch.reporting.report import Reports
 from nsynth_batch.settings import load_settings
-from nsynth_batch.sources.catalog_writer import Harvest
+from nsynth_batch.sources.counts import Harvest
 from tests.components.prometheus import LOOPBACK, free_port
 from tests.nsynth_batch.recordings import write_wav
 
@@ -67,7 +67,7 @@ def told(events: Sequence[RunEvent], stop: threading.Event | None = None) -> Fig
 
 
 def harvest(found: int, came: int, refused: dict[str, int], *, ended: bool) -> HarvestProgressed:
-    counts = Harvest(found=found, bytes=came, refused=Counter(refused))
+    counts = Harvest(found=found, bytes=came, quarantined=Counter(refused))
     return harvest_progress(counts, ended=ended)
 
 

@@ -27,7 +27,7 @@ from nsynth_batch.reporting.events import (
     harvest_progress,
 )
 from nsynth_batch.reporting.terminal import PlainReport, TerminalReport, report
-from nsynth_batch.sources.catalog_writer import Harvest
+from nsynth_batch.sources.counts import Harvest
 
 
 def committed(shard: int, done: int) -> ShardCommitted:
@@ -111,7 +111,7 @@ def test_a_harvest_says_how_far_it_is_between_its_begin_and_its_end() -> None:
 def test_collectors_of_logs_get_each_event_as_json() -> None:
     stream = io.StringIO()
     with report(stream, "json") as told:
-        told(harvest_progress(Harvest(found=2, refused=Counter({"empty": 1}))))
+        told(harvest_progress(Harvest(found=2, quarantined=Counter({"empty": 1}))))
         told(LeaseTaken("my-store"))
         told(ShardFailed("audio", 4, 3, "OSError: gone"))
         told(ShardRetried("audio", 4, 1, "OSError: gone", 2.0))

@@ -15,7 +15,7 @@ from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.catalog.catalog import Catalog
 from nsynth_batch.pipeline.sharding import audio_items
-from nsynth_batch.sources.catalog_writer import Harvest
+from nsynth_batch.sources.counts import Harvest
 from nsynth_batch.sources.harvest import harvest, preview
 from nsynth_batch.sources.resolve import resolve
 from tests.nsynth_batch.recordings import tone, write_wav

@@ -14,9 +14,9 @@ import pytest
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.cli import main
 from nsynth_batch.settings import Settings
-from nsynth_batch.sources.on_the_web import web_source
+from nsynth_batch.sources.resolve import web_source
 from nsynth_batch.sources.url_list import UrlListSource
-from nsynth_batch.sources.web.filters import Wanted
+from nsynth_batch.sources.web.filters import HarvestFilter
 from sequencer.errors import SequencerError
 from tests.components.faults import Fault, FaultProxy
 from tests.nsynth_batch.recordings import tone, write_wav
@@ -153,7 +153,7 @@ def test_a_preview_knows_what_is_there(
 def test_a_wrong_list_is_said(tmp_path: Path, content: str, words: str) -> None:
     (tmp_path / "list.csv").write_text(content)
     with pytest.raises((UsageError, SequencerError), match=words):
-        UrlListSource(tmp_path / "list.csv", Wanted())
+        UrlListSource(tmp_path / "list.csv", HarvestFilter())
 
 
 def test_a_missing_list_is_said(tmp_path: Path) -> None:

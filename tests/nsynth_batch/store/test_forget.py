@@ -15,7 +15,7 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.catalog.catalog import Catalog
-from nsynth_batch.catalog.tombstones import Tombstone, bury, restore
+from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone, restore
 from nsynth_batch.store.forget import find
 from nsynth_batch.store.lineage import clips_resting_on, gone
 from sequencer.cli import main as sequencer
@@ -109,7 +109,7 @@ def test_no_stage_touches_what_was_forgotten_before_it_ran(
     for name in ("audio", "encodings", "mashups", "clips", "runs"):
         shutil.rmtree(Path(job.url) / name)
     owl = recording(job, "owl")
-    bury(job.store().storage, Tombstone(owl.file_id))
+    add_tombstone(job.store().storage, Tombstone(owl.file_id))
     work(job, cluster, STAGES, pairs=6)
     for name in ("audio", "encodings", "mashups"):
         assert "owl" not in titles(job, name), name
@@ -120,7 +120,7 @@ def test_no_stage_touches_what_was_forgotten_before_it_ran(
 def test_what_was_cut_before_is_not_planned_to_be_encoded(job: Job, cluster: Cluster) -> None:
     shutil.rmtree(Path(job.url) / "encodings")
     shutil.rmtree(Path(job.url) / "runs" / "plans" / "encodings")
-    bury(job.store().storage, Tombstone(recording(job, "owl").file_id))
+    add_tombstone(job.store().storage, Tombstone(recording(job, "owl").file_id))
     work(job, cluster, ("encodings",))
     assert "owl" in titles(job, "audio")
     assert titles(job, "encodings") == {"crow", "wren", "=lark"}
@@ -135,7 +135,7 @@ def test_what_is_planned_already_is_set_aside(job: Job, cluster: Cluster) -> Non
         shutil.rmtree(Path(job.url) / name)
     for position, name in enumerate(STAGES):
         pipeline(job, pairs=6).plan(name)
-        bury(storage, Tombstone(owl.file_id))
+        add_tombstone(storage, Tombstone(owl.file_id))
         work(job, cluster, (name,), pairs=6)
         assert set(reasons(job, name)) == {"forgotten"}, name
         if name != "clips":
@@ -163,7 +163,7 @@ def test_what_is_taken_back_is_tried_again_and_nothing_else(
     shutil.rmtree(Path(job.url) / "clips")
     shutil.rmtree(Path(job.url) / "runs" / "plans" / "clips")
     pipeline(job).plan("clips")
-    bury(storage, Tombstone(owl.file_id))
+    add_tombstone(storage, Tombstone(owl.file_id))
     work(job, cluster, ("clips",))
     set_aside = reasons(job, "clips")
     kept = job.clips()
@@ -180,7 +180,7 @@ def test_what_is_taken_back_is_tried_again_and_nothing_else(
 
 def test_what_was_encoded_and_mashed_up_before_goes_no_further(job: Job, cluster: Cluster) -> None:
     owl = recording(job, "owl")
-    bury(job.store().storage, Tombstone(owl.file_id))
+    add_tombstone(job.store().storage, Tombstone(owl.file_id))
     # The pool of the seed still has it: its new pairs are set aside, pair k stays what it is.
     work(job, cluster, ("mashups",), pairs=20)
     assert set(reasons(job, "mashups")) == {"forgotten"}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from hdfs_jobs.errors import InfrastructureError, UsageError
-from nsynth_batch.sources.web.client import Client, Manners, Transient, Wrong, _redirected
+from nsynth_batch.sources.web.client import BadInput, Client, ClientPolicy, Transient, _redirected
 from nsynth_batch.sources.wiki.mediawiki import MediaWiki, WikiError
 from tests.components.faults import Fault, FaultProxy
 
@@ -24,8 +24,8 @@ def server() -> Iterator[FaultProxy]:
 
 
 def client(*, retries: int = 3, backoff: float = 0.01, timeout: float = 5.0) -> Client:
-    manners = Manners("tests@example.org", retries=retries, backoff=backoff, timeout=timeout)
-    return Client(manners, threading.Event())
+    policy = ClientPolicy("tests@example.org", retries=retries, backoff=backoff, timeout=timeout)
+    return Client(policy, threading.Event())
 
 
 def at_once(count: int, work: Callable[[], object]) -> list[BaseException]:
@@ -66,7 +66,7 @@ def test_files_are_asked_for_by_two_at_once(server: FaultProxy) -> None:
 
 
 def test_what_the_rate_and_busy_servers_cost_is_counted(server: FaultProxy) -> None:
-    asking = Client(Manners("tests@example.org", megabits=8.0), threading.Event())
+    asking = Client(ClientPolicy("tests@example.org", megabits=8.0), threading.Event())
     server.fail("img_auth.php", Fault(503), times=1)
     server.fail("img_auth.php", Fault(200, body=bytes(600_000)), times=1)
     for busy in (True, False):
@@ -106,7 +106,7 @@ def test_a_silent_server_is_given_up(server: FaultProxy) -> None:
 @pytest.mark.parametrize("url", ["http://elsewhere.example/x", "file:///etc/passwd", "ftp://a/b"])
 def test_only_hosts_that_are_allowed_are_asked(url: str) -> None:
     asking = client()
-    with pytest.raises(Wrong, match="foreign-host"), asking.open(url, {"example.org"}, {}):
+    with pytest.raises(BadInput, match="foreign-host"), asking.open(url, {"example.org"}, {}):
         pytest.fail("it was asked")
 
 
@@ -114,7 +114,7 @@ def test_redirects_that_go_round_end(server: FaultProxy) -> None:
     server.fail("img_auth.php", Fault(302, {"Location": "/img_auth.php/a"}), times=100)
     asking = client()
     url = f"http://{server.host}/img_auth.php/a"
-    with pytest.raises(Wrong, match="redirect-loop"), asking.open(url, {server.host}, {}):
+    with pytest.raises(BadInput, match="redirect-loop"), asking.open(url, {server.host}, {}):
         pytest.fail("it ended")
 
 
@@ -153,14 +153,14 @@ def test_long_questions_are_posted(server: FaultProxy) -> None:
 @pytest.mark.parametrize("contact", ["", "me", "a@", "@b", "a@b.org\r\nX: y", "ä@example.org"])
 def test_a_contact_reaches_somebody(contact: str) -> None:
     with pytest.raises(UsageError, match="contact"):
-        Manners(contact)
+        ClientPolicy(contact)
 
 
 @pytest.mark.parametrize(
     "contact", ["a@b.org", "https://example.org/bot", "Ann (ann@example.org), a choir"]
 )
 def test_the_contact_is_in_the_user_agent(contact: str) -> None:
-    assert f"({contact}) python-requests/" in Manners(contact).user_agent
+    assert f"({contact}) python-requests/" in ClientPolicy(contact).user_agent
 
 
 def test_answers_of_the_api_come_packed(server: FaultProxy) -> None:
@@ -190,5 +190,5 @@ def test_a_long_question_is_sent_on_where_it_is_redirected(server: FaultProxy) -
 def test_no_redirect_leads_out_of_https() -> None:
     assert _redirected("http://a.example/x", "https://a.example/y") == "https://a.example/y"
     assert _redirected("https://a.example/x/y", "../z") == "https://a.example/z"
-    with pytest.raises(Wrong, match="foreign-host"):
+    with pytest.raises(BadInput, match="foreign-host"):
         _redirected("https://a.example/x", "http://a.example/y")

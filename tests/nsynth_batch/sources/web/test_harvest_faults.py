@@ -13,7 +13,7 @@ import pytest
 
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import InfrastructureError
-from nsynth_batch.sources.quarantine import Refusals
+from nsynth_batch.sources.quarantine import HarvestQuarantine
 from nsynth_batch.sources.web.partial_file import PARTIALS
 from tests.components.faults import MAXLAG, Fault, FaultProxy
 from tests.components.mediawiki import Upload, Wiki
@@ -50,7 +50,7 @@ def test_what_passes_is_tried_again(
 ) -> None:
     front.fail(FILE, fault, times=2)
     report = harvest(front, tmp_path, FAULTS)
-    assert (report.added, report.refused.total(), report.unfetched) == (6, 0, 0)
+    assert (report.added, report.quarantined.total(), report.unfetched) == (6, 0, 0)
     assert raw(tmp_path) == whole(wiki)
     assert not list((tmp_path / PARTIALS).glob("*"))
 
@@ -184,8 +184,8 @@ def test_what_stays_wrong_is_quarantined(
 ) -> None:
     front.fail("Fault_3", fault, times=100)
     report = harvest(front, tmp_path, FAULTS)
-    assert (report.added, report.refused) == (5, {reason: 1})
-    refusals = Refusals(Store.open(str(tmp_path)).storage).known
+    assert (report.added, report.quarantined) == (5, {reason: 1})
+    refusals = HarvestQuarantine(Store.open(str(tmp_path)).storage).known
     assert refusals["File:Fault 3.wav"].reason == reason
     assert len(raw(tmp_path)) == 5
     assert not list((tmp_path / PARTIALS).glob("*"))
@@ -204,7 +204,7 @@ def test_a_redirect_to_elsewhere_is_refused(front: FaultProxy, tmp_path: Path) -
         front.fail("Fault_3", Fault(302, away))
         front.fail("Fault_4", Fault(301, {"Location": "file:///etc/hostname"}))
         report = harvest(front, tmp_path, FAULTS)
-        assert (report.added, report.refused) == (4, {"foreign-host": 2})
+        assert (report.added, report.quarantined) == (4, {"foreign-host": 2})
         assert not elsewhere.seen
     finally:
         elsewhere.stop()
@@ -221,7 +221,7 @@ def test_a_redirect_on_the_same_host_is_followed(
 
 def test_a_file_on_another_host_is_refused(front: FaultProxy, tmp_path: Path) -> None:
     report = harvest(front, tmp_path, FAULTS, upload_hosts=("upload.example.org",))
-    assert (report.added, report.refused) == (0, {"foreign-host": 6})
+    assert (report.added, report.quarantined) == (0, {"foreign-host": 6})
     assert not front.files()
 
 
@@ -239,7 +239,7 @@ def test_a_file_that_changes_while_it_is_fetched_is_asked_for_again(
     front.fail("Shifting.wav", Fault(halfway=change, cut_after=100_000))
     store = tmp_path / "store"
     report = harvest(front, store, "commons:Category:Shifting")
-    assert (report.added, report.refused.total()) == (1, 0)
+    assert (report.added, report.quarantined.total()) == (1, 0)
     assert raw(store) == {hashlib.sha1(new.read_bytes()).hexdigest()}
     assert catalog(store)["File:Shifting.wav"].file_id in raw(store)
 
@@ -254,7 +254,7 @@ def test_a_file_deleted_while_it_is_fetched_is_quarantined(
         Fault(halfway=lambda: wiki.delete(["File:Short lived.wav"]), cut_after=100_000),
     )
     report = harvest(front, tmp_path / "store", "commons:Category:Short lived")
-    assert (report.added, report.refused) == (0, {"missing-file": 1})
+    assert (report.added, report.quarantined) == (0, {"missing-file": 1})
 
 
 def test_a_harvest_that_is_asked_to_stop_keeps_all_that_came(
@@ -297,7 +297,7 @@ def test_what_is_called_audio_and_is_none_is_quarantined(
     text.write_text("no sound at all\n" * 100)
     wiki.upload({"Text.wav": Upload(text, ("Texts",), CC0)})
     report = harvest(front, tmp_path / "store", "commons:Category:Texts")
-    assert (report.added, report.refused) == (0, {"not-audio": 1})
+    assert (report.added, report.quarantined) == (0, {"not-audio": 1})
 
 
 def test_a_store_that_cannot_be_written_ends_it(front: FaultProxy, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 HOLD = """
 import sys
-from nsynth_batch.sources.web.host_lock import alone_with
-with alone_with(sys.argv[1:]):
+from nsynth_batch.sources.web.host_lock import host_lock
+with host_lock(sys.argv[1:]):
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hdfs_jobs.errors import UsageError
 from nsynth_batch.sources.web.throttle import (
     WINDOW_SECONDS,
     Bucket,
-    Gate,
+    RequestLimiter,
     Stopped,
     pause,
+    require_allowed,
     retry_after,
 )
 
@@ -48,12 +50,12 @@ def test_a_bucket_fills_up_again_but_no_more_than_the_burst() -> None:
 
 
 def test_a_gate_lets_so_many_in() -> None:
-    gate = Gate(2, threading.Event())
+    limiter = RequestLimiter(2, threading.Event())
     inside, most, lock = 0, 0, threading.Lock()
 
     def visit() -> None:
         nonlocal inside, most
-        with gate.enter():
+        with limiter.enter():
             with lock:
                 inside += 1
                 most = max(most, inside)
@@ -71,14 +73,14 @@ def test_a_gate_lets_so_many_in() -> None:
 
 def test_a_closed_gate_opens_in_time_and_waiting_ends_when_asked() -> None:
     stop = threading.Event()
-    gate = Gate(1, stop)
-    gate.close_for(0.1)
+    limiter = RequestLimiter(1, stop)
+    limiter.close_for(0.1)
     begun = time.monotonic()
-    with gate.enter():
+    with limiter.enter():
         assert time.monotonic() - begun >= 0.1
-    gate.close_for(60)
+    limiter.close_for(60)
     threading.Timer(0.05, stop.set).start()
-    with pytest.raises(Stopped), gate.enter():
+    with pytest.raises(Stopped), limiter.enter():
         pytest.fail("nobody gets in")
     with pytest.raises(Stopped):
         pause(60, stop)
@@ -93,3 +95,17 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     soon = datetime.now(UTC) + timedelta(seconds=90)
     assert retry_after(format_datetime(soon, usegmt=True)) == pytest.approx(90, abs=2)
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["upload.wikimedia.org", "UPLOAD.Wikimedia.org:443", "de.wikipedia.org", "www.wikidata.org"],
+)
+def test_no_host_of_wikimedia_is_asked_for_more(host: str) -> None:
+    require_allowed(25.0, {host})
+    with pytest.raises(UsageError, match=r"is 25\.5: Wikimedia allows 25"):
+        require_allowed(25.5, {"wiki.example.org", host})
+
+
+def test_a_wiki_of_ones_own_may_be_asked_for_more() -> None:
+    require_allowed(400.0, {"wiki.example.org", "wikimedia.org.example.com", "mywikimedia.org"})

@@ -11,10 +11,10 @@ import pytest
 
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.catalog.tombstones import Tombstone, bury
-from nsynth_batch.sources.on_the_web import web_source
-from nsynth_batch.sources.quarantine import Refusals
-from nsynth_batch.sources.web.filters import Wanted
+from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone
+from nsynth_batch.sources.quarantine import HarvestQuarantine
+from nsynth_batch.sources.resolve import web_source
+from nsynth_batch.sources.web.filters import HarvestFilter
 from nsynth_batch.sources.web.harvest import harvest_web
 from nsynth_batch.sources.web.preview import preview_web
 from nsynth_batch.sources.wiki.commons import CommonsSource, read_titles
@@ -49,7 +49,7 @@ def test_a_category_is_taken_with_those_below_though_they_go_round(
     assert raw(tmp_path) == {sha1(wiki.stored(name)) for name in names}
     assert (report.found, report.added, report.duplicates) == (6, 5, 0)
     assert (report.other_files, report.without_rights) == (2, 1)
-    assert report.refused == {"non-free": 1}
+    assert report.quarantined == {"non-free": 1}
     assert report.bytes == sum(wiki.stored(name).stat().st_size for name in names)
     # Every listing and every file was asked for once.
     listed = [seen.path for seen in front.seen if "gcmtype=file" in seen.path]
@@ -91,7 +91,9 @@ def test_listings_go_on_over_several_pages(front: FaultProxy, tmp_path: Path) ->
     settings = settings_for(front, tmp_path)
     _, client = web_source("commons:File:x", settings)
     wiki = MediaWiki(client, front.api)
-    source = CommonsSource(wiki, "commons:Category:Many", Wanted(), {front.host}, pages_at_once=5)
+    source = CommonsSource(
+        wiki, "commons:Category:Many", HarvestFilter(), {front.host}, pages_at_once=5
+    )
     report = harvest_web(source, client, lambda: Store.open(str(tmp_path), create=True).storage)
     assert report.added == 12
     assert len([s for s in front.seen if "gcmtype=file" in s.path]) == 3
@@ -167,7 +169,7 @@ def test_refusals_are_kept_with_their_reason_until_they_are_settled(
     store = tmp_path / "store"
     report = harvest(front, store, f"commons:List:{titles}")
     assert (report.found, report.added) == (3, 1)
-    known = Refusals(Store.open(str(store)).storage).known
+    known = HarvestQuarantine(Store.open(str(store)).storage).known
     assert {name: refusal.reason for name, refusal in known.items()} == {
         "File:Not free.wav": "non-free",
         "File:No such.wav": "missing-file",
@@ -178,7 +180,7 @@ def test_refusals_are_kept_with_their_reason_until_they_are_settled(
         assert harvest(front, store, f"commons:List:{titles}").added == 1
     finally:
         wiki.describe("Not free.wav", NON_FREE)
-    assert set(Refusals(Store.open(str(store)).storage).known) == {"File:No such.wav"}
+    assert set(HarvestQuarantine(Store.open(str(store)).storage).known) == {"File:No such.wav"}
 
 
 @pytest.mark.parametrize(
@@ -213,7 +215,7 @@ def test_filters_leave_out_and_count(
 ) -> None:
     report = harvest(front, tmp_path, BIRDS, **filters)
     assert set(catalog(tmp_path)) == {f"File:{name}" for name in taken}
-    assert report.left_out == left_out
+    assert report.skipped == left_out
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,7 @@ def test_a_category_is_found_however_it_is_written(
     front: FaultProxy, tmp_path: Path, source: str
 ) -> None:
     assert harvest(front, tmp_path, source, depth=0).added == 3
-    assert harvest(front, tmp_path, "commons:File:file:robin.wav").refused == {}
+    assert harvest(front, tmp_path, "commons:File:file:robin.wav").quarantined == {}
 
 
 def test_a_category_that_lost_its_last_file_has_none_left(
@@ -256,7 +258,7 @@ def test_a_preview_fetches_nothing(front: FaultProxy, tmp_path: Path) -> None:
     front.reset()
     place, _ = web_source(BIRDS, settings_for(front, tmp_path))
     found, seconds = preview_web(place, Store.open(str(tmp_path)).storage)
-    assert (found.found, found.added, found.refused.total()) == (6, 3, 1)
+    assert (found.found, found.added, found.quarantined.total()) == (6, 3, 1)
     assert seconds == pytest.approx(1.5 + 2 * 0.4)
     assert not front.files()
 
@@ -265,7 +267,7 @@ def test_a_preview_knows_what_was_forgotten(front: FaultProxy, tmp_path: Path) -
     harvest(front, tmp_path, "commons:File:Robin.wav")
     store = Store.open(str(tmp_path))
     robin = catalog(tmp_path)["File:Robin.wav"]
-    bury(store.storage, Tombstone(robin.file_id, page_url=robin.page_url))
+    add_tombstone(store.storage, Tombstone(robin.file_id, page_url=robin.page_url))
     store.storage.delete(robin.raw_url)
     place, _ = web_source("commons:File:Robin.wav", settings_for(front, tmp_path))
     found, _ = preview_web(place, store.storage)
@@ -288,7 +290,7 @@ def test_a_file_whose_content_is_not_told_is_refused(
     answer = {"batchcomplete": True, "query": {"pages": [page]}}
     front.fail("api.php", Fault(200, body=json.dumps(answer).encode()))
     report = harvest(front, tmp_path, "commons:File:A.wav")
-    assert (report.added, report.refused) == (0, {reason: 1})
+    assert (report.added, report.quarantined) == (0, {reason: 1})
 
 
 def test_what_is_told_in_parts_is_put_together(front: FaultProxy, tmp_path: Path) -> None:

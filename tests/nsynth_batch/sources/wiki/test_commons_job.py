@@ -19,7 +19,7 @@ from hdfs_jobs.storage.base import Entry
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.catalog.content import content_sha1
 from nsynth_batch.cli import main
-from nsynth_batch.sources.web.host_lock import alone_with
+from nsynth_batch.sources.web.host_lock import host_lock
 from nsynth_batch.sources.web.partial_file import PARTIALS
 from sequencer.cli import main as sequencer
 from tests.components.faults import Fault, FaultProxy
@@ -196,7 +196,7 @@ def test_what_commands_say_and_end_with(
     assert "1 not fetched, the last of them for: File:Robin.wav: the server answers 503" in told
     assert main(["harvest", "commons:Category:Bird songs", "--since", "2100-01-01"]) == 0
     assert "5 left out: 5 older than --since" in capsys.readouterr().err
-    with alone_with({front.host}):
+    with host_lock({front.host}):
         assert main(["harvest", "commons:File:Robin.wav", "--store", str(tmp_path / "b")]) == 75
     assert "another harvest on this machine fetches from" in capsys.readouterr().err
     assert main(["harvest", "commons:File:Not free.wav"]) == 3
