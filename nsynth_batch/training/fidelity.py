@@ -1,0 +1,187 @@
+"""How much of a sound a model keeps when it decodes by itself: pitch, partials and variety.
+
+Teacher-forced likelihood cannot say it: a model that is fed the true past gets the pitch for
+free. These measures compare a source with what was decoded from its encoding in free running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from sequencer.audio.pitch import (
+    AUDIBLE_DB,
+    PitchTrack,
+    band_levels,
+    liftered_spectra,
+    pitch_track,
+)
+
+Audio = npt.NDArray[np.float32]
+
+KEPT = 0.5
+"""A frame keeps a pitch if its normalised autocorrelation has a higher peak within 50 cents …"""
+
+_OCTAVE_OUT, _OCTAVE_SOURCE = 0.93, 0.85
+"""… and does not repeat as well after half the period, where the source does not."""
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """What was kept of one sound or several.
+
+    Attributes
+    ----------
+    voiced : int
+        Frames of the source that have a clear pitch.
+    kept : int
+        Those of them whose output has it too, within 50 cents.
+    periodicity_sum : float
+        Highest normalised autocorrelation of the output, summed over voiced frames.
+    audible : int
+        Frames of the source that can be heard.
+    partials_sum : float
+        Correlation of the liftered log spectra of source and output, summed over audible frames.
+    """
+
+    voiced: int = 0
+    kept: int = 0
+    periodicity_sum: float = 0.0
+    audible: int = 0
+    partials_sum: float = 0.0
+
+    def __add__(self, other: Fidelity) -> Fidelity:
+        return Fidelity(
+            self.voiced + other.voiced,
+            self.kept + other.kept,
+            self.periodicity_sum + other.periodicity_sum,
+            self.audible + other.audible,
+            self.partials_sum + other.partials_sum,
+        )
+
+    @property
+    def pitch_kept(self) -> float:
+        """Share of the source's voiced frames that keep their pitch; NaN if none is voiced."""
+        return self.kept / self.voiced if self.voiced else float("nan")
+
+    @property
+    def periodicity(self) -> float:
+        """Mean periodicity of the output where the source is voiced; NaN if it never is."""
+        return self.periodicity_sum / self.voiced if self.voiced else float("nan")
+
+    @property
+    def partials(self) -> float:
+        """Mean correlation of the fine spectra; NaN if the source is never audible."""
+        return self.partials_sum / self.audible if self.audible else float("nan")
+
+
+def fidelity(source: Audio, output: Audio, sample_rate: int) -> Fidelity:
+    """Compare a sound with what became of it.
+
+    Parameters
+    ----------
+    source, output : float32 [n], float32 [m]
+        Mono, full scale ±1; the longer one is cut to the length of the other.
+    sample_rate : int
+        Of both, in Hz.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> note = 0.3 * np.sin(np.arange(16000) / 8).astype(np.float32)
+    >>> fidelity(note, note, 16000).pitch_kept
+    1.0
+    >>> noise = np.random.default_rng(1).normal(0, 0.1, 16000).astype(np.float32)
+    >>> fidelity(note, noise, 16000).pitch_kept
+    0.0
+    """
+    length = min(len(source), len(output))
+    source, output = source[:length], output[:length]
+    wanted, made = pitch_track(source, sample_rate), pitch_track(output, sample_rate)
+    voiced, audible = wanted.voiced, wanted.level > AUDIBLE_DB
+    fine = zip(
+        liftered_spectra(source, sample_rate)[audible],
+        liftered_spectra(output, sample_rate)[audible],
+        strict=True,
+    )
+    return Fidelity(
+        voiced=int(np.count_nonzero(voiced)),
+        kept=int(np.count_nonzero(voiced & _keeps(wanted, made))),
+        periodicity_sum=float(made.periodicity[voiced].sum()),
+        audible=int(np.count_nonzero(audible)),
+        partials_sum=sum(_correlation(a, b) for a, b in fine),
+    )
+
+
+def spread(sounds: Iterable[Audio], sample_rate: int) -> float:
+    """Return how much some sounds differ: the mean distance of two mean spectra, in dB.
+
+    A model whose outputs all sound alike has a small spread beside its sources'.
+
+    Parameters
+    ----------
+    sounds : iterable of float32 [n]
+        At least two.
+    sample_rate : int
+        In Hz.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two.
+    """
+    spectra = [band_levels(sound, sample_rate) for sound in sounds]
+    if len(spectra) < 2:
+        raise ValueError("the spread of fewer than two sounds says nothing")
+    return float(np.mean([np.mean(np.abs(a - b)) for a, b in combinations(spectra, 2)]))
+
+
+def nll_and_entropy(
+    logits: npt.NDArray[np.float32], labels: npt.NDArray[np.integer]
+) -> tuple[float, float]:
+    """Return how surprised a model is by codes, and how surprised it expects to be.
+
+    For what an engine drew from these very logits at temperature 1 the two are equal, up to
+    chance: if they are not, the engine does not draw what the model predicts.
+
+    Parameters
+    ----------
+    logits : float32 [T, codes]
+        Teacher-forced on the codes.
+    labels : integer [T]
+        The codes, counted from 0.
+
+    Returns
+    -------
+    nll, entropy : float
+        Means, in nats a sample.
+    """
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
+    logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    nll = -logs[np.arange(len(labels)), labels].mean()
+    return float(nll), float(-(np.exp(logs) * logs).sum(axis=1).mean())
+
+
+def total(parts: Sequence[Fidelity]) -> Fidelity:
+    """Return what was kept of several sounds together, each by its frames."""
+    return sum(parts, Fidelity())
+
+
+def _keeps(wanted: PitchTrack, made: PitchTrack) -> npt.NDArray[np.bool_]:
+    strength = made.strength_at(wanted.hertz)
+    octave_up = 2 * wanted.hertz
+    doubled = made.strength_at(octave_up) >= _OCTAVE_OUT * strength
+    source_doubled = wanted.strength_at(octave_up) >= _OCTAVE_SOURCE * wanted.periodicity
+    kept: npt.NDArray[np.bool_] = (strength > KEPT) & (~doubled | source_doubled)
+    return kept
+
+
+def _correlation(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    size = float(np.sqrt(np.dot(a, a) * np.dot(b, b)))
+    return float(np.dot(a, b)) / size if size > 0 else 0.0

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nsynth_batch.training.fidelity import Fidelity, fidelity, nll_and_entropy, spread, total
+
+RATE = 16_000
+TIME = np.arange(2 * RATE) / RATE
+Audio = npt.NDArray[np.float32]
+
+
+def note(hertz: float, slope: float = 1.0) -> Audio:
+    partials = range(1, int(7_800 / hertz) + 1)
+    wave = np.sum([np.sin(2 * np.pi * hertz * k * TIME) / k**slope for k in partials], axis=0)
+    return (0.3 * wave / np.abs(wave).max()).astype(np.float32)
+
+
+def noise(seed: int, level: float = 0.1) -> Audio:
+    return np.random.default_rng(seed).normal(0, level, len(TIME)).astype(np.float32)
+
+
+@given(hertz=st.floats(65, 950))
+def test_a_copy_keeps_everything(hertz: float) -> None:
+    kept = fidelity(note(hertz), note(hertz), RATE)
+    assert kept.pitch_kept == 1.0
+    assert kept.partials == pytest.approx(1.0)
+    assert kept.periodicity > 0.9
+
+
+@given(hertz=st.floats(80, 900), off=st.sampled_from([-1200, -700, -100, -60, 60, 100, 700, 1200]))
+def test_another_pitch_is_not_kept(hertz: float, off: int) -> None:
+    assert fidelity(note(hertz), note(hertz * 2 ** (off / 1200)), RATE).pitch_kept < 0.1
+
+
+@given(hertz=st.floats(80, 900), off=st.integers(-40, 40))
+def test_a_little_out_of_tune_is_kept(hertz: float, off: int) -> None:
+    assert fidelity(note(hertz), note(hertz * 2 ** (off / 1200)), RATE).pitch_kept > 0.9
+
+
+@given(hertz=st.floats(80, 900), seed=st.integers(0, 99))
+def test_noise_with_the_envelope_of_a_note_keeps_nothing(hertz: float, seed: int) -> None:
+    fall = np.exp(-2 * TIME).astype(np.float32)
+    kept = fidelity(note(hertz) * fall, noise(seed) * fall, RATE)
+    assert kept.voiced > 10
+    assert kept.pitch_kept < 0.05
+    assert abs(kept.partials) < 0.1
+    assert kept.periodicity < 0.3
+
+
+def test_another_timbre_keeps_the_pitch_and_fewer_partials() -> None:
+    kept = fidelity(note(220), note(220, slope=3), RATE)
+    assert kept.pitch_kept == 1.0
+    assert 0.2 < kept.partials < 0.95
+
+
+def test_noise_and_silence_have_no_pitch_to_keep() -> None:
+    assert math.isnan(fidelity(noise(1), noise(2), RATE).pitch_kept)
+    silent = np.zeros(RATE, np.float32)
+    empty = fidelity(silent, silent, RATE)
+    assert empty == Fidelity()
+    assert math.isnan(empty.partials)
+
+
+def test_parts_add_up_by_frames() -> None:
+    good, bad = fidelity(note(220), note(220), RATE), fidelity(note(220), noise(1), RATE)
+    both = total([good, bad])
+    assert both.pitch_kept == pytest.approx(0.5)
+    assert both.voiced == good.voiced + bad.voiced
+
+
+def test_spread_of_like_sounds_is_small() -> None:
+    notes = [note(hertz) for hertz in (110, 220, 700)]
+    hisses = [noise(seed) for seed in range(3)]
+    assert spread(hisses, RATE) < 0.2 * spread(notes, RATE)
+    with pytest.raises(ValueError, match="fewer than two"):
+        spread(notes[:1], RATE)
+
+
+def test_what_is_drawn_is_as_surprising_as_expected() -> None:
+    draw = np.random.default_rng(3)
+    logits = draw.normal(0, 2, (20_000, 16)).astype(np.float32)
+    odds = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    drawn = (draw.random((len(odds), 1)) > np.cumsum(odds, axis=1)).sum(axis=1)
+    nll, entropy = nll_and_entropy(logits, np.minimum(drawn, 15))
+    assert nll == pytest.approx(entropy, abs=0.03)
+    assert nll_and_entropy(logits, logits.argmin(axis=1))[0] > entropy + 1
