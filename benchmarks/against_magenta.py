@@ -10,10 +10,12 @@ hang on their values. The last table is against magenta: best batch by best batc
 from __future__ import annotations
 
 import argparse
+from typing import cast
 
 from benchmarks.decoding import decode, encode
+from nsynth_batch.models.engine import Encoder
+from nsynth_batch.models.loading import make_engine
 from nsynth_batch.models.wavenet.config import CONFIGS
-from nsynth_batch.models.wavenet.model import make_engine
 from nsynth_batch.models.weights import random_weights
 
 Rates = dict[tuple[str, int], float]
@@ -53,7 +55,7 @@ def main() -> None:
                 speed = (
                     decode(engine, config, [options.frames] * batch, warm)
                     if work == "decode"
-                    else encode(engine, config, batch, options.encode_seconds)
+                    else encode(cast(Encoder, engine), config, batch, options.encode_seconds)
                 )
                 rates = found[name]
                 rates[work, batch] = max(speed.rate, rates.get((work, batch), 0.0))

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nsynth_batch.models.draws import Draws
-from nsynth_batch.models.engine import Engine
+from nsynth_batch.models.engine import Encoder, Engine, Request
 from nsynth_batch.models.wavenet.config import SAMPLE_RATE, Config, convolutions
 
 
@@ -47,11 +46,13 @@ def decode(engine: Engine, config: Config, frames: Sequence[int], warm: int = 0)
     encodings = [
         generator.normal(0, 1, (n, config.ae_bottleneck)).astype(np.float32) for n in frames
     ]
-    draws = [Draws(0, str(i)) for i in range(len(frames))]
+    requests = [
+        Request(str(i), 0, len(row) * config.hop, conditioning=row)
+        for i, row in enumerate(encodings)
+    ]
     heard = [(time.perf_counter(), time.process_time(), 0)]
-    engine.decode(
-        encodings,
-        draws,
+    engine.generate(
+        requests,
         on_progress=lambda n: heard.append((time.perf_counter(), time.process_time(), n)),
     )
     made = list(itertools.accumulate(n for _, _, n in heard))
@@ -64,7 +65,7 @@ def decode(engine: Engine, config: Config, frames: Sequence[int], warm: int = 0)
     )
 
 
-def encode(engine: Engine, config: Config, clips: int, seconds: float) -> Speed:
+def encode(engine: Encoder, config: Config, clips: int, seconds: float) -> Speed:
     """Encode clips of a length."""
     samples = int(seconds * SAMPLE_RATE) // config.ae_hop_length * config.ae_hop_length
     audio = np.random.default_rng(0).uniform(-1, 1, (clips, samples)).astype(np.float32)

@@ -26,7 +26,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.decoding import decode
-from nsynth_batch.models.engine import Precision
+from nsynth_batch.choices import Precision
 from nsynth_batch.models.wavenet.config import CONFIGS, SAMPLE_RATE, Config
 from nsynth_batch.models.wavenet.native_engine import NativeEngine
 from nsynth_batch.models.weights import random_weights

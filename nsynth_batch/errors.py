@@ -76,8 +76,6 @@ def failure(error: BaseException) -> Failure:
     message = flattened(words() if callable(words) else str(error))
     if isinstance(code, int):
         return Failure(message, code)
-    if _is_models(error):
-        return Failure(message, USAGE)
     if isinstance(error, OSError):
         settled = isinstance(error, _SETTLED) or error.errno == errno.EROFS
         if advice := _ADVICE.get(error.errno or 0):
@@ -89,12 +87,3 @@ def failure(error: BaseException) -> Failure:
         f"unexpected {type(error).__name__}{place}: {message}; --verbose shows the traceback",
         UNEXPECTED,
     )
-
-
-def _is_models(error: BaseException) -> bool:
-    """Whether a checkpoint or an engine is not to be had."""
-    # Not before there is an error: the model's modules are heavy to import.
-    from nsynth_batch.models.engine import EngineUnavailableError
-    from nsynth_batch.models.weights import CheckpointError
-
-    return isinstance(error, (CheckpointError, EngineUnavailableError))

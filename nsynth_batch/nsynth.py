@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 from nsynth_batch.models.engine import EngineUnavailableError
+from nsynth_batch.models.loading import load_model
 from nsynth_batch.models.wavenet.config import CONFIGS, SAMPLE_RATE, Config
-from nsynth_batch.models.wavenet.model import Model, load_model
+from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.models.weights import CheckpointError
 
 __all__ = [

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ByteSize, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from hdfs_jobs.errors import UsageError
+from nsynth_batch.choices import Curve, EngineName, LogFormat, PrecisionChoice
 from nsynth_batch.harvest_settings import WebSettings
 
 SETTINGS_FILE = Path("nsynth-batch.toml")
@@ -116,8 +117,8 @@ class Settings(WebSettings, BaseSettings):
 
     store: str = "nsynth-store"
     checkpoint: str = "small"
-    engine: Literal["auto", "native", "tensorflow", "magenta"] = "auto"
-    precision: Literal["auto", "float32", "bfloat16", "int16", "int8"] = "auto"
+    engine: EngineName = "auto"
+    precision: PrecisionChoice = "auto"
     threads: int | None = Field(default=None, ge=1)
     memory: ByteSize | None = Field(default=None, gt=0)
     scheduler: str | None = None
@@ -128,7 +129,7 @@ class Settings(WebSettings, BaseSettings):
     workers: int = Field(default_factory=_default_workers, ge=1)
     pairs: int = Field(default=16, ge=1, le=MOST_PAIRS)
     seed: int | None = Field(default=None, ge=0, lt=2**63)
-    curve: Literal["random", "cosine", "linear"] = "random"
+    curve: Curve = "random"
     pair: str | None = None
     themes: str | None = None
     allow_unknown: bool = False
@@ -137,7 +138,7 @@ class Settings(WebSettings, BaseSettings):
     segment_seconds: float = Field(default=6.24, ge=0.032, le=3600)
     max_bad_fraction: float = Field(default=0.5, ge=0, le=1)
     time_limit: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    log_format: Literal["text", "json"] = "text"
+    log_format: LogFormat = "text"
     retry_failed: str | None = Field(default=None, min_length=1)
     lease_seconds: float = Field(default=30.0, ge=1, le=3600)
     retries: int = Field(default=3, ge=0)

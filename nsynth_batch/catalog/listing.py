@@ -6,15 +6,14 @@ import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.catalog import Recording, Recordings, schema
 from nsynth_batch.catalog.themes import Themes
 from nsynth_batch.catalog.withheld import bar_of
+from nsynth_batch.choices import CatalogState
 from sequencer.files import replacing
-
-State = Literal["current", "deleted", "forgotten", "unknown-licence"]
 
 _ROWS_AT_ONCE = 4096
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -38,7 +37,7 @@ class Filters:
     author: str | None = None
     licence: str | None = None
     category: str | None = None
-    state: State | None = None
+    state: CatalogState | None = None
 
 
 @dataclass(frozen=True)

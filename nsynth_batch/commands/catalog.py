@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nsynth_batch.choices import CatalogState
 from nsynth_batch.commands.options import STORE, settings_from
 from nsynth_batch.errors import OK
 from nsynth_batch.text import one_line, table
@@ -26,7 +27,7 @@ Author = Annotated[str | None, typer.Option(metavar="WORDS", help="Words in the 
 Licence = Annotated[str | None, typer.Option(metavar="WORDS", help="Part of the licence: BY-SA.")]
 Category = Annotated[str | None, typer.Option(help="A category or a theme.")]
 State = Annotated[
-    Literal["current", "deleted", "forgotten", "unknown-licence"] | None,
+    CatalogState | None,
     typer.Option(help="Those that may be used, or why not."),
 ]
 
@@ -103,7 +104,7 @@ def _filters(
     author: str | None,
     licence: str | None,
     category: str | None,
-    state: Literal["current", "deleted", "forgotten", "unknown-licence"] | None,
+    state: CatalogState | None,
 ) -> Filters:
     from nsynth_batch.catalog.listing import Filters
 

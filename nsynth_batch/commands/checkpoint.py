@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nsynth_batch.choices import Schedule
 from nsynth_batch.commands.options import STORE, Verbose, settings_from
 from nsynth_batch.errors import OK, UNEXPECTED, CommandError
 from nsynth_batch.text import size, table
@@ -43,7 +44,7 @@ def inspect(
     Example: nsynth-batch checkpoint inspect small
     """
     from nsynth_batch.models.checkpoint import inspect as describe
-    from nsynth_batch.models.wavenet.model import default_precision
+    from nsynth_batch.models.loading import default_precision
 
     found = describe(path)
     typer.echo(f"{found.path}: {found.kind}, {found.parameters:,} parameters in float32")
@@ -125,7 +126,7 @@ def train(
     batch: Annotated[int, typer.Option(min=1, help="Crops a step.")] = 2,
     crop_samples: Annotated[int, typer.Option(min=512, help="Samples a crop.")] = 6144,
     schedule: Annotated[
-        Literal["trapezoid", "published"],
+        Schedule,
         typer.Option(help="Up, level and down to zero; or the published model's levels."),
     ] = "trapezoid",
     learning_rate: Annotated[float, typer.Option(help="Of the trapezoid.")] = 2e-3,
@@ -238,7 +239,7 @@ def _show(progress: TrainingProgress, samples_a_step: int) -> None:
 
 
 def _score(model: Path, held_out: Corpus) -> None:
-    from nsynth_batch.models.wavenet.model import load_model
+    from nsynth_batch.models.loading import load_model
     from nsynth_batch.training.evaluation import UNIFORM_NLL, evaluate
 
     rows = [["held out", "seconds", "nats", "linear", "uniform"]]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from hdfs_jobs.storage.open import url_forms
+from nsynth_batch.choices import Curve, EngineName, LogFormat, PrecisionChoice
 
 if TYPE_CHECKING:
     from nsynth_batch.settings import Settings
@@ -60,11 +61,11 @@ FLAGS: dict[str, Any] = {
         ),
     ],
     "engine": Annotated[
-        Literal["auto", "native", "tensorflow", "magenta"] | None,
+        EngineName | None,
         typer.Option(help="What runs the model. [default: auto]"),
     ],
     "precision": Annotated[
-        Literal["auto", "float32", "bfloat16", "int16", "int8"] | None,
+        PrecisionChoice | None,
         typer.Option(
             help="What decoding computes in; auto loses at most 0.01 nats. [default: auto]"
         ),
@@ -117,7 +118,7 @@ FLAGS: dict[str, Any] = {
         typer.Option(metavar="S", help="Keys every draw. [default: 0; decode: its mash-ups' own]"),
     ],
     "curve": Annotated[
-        Literal["random", "cosine", "linear"] | None,
+        Curve | None,
         typer.Option(help="How one recording fades into the other. [default: random]"),
     ],
     "pair": Annotated[
@@ -158,7 +159,7 @@ FLAGS: dict[str, Any] = {
         typer.Option(metavar="S", help="Seconds an item may take. [default: the stage's own]"),
     ],
     "log_format": Annotated[
-        Literal["text", "json"] | None,
+        LogFormat | None,
         typer.Option(help="Progress on stderr: lines, or JSON for a log collector."),
     ],
     "retry_failed": Annotated[

@@ -13,9 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from hdfs_jobs.datasets.store import MARKER, Store
 from hdfs_jobs.runs.cluster import Certificates, Cluster
 from hdfs_jobs.storage.open import open_storage
+from nsynth_batch.choices import EngineName
 from nsynth_batch.doctor.gpus import describe, find_devices, seen_by_tensorflow
 from nsynth_batch.errors import failure
-from nsynth_batch.models.engine import EngineName
 from nsynth_batch.models.machine import available_memory
 from nsynth_batch.settings import Settings
 from nsynth_batch.text import one_line, size
@@ -118,7 +118,7 @@ def _memory() -> str:
 
 
 def _engine(checkpoint: str, engine: EngineName) -> str:
-    from nsynth_batch.models.wavenet.model import load_model
+    from nsynth_batch.models.loading import load_model
 
     model = load_model(checkpoint, engine=engine)
     runs = model.engine
@@ -127,15 +127,15 @@ def _engine(checkpoint: str, engine: EngineName) -> str:
 
 
 def _decoding(settings: Settings) -> str:
-    from nsynth_batch.pipeline.model import Models
+    from nsynth_batch.pipeline.model import RunModel
     from nsynth_batch.pipeline.steps import segment_samples
 
-    models, samples = Models(settings), segment_samples(settings.segment_seconds)
-    return models.room(models.decoder.engine.full_batch(samples), samples)
+    models, samples = RunModel(settings), segment_samples(settings.segment_seconds)
+    return models.memory_note(models.decoder.engine.full_batch(samples), samples)
 
 
 def _checkpoint(checkpoint: str, engine: EngineName) -> str:
-    from nsynth_batch.models.wavenet.model import load_model
+    from nsynth_batch.models.loading import load_model
 
     facts = load_model(checkpoint, engine=engine).facts()
     return f"runs on engine {facts['engine']}, its weights have SHA-256 {facts['checkpoint']}"

@@ -1,47 +1,46 @@
-"""What an engine is: the interface that every way to run the model keeps to."""
+"""What an engine is: the interface that every way to run a model keeps to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from hdfs_jobs.errors import UsageError
+from nsynth_batch.choices import Precision
 from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.quantiser import LOWEST
 from nsynth_batch.models.weights import Array
 
 Codes = npt.NDArray[np.int16]
-EngineName = Literal["auto", "native", "tensorflow", "magenta"]
-Precision = Literal["float32", "bfloat16", "int16", "int8"]
-"""What the products inside the decoder's layers are computed in; all else is float32."""
 
 GPU = "gpu"
 """What stands for the instruction set where an engine runs on a GPU."""
 
 
-class EngineUnavailableError(Exception):
+class EngineUnavailableError(UsageError):
     """An engine cannot be had here; the message is one line that says what to install."""
 
 
 class NotFiniteError(FloatingPointError):
-    """The model gave logits that are not finite for some clips of a decode; the others are whole.
+    """The model gave logits that are not finite for some clips; the others are whole.
 
     Parameters
     ----------
     clips : sequence of int
         The numbers of those clips.
     made : sequence of arrays
-        What the decode made of all its clips.
+        What was made of all clips.
 
     Attributes
     ----------
     clips : list of int
         The numbers of those clips.
     made : list of arrays
-        What the decode would have given: an empty array for each of those clips.
+        What would have been returned: an empty array for each of those clips.
     """
 
     def __init__(self, clips: Sequence[int], made: Sequence[npt.NDArray[Any]]) -> None:
@@ -55,11 +54,11 @@ class NotFiniteError(FloatingPointError):
 
 
 NO_CODE = LOWEST - 1
-"""Stands where logits were not finite, in a decode that advances all its clips together."""
+"""Stands where logits were not finite, where all clips are advanced together."""
 
 
 def all_finite(codes: list[Codes]) -> list[Codes]:
-    """Give back the codes of some clips.
+    """Return the codes of some clips.
 
     Raises
     ------
@@ -71,46 +70,68 @@ def all_finite(codes: list[Codes]) -> list[Codes]:
     return codes
 
 
-class DecodeNeeds(Protocol):
-    """What a decode takes.
-
-    Attributes
-    ----------
-    batch : int
-        Clips that are advanced at once.
-    memory : int
-        Bytes it allocates, weights left out.
-    """
-
-    @property
-    def batch(self) -> int:
-        """Clips that are advanced at once."""
-        ...
-
-    @property
-    def memory(self) -> int:
-        """Bytes it allocates, weights left out."""
-        ...
-
-
 @dataclass(frozen=True)
-class Lockstep:
-    """A decode that advances all its clips together.
+class Needs:
+    """What it takes to generate some clips.
 
     Attributes
     ----------
     batch
-        How many those are.
+        Clips that are advanced at once.
     memory
-        Bytes it allocates, weights left out.
+        Bytes that are allocated, weights left out.
     """
 
     batch: int
     memory: int
 
 
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One clip to generate.
+
+    Attributes
+    ----------
+    id : str
+        The clip's id: with the seed it keys the random draws.
+    seed : int
+        The seed.
+    length : int
+        Samples to generate, the prefix included and the prompt not.
+    conditioning : float32 array or None
+        What the clip is generated under: for NSynth an encoding [F, bottleneck], F · hop = length.
+    prompt : int16 array or None
+        Codes that the clip goes on from; they are no part of the result.
+    prefix : int16 array or None
+        Codes that an interrupted call made of this same clip, in its engine's precision and
+        instruction set; the result is that of the uninterrupted call. Where the engine `resumes`.
+    temperature : float or float32 array [length]
+        Divides the logits: one value, or a curve with a value for each sample.
+    """
+
+    id: str
+    seed: int
+    length: int
+    conditioning: Array | None = None
+    prompt: Codes | None = None
+    prefix: Codes | None = None
+    temperature: float | Array = 1.0
+
+    @property
+    def draws(self) -> Draws:
+        """The clip's random draws, one a sample."""
+        return Draws(self.seed, self.id)
+
+
+OnCodes = Callable[[Sequence[Codes]], None]
+"""Called now and then with the codes made of each clip so far, prefixes included."""
+
+OnProgress = Callable[[int], None]
+"""Called with the samples made since the last call; 0 is a sign of life."""
+
+
 class Engine(Protocol):
-    """One way to run the model.
+    """One way to run a model.
 
     Attributes
     ----------
@@ -124,6 +145,8 @@ class Engine(Protocol):
         Where it runs, for people.
     versions
         Libraries its results depend on.
+    resumes
+        Whether it goes on from a request's prefix and calls `on_codes`.
     """
 
     name: str
@@ -131,70 +154,93 @@ class Engine(Protocol):
     instruction_set: str
     device: str
     versions: dict[str, str]
+    resumes: bool
+
+    def full_batch(self, samples: int) -> int:
+        """Return how many clips of so many samples make a task that is as fast as it gets."""
+        ...
+
+    def needs(self, lengths: Sequence[int], *, resumed: bool = False) -> Needs:
+        """Return what it takes to generate clips of these lengths.
+
+        Parameters
+        ----------
+        lengths : sequence of int
+            Samples of each clip.
+        resumed : bool
+            Whether some have a prefix, which may take more.
+
+        Raises
+        ------
+        MemoryError
+            If it is more than the engine may allocate.
+        """
+        ...
+
+    def generate(
+        self,
+        requests: Sequence[Request],
+        *,
+        on_codes: OnCodes | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> list[Codes]:
+        """Sample the codes of some clips.
+
+        Returns
+        -------
+        list of int16 [length], as the requests stand
+
+        Raises
+        ------
+        ValueError
+            If a request does not fit the model, or asks for what the engine has not.
+        MemoryError
+            If it needs more memory than allowed; nothing was begun then.
+        NotFiniteError
+            If the logits of some clips are not finite; it holds the others.
+        """
+        ...
+
+
+@runtime_checkable
+class Encoder(Engine, Protocol):
+    """An engine of an autoencoder."""
 
     def encode(self, audio: Array) -> Array:
         """Encode float32 audio [B, T], T a multiple of the hop, to [B, T / hop, bottleneck]."""
         ...
 
     def logits(self, audio: Array, encodings: Array) -> Array:
-        """Give teacher-forced logits [B, T, 256] for audio [B, T] under encodings [B, F, 16]."""
-        ...
-
-    def full_batch(self, samples: int) -> int:
-        """Give how many clips of so many samples make a task that is as fast as it gets."""
-        ...
-
-    def plan_decode(self, samples: Sequence[int]) -> DecodeNeeds:
-        """Say what a decode of clips of these lengths takes; MemoryError if it is not allowed."""
-        ...
-
-    def decode(
-        self,
-        encodings: Sequence[Array],
-        draws: Sequence[Draws],
-        *,
-        temperature: float = 1.0,
-        on_progress: Callable[[int], None] | None = None,
-    ) -> list[Codes]:
-        """Sample mu-law codes [F_i · hop] for each encoding [F_i, bottleneck].
-
-        `on_progress` hears how many samples were made since it was last called: none at all where
-        there is only a sign of life. Clips whose logits are not finite end in NotFiniteError,
-        which holds the others.
-        """
+        """Return teacher-forced logits [B, T, 256] for audio [B, T] under encodings [B, F, b]."""
         ...
 
 
-@runtime_checkable
-class ResumableEngine(Engine, Protocol):
-    """An engine that goes on with clips where another decode of them was interrupted.
+def refuse_resuming(
+    engine: str, requests: Sequence[Request], on_codes: OnCodes | None = None
+) -> None:
+    """Refuse prefixes and `on_codes` on an engine that does not resume.
 
-    Attributes
-    ----------
-    resumes
-        True: what such an engine is known by.
+    Raises
+    ------
+    ValueError
+        If there is one.
     """
+    if on_codes is not None or any(request.prefix is not None for request in requests):
+        raise ValueError(f"engine {engine} cannot go on with an interrupted decode")
 
-    resumes: bool
 
-    def plan_decode(self, samples: Sequence[int], *, resumes: bool = False) -> DecodeNeeds:
-        """Say what a decode takes as any engine, or, if it `resumes`, one with prefixes."""
-        ...
+def one_temperature(requests: Sequence[Request], engine: str) -> float:
+    """Return the temperature of some requests, for an engine that has one a call.
 
-    def decode(
-        self,
-        encodings: Sequence[Array],
-        draws: Sequence[Draws],
-        *,
-        temperature: float = 1.0,
-        on_progress: Callable[[int], None] | None = None,
-        prefixes: Sequence[Codes] | None = None,
-        on_codes: Callable[[Sequence[Codes]], None] | None = None,
-    ) -> list[Codes]:
-        """Sample mu-law codes as any engine, going on after `prefixes` where they are given.
-
-        `on_codes` is given now and then what has been made of each clip so far, prefixes
-        included. What it keeps can be the `prefixes` of another decode, and the codes are those
-        of a decode that was never interrupted.
-        """
-        ...
+    Raises
+    ------
+    ValueError
+        If they differ, one is a curve, or it is not above 0.
+    """
+    values = {float(r.temperature) for r in requests if np.ndim(r.temperature) == 0}
+    if len(values) > 1 or any(np.ndim(request.temperature) for request in requests):
+        raise ValueError(f"engine {engine}: all clips of a call share one temperature")
+    temperature = next(iter(values), 1.0)
+    if not (np.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"temperature must be above 0 and finite, not {temperature}")
+    return temperature

@@ -1,4 +1,4 @@
-"""How much memory a model may take: as the machine, its container or its user allow."""
+"""What this machine is: its processor, and how much memory it, its container or its user allow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nsynth_batch.models.wavenet.config import QUANTA, Config
+_KINDS = (
+    ("amx", ("amx_tile", "amx_bf16")),
+    ("avx512", ("avx512f", "avx512bw", "avx512vl")),
+    ("avx2", ("avx2", "fma")),
+)
 
 _SHARE = 0.8
 """Of what is left, by default: the rest is for what is not counted."""
@@ -16,8 +20,16 @@ _V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 _V2 = ("memory.max", "memory.current", "inactive_file")
 
 
+def processor_instruction_set() -> str:
+    """Return the widest instruction set of this processor: amx, avx512, avx2 or portable."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    flags = next((set(line.split()) for line in lines if line.startswith("flags")), set())
+    return next((name for name, wanted in _KINDS if flags.issuperset(wanted)), "portable")
+
+
 def available_memory(root: Path = Path("/")) -> int:
-    """Give the bytes that this process may still allocate, by the machine and its containers.
+    """Return the bytes that this process may still allocate, by the machine and its containers.
 
     Parameters
     ----------
@@ -40,7 +52,7 @@ def available_memory(root: Path = Path("/")) -> int:
 
 
 def allowed_memory(memory: int | None) -> int:
-    """Give the bytes that may be taken: as many as were asked for, else most of what is left."""
+    """Return the bytes that may be taken: as many as were asked for, else most of what is left."""
     return int(_SHARE * available_memory()) if memory is None else memory
 
 
@@ -50,7 +62,7 @@ class MemoryRefusedError(MemoryError):
 
 @contextmanager
 def within_allowance(what: str) -> Iterator[None]:
-    """Tell want of memory that was allowed from too little allowed.
+    """Turn a lack of memory that was allowed into an error of its own.
 
     Raises
     ------
@@ -79,36 +91,6 @@ def demand_memory(what: str, needed: int, allowed: int) -> None:
             f"{what} needs {needed / 1e6:.1f} MB and {allowed / 1e6:.1f} MB are allowed: "
             "give it fewer or shorter clips, a smaller batch or more memory"
         )
-
-
-def lockstep_memory(
-    config: Config, clips: int, samples: int, *, item_bytes: int = 4, frames: int = 1
-) -> int:
-    """Count the bytes of a decode that advances all its clips together, weights left out.
-
-    Parameters
-    ----------
-    config : Config
-    clips : int
-        At once.
-    samples : int
-        Of the longest.
-    item_bytes : int
-        Of a number in the histories.
-    frames : int
-        Whose conditioning is computed at once.
-
-    Returns
-    -------
-    int
-        Histories, conditioning, what a step has in hand, draws and codes.
-    """
-    history = sum(2 * d + 1 for d in config.dilations) * config.width * item_bytes
-    held = 4 * frames * (2 * config.width * config.num_layers + config.skip_width)
-    in_hand = 4 * (8 * config.width + 3 * config.skip_width + 4 * QUANTA)
-    # A chunk's draws and codes in 32 bits, and all codes in 16, twice while they are joined.
-    made = 8 * frames * config.ae_hop_length + 4 * samples
-    return clips * (history + held + in_hand + made)
 
 
 def _left_by_groups(root: Path) -> Iterator[int]:

@@ -8,11 +8,8 @@ docs/performance.md. A precision without a figure is not chosen by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
-from nsynth_batch.models.engine import Precision
-
-PrecisionChoice = Literal["auto", "float32", "bfloat16", "int16", "int8"]
+from nsynth_batch.choices import Precision
 
 MOST_LOSS = 0.01
 """Nats a sample that the choice may lose against float32."""

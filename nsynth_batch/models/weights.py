@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from hdfs_jobs.errors import UsageError
 from nsynth_batch.models.wavenet.config import Config, tensor_shapes
 
 Array = npt.NDArray[np.float32]
@@ -19,7 +20,7 @@ Array = npt.NDArray[np.float32]
 _FORMAT = "nsynth"
 
 
-class CheckpointError(Exception):
+class CheckpointError(UsageError):
     """A checkpoint cannot be used; the message is one line that names the file and the reason."""
 
 
@@ -41,7 +42,7 @@ class Weights:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def digest(self) -> str:
-        """Give the SHA-256 of configuration and tensors: the same model has the same digest."""
+        """Return the SHA-256 of configuration and tensors: the same model has the same digest."""
         sha = hashlib.sha256(json.dumps(self.config.to_dict(), sort_keys=True).encode())
         for name in sorted(self.tensors):
             sha.update(name.encode())

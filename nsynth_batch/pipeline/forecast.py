@@ -12,7 +12,7 @@ from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.models.wavenet.config import SAMPLE_RATE, Config
 from nsynth_batch.pipeline import sharding
 from nsynth_batch.pipeline.cost import bytes_a_second, estimated_rate, measured_rate
-from nsynth_batch.pipeline.model import Models
+from nsynth_batch.pipeline.model import RunModel
 from nsynth_batch.pipeline.step import Work
 from nsynth_batch.pipeline.steps import Pipeline
 from nsynth_batch.settings import Settings
@@ -126,7 +126,7 @@ def forecast_run(
     store = None
     if source is None or open_storage(settings.store).exists(MARKER):
         store = Store.open(settings.store)
-    models = Models(settings)
+    models = RunModel(settings)
     config = models.encoder.config
     coming = _Left(0, *(source or (0, 0.0)))
     forecasts = {}
@@ -154,14 +154,16 @@ def forecast_run(
     return forecasts
 
 
-def _room(left: _Left, settings: Settings, models: Models) -> str:
+def _room(left: _Left, settings: Settings, models: RunModel) -> str:
     """Say what a decode task takes, by the mean length of the mash-ups that are left."""
     batch = settings.batch or models.batch_size(left.inputs, left.seconds)
     samples = round(left.seconds / left.inputs * SAMPLE_RATE)
-    return models.room(min(batch, left.inputs), samples)
+    return models.memory_note(min(batch, left.inputs), samples)
 
 
-def _left(name: str, work: Work | None, coming: _Left, settings: Settings, models: Models) -> _Left:
+def _left(
+    name: str, work: Work | None, coming: _Left, settings: Settings, models: RunModel
+) -> _Left:
     if name == "mashups":
         return _pairs_left(work, coming, settings)
     planned = _Left() if work is None else _planned(work, settings)

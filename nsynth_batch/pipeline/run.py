@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hdfs_jobs.datasets.dataset import Dataset
     from hdfs_jobs.runs.cluster import Cluster
     from hdfs_jobs.runs.events import Outcome
-    from nsynth_batch.pipeline.model import Models
+    from nsynth_batch.pipeline.model import RunModel
     from nsynth_batch.pipeline.signals import Drain
     from nsynth_batch.pipeline.step import Work
     from nsynth_batch.pipeline.steps import Pipeline
@@ -68,13 +68,13 @@ def run(
     """
     import pyarrow as pa
 
-    from nsynth_batch.pipeline.model import Models
+    from nsynth_batch.pipeline.model import RunModel
     from nsynth_batch.pipeline.steps import segment_samples
 
     # Arrow's own allocator keeps what it once had: a catalog of a million recordings took 400 MB
     # more than with the system's.
     pa.set_memory_pool(pa.system_memory_pool())
-    models = Models(settings)
+    models = RunModel(settings)
     models.require(stages, segment_samples(settings.segment_seconds))
     with open_session(
         settings, stages=stages, source=source, on_event=on_event, drain=drain
@@ -89,7 +89,7 @@ def _run(
     settings: Settings,
     stages: Sequence[str],
     source: str | None,
-    models: Models,
+    models: RunModel,
     session: Session,
 ) -> RunReport:
     from hdfs_jobs.runs.cluster import Certificates, Cluster

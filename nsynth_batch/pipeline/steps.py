@@ -15,10 +15,9 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.catalog import Catalog, Recordings
 from nsynth_batch.catalog.themes import Themes, load_themes
 from nsynth_batch.catalog.withheld import Bar, among, bars
-from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.pipeline import sharding
 from nsynth_batch.pipeline.cost import estimated_rate, measured_rate
-from nsynth_batch.pipeline.model import Models
+from nsynth_batch.pipeline.model import RunModel
 from nsynth_batch.pipeline.pairs import draw_pairs
 from nsynth_batch.pipeline.pool import Pool, load_pool, pool_path, save_pool, take_pool
 from nsynth_batch.pipeline.step import Work
@@ -28,7 +27,7 @@ from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.stages.encode import EncodeStage
 from nsynth_batch.stages.mash import MashStage
 from nsynth_batch.stages.withheld import BarringStage
-from nsynth_batch.store.layout import COMMANDS, DATASETS, MADE_WITH, planned
+from nsynth_batch.store.layout import COMMANDS, DATASETS, planned
 from sequencer.audio.recording import SAMPLE_RATE
 
 HOP = 512
@@ -46,7 +45,7 @@ class Pipeline:
         What to do.
     store : Store
         Where.
-    models : Models, optional
+    models : RunModel, optional
         What encodes and decodes, if it is open already.
     dry_run : bool
         Whether plans are made without being written.
@@ -57,12 +56,12 @@ class Pipeline:
         settings: Settings,
         store: Store,
         *,
-        models: Models | None = None,
+        models: RunModel | None = None,
         dry_run: bool = False,
     ) -> None:
         self.settings = settings
         self.store = store
-        self.models = models or Models(settings)
+        self.models = models or RunModel(settings)
         self._dry_run = dry_run
         self._datasets: dict[str, Dataset] = {}
 
@@ -175,8 +174,9 @@ class Pipeline:
     def _plan_encodings(self) -> Work:
         audio = self.upstream("encodings")
         model = self.models.encoder
-        hop, made_with = model.config.ae_hop_length, _made_with(model)
-        stage = EncodeStage(hop=hop, batch_segments=_ENCODE_BATCH, **self.models.fields(model))
+        hop, spec = model.config.hop, self.models.spec(model)
+        made_with = spec.facts()
+        stage = EncodeStage(spec, hop=hop, batch_segments=_ENCODE_BATCH)
         settings: dict[str, Json] = {"audio": audio.digest, "hop": hop, **made_with}
         dataset = self._dataset("encodings", settings)
         items = sharding.encode_items(audio, dataset, self.recordings)
@@ -246,17 +246,13 @@ class Pipeline:
     def _plan_clips(self) -> Work:
         mashups = self.upstream("clips")
         model = self.models.decoder
-        hop, made_with = model.config.ae_hop_length, _made_with(model)
+        hop, spec = model.config.hop, self.models.spec(model)
+        made_with = spec.facts()
         self._require_same_checkpoint(mashups, made_with["checkpoint"])
         seed = self.settings.seed
         if seed is None:
             seed = cast(int, mashups.settings["seed"])
-        stage = DecodeStage(
-            seed=seed,
-            temperature=self.settings.temperature,
-            made_with=tuple(made_with.values()),
-            **self.models.fields(model),
-        )
+        stage = DecodeStage(spec, seed=seed, temperature=self.settings.temperature)
         settings: dict[str, Json] = {
             "mashups": mashups.digest,
             **made_with,
@@ -270,7 +266,7 @@ class Pipeline:
         notes = _uncommitted(mashups)
         if left.rows:
             clips, longest = min(batch, len(left.rows)), left.rows[0][0] * hop
-            notes = (*notes, self.models.room(clips, longest))
+            notes = (*notes, self.models.memory_note(clips, longest))
         batches = -(-len(left.rows) // batch)
         rate = measured_rate(dataset) or estimated_rate("clips", model.config)
         most = max(1, int(sharding.TASK_SECONDS * rate * batches / max(seconds, 1e-9)))
@@ -312,12 +308,6 @@ class Pipeline:
                 f"{late} segments were encoded after the pool of this seed was drawn: "
                 "another --seed mashes them up too"
             )
-
-
-def _made_with(model: Model) -> dict[str, str]:
-    """Give what the bytes of a stage hang on."""
-    facts = model.facts()
-    return {name: facts[name] for name in MADE_WITH}
 
 
 def segment_samples(seconds: float) -> int:

@@ -12,7 +12,8 @@ import pyarrow as pa
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
 from nsynth_batch.models.engine import NotFiniteError
-from nsynth_batch.stages.model_stage import ModelStage, memory_is_a_setting
+from nsynth_batch.models.loading import memory_errors_as_usage
+from nsynth_batch.stages.model_stage import ModelStage
 from nsynth_batch.stages.partial_codes import Progress, stream_of
 from nsynth_batch.store.arrays import list_column, matrices
 from nsynth_batch.store.ids import derived_id
@@ -29,21 +30,18 @@ class DecodeStage(ModelStage):
 
     Attributes
     ----------
-    checkpoint, engine, precision, instruction_set, threads, memory
-        What decodes.
+    spec
+        What decodes; its facts are part of a clip's id.
     seed
         Keys the draws, together with a mash-up's id.
     temperature
         Divides the logits.
-    made_with
-        Checkpoint, engine, precision and instruction set, for the ids.
     save_seconds
         Wall seconds between two saves of what is made so far, at most.
     """
 
     seed: int
     temperature: float
-    made_with: tuple[str, ...]
     save_seconds: float = 10.0
 
     name = "clips"
@@ -80,7 +78,7 @@ class DecodeStage(ModelStage):
             yield Counted("resumed_samples", resumed)
         lost: list[int] = []
         try:
-            with memory_is_a_setting():
+            with memory_errors_as_usage():
                 decoded = model.decode(
                     encodings,
                     seed=self.seed,
@@ -123,7 +121,7 @@ class DecodeStage(ModelStage):
                 "mash_id": mash_id,
                 "seed": self.seed,
                 "temperature": self.temperature,
-                "made_with": list(self.made_with),
+                "made_with": list(self.spec.facts().values()),
             }
         )
 

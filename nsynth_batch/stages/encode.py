@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
-from nsynth_batch.stages.model_stage import ModelStage, memory_is_a_setting
+from nsynth_batch.models.loading import memory_errors_as_usage
+from nsynth_batch.stages.model_stage import ModelStage
 from nsynth_batch.store.arrays import matrix_column, vectors
 from nsynth_batch.store.lengths import frame_seconds
 from nsynth_batch.store.schemas import ENCODINGS
@@ -27,7 +28,7 @@ class EncodeStage(ModelStage):
 
     Attributes
     ----------
-    checkpoint, engine, precision, instruction_set, threads, memory
+    spec
         What encodes.
     hop
         Samples a frame of the checkpoint's encodings stands for.
@@ -61,7 +62,7 @@ class EncodeStage(ModelStage):
             if tail:
                 yield Counted("dropped_samples", tail * len(group))
             audio = np.stack([samples[row][: frames * self.hop] for row in group])
-            with memory_is_a_setting():
+            with memory_errors_as_usage():
                 encodings = model.encode(from_int16(audio))
             task.heartbeat()
             good = [i for i in range(len(group)) if np.isfinite(encodings[i]).all()]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 
+from nsynth_batch.choices import Curve
 from nsynth_batch.models.draws import Draws
 
-Curve = Literal["random", "cosine", "linear"]
 Weights = npt.NDArray[np.float32]
 
 _SHORTEST_FRAMES = 8

@@ -12,7 +12,8 @@ import pyarrow as pa
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
 from hdfs_jobs.runs.stage import Task
-from nsynth_batch.stages.fades import Curve, weights
+from nsynth_batch.choices import Curve
+from nsynth_batch.stages.fades import weights
 from nsynth_batch.store.arrays import list_column, matrices, matrix_column
 from nsynth_batch.store.ids import derived_id
 from nsynth_batch.store.lengths import frame_seconds

@@ -17,8 +17,9 @@ from hdfs_jobs.datasets.plan import Shard
 from hdfs_jobs.datasets.store import MARKER, Store
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.catalog import Catalog, Recordings
+from nsynth_batch.choices import MODEL_FACTS
 from nsynth_batch.store.arrays import vectors
-from nsynth_batch.store.layout import MADE_WITH, planned
+from nsynth_batch.store.layout import planned
 from sequencer.clips.clips import Clip, Parent, write_clips_jsonl
 from sequencer.clips.gate import verdict
 from sequencer.clips.measures import Measures
@@ -180,7 +181,7 @@ def _clip(
             _parent(mash["a"], 1 - of_b, recordings),
             _parent(mash["b"], of_b, recordings),
         ),
-        made_with={name: str(settings[name]) for name in MADE_WITH},
+        made_with={name: str(settings[name]) for name in MODEL_FACTS},
     )
 
 

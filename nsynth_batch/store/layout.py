@@ -13,9 +13,6 @@ DATASETS = ("audio", "encodings", "mashups", "clips")
 COMMANDS = {"audio": "shard", "encodings": "encode", "mashups": "mash", "clips": "decode"}
 """The command that makes each."""
 
-MADE_WITH = ("checkpoint", "engine", "precision", "instruction_set")
-"""Settings of the datasets that a model makes: what their bytes hang on."""
-
 
 def judged(name: str, items: int, rows: int, quarantined: int) -> int:
     """Give how many inputs a dataset's quarantine is a part of.

@@ -10,7 +10,8 @@ from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.manifest import Summary
 from hdfs_jobs.datasets.retry import open_entries
 from hdfs_jobs.datasets.store import Store
-from nsynth_batch.store.layout import DATASETS, MADE_WITH
+from nsynth_batch.choices import MODEL_FACTS
+from nsynth_batch.store.layout import DATASETS
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def made_with(store: Store) -> dict[str, dict[str, str]]:
     for name in DATASETS:
         dataset = store.current_of(name)
         if dataset is not None and "engine" in dataset.settings:
-            found[name] = {fact: str(dataset.settings[fact]) for fact in MADE_WITH}
+            found[name] = {fact: str(dataset.settings[fact]) for fact in MODEL_FACTS}
     return found
 
 

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from safetensors.numpy import load_file, save_file
 
+from nsynth_batch.choices import Schedule
 from nsynth_batch.models import quantiser
 from nsynth_batch.models.wavenet import graph
 from nsynth_batch.models.wavenet.config import Config
@@ -71,7 +72,7 @@ class TrainingOptions:
     steps: int = 200_000
     batch: int = 2
     crop_samples: int = 6144
-    schedule: Literal["trapezoid", "published"] = "trapezoid"
+    schedule: Schedule = "trapezoid"
     learning_rate: float = 2e-3
     warmup_steps: int = 200
     decay_steps: int = 2000

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 
 SAMPLE_RATE = 16_000
-"""Samples a second of everything the model reads and writes."""
+"""Samples a second of the published model, and of every model that does not say otherwise."""
 
 QUANTA = 256
 """Mu-law bins, so the width of the logits."""
@@ -30,6 +30,16 @@ class Config:
         Channels of an encoding.
     ae_hop_length
         Samples a frame of an encoding stands for.
+    sample_rate
+        Samples a second of all audio that the model reads and writes.
+
+    Examples
+    --------
+    >>> config = CONFIGS["small"]
+    >>> config.receptive_field, config.hop, config.sample_rate
+    (2049, 512, 16000)
+    >>> Config.from_dict(config.to_dict()) == config
+    True
     """
 
     num_layers: int = 30
@@ -43,6 +53,7 @@ class Config:
     ae_filter_length: int = 3
     ae_bottleneck: int = 16
     ae_hop_length: int = 512
+    sample_rate: int = SAMPLE_RATE
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -67,13 +78,24 @@ class Config:
         """How many past samples, the newest one included, a decoder output depends on."""
         return 1 + (self.filter_length - 1) * (1 + sum(self.dilations))
 
+    @property
+    def hop(self) -> int:
+        """Samples a frame of an encoding stands for."""
+        return self.ae_hop_length
+
     def to_dict(self) -> dict[str, int]:
-        """Give the sizes by name, as they stand in a converted checkpoint's metadata."""
-        return asdict(self)
+        """Return the sizes by name, as they stand in a checkpoint's metadata.
+
+        The published sample rate is left out, so that a model keeps the digest it always had.
+        """
+        sizes = asdict(self)
+        if self.sample_rate == SAMPLE_RATE:
+            del sizes["sample_rate"]
+        return sizes
 
     @classmethod
     def from_dict(cls, values: Mapping[str, int]) -> Config:
-        """Read what `to_dict` gave.
+        """Return the configuration that `to_dict` described.
 
         Raises
         ------
@@ -83,7 +105,7 @@ class Config:
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise ValueError(f"unknown model size {unknown[0]!r}")
-        if missing := sorted(known - set(values)):
+        if missing := sorted(known - {"sample_rate"} - set(values)):
             raise ValueError(f"model size {missing[0]!r} is missing")
         return cls(**values)
 
@@ -102,7 +124,7 @@ CONFIGS: Mapping[str, Config] = {
 
 
 def convolutions(config: Config) -> Iterator[tuple[str, int, int, int]]:
-    """Give each convolution of the model as (name, taps, channels in, channels out).
+    """Yield each convolution of the model as (name, taps, channels in, channels out).
 
     The names are those of magenta's checkpoints, in the order of the forward pass.
     """
@@ -125,7 +147,7 @@ def convolutions(config: Config) -> Iterator[tuple[str, int, int, int]]:
 
 
 def tensor_shapes(config: Config) -> dict[str, tuple[int, ...]]:
-    """Give the shape of each tensor of a model by its name in magenta's checkpoints.
+    """Return the shape of each tensor of a model by its name in magenta's checkpoints.
 
     Weights are `<name>/W` of shape [1, taps, in, out], biases `<name>/biases` of shape [out].
     """

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from nsynth_batch.models.engine import Precision
+from nsynth_batch.choices import Precision
 from nsynth_batch.models.wavenet.config import Config
 from nsynth_batch.models.weights import Weights
 

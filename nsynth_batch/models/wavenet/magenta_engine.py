@@ -16,20 +16,29 @@ from typing import Any
 
 import numpy as np
 
-from nsynth_batch.models.draws import Draws
+from nsynth_batch.choices import Precision
 from nsynth_batch.models.engine import (
     GPU,
     NO_CODE,
     Codes,
     EngineUnavailableError,
-    Lockstep,
-    Precision,
+    Needs,
+    OnCodes,
+    OnProgress,
+    Request,
     all_finite,
+    one_temperature,
+    refuse_resuming,
 )
-from nsynth_batch.models.machine import allowed_memory, demand_memory, lockstep_memory
-from nsynth_batch.models.processor import processor_instruction_set
+from nsynth_batch.models.machine import (
+    allowed_memory,
+    demand_memory,
+    processor_instruction_set,
+)
 from nsynth_batch.models.quantiser import LOWEST
 from nsynth_batch.models.wavenet.config import QUANTA, Config
+from nsynth_batch.models.wavenet.cost import lockstep_memory
+from nsynth_batch.models.wavenet.inputs import checked_encodings
 from nsynth_batch.models.weights import Array, Weights
 
 _MOST_CLIPS = 64
@@ -62,6 +71,7 @@ class MagentaEngine:
 
     name = "magenta"
     precision: Precision = "float32"
+    resumes = False
 
     def __init__(
         self,
@@ -132,7 +142,7 @@ class MagentaEngine:
         each = lockstep_memory(self._weights.config, 1, samples)
         return max(1, min(_MOST_CLIPS, allowed_memory(self._memory) // each))
 
-    def plan_decode(self, samples: Sequence[int]) -> Lockstep:
+    def needs(self, lengths: Sequence[int], *, resumed: bool = False) -> Needs:
         """Count the memory of a decode of clips of these lengths.
 
         Raises
@@ -140,19 +150,18 @@ class MagentaEngine:
         MemoryError
             If it is more than allowed.
         """
-        needed = lockstep_memory(self._weights.config, len(samples), max(samples, default=0))
+        needed = lockstep_memory(self._weights.config, len(lengths), max(lengths, default=0))
         demand_memory(
-            f"decoding {len(samples)} clips at once", needed, allowed_memory(self._memory)
+            f"decoding {len(lengths)} clips at once", needed, allowed_memory(self._memory)
         )
-        return Lockstep(len(samples), needed)
+        return Needs(len(lengths), needed)
 
-    def decode(
+    def generate(
         self,
-        encodings: Sequence[Array],
-        draws: Sequence[Draws],
+        requests: Sequence[Request],
         *,
-        temperature: float = 1.0,
-        on_progress: Callable[[int], None] | None = None,
+        on_codes: OnCodes | None = None,
+        on_progress: OnProgress | None = None,
     ) -> list[Codes]:
         """Sample mu-law codes [F_i · hop] for each encoding [F_i, bottleneck].
 
@@ -161,23 +170,28 @@ class MagentaEngine:
         Raises
         ------
         ValueError
-            If the temperature is not 1: magenta has none.
+            If an encoding does not fit, there is a prefix or `on_codes`, or the temperature is
+            not 1: magenta has none.
         MemoryError
             If it needs more memory than allowed; nothing was begun then.
         NotFiniteError
             If a clip's probabilities are NaN; it holds the other clips.
         """
+        refuse_resuming(self.name, requests, on_codes)
+        temperature = one_temperature(requests, self.name)
         if temperature != 1.0:
             raise ValueError(
                 f"engine magenta: it samples at temperature 1 only, not {temperature}; "
                 "use the engine tensorflow or native"
             )
+        encodings = checked_encodings(self._weights.config, requests)
+        draws = [request.draws for request in requests]
         frames = [len(encoding) for encoding in encodings]
         if not any(frames):
             return [np.zeros(0, np.int16) for _ in frames]
         config = self._weights.config
         hop, batch = config.ae_hop_length, len(frames)
-        self.plan_decode([count * hop for count in frames])
+        self.needs([count * hop for count in frames])
         padded = np.zeros((max(frames), batch, config.ae_bottleneck), np.float32)
         for clip, encoding in enumerate(encodings):
             padded[: len(encoding), clip] = encoding

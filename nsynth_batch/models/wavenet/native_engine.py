@@ -3,40 +3,40 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
 
+from nsynth_batch.choices import Precision
 from nsynth_batch.models import quantiser
-from nsynth_batch.models.draws import Draws
-from nsynth_batch.models.engine import Codes, EngineUnavailableError, NotFiniteError, Precision
+from nsynth_batch.models.engine import (
+    Codes,
+    EngineUnavailableError,
+    Needs,
+    NotFiniteError,
+    OnCodes,
+    OnProgress,
+    Request,
+    one_temperature,
+)
 from nsynth_batch.models.machine import allowed_memory, demand_memory, within_allowance
 from nsynth_batch.models.wavenet.config import QUANTA, convolutions
-from nsynth_batch.models.wavenet.native_inputs import (
-    checked_encoding,
+from nsynth_batch.models.wavenet.inputs import (
+    checked_encodings,
     checked_prefixes,
     frames_of,
     require_finite,
 )
+from nsynth_batch.models.wavenet.instruction_sets import chosen_instruction_set, instruction_sets
 from nsynth_batch.models.weights import Array, Weights
-
-try:
-    from nsynth_batch.native import _engine
-except ImportError as _error:
-    _why_missing = str(_error)
-else:
-    _why_missing = ""
 
 Split = Literal["apart", "together"]
 
 CLIPS_A_THREAD = 48
 """Clips a thread advances at once, where memory allows: more gain little."""
-
-MODELS = frozenset({"amx-model", "avx512-model"})
-"""Models of instruction sets, of test builds: had by name, not chosen by themselves."""
 
 _LARGE_MODEL = 32 * 2**20
 _ENCODE_FRAMES = 256
@@ -48,64 +48,20 @@ _QUEUED = 6
 
 
 @dataclass(frozen=True)
-class DecodePlan:
+class DecodePlan(Needs):
     """How a decode will be run.
 
     Attributes
     ----------
     batch : int
         Clips that are advanced at once.
-    split : str
-        ``apart``: each thread has clips of its own. ``together``: all threads share each layer.
     memory : int
         Bytes it will allocate: histories, draws and codes; weights not counted.
+    split : str
+        ``apart``: each thread has clips of its own. ``together``: all threads share each layer.
     """
 
-    batch: int
     split: Split
-    memory: int
-
-
-def instruction_sets() -> dict[str, bool]:
-    """Give the instruction sets of this build, the fastest first, and whether the CPU has them.
-
-    Raises
-    ------
-    EngineUnavailableError
-        If the extension was not built.
-    """
-    _require_built()
-    return _engine.instruction_sets()
-
-
-def fastest_set(sets: Mapping[str, bool]) -> str:
-    """Choose the fastest instruction set that the CPU has.
-
-    Parameters
-    ----------
-    sets : mapping of str to bool
-        As `instruction_sets` gives them.
-    """
-    return next(name for name, there in sets.items() if there and name not in MODELS)
-
-
-def chosen_instruction_set(wanted: str | None = None) -> str:
-    """Name the instruction set that an engine will use.
-
-    Parameters
-    ----------
-    wanted : str, optional
-        One of `instruction_sets()`, or ``auto`` for `fastest_set`. By default what the
-        environment variable NSYNTH_BATCH_INSTRUCTION_SET says, else ``auto``.
-
-    Raises
-    ------
-    EngineUnavailableError
-        If the extension was not built.
-    """
-    _require_built()
-    wanted = wanted or os.environ.get("NSYNTH_BATCH_INSTRUCTION_SET", "auto")
-    return fastest_set(instruction_sets()) if wanted == "auto" else wanted
 
 
 class NativeEngine:
@@ -133,10 +89,10 @@ class NativeEngine:
     Raises
     ------
     EngineUnavailableError
-        If the extension was not built, this processor lacks the instruction set, or the precision
-        cannot be had with it.
+        If the extension was not built, the instruction set or the precision is unknown, this
+        processor lacks it, or the precision cannot be had with it.
     ValueError
-        If a number is below 1, or the instruction set or the precision is unknown.
+        If a number is below 1.
     """
 
     name = "native"
@@ -158,12 +114,21 @@ class NativeEngine:
                 raise ValueError(f"{what} must be above 0, not {value}")
         if precision not in get_args(Precision):
             known = ", ".join(get_args(Precision))
-            raise ValueError(f"unknown precision {precision!r}: choose one of {known}")
-        wanted = chosen_instruction_set(instruction_set)
-        try:
-            self._model = _engine.Model(
-                weights.config.to_dict(), dict(weights.tensors), wanted, precision
+            raise EngineUnavailableError(
+                f"engine native: unknown precision {precision!r}: choose one of {known}"
             )
+        wanted = chosen_instruction_set(instruction_set)
+        if wanted not in instruction_sets():
+            known = ", ".join(instruction_sets())
+            raise EngineUnavailableError(
+                f"engine native: unknown instruction set {wanted!r}: choose one of {known}"
+            )
+        from nsynth_batch.native import _engine
+
+        sizes = weights.config.to_dict()
+        sizes.pop("sample_rate", None)
+        try:
+            self._model = _engine.Model(sizes, dict(weights.tensors), wanted, precision)
         except RuntimeError as error:
             raise EngineUnavailableError(str(error)) from None
         self.config = weights.config
@@ -262,7 +227,7 @@ class NativeEngine:
         queued = min(limit // 2, limit - advanced) // (_QUEUED * max(1, samples))
         return max(1, min(CLIPS_A_THREAD * self.threads, queued))
 
-    def plan_decode(self, samples: Sequence[int], *, resumes: bool = False) -> DecodePlan:
+    def needs(self, lengths: Sequence[int], *, resumed: bool = False) -> DecodePlan:
         """Choose how many clips of these lengths to advance at once, and count the memory.
 
         Raises
@@ -270,13 +235,13 @@ class NativeEngine:
         MemoryError
             If not even one clip at a time fits, or the batch that was asked for does not.
         """
-        clips = max(1, len(samples))
-        fixed = _QUEUED * sum(samples)
+        clips = max(1, len(lengths))
+        fixed = _QUEUED * sum(lengths)
         split = self._split or ("together" if self._shares(clips) else "apart")
 
         def memory(batch: int) -> int:
             return fixed + self._model.decode_memory(
-                batch=batch, threads=self.threads, clips=clips, split=split, resumes=resumes
+                batch=batch, threads=self.threads, clips=clips, split=split, resumes=resumed
             )
 
         batch = min(clips, self._batch or CLIPS_A_THREAD * self.threads)
@@ -287,35 +252,26 @@ class NativeEngine:
         if clips > batch:
             what += f" of a batch of {clips}, whose draws and codes take {fixed / 1e6:.1f} MB,"
         demand_memory(what, memory(batch), limit)
-        return DecodePlan(batch, split, memory(batch))
+        return DecodePlan(batch, memory(batch), split)
 
-    def decode(
+    def generate(
         self,
-        encodings: Sequence[Array],
-        draws: Sequence[Draws],
+        requests: Sequence[Request],
         *,
-        temperature: float = 1.0,
-        on_progress: Callable[[int], None] | None = None,
-        prefixes: Sequence[Codes] | None = None,
-        on_codes: Callable[[Sequence[Codes]], None] | None = None,
+        on_codes: OnCodes | None = None,
+        on_progress: OnProgress | None = None,
     ) -> list[Codes]:
         """Sample the codes of clips of any lengths.
 
         Parameters
         ----------
-        encodings : sequence of float32 [F_i, bottleneck]
-        draws : sequence of Draws, one a clip
-        temperature : float
-            Divides the logits.
-        on_progress : callable, optional
-            Hears, a few times a second, how many samples were made since it was last called: 0
-            while prefixes are gone through again.
-        prefixes : sequence of int16 arrays, optional
-            What an interrupted decode of the same clips had made of each; empty arrays for
-            nothing. The result is that of the uninterrupted decode.
+        requests : sequence of Request
+            Each with an encoding, all of one temperature.
         on_codes : callable, optional
-            Is given, whenever there is more, what has been made of each clip so far: views that
-            later calls do not change. What it keeps can be the `prefixes` of another decode.
+            Called whenever there is more, with views that later calls do not change. What it
+            keeps can be the prefixes of other requests.
+        on_progress : callable, optional
+            Called a few times a second; with 0 while prefixes are gone through again.
 
         Returns
         -------
@@ -331,43 +287,29 @@ class NativeEngine:
             If the model gives logits that are not finite: those clips are given up, and it holds
             the others, which are what they are without them.
         """
-        if not temperature > 0 or not np.isfinite(temperature):
-            raise ValueError(f"temperature must be above 0 and finite, not {temperature}")
-        if len(draws) != len(encodings):
-            raise ValueError(f"{len(encodings)} encodings want as many draws, not {len(draws)}")
-        checked = [
-            checked_encoding(self.config, encoding, i) for i, encoding in enumerate(encodings)
-        ]
-        samples = [len(encoding) * self.config.ae_hop_length for encoding in checked]
-        done = checked_prefixes(prefixes, samples)
-        plan = self.plan_decode(samples, resumes=any(len(prefix) for prefix in done))
-
-        told, told_fed = sum(len(prefix) for prefix in done), 0
-
-        def heard(made: list[int], fed: int) -> None:
-            nonlocal told, told_fed
-            new, alive = sum(made) - told, fed > told_fed
-            told, told_fed = told + new, fed
-            if on_progress and (new or alive):
-                on_progress(new)
-            if on_codes and new:
-                on_codes([codes[i][:n] for i, n in enumerate(made)])
+        temperature = one_temperature(requests, self.name)
+        encodings = checked_encodings(self.config, requests)
+        prefixes = checked_prefixes(requests)
+        lengths = [request.length for request in requests]
+        plan = self.needs(lengths, resumed=any(len(prefix) for prefix in prefixes))
 
         with within_allowance(f"decoding {plan.batch} clips at once"):
-            codes = [np.zeros(n, np.int16) for n in samples]
+            codes = [np.zeros(length, np.int16) for length in lengths]
             uniforms = []
-            for i, prefix in enumerate(done):
-                codes[i][: len(prefix)] = prefix
-                uniforms.append(draws[i].uniform(len(prefix), samples[i] - len(prefix)))
+            for request, made, prefix in zip(requests, codes, prefixes, strict=True):
+                made[: len(prefix)] = prefix
+                rest = request.length - len(prefix)
+                uniforms.append(request.draws.uniform(len(prefix), rest))
+            progress = _Progress(codes, sum(map(len, prefixes)), on_codes, on_progress)
             not_finite = self._model.decode(
-                checked,
+                encodings,
                 uniforms,
                 codes,
                 temperature=temperature,
                 threads=self.threads,
                 batch=plan.batch,
                 split=plan.split,
-                heard=heard if on_progress or on_codes else None,
+                heard=progress.advanced if on_progress or on_codes else None,
             )
         if not_finite:
             raise NotFiniteError(not_finite, codes)
@@ -388,9 +330,25 @@ class NativeEngine:
         return clips < self.threads and step > _LARGE_MODEL
 
 
-def _require_built() -> None:
-    if _why_missing:
-        raise EngineUnavailableError(
-            f"the native engine is not built here ({_why_missing}): install the package where a "
-            "C++ compiler is found, or take another engine"
-        )
+class _Progress:
+    """Turns what the extension reports of a decode into calls of its listeners."""
+
+    def __init__(
+        self,
+        codes: list[Codes],
+        made: int,
+        on_codes: OnCodes | None,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._codes = codes
+        self._made, self._fed = made, 0
+        self._on_codes, self._on_progress = on_codes, on_progress
+
+    def advanced(self, made: list[int], fed: int) -> None:
+        """Report what is new: samples made of each clip, and steps of all clips together."""
+        new, alive = sum(made) - self._made, fed > self._fed
+        self._made, self._fed = self._made + new, fed
+        if self._on_progress and (new or alive):
+            self._on_progress(new)
+        if self._on_codes and new:
+            self._on_codes([self._codes[i][:n] for i, n in enumerate(made)])

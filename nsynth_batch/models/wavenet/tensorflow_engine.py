@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
+from nsynth_batch.choices import Precision
 from nsynth_batch.models import quantiser
-from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.engine import (
     GPU,
     NO_CODE,
     Codes,
     EngineUnavailableError,
-    Lockstep,
-    Precision,
+    Needs,
+    OnCodes,
+    OnProgress,
+    Request,
     all_finite,
+    one_temperature,
+    refuse_resuming,
 )
-from nsynth_batch.models.machine import allowed_memory, demand_memory, lockstep_memory
-from nsynth_batch.models.processor import processor_instruction_set
+from nsynth_batch.models.machine import (
+    allowed_memory,
+    demand_memory,
+    processor_instruction_set,
+)
+from nsynth_batch.models.wavenet.cost import lockstep_memory
+from nsynth_batch.models.wavenet.inputs import checked_encodings
 from nsynth_batch.models.weights import Array, Weights
 
 try:
@@ -70,6 +79,7 @@ class TensorflowEngine:
     """
 
     name = "tensorflow"
+    resumes = False
 
     def __init__(
         self,
@@ -135,9 +145,11 @@ class TensorflowEngine:
         if self._on_gpu:
             most = _GPU_CLIPS if self._memory is None else _MOST_CLIPS
         allowed = self._allowed()
-        return most if allowed is None else max(1, min(most, allowed // self._needs(1, samples)))
+        return (
+            most if allowed is None else max(1, min(most, allowed // self._memory_of(1, samples)))
+        )
 
-    def plan_decode(self, samples: Sequence[int]) -> Lockstep:
+    def needs(self, lengths: Sequence[int], *, resumed: bool = False) -> Needs:
         """Count the memory of a decode of clips of these lengths.
 
         Raises
@@ -145,19 +157,18 @@ class TensorflowEngine:
         MemoryError
             If it is more than allowed.
         """
-        plan = Lockstep(len(samples), self._needs(len(samples), max(samples, default=0)))
+        plan = Needs(len(lengths), self._memory_of(len(lengths), max(lengths, default=0)))
         allowed = self._allowed()
         if allowed is not None:
             demand_memory(f"decoding {plan.batch} clips at once", plan.memory, allowed)
         return plan
 
-    def decode(
+    def generate(
         self,
-        encodings: Sequence[Array],
-        draws: Sequence[Draws],
+        requests: Sequence[Request],
         *,
-        temperature: float = 1.0,
-        on_progress: Callable[[int], None] | None = None,
+        on_codes: OnCodes | None = None,
+        on_progress: OnProgress | None = None,
     ) -> list[Codes]:
         """Sample mu-law codes [F_i · hop] for each encoding [F_i, bottleneck].
 
@@ -166,15 +177,21 @@ class TensorflowEngine:
 
         Raises
         ------
+        ValueError
+            If an encoding does not fit, temperatures differ, or there is a prefix or `on_codes`.
         MemoryError
             If it needs more memory than allowed, nothing was begun then; or the device has less.
         NotFiniteError
             If a clip's probabilities are NaN, as those of logits that are not finite are; it holds
             the other clips.
         """
+        refuse_resuming(self.name, requests, on_codes)
+        temperature = one_temperature(requests, self.name)
+        encodings = checked_encodings(self._config, requests)
+        draws = [request.draws for request in requests]
         hop, batch = self._config.ae_hop_length, len(encodings)
         frames = [len(encoding) for encoding in encodings]
-        self.plan_decode([count * hop for count in frames])
+        self.needs([count * hop for count in frames])
         longest = max(frames, default=0)
         chunk = min(_CHUNK_FRAMES, longest)
         padded = -(-longest // _CHUNK_FRAMES) * chunk
@@ -214,7 +231,7 @@ class TensorflowEngine:
         """Give the bytes a decode may take; none where only the GPU itself can tell."""
         return None if self._on_gpu and self._memory is None else allowed_memory(self._memory)
 
-    def _needs(self, clips: int, samples: int) -> int:
+    def _memory_of(self, clips: int, samples: int) -> int:
         item_bytes = 2 if self.precision == "bfloat16" else 4
         return lockstep_memory(
             self._config, clips, samples, item_bytes=item_bytes, frames=_CHUNK_FRAMES

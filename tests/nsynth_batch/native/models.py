@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import get_args
 
@@ -11,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
+from nsynth_batch.choices import Precision
 from nsynth_batch.models.draws import Draws
-from nsynth_batch.models.engine import Precision
+from nsynth_batch.models.engine import Codes, OnCodes, OnProgress, Request
 from nsynth_batch.models.wavenet.config import Config
-from nsynth_batch.models.wavenet.native_engine import instruction_sets
-from nsynth_batch.models.weights import Weights, random_weights
+from nsynth_batch.models.wavenet.instruction_sets import instruction_sets
+from nsynth_batch.models.wavenet.native_engine import NativeEngine
+from nsynth_batch.models.weights import Array, Weights, random_weights
 
 EXAMPLES = int(os.environ.get("NSYNTH_BATCH_TEST_EXAMPLES", "25"))
 """Of a property; the sanitizers' run makes do with fewer."""
@@ -76,6 +79,44 @@ def make_encodings(
 def make_audio(config: Config, clips: int, frames: int, seed: int = 0) -> npt.NDArray[np.float32]:
     generator = np.random.default_rng([seed, 2])
     return generator.uniform(-1, 1, (clips, frames * config.ae_hop_length)).astype(np.float32)
+
+
+def generate(
+    engine: NativeEngine,
+    encodings: Sequence[Array],
+    draws: Sequence[Draws],
+    *,
+    temperature: float = 1.0,
+    prefixes: Sequence[Codes] | None = None,
+    on_codes: OnCodes | None = None,
+    on_progress: OnProgress | None = None,
+) -> list[Codes]:
+    """Generate clips under encodings, from draws of the test's own choice."""
+    requests = [
+        Drawn(
+            id=str(i),
+            seed=0,
+            length=len(encoding) * engine.config.ae_hop_length,
+            conditioning=encoding,
+            prefix=None if prefixes is None else prefixes[i],
+            temperature=temperature,
+            chosen=draws[i],
+        )
+        for i, encoding in enumerate(encodings)
+    ]
+    return engine.generate(requests, on_codes=on_codes, on_progress=on_progress)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn(Request):
+    """A request whose draws are given."""
+
+    chosen: Draws | None = None
+
+    @property
+    def draws(self) -> Draws:
+        assert self.chosen is not None
+        return self.chosen
 
 
 def make_draws(clips: int, seed: int = 0) -> list[Draws]:

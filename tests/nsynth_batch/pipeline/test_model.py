@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.cli import main
-from nsynth_batch.models.engine import ResumableEngine
 from nsynth_batch.models.precision import fastest_precision
 from nsynth_batch.models.wavenet.config import CONFIGS, SAMPLE_RATE
-from nsynth_batch.models.wavenet.native_engine import CLIPS_A_THREAD, instruction_sets
+from nsynth_batch.models.wavenet.instruction_sets import instruction_sets
+from nsynth_batch.models.wavenet.native_engine import CLIPS_A_THREAD
 from nsynth_batch.models.weights import random_weights, save_weights
-from nsynth_batch.pipeline.model import Models, share_of_worker
+from nsynth_batch.pipeline.model import RunModel, planned_spec
 from nsynth_batch.settings import Settings, load_settings
 from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.text import size
@@ -27,26 +28,26 @@ def settings(tiny: Path, **given: object) -> Settings:
 
 
 def test_workers_share_this_machine(tiny: Path) -> None:
-    one, four = (share_of_worker(settings(tiny, workers=n)) for n in (1, 4))
+    one, four = (planned_spec(settings(tiny, workers=n)) for n in (1, 4))
     assert one.memory is not None
     assert four.memory is not None
     assert four.memory == pytest.approx(one.memory / 4, rel=0.2)
     assert four.threads <= one.threads
-    asked = share_of_worker(settings(tiny, workers=4, threads=3, memory="8GB"))
+    asked = planned_spec(settings(tiny, workers=4, threads=3, memory="8GB"))
     assert (asked.threads, asked.memory) == (3, 8 * 10**9)
 
 
 def test_of_a_schedulers_machines_only_what_is_said_is_known(tiny: Path) -> None:
-    there = share_of_worker(settings(tiny, scheduler="tcp://127.0.0.1:1"))
+    there = planned_spec(settings(tiny, scheduler="tcp://127.0.0.1:1"))
     assert (there.threads, there.memory) == (1, None)
-    models = Models(settings(tiny, scheduler="tcp://127.0.0.1:1"))
-    fields = models.fields(models.decoder)
-    assert (fields["threads"], fields["memory"]) == (None, None)
+    models = RunModel(settings(tiny, scheduler="tcp://127.0.0.1:1"))
+    spec = models.spec(models.decoder)
+    assert (spec.threads, spec.memory) == (None, None)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_task_fills_the_engine(tiny: Path, threads: int) -> None:
-    models = Models(settings(tiny, threads=threads))
+    models = RunModel(settings(tiny, threads=threads))
     assert models.batch_size(10_000, 10_000 * SECONDS) == CLIPS_A_THREAD * threads
     assert models.batch_size(20, 20 * SECONDS) == 8
 
@@ -54,76 +55,75 @@ def test_a_task_fills_the_engine(tiny: Path, threads: int) -> None:
 def test_a_large_model_on_an_engine_that_cannot_resume_decodes_few_at_once(tmp_path: Path) -> None:
     large = tmp_path / "large.safetensors"
     save_weights(random_weights(CONFIGS["h512_bo16"], seed=0), large)
-    models = Models(settings(large, engine="tensorflow"))
+    models = RunModel(settings(large, engine="tensorflow"))
     assert models.batch_size(10_000, 10_000 * SECONDS) == 4
 
 
 def test_what_a_task_takes_is_said(tiny: Path) -> None:
-    line = Models(settings(tiny, threads=1, memory="1GB", precision="int16")).room(64, 1000)
+    line = RunModel(settings(tiny, threads=1, memory="1GB", precision="int16")).memory_note(
+        64, 1000
+    )
     assert line.startswith(f"64 clips a task, {CLIPS_A_THREAD} at once in ")
     assert " of 1.0 GB a worker; native, int16, " in line
 
 
 def test_a_resume_takes_no_more_than_was_said(tiny: Path) -> None:
-    models = Models(settings(tiny, threads=1, memory="1GB"))
+    models = RunModel(settings(tiny, threads=1, memory="1GB"))
     engine = models.decoder.engine
-    assert isinstance(engine, ResumableEngine)
-    needs = engine.plan_decode([1000] * 8, resumes=True).memory
-    assert needs > engine.plan_decode([1000] * 8).memory
-    assert f" at once in {size(needs)} of" in models.room(8, 1000)
+    assert engine.resumes
+    needs = engine.needs([1000] * 8, resumed=True).memory
+    assert needs > engine.needs([1000] * 8).memory
+    assert f" at once in {size(needs)} of" in models.memory_note(8, 1000)
 
 
 def test_a_task_is_no_larger_than_its_queue_has_memory_for(tiny: Path) -> None:
-    models = Models(settings(tiny, threads=32, memory="100MB"))
+    models = RunModel(settings(tiny, threads=32, memory="100MB"))
     clips = models.batch_size(10_000, 10_000 * SECONDS)
     assert clips < CLIPS_A_THREAD * 32
-    models.room(clips, round(SECONDS * SAMPLE_RATE))
+    models.memory_note(clips, round(SECONDS * SAMPLE_RATE))
 
 
 def test_where_threads_are_not_known_it_is_said_what_was_planned_with(tiny: Path) -> None:
     note = "planned for 1 thread a worker: --threads says how many they have"
     there = {"scheduler": "tcp://127.0.0.1:1"}
-    assert note in Models(settings(tiny, **there)).room(8, 1000)
-    assert note not in Models(settings(tiny, **there, threads=2)).room(8, 1000)
-    assert note not in Models(settings(tiny)).room(8, 1000)
+    assert note in RunModel(settings(tiny, **there)).memory_note(8, 1000)
+    assert note not in RunModel(settings(tiny, **there, threads=2)).memory_note(8, 1000)
+    assert note not in RunModel(settings(tiny)).memory_note(8, 1000)
 
 
 def test_memory_that_lacks_is_told_before_any_work(tiny: Path) -> None:
     with pytest.raises(UsageError, match=r"not enough memory .* allow each more with --memory"):
-        Models(settings(tiny, memory="1kB")).require(["clips"], 1000)
+        RunModel(settings(tiny, memory="1kB")).require(["clips"], 1000)
     # What is queued takes memory too, even if few are decoded at once.
     with pytest.raises(UsageError, match=r"batch of 500, whose .* a smaller --batch"):
-        Models(settings(tiny, memory="1MB")).room(500, 10**6)
+        RunModel(settings(tiny, memory="1MB")).memory_note(500, 10**6)
 
 
 def test_a_precision_that_cannot_be_had_is_told_before_any_work(tiny: Path) -> None:
     with pytest.raises(UsageError, match="float32 or bfloat16, not in int8"):
-        Models(settings(tiny, engine="tensorflow", precision="int8")).require(["clips"], 1000)
-    Models(settings(tiny, engine="tensorflow", precision="int8")).require(["encodings"], 1000)
+        RunModel(settings(tiny, engine="tensorflow", precision="int8")).require(["clips"], 1000)
+    RunModel(settings(tiny, engine="tensorflow", precision="int8")).require(["encodings"], 1000)
 
 
 def test_encoding_is_float32_whatever_decodes(tiny: Path) -> None:
-    models = Models(settings(tiny, engine="tensorflow", precision="bfloat16"))
-    assert models.fields(models.encoder)["precision"] == "float32"
-    assert models.fields(models.decoder)["precision"] == "bfloat16"
+    models = RunModel(settings(tiny, engine="tensorflow", precision="bfloat16"))
+    assert models.spec(models.encoder).precision == "float32"
+    assert models.spec(models.decoder).precision == "bfloat16"
 
 
 def test_workers_are_told_what_the_plan_has_chosen(tiny: Path) -> None:
-    models = Models(settings(tiny, engine="auto"))
-    fields = models.fields(models.decoder)
-    facts = models.decoder.facts()
-    assert fields["engine"] == "native"
-    assert fields["precision"] == facts["precision"]
-    assert fields["instruction_set"] == facts["instruction_set"]
+    models = RunModel(settings(tiny, engine="auto"))
+    spec = models.spec(models.decoder)
+    assert spec.engine == "native"
+    assert spec.facts().items() <= models.decoder.facts().items()
 
 
 def test_a_worker_that_lacks_what_the_plan_has_chosen_refuses(tiny: Path) -> None:
     lacking = [name for name, there in instruction_sets().items() if not there]
     for name in ["mmx", *lacking]:
-        fields = Models(settings(tiny)).fields(Models(settings(tiny)).decoder)
-        stage = DecodeStage(
-            seed=0, temperature=1.0, made_with=(), **{**fields, "instruction_set": name}
-        )
+        models = RunModel(settings(tiny))
+        spec = replace(models.spec(models.decoder), instruction_set=name)
+        stage = DecodeStage(spec, seed=0, temperature=1.0)
         with pytest.raises(UsageError, match=f"(unknown|lacks the) instruction set '{name}'"):
             stage.facts(1)
 

@@ -18,8 +18,9 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.storage.base import Entry
 from hdfs_jobs.storage.local import LocalStorage
-from nsynth_batch.models.engine import Precision
-from nsynth_batch.models.wavenet.model import default_precision
+from nsynth_batch.choices import Precision
+from nsynth_batch.models.loading import default_precision, open_model, portable_name
+from nsynth_batch.models.spec import ModelSpec
 from nsynth_batch.models.weights import random_weights, save_weights
 from nsynth_batch.nsynth import load_model
 from nsynth_batch.pipeline import sharding
@@ -29,7 +30,6 @@ from nsynth_batch.pipeline.steps import Pipeline, segment_samples
 from nsynth_batch.settings import load_settings
 from nsynth_batch.sources.harvest import harvest
 from nsynth_batch.sources.resolve import resolve
-from nsynth_batch.stages.model_stage import located, open_model
 from nsynth_batch.store.arrays import matrices
 from nsynth_batch.store.clip_export import export_clips
 from nsynth_batch.store.layout import DATASETS
@@ -241,15 +241,15 @@ def test_a_pool_that_is_lost_is_not_drawn_anew(
 
 def test_a_model_that_is_lost_in_a_worker_is_no_infrastructure_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such checkpoint"):
-        open_model(str(tmp_path / "gone.safetensors"), "native", 1)
+        open_model(ModelSpec(str(tmp_path / "gone.safetensors"), "native"))
 
 
 def test_a_checkpoint_is_one_whatever_folder_it_is_named_from(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tiny.parent)
-    assert located(tiny.name) == located(str(tiny)) == str(tiny)
-    assert located("small") == "small"
+    assert portable_name(tiny.name) == portable_name(str(tiny)) == str(tiny)
+    assert portable_name("small") == "small"
 
 
 def test_clips_of_one_id_are_written_once(

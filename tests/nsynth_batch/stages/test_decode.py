@@ -12,9 +12,10 @@ import pytest
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.runs.stage import Rejected, Task
+from nsynth_batch.models.loading import memory_errors_as_usage, open_model
 from nsynth_batch.models.machine import MemoryRefusedError
+from nsynth_batch.models.spec import ModelSpec
 from nsynth_batch.stages.decode import DecodeStage
-from nsynth_batch.stages.model_stage import memory_is_a_setting, open_model
 from nsynth_batch.store.arrays import matrix_column, vectors
 from sequencer.audio.samples import to_int16
 from sequencer.clips.measures import measure
@@ -23,7 +24,8 @@ from tests.nsynth_batch.stages.helpers import task
 
 @pytest.fixture
 def stage(tiny: Path) -> DecodeStage:
-    return DecodeStage(str(tiny), "auto", seed=7, temperature=1.0, made_with=("a", "b"))
+    spec = ModelSpec(str(tiny), threads=1)
+    return DecodeStage(spec.settled(open_model(spec).facts()), seed=7, temperature=1.0)
 
 
 def source(rows: list[np.ndarray]) -> pa.Table:
@@ -49,7 +51,7 @@ def test_clips_are_what_the_model_decodes_with_their_measures(
     rows = encodings(2, 3)
     table, rejected = clips(stage, source(rows), task(tmp_path))
     assert not rejected
-    model = open_model(str(tiny), "auto", 1)
+    model = open_model(ModelSpec(str(tiny), threads=1))
     expected = model.decode(rows, seed=7, ids=["mash0", "mash1"])
     for row, samples, audio in zip(
         table.to_pylist(), vectors(table.column("samples")), expected, strict=True
@@ -73,7 +75,7 @@ def test_an_id_follows_from_mash_up_and_settings(stage: DecodeStage, tmp_path: P
     changed = [
         replace(stage, seed=8),
         replace(stage, temperature=0.5),
-        replace(stage, made_with=("a", "c")),
+        replace(stage, spec=replace(stage.spec, precision="int16")),
     ]
     assert len({clip_id(stage), *map(clip_id, changed)}) == 4
 
@@ -123,7 +125,7 @@ def test_seconds_are_those_of_the_samples(stage: DecodeStage, tmp_path: Path) ->
 
 
 def test_want_of_memory_is_no_bad_input() -> None:
-    with pytest.raises(UsageError, match="not enough memory"), memory_is_a_setting():
+    with pytest.raises(UsageError, match="not enough memory"), memory_errors_as_usage():
         raise MemoryError("needs 9 GB")
-    with pytest.raises(UsageError, match="lower --memory or --batch"), memory_is_a_setting():
+    with pytest.raises(UsageError, match="lower --memory or --batch"), memory_errors_as_usage():
         raise MemoryRefusedError("the system refused it")

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.runs.stage import Counted, Rejected
+from nsynth_batch.models.loading import open_model
+from nsynth_batch.models.spec import ModelSpec
 from nsynth_batch.stages.encode import EncodeStage, equal_lengths
-from nsynth_batch.stages.model_stage import open_model
 from nsynth_batch.store.arrays import list_column, matrices
 from nsynth_batch.store.schemas import AUDIO
 from sequencer.audio.samples import from_int16, to_int16
@@ -26,7 +27,7 @@ HOP = 512
 
 
 def stage(tiny: Path, batch: int = 2) -> EncodeStage:
-    return EncodeStage(str(tiny), "auto", HOP, batch)
+    return EncodeStage(ModelSpec(str(tiny)), HOP, batch)
 
 
 def source(lengths: list[int]) -> pa.Table:
@@ -60,7 +61,7 @@ def test_each_segment_is_encoded_as_the_model_does_alone(tiny: Path, tmp_path: P
     written = pa.Table.from_batches(batches)
     assert written.column("segment").to_pylist() == [0, 1, 2, 3]
     assert written.column("frames").to_pylist() == [4, 4, 4, 3]
-    model = open_model(str(tiny), "auto", 1)
+    model = open_model(ModelSpec(str(tiny), threads=1))
     for row, encoding in enumerate(matrices(written.column("encoding"))):
         samples = np.int16(table.column("samples")[row].as_py())
         alone = model.encode(from_int16(samples)[None])[0]

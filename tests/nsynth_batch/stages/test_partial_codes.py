@@ -24,7 +24,10 @@ from hdfs_jobs.datasets.plan import Item, RowRange
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.stage import Partial, Task
 from hdfs_jobs.runs.worker import ShardJob, do_shard
-from nsynth_batch.models.engine import Codes, Precision
+from nsynth_batch.choices import Precision
+from nsynth_batch.models.engine import Codes
+from nsynth_batch.models.loading import open_model
+from nsynth_batch.models.spec import ModelSpec
 from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.stages.partial_codes import LONGEST_LOSS, Progress
 from nsynth_batch.store.arrays import list_column, matrix_column
@@ -86,9 +89,8 @@ def planned(
     do_shard(job(mashups, MadeUp()), 1)
     clips = store.dataset("clips", {})
     clips.plan([Item("batch", rows=(RowRange(0, 0, 2),))], 1)
-    stage = DecodeStage(
-        str(tiny), "native", 7, 1.0, ("a",), save_seconds=save_seconds, precision=precision
-    )
+    spec = ModelSpec(str(tiny), "native", precision)
+    stage = DecodeStage(spec.settled(open_model(spec).facts()), 7, 1.0, save_seconds)
     return clips, job(clips, stage, mashups)
 
 

@@ -5,10 +5,12 @@ import pickle
 import numpy as np
 import pytest
 
+from nsynth_batch.choices import EngineName
 from nsynth_batch.models import quantiser
 from nsynth_batch.models.draws import Draws
-from nsynth_batch.models.engine import EngineName, NotFiniteError
-from nsynth_batch.models.wavenet.model import Model, make_engine
+from nsynth_batch.models.engine import NotFiniteError
+from nsynth_batch.models.loading import make_engine
+from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.models.weights import Weights
 from nsynth_batch.nsynth import EngineUnavailableError, load_model
 
@@ -117,7 +119,12 @@ def test_logits_of_a_begun_hop_are_those_of_the_whole(model: Model, audio: np.nd
         (lambda m: m.encode(np.zeros(640, np.float32)), r"\[batch, samples\]"),
         (lambda m: m.encode(np.full((1, 64), np.nan, np.float32)), "not finite"),
         (lambda m: m.decode([np.zeros((2, 4), np.float32)]), r"'0' has shape \(2, 4\)"),
-        (lambda m: m.decode([np.full((2, 3), np.inf, np.float32)]), "not finite"),
+        (lambda m: m.decode([np.full((2, 3), np.inf, np.float32)]), "must be finite"),
+        (lambda m: m.decode(np.zeros((2, 3), "f")), r"\[batch, frames, 3\].*encodings\[None\]"),
+        (lambda m: m.decode([np.zeros((1, 3), "f")], prefixes=[]), "as many prefixes"),
+        (lambda m: m.encode(np.zeros((1, 64), np.int16)), "not int16; divide 16-bit samples"),
+        (lambda m: m.encode(np.zeros((640, 2), "f")), r"looks like 2 channels.*16000|16000.*2 ch"),
+        (lambda m: m.encode(np.zeros(640, "f")), r"audio\[None\]"),
         (lambda m: m.decode(np.zeros((2, 1, 3), np.float32), ids=["a", "a"]), "different ids"),
         (lambda m: m.decode(np.zeros((1, 1, 3), np.float32), temperature=0.0), "temperature"),
         (lambda m: m.logits(np.zeros((1, 64), "f"), np.zeros((1, 2, 3), "f")), "do not fit"),

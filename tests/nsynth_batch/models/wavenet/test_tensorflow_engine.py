@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nsynth_batch.choices import Precision
 from nsynth_batch.models import quantiser
 from nsynth_batch.models.draws import Draws
-from nsynth_batch.models.engine import Precision
-from nsynth_batch.models.wavenet.model import Model, make_engine
+from nsynth_batch.models.engine import Request
+from nsynth_batch.models.loading import make_engine
+from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.models.wavenet.tensorflow_engine import TensorflowEngine
 from nsynth_batch.models.weights import Weights
 from nsynth_batch.nsynth import EngineUnavailableError
@@ -22,6 +24,13 @@ ON_THE_HOST = ("infeed", "outfeed", "send", "recv", "host", "callback")
 
 def engine_of(weights: Weights, precision: Precision = "float32") -> TensorflowEngine:
     return TensorflowEngine(weights, precision=precision)
+
+
+def requests(encodings: list[np.ndarray]) -> list[Request]:
+    return [
+        Request(str(i), 0, len(encoding) * HOP, conditioning=encoding)
+        for i, encoding in enumerate(encodings)
+    ]
 
 
 def compiled_loop(engine: TensorflowEngine, batch: int) -> str:
@@ -65,7 +74,7 @@ def test_a_decode_of_another_batch_compiles_once_and_of_the_same_never(tiny: Wei
     engine = engine_of(tiny)
     clips = [np.zeros((4, 3), np.float32)] * 2
     for _ in range(3):
-        engine.decode(clips, [Draws(0, "a"), Draws(0, "b")])
+        engine.generate(requests(clips))
     assert engine._chunk.experimental_get_tracing_count() == 1
 
 
@@ -97,7 +106,7 @@ def test_bfloat16_samples_from_its_own_logits(tiny: Weights) -> None:
 def test_thousands_of_clips_advance_together(tiny: Weights) -> None:
     engine = engine_of(tiny, "bfloat16")
     rows = np.random.default_rng(2).normal(size=(3000, 1, 3)).astype(np.float32)
-    codes = engine.decode(list(rows), [Draws(0, str(i)) for i in range(len(rows))])
+    codes = engine.generate(requests(list(rows)))
     assert {len(clip) for clip in codes} == {HOP}
     assert len({clip.tobytes() for clip in codes}) == len(rows)
 
@@ -105,12 +114,12 @@ def test_thousands_of_clips_advance_together(tiny: Weights) -> None:
 def test_memory_is_counted_before_any_work(tiny: Weights) -> None:
     engine = TensorflowEngine(tiny, memory=100_000)
     history = 4 * tiny.config.width * sum(2 * d + 1 for d in tiny.config.dilations)
-    assert engine.plan_decode([HOP]).memory > history
+    assert engine.needs([HOP]).memory > history
     most = engine.full_batch(HOP)
     assert 1 <= most < 64
-    assert engine.plan_decode([HOP] * most).batch == most
+    assert engine.needs([HOP] * most).batch == most
     with pytest.raises(MemoryError, match=r"decoding 64 clips at once needs .* MB"):
-        engine.decode([np.zeros((1, 3), np.float32)] * 64, [Draws(0, str(i)) for i in range(64)])
+        engine.generate(requests([np.zeros((1, 3), np.float32)] * 64))
     assert TensorflowEngine(tiny, memory=10**9).full_batch(HOP) == 64
 
 

@@ -13,20 +13,22 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from nsynth_batch.models.engine import NotFiniteError, Precision
+from nsynth_batch.choices import Precision
+from nsynth_batch.models.engine import NotFiniteError, Request
 from nsynth_batch.models.machine import MemoryRefusedError
 from nsynth_batch.models.wavenet import native_engine
 from nsynth_batch.models.wavenet.config import CONFIGS, Config
+from nsynth_batch.models.wavenet.instruction_sets import fastest_set
 from nsynth_batch.models.wavenet.native_engine import (
     CLIPS_A_THREAD,
     NativeEngine,
     Split,
-    fastest_set,
 )
 from nsynth_batch.models.weights import Weights, random_weights
 from tests.nsynth_batch.native.models import (
     KINDS,
     TINY,
+    generate,
     make_audio,
     make_draws,
     make_encodings,
@@ -61,7 +63,7 @@ def test_the_fastest_instruction_set_of_the_processor_is_chosen_but_no_model_of_
 def test_progress_adds_up_to_the_samples(small: NativeEngine) -> None:
     frames = [6, 2, 4]
     heard: list[int] = []
-    small.decode(make_encodings(small.config, frames), make_draws(3), on_progress=heard.append)
+    generate(small, make_encodings(small.config, frames), make_draws(3), on_progress=heard.append)
     assert sum(heard) == sum(frames) * small.config.ae_hop_length
     assert min(heard) > 0
 
@@ -79,10 +81,10 @@ def test_an_interrupted_decode_goes_on_where_it_was(engine: NativeEngine) -> Non
         raise Enough
 
     with pytest.raises(Enough):
-        engine.decode(encodings, draws, on_codes=keep)
+        generate(engine, encodings, draws, on_codes=keep)
     assert 0 < sum(len(made) for made in kept) < sum(frames) * TINY.ae_hop_length
-    resumed = engine.decode(encodings, draws, prefixes=kept)
-    for got, want in zip(resumed, engine.decode(encodings, draws), strict=True):
+    resumed = generate(engine, encodings, draws, prefixes=kept)
+    for got, want in zip(resumed, generate(engine, encodings, draws), strict=True):
         np.testing.assert_array_equal(got, want)
 
 
@@ -94,7 +96,8 @@ def test_going_through_prefixes_again_gives_signs_of_life_and_nothing_new(
     prefixes = [np.zeros(frames * hop - 1, np.int16)] * clips
     heard: list[int] = []
     kept: list[int] = []
-    NativeEngine(random_weights(small.config, 0), threads=1).decode(
+    generate(
+        NativeEngine(random_weights(small.config, 0), threads=1),
         make_encodings(small.config, [frames] * clips),
         make_draws(clips),
         prefixes=prefixes,
@@ -115,7 +118,7 @@ def test_ctrl_c_ends_a_decode(engine: NativeEngine) -> None:
         timer.start()
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            engine.decode(encodings, make_draws(4))
+            generate(engine, encodings, make_draws(4))
     finally:
         signal.signal(signal.SIGINT, before)
     assert time.monotonic() - began < 10
@@ -135,7 +138,7 @@ def test_other_threads_run_while_it_decodes(engine: NativeEngine) -> None:
 
     def decode() -> None:
         with pytest.raises(Enough):
-            engine.decode(make_encodings(TINY, [ENDLESS]), make_draws(1), on_progress=stop)
+            generate(engine, make_encodings(TINY, [ENDLESS]), make_draws(1), on_progress=stop)
 
     thread = threading.Thread(target=decode)
     thread.start()
@@ -152,12 +155,12 @@ def test_a_draw_above_every_share_takes_the_last_bin(engine: NativeEngine) -> No
         def uniform(self, start: int, count: int) -> npt.NDArray[np.float32]:
             return np.full(count, 1.5, np.float32)
 
-    assert set(engine.decode(make_encodings(TINY, [2]), [Highest()])[0]) == {127}
+    assert set(generate(engine, make_encodings(TINY, [2]), [Highest()])[0]) == {127}
 
 
 def test_nothing_to_decode(engine: NativeEngine) -> None:
-    assert engine.decode([], []) == []
-    empty = engine.decode(make_encodings(TINY, [0, 0]), make_draws(2))
+    assert generate(engine, [], []) == []
+    empty = generate(engine, make_encodings(TINY, [0, 0]), make_draws(2))
     assert [codes.shape for codes in empty] == [(0,), (0,)]
 
 
@@ -166,12 +169,12 @@ def test_the_batch_follows_the_memory() -> None:
     tiny_weights = make_weights(TINY)
     roomy = NativeEngine(tiny_weights, threads=2, memory=10**10)
     lengths = [70] * 1000
-    most = roomy.plan_decode(lengths)
+    most = roomy.needs(lengths)
     assert most.batch == CLIPS_A_THREAD * 2
     tight = NativeEngine(tiny_weights, threads=2, memory=most.memory // 2)
-    assert 1 <= tight.plan_decode(lengths).batch < most.batch
-    assert tight.plan_decode(lengths).memory <= most.memory // 2
-    assert roomy.plan_decode(lengths, resumes=True).memory > most.memory
+    assert 1 <= tight.needs(lengths).batch < most.batch
+    assert tight.needs(lengths).memory <= most.memory // 2
+    assert roomy.needs(lengths, resumed=True).memory > most.memory
     # The published model's history is 6,138 steps of 512 floats a clip; it must be counted.
     history = 4 * config.width * 2 * sum(config.dilations)
     assert history == 12_570_624
@@ -180,7 +183,7 @@ def test_the_batch_follows_the_memory() -> None:
 def test_no_more_clips_advance_at_once_than_were_asked_for() -> None:
     def needs(batch: int) -> int:
         engine = NativeEngine(make_weights(TINY), threads=4, batch=batch, split="apart")
-        return engine.plan_decode([0] * 8).memory
+        return engine.needs([0] * 8).memory
 
     assert needs(5) - needs(4) == needs(8) - needs(7) > 0
 
@@ -194,20 +197,20 @@ def test_a_full_batch_is_one_whose_queue_fits(memory: int, samples: int, threads
     engine = NativeEngine(weights, threads=threads, memory=memory)
     clips = engine.full_batch(samples)
     assert 1 <= clips < CLIPS_A_THREAD * threads
-    assert engine.plan_decode([samples] * clips, resumes=True).memory <= memory
+    assert engine.needs([samples] * clips, resumed=True).memory <= memory
     assert NativeEngine(weights, threads=threads, memory=10**12).full_batch(samples) == (
         CLIPS_A_THREAD * threads
     )
     too_many = [samples] * (CLIPS_A_THREAD * threads)
     queue = r"decoding 1 clips at once of a batch of \d+, whose draws and codes take .* MB, needs"
     with pytest.raises(MemoryError, match=queue):
-        engine.plan_decode(too_many)
+        engine.needs(too_many)
 
 
 def test_a_moment_without_memory_ends_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     left = iter([10**9])
     monkeypatch.setattr(native_engine, "allowed_memory", lambda _: next(left, 0))
-    assert NativeEngine(make_weights(TINY), threads=1).plan_decode([70] * 9).batch == 9
+    assert NativeEngine(make_weights(TINY), threads=1).needs([70] * 9).batch == 9
 
 
 def test_memory_that_the_system_refuses_is_not_for_want_of_leave(
@@ -229,7 +232,7 @@ def test_memory_that_the_system_refuses_is_not_for_want_of_leave(
     for call in (
         lambda: engine.encode(audio),
         lambda: engine.logits(audio, np.stack(encodings)),
-        lambda: engine.decode(encodings, make_draws(1)),
+        lambda: generate(engine, encodings, make_draws(1)),
     ):
         with pytest.raises(MemoryRefusedError, match=r"the system refused .* allow less memory"):
             call()
@@ -267,36 +270,42 @@ def test_memory_that_cannot_be_had_is_an_error_before_any_work() -> None:
     encodings, draws = make_encodings(TINY, [50]), make_draws(1)
     heard: list[int] = []
     with pytest.raises(MemoryError, match=r"decoding 1 clips at once needs .* MB"):
-        scarce.decode(encodings, draws, on_progress=heard.append)
+        generate(scarce, encodings, draws, on_progress=heard.append)
     assert heard == []
     with pytest.raises(MemoryError, match="encoding needs"):
         scarce.encode(make_audio(TINY, 1, 300))
     with pytest.raises(MemoryError, match="logits needs"):
         scarce.logits(make_audio(TINY, 1, 50), np.stack(encodings))
     with pytest.raises(MemoryError, match="decoding 3 clips"):
-        NativeEngine(weights, batch=3, memory=5_000).decode(encodings * 3, make_draws(3))
+        generate(NativeEngine(weights, batch=3, memory=5_000), encodings * 3, make_draws(3))
 
 
 def test_input_that_cannot_be_is_refused(engine: NativeEngine) -> None:
     good, draws = make_encodings(TINY, [2, 3]), make_draws(2)
     bad = [good[0], good[1].copy()]
     bad[1][2, 0] = np.nan
-    with pytest.raises(ValueError, match="encoding 1 must be finite"):
-        engine.decode(bad, draws)
-    with pytest.raises(ValueError, match=r"encoding 0 must be \[F, 5\], not \(2, 4\)"):
-        engine.decode([good[0][:, :4], good[1]], draws)
-    with pytest.raises(ValueError, match="2 encodings want as many draws, not 1"):
-        engine.decode(good, draws[:1])
+    with pytest.raises(ValueError, match="encoding '1' must be finite"):
+        generate(engine, bad, draws)
+    with pytest.raises(ValueError, match=r"encoding '0' must be \[F, 5\], not \(2, 4\)"):
+        generate(engine, [good[0][:, :4], good[1]], draws)
+    for request, said in (
+        (Request("a", 0, 13, conditioning=good[0]), "of 13 samples, its encoding of 2 frames of 7"),
+        (Request("a", 0, 14), "clip 'a' has no encoding"),
+        (Request("a", 0, 14, conditioning=good[0], prompt=np.zeros(3, np.int16)), "has a prompt"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            engine.generate([request])
+    hot, cold = (Request(t, 0, 14, conditioning=good[0], temperature=float(t)) for t in "12")
+    with pytest.raises(ValueError, match="all clips of a call share one temperature"):
+        engine.generate([hot, cold])
     for temperature in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="temperature must be above 0"):
-            engine.decode(good, draws, temperature=temperature)
+            generate(engine, good, draws, temperature=temperature)
     nothing = np.zeros(0, np.int16)
-    with pytest.raises(ValueError, match=r"prefix 1 .* does not fit a clip of 21 samples"):
-        engine.decode(good, draws, prefixes=[nothing, np.zeros(22, np.int16)])
-    with pytest.raises(ValueError, match="prefix 0 holds values that are no mu-law codes"):
-        engine.decode(good, draws, prefixes=[np.full(3, 128, np.int16), nothing])
-    with pytest.raises(ValueError, match="2 clips want as many prefixes, not 1"):
-        engine.decode(good, draws, prefixes=[nothing])
+    with pytest.raises(ValueError, match=r"prefix '1' .* does not fit a clip of 21 samples"):
+        generate(engine, good, draws, prefixes=[nothing, np.zeros(22, np.int16)])
+    with pytest.raises(ValueError, match="prefix '0' holds values that are no mu-law codes"):
+        generate(engine, good, draws, prefixes=[np.full(3, 128, np.int16), nothing])
 
     audio = make_audio(TINY, 2, 3)
     with pytest.raises(ValueError, match=r"T a multiple of 7, not \(2, 20\)"):
@@ -315,7 +324,7 @@ def test_logits_that_are_not_finite_are_an_error() -> None:
     weights = make_weights(TINY)
     tensors = {**weights.tensors, "logits/W": weights.tensors["logits/W"] * np.float32(1e38)}
     with pytest.raises(FloatingPointError, match="not finite"):
-        NativeEngine(Weights(TINY, tensors)).decode(make_encodings(TINY, [3]), make_draws(1))
+        generate(NativeEngine(Weights(TINY, tensors)), make_encodings(TINY, [3]), make_draws(1))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -338,10 +347,10 @@ def test_clips_whose_logits_are_not_finite_leave_the_others_alone(
     good = [i for i in range(len(frames)) if i not in bad]
     encodings[1][4:] = 3e38
     encodings[4][:] = -3e38
-    want = engine.decode([encodings[i] for i in good], [draws[i] for i in good])
+    want = generate(engine, [encodings[i] for i in good], [draws[i] for i in good])
     made: list[int] = []
     with pytest.raises(NotFiniteError, match="not finite for clip 1, 4") as raised:
-        engine.decode(encodings, draws, on_codes=lambda codes: made.extend(map(len, codes)))
+        generate(engine, encodings, draws, on_codes=lambda codes: made.extend(map(len, codes)))
     assert raised.value.clips == bad
     for i, codes in zip(good, want, strict=True):
         np.testing.assert_array_equal(raised.value.made[i], codes)
@@ -366,7 +375,7 @@ def test_arrays_in_any_layout_are_taken(engine: NativeEngine) -> None:
     encodings, draws = make_encodings(TINY, [4]), make_draws(1)
     strided = np.asfortranarray(encodings[0]).astype(np.float64)
     np.testing.assert_array_equal(
-        engine.decode([strided], draws)[0], engine.decode(encodings, draws)[0]
+        generate(engine, [strided], draws)[0], generate(engine, encodings, draws)[0]
     )
     audio = make_audio(TINY, 2, 8)
     np.testing.assert_array_equal(engine.encode(np.asfortranarray(audio)), engine.encode(audio))

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nsynth_batch.choices import Precision
 from nsynth_batch.models import quantiser
-from nsynth_batch.models.engine import Precision
+from nsynth_batch.models.engine import EngineUnavailableError
 from nsynth_batch.models.wavenet.config import Config
 from nsynth_batch.models.wavenet.native_engine import NativeEngine
 from nsynth_batch.models.weights import Weights
@@ -21,6 +22,7 @@ from tests.nsynth_batch.native.models import (
     PRECISIONS,
     TINY,
     configs,
+    generate,
     make_audio,
     make_draws,
     make_encodings,
@@ -76,7 +78,7 @@ def test_a_narrow_history_takes_less_memory() -> None:
     sizes = {**TINY.to_dict(), "width": 64, "num_layers": 9, "num_stages": 9}
     weights = make_weights(Config(**sizes))
     memory = {
-        precision: NativeEngine(weights, threads=1, precision=precision).plan_decode([70] * 48)
+        precision: NativeEngine(weights, threads=1, precision=precision).needs([70] * 48)
         for precision in PRECISIONS
     }
     sizes = [memory[p].memory for p in ("int8", "int16", "float32")]
@@ -96,7 +98,7 @@ def test_what_overflows_is_an_error_in_integers_too(
             Weights(TINY, tensors), instruction_set=instruction_set, precision=precision
         )
         with pytest.raises(FloatingPointError, match="not finite"):
-            engine.decode(make_encodings(TINY, [3]), make_draws(1))
+            generate(engine, make_encodings(TINY, [3]), make_draws(1))
 
 
 def test_integers_want_finite_weights() -> None:
@@ -109,7 +111,9 @@ def test_integers_want_finite_weights() -> None:
 
 
 def test_a_precision_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"unknown precision 'int4'.*float32, bfloat16"):
+    with pytest.raises(
+        EngineUnavailableError, match=r"unknown precision 'int4'.*float32, bfloat16"
+    ):
         NativeEngine(make_weights(TINY), precision=cast(Precision, "int4"))
 
 

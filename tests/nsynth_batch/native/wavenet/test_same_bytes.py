@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nsynth_batch.choices import Precision
 from nsynth_batch.models.draws import Draws
-from nsynth_batch.models.engine import Precision
 from nsynth_batch.models.wavenet.config import Config
 from nsynth_batch.models.wavenet.native_engine import NativeEngine, Split
 from tests.nsynth_batch.native.models import (
@@ -20,6 +20,7 @@ from tests.nsynth_batch.native.models import (
     KINDS,
     TINY,
     configs,
+    generate,
     make_audio,
     make_draws,
     make_encodings,
@@ -54,7 +55,7 @@ def test_batch_threads_order_and_interruptions_leave_the_codes_alone(
     plain = NativeEngine(
         weights, threads=1, batch=1, instruction_set=instruction_set, precision=precision
     )
-    want = plain.decode(encodings, draws)
+    want = generate(plain, encodings, draws)
 
     order = data.draw(st.permutations(range(len(frames))), label="order")
     prefixes = [
@@ -68,7 +69,9 @@ def test_batch_threads_order_and_interruptions_leave_the_codes_alone(
         instruction_set=instruction_set,
         precision=precision,
     )
-    got = engine.decode([encodings[i] for i in order], [draws[i] for i in order], prefixes=prefixes)
+    got = generate(
+        engine, [encodings[i] for i in order], [draws[i] for i in order], prefixes=prefixes
+    )
     for i, codes in zip(order, got, strict=True):
         np.testing.assert_array_equal(codes, want[i])
 
@@ -108,8 +111,10 @@ def test_the_last_bit_of_a_probability_is_the_same_however_it_came_about(
     frames = TINY.receptive_field // TINY.ae_hop_length + 6
     encoding = make_encodings(TINY, [frames])[0]
     last = frames * TINY.ae_hop_length - 1
-    made = NativeEngine(weights, instruction_set=instruction_set, precision=precision).decode(
-        [encoding], [Draws(0, "clip")]
+    made = generate(
+        NativeEngine(weights, instruction_set=instruction_set, precision=precision),
+        [encoding],
+        [Draws(0, "clip")],
     )[0]
 
     def picker(
@@ -125,7 +130,8 @@ def test_the_last_bit_of_a_probability_is_the_same_however_it_came_about(
         )
 
         def pick(values: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
-            clips = engine.decode(
+            clips = generate(
+                engine,
                 [encoding] * len(values),
                 [LastDraw("clip", last, value) for value in values],
                 prefixes=[made[:kept]] * len(values),
@@ -170,12 +176,12 @@ def test_two_engines_in_one_process_do_not_disturb_each_other() -> None:
     frames = [9, 3, 12, 7]
     encodings, draws = make_encodings(TINY, frames), make_draws(len(frames))
     engines = [NativeEngine(make_weights(TINY, seed), threads=2, batch=3) for seed in (0, 1)]
-    want = [engine.decode(encodings, draws) for engine in engines]
+    want = [generate(engine, encodings, draws) for engine in engines]
     got: list[list[npt.NDArray[np.int16]]] = [[], []]
 
     def decode(number: int) -> None:
         for _ in range(3):
-            got[number].extend(engines[number].decode(encodings, draws))
+            got[number].extend(generate(engines[number], encodings, draws))
 
     threads = [threading.Thread(target=decode, args=(number,)) for number in (0, 1)]
     for thread in threads:

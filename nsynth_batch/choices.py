@@ -1,0 +1,29 @@
+"""The words that a setting, a flag or a stored fact may be, each list once; nothing heavy here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Precision = Literal["float32", "bfloat16", "int16", "int8"]
+"""What the products inside a decoder's layers are computed in; all else is float32."""
+
+PrecisionChoice = Literal["auto", "float32", "bfloat16", "int16", "int8"]
+"""A precision, or ``auto``: the fastest one whose stated loss is small enough."""
+
+EngineName = Literal["auto", "native", "tensorflow", "magenta"]
+"""An engine, or ``auto``: native where it is built, else tensorflow."""
+
+Curve = Literal["random", "cosine", "linear"]
+"""How a mash-up fades from one recording to the other."""
+
+CatalogState = Literal["current", "deleted", "forgotten", "unknown-licence"]
+"""What a recording in the catalog is."""
+
+Schedule = Literal["trapezoid", "published"]
+"""How a training's learning rate changes from step to step."""
+
+LogFormat = Literal["text", "json"]
+"""How progress is printed: lines for people, or JSON for a log collector."""
+
+MODEL_FACTS = ("checkpoint", "engine", "precision", "instruction_set")
+"""What the bytes of a model's results depend on, in the order in which settings store them."""

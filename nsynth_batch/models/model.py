@@ -1,0 +1,105 @@
+"""What every model answers, whatever its family: what it is, and what its results depend on."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import numpy as np
+import numpy.typing as npt
+
+from nsynth_batch.models.engine import Engine
+from nsynth_batch.models.weights import Array, Weights
+
+_MOST_CHANNELS = 8
+"""Rows of so few samples, and more of them than samples, are taken for channels of one sound."""
+
+
+class LoadedModel:
+    """Weights and an engine that runs them.
+
+    Parameters
+    ----------
+    weights : Weights
+        The tensors and their configuration.
+    engine : Engine
+        What runs them.
+
+    Attributes
+    ----------
+    config
+        The model's sizes.
+    engine : Engine
+        What runs it.
+    """
+
+    def __init__(self, weights: Weights, engine: Engine) -> None:
+        self.config = weights.config
+        self.engine = engine
+        self._digest = weights.digest()
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second of all audio that it reads and writes."""
+        return self.config.sample_rate
+
+    @property
+    def resumes(self) -> bool:
+        """Whether the engine goes on with clips that an interrupted call had begun."""
+        return self.engine.resumes
+
+    def facts(self) -> dict[str, str]:
+        """Return what results depend on: checkpoint, engine, precision, instruction set, …."""
+        return {
+            "checkpoint": self._digest,
+            "engine": self.engine.name,
+            "precision": self.engine.precision,
+            "instruction_set": self.engine.instruction_set,
+            "device": self.engine.device,
+            "nsynth-batch": version("nsynth-batch"),
+            **self.engine.versions,
+        }
+
+    def __repr__(self) -> str:
+        engine = self.engine
+        return (
+            f"<{type(self).__name__} {self._digest[:12]}, {self.sample_rate} Hz, on {engine.name} "
+            f"({engine.precision}, {engine.instruction_set}, {engine.device})>"
+        )
+
+
+def checked_audio(audio: npt.ArrayLike, sample_rate: int) -> Array:
+    """Return a batch of audio as an engine reads it.
+
+    Parameters
+    ----------
+    audio : floats [B, T], in [-1, 1]
+        Mono, at the model's sample rate.
+    sample_rate : int
+        The model's, in Hz.
+
+    Returns
+    -------
+    float32 [B, T], contiguous
+
+    Raises
+    ------
+    ValueError
+        If it is of another shape or no floats, looks like the channels of one sound, or is not
+        finite. It says what is wanted.
+    """
+    given = np.asarray(audio)
+    wanted = f"audio must be floats [batch, samples] in [-1, 1], mono, at {sample_rate} Hz"
+    if not np.issubdtype(given.dtype, np.floating):
+        advice = "; divide 16-bit samples by 32768" if given.dtype == np.int16 else ""
+        raise ValueError(f"{wanted}, not {given.dtype}{advice}")
+    if given.ndim != 2:
+        advice = "; give one sound as audio[None]" if given.ndim == 1 else ""
+        raise ValueError(f"{wanted}, not of shape {given.shape}{advice}")
+    if 1 < given.shape[1] <= _MOST_CHANNELS and given.shape[0] > given.shape[1]:
+        raise ValueError(
+            f"{wanted}, not of shape {given.shape}, which looks like {given.shape[1]} channels; "
+            "give their mean as audio.mean(axis=1)[None]"
+        )
+    if not np.isfinite(given).all():
+        raise ValueError("audio holds samples that are not finite")
+    return np.ascontiguousarray(given, dtype=np.float32)
