@@ -1,8 +1,9 @@
 """Opening recordings of any format: mono, at the rate asked for, in bounded memory.
 
-A recording comes from a path or any seekable binary stream. It is decoded by libsndfile in
-blocks, mixed to mono (the mean of its channels) and resampled by one soxr stream, so memory is
-bounded by a block whatever the length, and the samples do not depend on the block size.
+A recording comes from a path or any seekable binary stream. Its headers are compared with the file
+before anything is decoded (`containers`). It is decoded by libsndfile, or by ffmpeg where only
+that reads it, in blocks, mixed to mono and resampled by one soxr stream, so memory is bounded by a
+block whatever the length, and the samples do not depend on the block size.
 
 Nothing is taken on trust: what the stream raises is raised again as itself (libsndfile would
 swallow it and call it the end of the file), the declared length is compared with what came, and
@@ -12,91 +13,81 @@ samples must be finite.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
-from pathlib import Path, PurePath
+from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
-import soundfile
 
-from sequencer.audio.headers import check_header, declared_mp3_frames
+from sequencer.audio.containers.survey import Survey, survey
+from sequencer.audio.decoding import SoundFileDecoder, UnreadableCodec
+from sequencer.audio.ffmpeg import FfmpegDecoder
+from sequencer.audio.mixing import FULL_SCALE, Block, Meter, Mix
 from sequencer.audio.samples import Resampler, Samples
+from sequencer.audio.suffixes import is_audio_name
 from sequencer.errors import AudioError
 
+__all__ = ["AudioReader", "is_audio_name", "load_audio", "mono_blocks", "open_recording"]
+
 SAMPLE_RATE = 16_000
-SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("aif", "aifc", "aiff", "au", "caf", "flac", "mp3", "oga", "ogg", "opus"),
-        *("rf64", "snd", "w64", "wav", "wave"),
-    )
-)
 MIN_SAMPLE_RATE = 1_000
 MAX_SAMPLE_RATE = 768_000
 
-_BLOCK_VALUES = 1 << 17
-_LEAST_READ = 1 << 10
-# Encoders differ in whether they count the frame that holds the count.
-_MP3_SLACK = 2 * 1152
-_ENDLESS = 1 << 40
-_TAG = 4096
-_READ_AHEAD = 1 << 16
-# libsndfile's word for "unknown" is the largest count it can hold.
-_UNKNOWN_FRAMES = 1 << 62
+Decoder = SoundFileDecoder | FfmpegDecoder
 
 
-class Recording:
+class AudioReader:
     """An open recording, made by `open_recording`; use it in a ``with`` statement.
 
     Attributes
     ----------
     sample_rate : int
-        In Hz, between `MIN_SAMPLE_RATE` and `MAX_SAMPLE_RATE`.
+        In Hz, between `MIN_SAMPLE_RATE` and `MAX_SAMPLE_RATE`; of streams joined end to end that
+        of the first.
     channels : int
         1 or more.
     frames : int or None
-        Frames that the header declares; None where the header does not say.
+        Frames that the headers declare; None where one does not say, or rates differ.
+    seconds : float or None
+        The declared length; None where a header does not say.
     format : str
         libsndfile's name of the format, such as ``WAV/PCM_16``.
+    notes : list of str
+        What was not as it should be and is read all the same. Decoding may add to them.
+    remix : Mix or None
+        After a pass over all blocks, how to mix in another one: the output went beyond full scale,
+        or the channels cancel. None where the pass was good.
+
+    Examples
+    --------
+    >>> import io, numpy, soundfile
+    >>> file = io.BytesIO()
+    >>> soundfile.write(file, numpy.zeros((800, 2)) + 0.25, 8000, format="WAV")
+    >>> with open_recording(file) as reader:
+    ...     print(reader.sample_rate, reader.channels, reader.seconds)
+    ...     print(sum(len(block) for block in reader.mono_blocks(16_000)))
+    8000 2 0.1
+    1600
     """
 
     def __init__(self, stream: BinaryIO, *, owned: bool) -> None:
         self._owned = stream if owned else None
-        self._reader = _Reader(stream)
-        check_header(stream)
-        stated = declared_mp3_frames(stream)
-        self._file = self._opened(stream)
-        self._mp3 = self._file.format == "MP3"
-        if self._mp3 and not stated:
-            # libsndfile then guesses the length from the first frames and stops there, which
-            # loses most of a recording of variable bit rate. Told of a stream without end, it
-            # decodes all there is.
-            self._file.close()
-            self._reader.endless = True
-            self._file = self._opened(stream)
-        self.sample_rate = int(self._file.samplerate)
-        self.channels = int(self._file.channels)
-        self.format = f"{self._file.format}/{self._file.subtype}"
-        known = self._file.frames < _UNKNOWN_FRAMES and not self._reader.endless
-        self.frames = int(self._file.frames) if known else None
-        if not MIN_SAMPLE_RATE <= self.sample_rate <= MAX_SAMPLE_RATE:
-            raise AudioError(
-                "sample-rate",
-                f"a rate of {self.sample_rate:,} Hz is outside {MIN_SAMPLE_RATE:,} to "
-                f"{MAX_SAMPLE_RATE:,} Hz",
-            )
-        if self.frames == 0:
-            raise AudioError(
-                "empty", f"the {self._file.format} header is whole, but 0 frames follow"
-            )
-
-    @property
-    def seconds(self) -> float | None:
-        """Declared length in seconds; None where the header does not say."""
-        return None if self.frames is None else self.frames / self.sample_rate
+        self._stream = stream
+        self._survey: Survey = survey(stream)
+        self.notes = list(self._survey.notes)
+        self.remix: Mix | None = None
+        self._settled: Mix | None = None
+        self._opened: Decoder | None = self._decoder(0)
+        first = self._opened
+        self.sample_rate, self.channels = first.sample_rate, first.channels
+        self.format = first.format
+        try:
+            self._require_rate(self.sample_rate)
+            self.frames, self.seconds = self._declared(first)
+        except BaseException:
+            self.close()
+            raise
 
     def mono_blocks(
         self,
@@ -104,36 +95,40 @@ class Recording:
         block_seconds: float = 4.0,
         *,
         refuse_silent: bool = False,
+        mix: Mix | None = None,
     ) -> Iterator[Samples]:
-        """Decode once from start to end; see the function `mono_blocks`."""
+        """Decode from start to end; see the function `mono_blocks`.
+
+        Parameters
+        ----------
+        sample_rate, block_seconds, refuse_silent
+            As there.
+        mix : Mix, optional
+            How channels become one. Without it, channels are compared first where there are
+            more than one, which decodes the recording once more. With it there is one pass, and
+            `remix` then says whether another mix is better.
+        """
+        if mix is None:
+            mix = self._settled = self._settled or self._measured()
         size = max(1, round(block_seconds * sample_rate))
-        resampler = Resampler(self.sample_rate, sample_rate)
-        silent = refuse_silent
-        frames = 0
         pending = np.zeros(0, np.float32)
-        for mono in self._decoded():
-            frames += len(mono)
-            silent = silent and not mono.any()
-            pending = np.concatenate([pending, resampler.add(mono)])
+        for output in self._outputs(sample_rate, mix, refuse_silent):
+            pending = np.concatenate([pending, output])
             while len(pending) >= size:
                 yield pending[:size]
                 pending = pending[size:]
-        if silent:
-            raise AudioError(
-                "silent",
-                f"all {frames:,} frames ({frames / self.sample_rate:.2f} s) are zero",
-            )
-        pending = np.concatenate([pending, resampler.finish()])
-        for start in range(0, len(pending), size):
-            yield pending[start : start + size]
+        if len(pending):
+            yield pending
 
     def close(self) -> None:
         """Close the decoder, and the file if it was opened here."""
-        self._file.close()
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
         if self._owned is not None:
             self._owned.close()
 
-    def __enter__(self) -> Recording:
+    def __enter__(self) -> AudioReader:
         return self
 
     def __exit__(
@@ -144,149 +139,126 @@ class Recording:
     ) -> None:
         self.close()
 
-    def _opened(self, stream: BinaryIO) -> Any:
-        self._reader.seek(0)
+    @property
+    def _streams(self) -> int:
+        return max(1, len(self._survey.parts))
+
+    def _decoder(self, number: int) -> Decoder:
+        found = self._survey
+        size = self._stream.seek(0, 2)
+        if found.foreign is not None:
+            return FfmpegDecoder(self._stream, size, found.foreign)
         try:
-            file = soundfile.SoundFile(self._reader)
-        except soundfile.LibsndfileError as error:
-            self._reader.raise_if_failed()
-            raise self._open_error(stream, str(error.error_string).strip(" .")) from error
-        self._reader.raise_if_failed()
-        # soundfile seeks after every read of a seekable file; that disturbs decoders with state
-        # and fails outright where the length is unknown. Nothing here seeks.
-        file.seekable = lambda: False
-        return file
+            return SoundFileDecoder(self._stream, found.parts[number])
+        except UnreadableCodec:
+            if found.fallback is None or len(found.parts) > 1:
+                raise
+            return FfmpegDecoder(self._stream, size, found.fallback)
 
-    def _open_error(self, stream: BinaryIO, words: str) -> AudioError:
-        stream.seek(0)
-        head = stream.read(12)
-        stream.seek(0, os.SEEK_END)
-        if not any(head.startswith(magic) for magic in _MAGICS):
-            shown = head[:8].decode("ascii", "replace").encode("unicode_escape").decode()
-            return AudioError(
-                "not-audio",
-                f"the {stream.tell():,} bytes start with '{shown}', as no sound does ({words})",
+    def _declared(self, first: Decoder) -> tuple[int | None, float | None]:
+        """Return frames and seconds of all streams together, as declared."""
+        if isinstance(first, FfmpegDecoder):
+            return None, first.seconds
+        frames, seconds, one_rate = first.frames, _seconds(first), True
+        for number in range(1, self._streams):
+            with contextlib.closing(self._decoder(number)) as other:
+                more = _seconds(other)
+                one_rate = one_rate and other.sample_rate == first.sample_rate
+                seconds = None if seconds is None or more is None else seconds + more
+                frames = None if frames is None or other.frames is None else frames + other.frames
+        return (frames if one_rate else None), seconds
+
+    def _require_rate(self, rate: int) -> None:
+        if not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
+            raise AudioError(
+                "sample-rate",
+                f"a rate of {rate:,} Hz is outside {MIN_SAMPLE_RATE:,} to {MAX_SAMPLE_RATE:,} Hz",
             )
-        reason = "truncated" if self._reader.at_end else "corrupt"
-        return AudioError(
-            reason, f"the {stream.tell():,} bytes start like sound, but do not open ({words})"
-        )
 
-    def _decoded(self) -> Iterator[Samples]:
-        """Mono blocks at the recording's own rate; the declared length is checked at the end."""
-        size = max(1, _BLOCK_VALUES // self.channels)
+    def _blocks(self) -> Iterator[tuple[int, int, Block]]:
+        """Yield (stream, its rate, samples [n, channels]), finite ones."""
         got = 0
-        while True:
-            # libsndfile clears what it cannot fill, which for short recordings is nearly all.
-            left = size if self.frames is None else max(self.frames - got, _LEAST_READ)
-            try:
-                block = self._file.read(min(size, left), dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError as error:
-                self._reader.raise_if_failed()
-                raise self._short(got) from error
-            self._reader.raise_if_failed()
-            if not len(block):
-                break
-            if not np.isfinite(block).all():
-                at = got + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
-                raise AudioError(
-                    "non-finite",
-                    f"the sample at frame {at:,} ({at / self.sample_rate:.3f} s) is not a finite "
-                    "float32 number",
+        for number in range(self._streams):
+            decoder, self._opened = self._opened or self._decoder(number), None
+            with contextlib.closing(decoder):
+                self._require_rate(decoder.sample_rate)
+                for block in decoder.blocks():
+                    if not np.isfinite(block).all():
+                        at = got + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
+                        raise AudioError(
+                            "non-finite",
+                            f"the sample at frame {at:,} ({at / decoder.sample_rate:.3f} s) is not "
+                            "a finite float32 number",
+                        )
+                    got += len(block)
+                    yield number, decoder.sample_rate, block
+
+    def _outputs(self, sample_rate: int, mix: Mix, refuse_silent: bool) -> Iterator[Samples]:
+        """Yield what comes out of mixing and resampling; find out whether it is good."""
+        meter = Meter()
+        self.remix = None
+        frames, rate = 0, self.sample_rate
+        resampler = Resampler(rate, sample_rate)
+        for stream, stream_rate, block in self._blocks():
+            if stream_rate != rate:
+                yield _metered(resampler.finish(), meter)
+                rate, resampler = stream_rate, Resampler(stream_rate, sample_rate)
+            mono = mix.apply(block, stream)
+            meter.add_input(block, mono, stream)
+            frames += len(block)
+            yield _metered(resampler.add(mono), meter)
+        if refuse_silent and meter.is_flat:
+            raise AudioError(
+                "silent",
+                f"all {frames:,} frames ({frames / rate:.2f} s) have the value {meter.value:.3g}",
+            )
+        yield _metered(resampler.finish(), meter)
+        self._judge(meter, mix)
+
+    def _judge(self, meter: Meter, mix: Mix) -> None:
+        """Set `remix`, and note why, where another mix is better than the one that was used."""
+        if not np.isfinite(meter.peak):
+            raise AudioError(
+                "non-finite", "samples of up to 3e38 times full scale cannot be resampled"
+            )
+        channels = meter.channels(self._streams)
+        if not mix.channels and any(channel is not None for channel in channels):
+            self.remix = Mix(mix.gain, channels)
+            taken = next(channel for channel in channels if channel is not None)
+            self.notes.append(
+                f"the {self.channels} channels cancel each other: channel {taken + 1} is taken "
+                "in place of their mean"
+            )
+        elif meter.peak > 1.0:
+            self.remix = Mix(mix.gain * FULL_SCALE / meter.peak, mix.channels)
+            if mix.gain == 1.0:
+                self.notes.append(
+                    f"samples reach {meter.peak:.4g} times full scale: the whole is brought down "
+                    f"by {20 * np.log10(meter.peak / FULL_SCALE):.2f} dB"
                 )
-            got += len(block)
-            yield _mean_of_channels(block)
-        slack = _MP3_SLACK if self._mp3 else 0
-        if self.frames is not None and got + slack < self.frames:
-            raise self._short(got)
-        if got == 0:
-            raise AudioError("empty", "the file opens, but not one frame can be decoded")
 
-    def _short(self, got: int) -> AudioError:
-        declared = "an unknown number of" if self.frames is None else f"{self.frames:,}"
-        detail = f"the header declares {declared} frames, the decoder gave {got:,}"
-        if self._reader.at_end:
-            return AudioError("truncated", f"{detail} before the file ended")
-        return AudioError("corrupt", f"{detail} before it met damaged data")
+    def _measured(self) -> Mix:
+        """Decode once to compare channels; return the mix that keeps what sounds."""
+        if self.channels == 1 and self._streams == 1:
+            return Mix()
+        meter = Meter()
+        for stream, _, block in self._blocks():
+            meter.add_input(block, Mix().apply(block, stream), stream)
+        self._judge(meter, Mix())
+        return self.remix or Mix()
 
 
-class _Reader:
-    """The face of a stream towards libsndfile, which swallows what its callbacks raise.
-
-    The error is kept and libsndfile is told "end of file"; `raise_if_failed` raises the error as
-    itself. A stream that gives fewer bytes than asked for is asked again. It is read ahead, since
-    libsndfile asks for 4 KiB at a time and seeks where it need not.
-    """
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._size = stream.seek(0, os.SEEK_END)
-        self._stream_at = -1
-        self._buffer = b""
-        self._buffer_at = 0
-        self._error: BaseException | None = None
-        self._position = 0
-        self.at_end = False
-        self.endless = False
-
-    def raise_if_failed(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def readinto(self, buffer: memoryview) -> int:
-        view = memoryview(buffer).cast("B")
-        filled = 0
-        while filled < len(view) and self._error is None:
-            ready = self._ready(len(view) - filled)
-            if not ready:
-                self.at_end = self._error is None
-                break
-            view[filled : filled + len(ready)] = ready
-            filled += len(ready)
-            self._position += len(ready)
-        return filled
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        end = _ENDLESS if self.endless else self._size
-        self._position = offset + {os.SEEK_CUR: self._position, os.SEEK_END: end}.get(whence, 0)
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def _ready(self, size: int) -> bytes:
-        """Bytes at the position, from what was read ahead or from the stream."""
-        if self._position >= _ENDLESS - _TAG:
-            # The last bytes of a stream without end, where a decoder looks for a tag: none.
-            return bytes(min(size, max(0, _ENDLESS - self._position)))
-        at = self._position - self._buffer_at
-        if not 0 <= at < len(self._buffer):
-            # A callback from C cannot let anything through, an interrupt neither.
-            try:
-                if self._stream_at != self._position:
-                    self._stream_at = self._stream.seek(self._position)
-                self._buffer = self._stream.read(_READ_AHEAD)
-            except BaseException as error:
-                self._error = error
-                return b""
-            self._stream_at += len(self._buffer)
-            self._buffer_at, at = self._position, 0
-        return self._buffer[at : at + size]
+def _metered(samples: Samples, meter: Meter) -> Samples:
+    meter.add_output(samples)
+    return samples
 
 
-_MAGICS = (
-    b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff", b"FORM", b".snd", b"dns.", b"caff", b"fLaC",
-    b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xfa",
-)  # fmt: skip
+def _seconds(decoder: Decoder) -> float | None:
+    return None if decoder.frames is None else decoder.frames / decoder.sample_rate
 
 
-def is_audio_name(name: str) -> bool:
-    """Tell whether a file's name ends as those of the formats that can be opened."""
-    return PurePath(name).suffix.lower() in SUFFIXES
-
-
-def open_recording(source: str | Path | BinaryIO) -> Recording:
-    """Open a recording of any format that libsndfile reads.
+def open_recording(source: str | Path | BinaryIO) -> AudioReader:
+    """Open a recording of any format that libsndfile reads, or ffmpeg where it is installed.
 
     Parameters
     ----------
@@ -295,23 +267,23 @@ def open_recording(source: str | Path | BinaryIO) -> Recording:
 
     Returns
     -------
-    Recording
+    AudioReader
         Open; nothing is decoded yet.
 
     Raises
     ------
     AudioError
-        With reason ``empty``, ``not-audio``, ``truncated``, ``absurd-header``, ``corrupt``,
-        ``sample-rate`` or ``no-channels``.
+        With reason ``empty``, ``not-audio``, ``needs-ffmpeg``, ``truncated``, ``wrong-length``,
+        ``absurd-header``, ``corrupt``, ``sample-rate`` or ``no-channels``.
     OSError
         What opening or reading raised, unchanged: trouble with the place is not trouble with
         the recording.
     """
     if not isinstance(source, (str, Path)):
-        return Recording(source, owned=False)
+        return AudioReader(source, owned=False)
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(Path(source).open("rb"))
-        recording = Recording(stream, owned=True)
+        recording = AudioReader(stream, owned=True)
         stack.pop_all()
         return recording
 
@@ -334,13 +306,13 @@ def mono_blocks(
     block_seconds : float
         Length of each block but the last, which is what remains.
     refuse_silent : bool
-        Whether a recording without one non-zero sample is an error, told at its end.
+        Whether a recording in which every sample is the same is an error, raised at its end.
 
     Yields
     ------
     ndarray, float32 [n]
-        Full scale is ±1. In all ``resampled_length(frames, recording's rate, sample_rate)``
-        samples, the same whatever the block length.
+        Full scale is ±1, and a recording may go beyond it. In all ``resampled_length(frames,
+        recording's rate, sample_rate)`` samples, the same whatever the block length.
 
     Raises
     ------
@@ -354,12 +326,28 @@ def mono_blocks(
         yield from recording.mono_blocks(sample_rate, block_seconds, refuse_silent=refuse_silent)
 
 
-def _mean_of_channels(block: npt.NDArray[np.float32]) -> Samples:
-    if block.shape[1] == 1:
-        return np.ascontiguousarray(block[:, 0])
-    # Summed channel by channel: the order, and so the last bit, is the same for every block.
-    total = block[:, 0].astype(np.float64)
-    for channel in range(1, block.shape[1]):
-        total += block[:, channel]
-    mean: Samples = (total / block.shape[1]).astype(np.float32)
-    return mean
+def load_audio(source: str | Path | BinaryIO, sample_rate: int = SAMPLE_RATE) -> Samples:
+    """Return a whole recording as one array, such as a model encodes.
+
+    Parameters
+    ----------
+    source : str, Path or BinaryIO
+        See `open_recording`.
+    sample_rate : int
+        The rate of the output in Hz.
+
+    Returns
+    -------
+    ndarray, float32 [T]
+        Mono, within ±1: a recording that goes beyond is brought down as a whole.
+
+    Raises
+    ------
+    AudioError, OSError
+        As `mono_blocks` does.
+    """
+    samples = np.concatenate([np.zeros(0, np.float32), *mono_blocks(source, sample_rate)])
+    peak = float(np.abs(samples).max(initial=0.0))
+    if peak > 1.0:
+        samples *= np.float32(FULL_SCALE / peak)
+    return samples

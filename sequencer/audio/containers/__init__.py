@@ -1,0 +1,1 @@
+"""Containers: what a file's header claims, compared with the file, before anything is decoded."""

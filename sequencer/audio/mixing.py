@@ -1,0 +1,127 @@
+"""From channels to one: their mean, or one of them where the mean would lose the sound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from sequencer.audio.samples import Samples
+
+FULL_SCALE = 32767 / 32768
+"""What the largest sample becomes where a recording goes beyond full scale."""
+
+# Channels of unrelated sound lose a factor of their number in the mean; these lose 25 times more.
+_CANCELLED = 0.04
+# So much of a recording's energy has to be in stretches that cancel for another mix to be taken.
+_SHARE = 0.1
+
+Block = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How a recording becomes one channel.
+
+    Attributes
+    ----------
+    gain : float
+        What samples are multiplied by before they are resampled.
+    channels : tuple of (int or None)
+        For each of the streams that the recording consists of: the channel that is taken, None
+        for the mean of all. Empty for the mean in all of them.
+    """
+
+    gain: float = 1.0
+    channels: tuple[int | None, ...] = ()
+
+    def apply(self, block: Block, stream: int) -> Samples:
+        """Return a block [n, channels] as float32 [n]."""
+        channel = self.channels[stream] if stream < len(self.channels) else None
+        mono = (
+            mean_of_channels(block)
+            if channel is None
+            else np.ascontiguousarray(block[:, min(channel, block.shape[1] - 1)])
+        )
+        if self.gain != 1.0:
+            mono = (mono * np.float64(self.gain)).astype(np.float32)
+        return mono
+
+
+@dataclass
+class _Levels:
+    """Sums over one stream of what its channels hold and what their mean keeps."""
+
+    energy: npt.NDArray[np.float64]
+    cancelled: float = 0.0
+
+
+@dataclass
+class Meter:
+    """Measures a recording while it is mixed, so that a second pass may mix it better.
+
+    Attributes
+    ----------
+    peak : float
+        The largest magnitude of the output so far, full scale 1.
+    is_flat : bool
+        Whether every channel has held one value throughout.
+    """
+
+    peak: float = 0.0
+    is_flat: bool = True
+    _first: Block | None = None
+    _levels: dict[int, _Levels] = field(default_factory=dict)
+
+    def add_input(self, block: Block, mono: Samples, stream: int) -> None:
+        """Take a block [n, channels] and its mean [n]."""
+        if self.is_flat:
+            self._look_for_change(block)
+        if block.shape[1] > 1:
+            energy = np.array(
+                [float(np.vdot(block[:, n], block[:, n])) for n in range(block.shape[1])]
+            )
+            levels = self._levels.setdefault(stream, _Levels(np.zeros(block.shape[1])))
+            levels.energy += energy
+            kept = float(np.vdot(mono, mono)) * block.shape[1]
+            if kept * block.shape[1] < _CANCELLED * energy.sum():
+                levels.cancelled += float(energy.sum())
+
+    def add_output(self, samples: Samples) -> None:
+        """Take samples [n] of the output."""
+        if len(samples):
+            self.peak = max(self.peak, float(samples.max()), -float(samples.min()))
+
+    def channels(self, streams: int) -> tuple[int | None, ...]:
+        """Return the channel that each stream is better taken from; None for the mean."""
+        return tuple(self._better(self._levels.get(stream)) for stream in range(streams))
+
+    @staticmethod
+    def _better(levels: _Levels | None) -> int | None:
+        if levels is None or levels.cancelled <= _SHARE * levels.energy.sum():
+            return None
+        return int(levels.energy.argmax())
+
+    def _look_for_change(self, block: Block) -> None:
+        if self._first is None:
+            self._first = block[0].copy()
+        same_channels = block.shape[1] == len(self._first)
+        self.is_flat = same_channels and bool((block == self._first).all())
+
+    @property
+    def value(self) -> float:
+        """The first value of the first channel; 0 where none came."""
+        return 0.0 if self._first is None else float(self._first[0])
+
+
+def mean_of_channels(block: Block) -> Samples:
+    """Return the mean over the channels of a block [n, channels], float32 [n]."""
+    if block.shape[1] == 1:
+        return np.ascontiguousarray(block[:, 0])
+    # Summed channel by channel: the order, and so the last bit, is the same for every block.
+    total = block[:, 0].astype(np.float64)
+    for channel in range(1, block.shape[1]):
+        total += block[:, channel]
+    mean: Samples = (total / block.shape[1]).astype(np.float32)
+    return mean
