@@ -215,8 +215,7 @@ def read_mat4(source: Source, at: int) -> Header:
 
 
 def _mat4_width(kind: int) -> int:
-    widths: tuple[int, ...] = (8, 4, 4, 2, 2, 1)
-    return widths[kind // 10 % 10]
+    return int((8, 4, 4, 2, 2, 1)[kind // 10 % 10])
 
 
 def read_mat5(source: Source, at: int) -> Header:
