@@ -215,7 +215,7 @@ def read_mat4(source: Source, at: int) -> Header:
 
 
 def _mat4_width(kind: int) -> int:
-    return int((8, 4, 4, 2, 2, 1)[kind // 10 % 10])
+    return (8, 4, 4, 2, 2, 1)[kind // 10 % 10]
 
 
 def read_mat5(source: Source, at: int) -> Header:
@@ -233,7 +233,7 @@ def read_mat5(source: Source, at: int) -> Header:
 
 
 def _mat5_next(head: bytes, place: int, order: str) -> int:
-    kind, size = struct.unpack_from(order + "II", head, place)
+    kind, size = map(int, struct.unpack_from(order + "II", head, place))
     if kind >> 16:
         return place + 8
     return place + 8 + -(-size // 8) * 8
