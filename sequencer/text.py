@@ -15,6 +15,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def counted(number: int, word: str) -> str:
+    """Return a number with its noun: ``1 clip``, ``8,000 clips``."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def flattened(text: str) -> str:
     """Give a text as one line: line breaks, control and format characters become spaces.
 

@@ -11,7 +11,7 @@ from sequencer.audition.peaks import peaks
 from sequencer.clips.clips import Clip, Parent
 from sequencer.clips.weight_points import mean_weight
 from sequencer.composing.candidates import survey
-from sequencer.credits.aligned import author_of, parents_of, title_of
+from sequencer.credits.aligned import author_of, generated_words, parents_of, title_of
 from sequencer.rights.licence_names import licences_of
 from sequencer.templates.pages import web_address
 from sequencer.text import flattened
@@ -75,7 +75,7 @@ def list_clips(folder: Path) -> Listing:
 
 
 def as_data(shown: Shown) -> dict[str, object]:
-    """Give what the page needs of a clip, as JSON; all texts are on one line."""
+    """Return what the page needs of a clip, as JSON; all texts are on one line."""
     clip = shown.clip
     parents = parents_of(clip)
     return {
@@ -87,6 +87,7 @@ def as_data(shown: Shown) -> dict[str, object]:
         "reason": flattened(clip.verdict_reason),
         "peaks": base64.b64encode(shown.peaks).decode(),
         "recordings": [_recording(parent) for parent in parents],
+        "generated": generated_words(clip),
     }
 
 

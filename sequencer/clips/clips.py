@@ -13,6 +13,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from sequencer.audio.recording import is_audio_name
+from sequencer.clips.corpus import (
+    CORPUS_SUFFIX,
+    Corpus,
+    corpus_digest,
+    corpus_named,
+    read_corpus,
+)
 from sequencer.clips.weight_points import thinned
 from sequencer.errors import SequencerError
 from sequencer.files import replacing
@@ -75,12 +82,23 @@ class Clip:
     verdict, verdict_reason : str
         The gate's words; empty where nobody asked it yet.
     parents : tuple of Parent
-        The recordings; two for a mash-up.
+        The recordings; two for a mash-up. Of a clip that a model generated without a mash-up,
+        those that the generation began from.
     made_with : mapping of str to str
         checkpoint, engine, precision, instruction_set.
     sha256 : str
         Of the file when it was surveyed, 64 hexadecimal digits; empty before. Scores hold it,
         clips.jsonl does not.
+    trained_on : Corpus, optional
+        What the model that generated it was trained on; clips of one model share the object.
+
+    Examples
+    --------
+    >>> wind = Parent("1" * 40, rights=Rights("Wind", "Ann", "CC-BY-4.0"), weights=(1.0, 0.0))
+    >>> choir = Parent("2" * 40, rights=Rights("Choir", "Bob", "CC0-1.0"), weights=(0.0, 1.0))
+    >>> clip = Clip("a1", "a1.wav", seconds=4.0, mash_id="m7", parents=(wind, choir))
+    >>> [parent.rights.title for parent in clip.parents]
+    ['Wind', 'Choir']
     """
 
     clip_id: str
@@ -97,10 +115,11 @@ class Clip:
     parents: tuple[Parent, ...] = ()
     made_with: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
+    trained_on: Corpus | None = None
 
 
 def with_thinned_weights(clip: Clip) -> Clip:
-    """Give the clip as a score keeps it: few points in place of a weight a frame."""
+    """Return the clip as a score keeps it: few points in place of a weight a frame."""
     parents = (replace(parent, weights=thinned(parent.weights)) for parent in clip.parents)
     return replace(clip, parents=tuple(parents))
 
@@ -108,14 +127,23 @@ def with_thinned_weights(clip: Clip) -> Clip:
 def write_clips_jsonl(folder: str | Path, clips: Iterable[Clip]) -> Path:
     """Write clips.jsonl into a folder, whole or not at all; clips may be a generator.
 
+    The corpora that the clips name are written beside it, each once.
+
     Returns
     -------
     Path
         The file written.
     """
     path = Path(folder) / CLIPS_NAME
+    written: set[str] = set()
     with replacing(path) as part, part.open("w", encoding="utf-8", newline="\n") as out:
         for clip in clips:
+            corpus = clip.trained_on
+            if corpus is not None and corpus.digest not in written:
+                beside = path.with_name(f"{corpus.digest}{CORPUS_SUFFIX}")
+                with replacing(beside) as table:
+                    table.write_bytes(corpus.text.encode())
+                written.add(corpus.digest)
             out.write(json.dumps(_clip_to_json(clip), ensure_ascii=False, allow_nan=False) + "\n")
     return path
 
@@ -183,6 +211,7 @@ def _sound_files(root: Path) -> Iterator[PurePosixPath]:
 
 def _read_jsonl(path: Path) -> Iterator[Clip]:
     seen: set[str] = set()
+    corpora: dict[str, Corpus] = {}
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             where = f"{path}, line {number}"
@@ -192,14 +221,19 @@ def _read_jsonl(path: Path) -> Iterator[Clip]:
                 value = json.loads(line.decode("utf-8-sig"))
             except (ValueError, RecursionError) as error:
                 raise SequencerError(f"{where}: not a line of JSON: {error}") from error
-            clip = _clip_from_json(Fields(value, where))
+            fields = Fields(value, where)
+            if fields.holds("trained_on"):
+                digest = corpus_digest(fields, "trained_on")
+                if digest not in corpora:
+                    corpora[digest] = read_corpus(path.parent, digest)
+            clip = _clip_from_json(fields, corpora)
             if clip.clip_id in seen:
                 raise SequencerError(f"{where}: clip_id {clip.clip_id!r} is there twice")
             seen.add(clip.clip_id)
             yield clip
 
 
-def _clip_from_json(fields: Fields) -> Clip:
+def _clip_from_json(fields: Fields, corpora: Mapping[str, Corpus]) -> Clip:
     measures = fields.mapping("measures")
     made_with = fields.mapping("made_with")
     return Clip(
@@ -216,6 +250,7 @@ def _clip_from_json(fields: Fields) -> Clip:
         verdict_reason=fields.text("verdict_reason", ""),
         parents=tuple(parent_from_json(parent) for parent in fields.objects("parents")),
         made_with={name: made_with.text(name, "") for name in made_with.names()},
+        trained_on=corpus_named(fields, corpora, "the folder"),
     )
 
 
@@ -258,4 +293,10 @@ def _clip_to_json(clip: Clip) -> dict[str, object]:
         "verdict_reason": clip.verdict_reason,
         "parents": [parent_to_json(parent) for parent in clip.parents],
         "made_with": dict(clip.made_with),
+        **trained_on_to_json(clip),
     }
+
+
+def trained_on_to_json(clip: Clip) -> dict[str, str]:
+    """Return the field that names a clip's corpus; nothing for a clip without one."""
+    return {} if clip.trained_on is None else {"trained_on": clip.trained_on.digest}

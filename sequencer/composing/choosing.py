@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sequencer.clips.clips import Clip
 from sequencer.composing.candidates import Candidate
 from sequencer.composing.sections import Moment
-from sequencer.composing.shares import Ledger
+from sequencer.composing.shares import ShareCounter
 from sequencer.composing.styles import Style
 
 REST_SHARE = 2 / 3
@@ -55,7 +55,7 @@ class Choosing:
     ----------
     clips : sequence of Candidate
     style : Style
-    ledger : Ledger
+    shares : ShareCounter
         What each source has had.
     rng : Generator
     """
@@ -64,11 +64,11 @@ class Choosing:
         self,
         clips: Sequence[Candidate],
         style: Style,
-        ledger: Ledger,
+        shares: ShareCounter,
         rng: np.random.Generator,
     ) -> None:
         self._style = style
-        self._ledger = ledger
+        self._shares = shares
         self._rng = rng
         self._lengths = np.array([candidate.length for candidate in clips], np.int64)
         self._uses = np.zeros(len(clips), np.int32)
@@ -125,9 +125,10 @@ class Choosing:
         why = "first use" if uses == 0 else f"use {uses + 1}, after {since} others"
         self.overplayed |= bool(self._style.plays and uses >= self._style.plays)
         room = None
-        if self._ledger.limited:
-            there = self._ledger.room(np.array([row]))[0] if fits else self._ledger.share_samples
-            room = max(2, int(there)) if fits else max(LEAST_PART, int(there))
+        if self._shares.limited:
+            there = self._shares.room(np.array([row]))[0] if fits else self._shares.share_samples
+            least = 2 if fits else LEAST_PART
+            room = max(least, int(there)) if math.isfinite(there) else None
         return Choice(row, f"{why}; {reason}one of {might} that might follow", room, fits)
 
     def played(self, layer: int, row: int) -> None:
@@ -154,7 +155,7 @@ class Choosing:
         if self._style.plays:
             limited = allowed & (self._uses < self._style.plays)
             allowed = limited if limited.any() else allowed
-        if not self._ledger.limited:
+        if not self._shares.limited:
             return self._least_used(allowed), True
         pool = self._least_used(allowed)
         few = self._some(pool)
@@ -170,13 +171,14 @@ class Choosing:
             return few[room >= room.max()], False
         few, room = few[enough], room[enough]
         # Sources with more room than others first, so that none runs into its limit early.
-        return few[room >= np.median(room)], True
+        counted = room[np.isfinite(room)]
+        return (few[room >= np.median(counted)] if len(counted) else few), True
 
     def _room(
         self, rows: Rows, longest: int
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         """Tell how much of each clip there is room for, and whether that is worth playing."""
-        room = self._ledger.room(rows)
+        room = self._shares.room(rows)
         return room, room >= np.minimum(self._lengths[rows], min(longest, LEAST_PART))
 
     def _least_used(self, allowed: npt.NDArray[np.bool_]) -> Rows:

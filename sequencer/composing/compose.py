@@ -14,7 +14,7 @@ from sequencer.composing.candidates import Candidate
 from sequencer.composing.choosing import Choosing
 from sequencer.composing.rules import Rules, allowed, checked, outcome
 from sequencer.composing.sections import Grid, Moment, Sections
-from sequencer.composing.shares import Ledger
+from sequencer.composing.shares import ShareCounter
 from sequencer.composing.styles import Style
 from sequencer.draws import generator
 from sequencer.errors import SequencerError
@@ -92,23 +92,23 @@ def compose(
     left = allowed(clips, rules)
     total = max(1, round(minutes * 60 * SAMPLE_RATE))
     thinned = {each.clip.clip_id: with_thinned_weights(each.clip) for each in left.clips}
-    ledger = Ledger(list(thinned.values()), total / SAMPLE_RATE, rules.max_share)
+    shares = ShareCounter(list(thinned.values()), total / SAMPLE_RATE, rules.max_share)
     rng = generator(seed, "compose")
-    choosing = Choosing(left.clips, style, ledger, rng)
+    choosing = Choosing(left.clips, style, shares, rng)
     grid = Grid(style.tempo, SAMPLE_RATE)
     sections = Sections(style.sections, total, style.density, grid)
-    desk = _Desk(left.clips, style, choosing, ledger, grid, sections, total)
-    players = [_Player(number, desk, rng) for number in range(style.layers)]
-    while any(player.start < total for player in players):
+    state = _LayoutState(left.clips, style, choosing, shares, grid, sections, total)
+    composers = [_LayerComposer(number, state, rng) for number in range(style.layers)]
+    while any(composer.start < total for composer in composers):
         # The layer that is behind goes on, so that clips rest in the order in which they play.
-        min(players, key=lambda player: player.start).go_on()
-    for player in players:
-        player.finish()
+        min(composers, key=lambda composer: composer.start).go_on()
+    for composer in composers:
+        composer.finish()
     layers = _layers(style)
     events = [
         replace(event, layer=layer.name)
-        for player, layer in zip(players, layers, strict=True)
-        for event in player.events
+        for composer, layer in zip(composers, layers, strict=True)
+        for event in composer.events
     ]
     events.sort(key=lambda event: event.start)
     fades = [min(round(seconds * SAMPLE_RATE), total // 4) for seconds in _MASTER_FADES]
@@ -129,7 +129,7 @@ def compose(
             *found.notes,
             *_remarks(left.clips, events, total),
             *_overplayed(choosing, style),
-            *ledger.notes(),
+            *shares.notes(),
         ),
         channels=2 if style.width > 0 else 1,
         style=rules.style_name,
@@ -154,19 +154,19 @@ def level_gain(candidate: Candidate) -> float:
 
 
 @dataclass(frozen=True)
-class _Desk:
-    """What all players share."""
+class _LayoutState:
+    """What the composers of all layers share."""
 
     clips: Sequence[Candidate]
     style: Style
     choosing: Choosing
-    ledger: Ledger
+    shares: ShareCounter
     grid: Grid
     sections: Sections
     total: int
 
 
-class _Player:
+class _LayerComposer:
     """One layer in the making: it appends events, each joined to the one before or after a gap.
 
     Attributes
@@ -176,9 +176,9 @@ class _Player:
         Where the next event may begin, at the earliest; at or behind the end when all is done.
     """
 
-    def __init__(self, number: int, desk: _Desk, rng: np.random.Generator) -> None:
+    def __init__(self, number: int, state: _LayoutState, rng: np.random.Generator) -> None:
         self._number = number
-        self._desk = desk
+        self._state = state
         self._rng = rng
         self.events: list[Event] = []
         self._joins = False
@@ -187,29 +187,29 @@ class _Player:
         self.start = 0
         if number:
             # Layers that began together would join together ever after.
-            late = rng.uniform(0.0, 0.5 * sum(desk.style.event_seconds)) * number / 2
-            self.start = desk.grid.snapped(min(round(late * SAMPLE_RATE), desk.total // 2))
+            late = rng.uniform(0.0, 0.5 * sum(state.style.event_seconds)) * number / 2
+            self.start = state.grid.snapped(min(round(late * SAMPLE_RATE), state.total // 2))
 
     def go_on(self) -> None:
         """Add an event."""
-        desk, style, rng = self._desk, self._desk.style, self._rng
-        moment = desk.sections.at(self.start)
+        state, style, rng = self._state, self._state.style, self._rng
+        moment = state.sections.at(self.start)
         wanted = round(rng.uniform(*style.event_seconds) * moment.length * SAMPLE_RATE)
         fade = round(rng.uniform(*style.fade_seconds) * SAMPLE_RATE)
-        wanted = max(2, min(wanted, desk.total - self.start + fade))
+        wanted = max(2, min(wanted, state.total - self.start + fade))
         row, offset, length, spare, why = self._chosen(moment, wanted, fade)
         start, fade_in = self._begun(length, fade)
         event = Event(
             start=start,
-            clip=desk.clips[row].clip.clip_id,
+            clip=state.clips[row].clip.clip_id,
             offset=offset,
-            length=min(length, desk.total - start),
-            gain_db=round(level_gain(desk.clips[row]) + moment.level_db, 2),
-            fade_in=min(fade_in, desk.total - start),
+            length=min(length, state.total - start),
+            gain_db=round(level_gain(state.clips[row]) + moment.level_db, 2),
+            fade_in=min(fade_in, state.total - start),
             why=why,
             pan=self._pan(),
         )
-        desk.ledger.take(row, offset, event.length)
+        state.shares.take(row, offset, event.length)
         self._row = row
         self.events.append(event)
         self._ended(event, length, spare, moment)
@@ -217,29 +217,29 @@ class _Player:
     def finish(self) -> None:
         """Fade the last event out where it ends before the composition does."""
         last = self.events[-1] if self.events else None
-        if last and last.end < self._desk.total:
-            fade = round(self._desk.style.fade_seconds[0] * SAMPLE_RATE)
+        if last and last.end < self._state.total:
+            fade = round(self._state.style.fade_seconds[0] * SAMPLE_RATE)
             self.events[-1] = replace(last, fade_out=min(fade, int(FADE_SHARE * last.length)))
 
     def _chosen(self, moment: Moment, wanted: int, fade: int) -> tuple[int, int, int, int, str]:
         """Choose a clip and the part of it that plays, with what is kept for the next join."""
-        desk, rng = self._desk, self._rng
+        state, rng = self._state, self._rng
         tried: list[int] = []
         while True:
-            choice = desk.choosing.draw(self._number, moment, wanted, tried)
-            there = desk.clips[choice.row].length
+            choice = state.choosing.draw(self._number, moment, wanted, tried)
+            there = state.clips[choice.row].length
             longest = wanted if choice.room is None else min(wanted, choice.room)
             length, spare = self._lengths(there, longest, fade)
             offset = int(rng.integers(there - length - spare + 1))
-            over = choice.fits and not desk.ledger.fits(choice.row, offset, length + spare)
-            if not over or len(tried) >= min(_MOST_TRIES, len(desk.clips) - 1):
-                desk.choosing.played(self._number, choice.row)
+            over = choice.fits and not state.shares.fits(choice.row, offset, length + spare)
+            if not over or len(tried) >= min(_MOST_TRIES, len(state.clips) - 1):
+                state.choosing.played(self._number, choice.row)
                 return choice.row, offset, length, spare, choice.why
             tried.append(choice.row)
 
     def _lengths(self, there: int, wanted: int, fade: int) -> tuple[int, int]:
         """Give an event's length, and what its clip may lend to the next join."""
-        grid = self._desk.grid
+        grid = self._state.grid
         if not grid.beat:
             return min(there, wanted), 0
         spare = min(fade, int(FADE_SHARE * grid.beat))
@@ -260,9 +260,9 @@ class _Player:
         if not self._joins:
             self.events[-1] = replace(before, fade_out=min(most, before.length - before.fade_in))
             return self.start, most
-        if self._desk.grid.beat:
-            lent = min(most, self._spare, self._desk.total - before.end)
-            self._desk.ledger.take(self._row, before.offset + before.length, lent)
+        if self._state.grid.beat:
+            lent = min(most, self._spare, self._state.total - before.end)
+            self._state.shares.take(self._row, before.offset + before.length, lent)
             self.events[-1] = replace(before, length=before.length + lent, fade_out=lent)
             return before.end, lent
         self.events[-1] = replace(before, fade_out=most)
@@ -276,7 +276,7 @@ class _Player:
         if moment.density < NO_GAP:
             share = (1 - moment.density) / moment.density
             gap = round(length * share * self._rng.uniform(0.5, 1.5))
-        grid = self._desk.grid
+        grid = self._state.grid
         if grid.beat:
             self.start = grid.at(max(grid.next_beat(end), round((end + gap) / grid.beat)))
             self._joins = self.start == end and spare > 0
@@ -284,7 +284,7 @@ class _Player:
         self.start, self._joins = end + gap, gap == 0
 
     def _pan(self) -> float:
-        width, layers = self._desk.style.width, self._desk.style.layers
+        width, layers = self._state.style.width, self._state.style.layers
         if not width:
             return 0.0
         if layers == 1:

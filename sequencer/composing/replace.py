@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -13,10 +13,11 @@ from sequencer.clips.clips import Clip, Parent, with_thinned_weights
 from sequencer.composing.candidates import Candidate
 from sequencer.composing.compose import level_gain
 from sequencer.composing.rules import outcome
-from sequencer.credits.aligned import parents_of, title_of
+from sequencer.credits.aligned import parents_of, rights_of, title_of
 from sequencer.draws import generator
 from sequencer.errors import SequencerError
 from sequencer.files import naming
+from sequencer.rights.rights import Rights
 from sequencer.rights.solver import may_go_into
 from sequencer.score.score import Event, Score
 
@@ -37,7 +38,7 @@ def source_ids(score: Score, name: str | Path) -> frozenset[str]:
     Returns
     -------
     frozenset of str
-        File ids; several where recordings share a title.
+        File ids; several where recordings share a title. Those of a corpus count too.
 
     Raises
     ------
@@ -47,24 +48,33 @@ def source_ids(score: Score, name: str | Path) -> frozenset[str]:
         What reading the file raised.
     """
     wanted = str(name).strip()
-    parents = [parent for clip in score.clips.values() for parent in parents_of(clip)]
-    found = frozenset(parent.file_id for parent in parents if _is_called(parent, wanted))
+    rights = dict(_recordings(score))
+    found = frozenset(file_id for file_id in rights if _is_called(file_id, rights[file_id], wanted))
     path = Path(name)
     if not found and path.is_file():
         with naming(path), path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha1").hexdigest()
-        found = frozenset(parent.file_id for parent in parents if parent.file_id == digest)
+        found = frozenset({digest} & rights.keys())
     if not found:
-        some = sorted({title_of(parent) for parent in parents})
+        some = sorted({_title(file_id, rights[file_id]) for file_id in rights})
         shown = ", ".join(repr(title) for title in some[:5]) + (" …" if len(some) > 5 else "")
         raise SequencerError(f"no recording in the score is called {wanted!r}; there are {shown}")
     return found
 
 
+def _recordings(score: Score) -> Iterator[tuple[str, Rights]]:
+    """Yield what the score's clips rest on: id and rights, those that are heard last."""
+    for corpus in score.corpora:
+        yield from ((row.file, row.rights) for row in corpus.recordings)
+    for clip in score.clips.values():
+        yield from ((parent.file_id, parent.rights) for parent in parents_of(clip))
+
+
 def without(score: Score, name: str | Path, candidates: Sequence[Candidate]) -> Score:
     """Take a recording out of a score.
 
-    Each event of a clip that was made from it gets another clip that is long enough and goes into
+    Each event of a clip that was made from it, or that a model generated which was trained on it,
+    gets another clip that is long enough and goes into
     the score's licence: one that does not play nearby, of those the ones used least. Where there is
     none the event is taken out, and a note says so. The other events stay exactly as they are. The
     licence is found anew for what is left.
@@ -126,7 +136,10 @@ def without(score: Score, name: str | Path, candidates: Sequence[Candidate]) -> 
         replaced += 1
     left = tuple(event for event in events if event is not None)
     if not left:
-        raise SequencerError(f"nothing would be left without {str(name)!r}; compose anew")
+        why = "every clip that could play rests on it" if not fitting else "no clip is long enough"
+        raise SequencerError(
+            f"nothing would be left without {str(name)!r}: {why}; compose anew, of other clips"
+        )
     return _rewritten(score, left, by_id, _note(str(name), replaced, silent))
 
 
@@ -152,20 +165,26 @@ def _note(name: str, replaced: int, silent: int) -> str:
     return note + (f", {silent} stay silent, since no clip is long enough" if silent else "")
 
 
-def _is_made_of(clip: Clip, ids: Collection[str]) -> bool:
-    return any(parent.file_id in ids for parent in parents_of(clip))
+def _is_made_of(clip: Clip, ids: frozenset[str]) -> bool:
+    trained = clip.trained_on is not None and not ids.isdisjoint(clip.trained_on.ids)
+    return trained or any(parent.file_id in ids for parent in parents_of(clip))
 
 
 def _may_play(clip: Clip, score: Score) -> bool:
     """Whether a clip's sources go into the score's licence, or play already where it has none."""
+    licences = {rights.licence for rights in rights_of(clip)}
     if score.licence:
-        return all(may_go_into(parent.rights.licence, score.licence) for parent in parents_of(clip))
-    known = {p.rights.licence for each in score.clips.values() for p in parents_of(each)}
-    return all(parent.rights.licence in known for parent in parents_of(clip))
+        return all(may_go_into(licence, score.licence) for licence in licences)
+    return licences <= {
+        rights.licence for each in score.clips.values() for rights in rights_of(each)
+    }
 
 
-def _is_called(parent: Parent, wanted: str) -> bool:
-    file_id, rights = parent.file_id, parent.rights
+def _title(file_id: str, rights: Rights) -> str:
+    return title_of(Parent(file_id, rights=rights))
+
+
+def _is_called(file_id: str, rights: Rights, wanted: str) -> bool:
     names = {file_id, PurePosixPath(file_id).name, rights.page_url} - {""}
     begins = len(wanted) >= _LEAST_DIGITS and file_id.startswith(wanted.lower())
-    return begins or wanted in names or wanted.casefold() == title_of(parent).casefold()
+    return begins or wanted in names or wanted.casefold() == _title(file_id, rights).casefold()

@@ -9,7 +9,7 @@ from sequencer.clips.clips import Clip
 from sequencer.composing.candidates import Candidate
 from sequencer.composing.styles import Style
 from sequencer.composing.styles import checked as checked_style
-from sequencer.credits.aligned import parents_of
+from sequencer.credits.aligned import rights_of
 from sequencer.errors import SequencerError
 from sequencer.rights.rights import Rights
 from sequencer.rights.solver import solve
@@ -123,8 +123,8 @@ def outcome(clips: Iterable[Clip], target: str) -> Outcome:
     return Outcome("" if found.left_out else found.licence, tuple(notes))
 
 
-def _rights(clips: Iterable[Clip]) -> dict[str, list[Rights]]:
-    return {clip.clip_id: [parent.rights for parent in parents_of(clip)] for clip in clips}
+def _rights(clips: Iterable[Clip]) -> dict[str, tuple[Rights, ...]]:
+    return {clip.clip_id: rights_of(clip) for clip in clips}
 
 
 def _in_categories(clips: Sequence[Candidate], names: Sequence[str]) -> list[Candidate]:

@@ -14,7 +14,7 @@ from sequencer.clips.weight_points import mean_weight
 from sequencer.credits.aligned import parents_of, title_of
 
 
-class Ledger:
+class ShareCounter:
     """Counts seconds times weight of each recording, as `sequencer.credits.aligned` does.
 
     Parameters
@@ -37,7 +37,8 @@ class Ledger:
         }
         rows = {file_id: row for row, file_id in enumerate(self._titles)}
         self._rows = rows
-        # Clips with fewer parents than others point at a row behind all, which has no limit.
+        # Clips with fewer parents than others point at a row behind all, which has no limit. What a
+        # model was trained on is not counted: no recording of it can be heard.
         most = max(len(parents_of(clip)) for clip in clips)
         self._parents = np.full((len(clips), most), len(rows), np.int64)
         self._weights = np.zeros((len(clips), most))
@@ -50,9 +51,9 @@ class Ledger:
         self.share_samples = round(min(1.0, share) * seconds * SAMPLE_RATE)
 
     def room(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Tell how many samples of each clip, about, its sources still have room for [n].
+        """Return how many samples of each clip, about, its sources still have room for [n].
 
-        Below 0 where one has had more than its share.
+        Below 0 where one has had more than its share, infinite for a clip without a source.
 
         Parameters
         ----------
@@ -62,11 +63,11 @@ class Ledger:
         left = self._left[self._parents[rows]]
         weights = self._weights[rows]
         each = np.divide(left, weights, out=np.full(left.shape, np.inf), where=weights > 0)
-        room: npt.NDArray[np.float64] = each.min(axis=1) * SAMPLE_RATE
+        room: npt.NDArray[np.float64] = each.min(axis=1, initial=np.inf) * SAMPLE_RATE
         return room
 
     def fits(self, row: int, offset: int, length: int) -> bool:
-        """Tell whether there is room for a part of a clip, in samples."""
+        """Return whether there is room for a part of a clip, in samples."""
         return not self.limited or all(
             seconds <= self._left[at] for at, seconds in self._needed(row, offset, length).items()
         )
@@ -79,7 +80,7 @@ class Ledger:
             self._left[at] -= seconds
 
     def notes(self) -> list[str]:
-        """Say which recordings have had more than they may."""
+        """Return a message if recordings have had more than they may, with the worst."""
         if not self.limited:
             return []
         over = [

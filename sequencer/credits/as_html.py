@@ -12,6 +12,7 @@ from sequencer.credits.credits import (
     summary,
     warning,
 )
+from sequencer.credits.trained import Training, title_of_row, trainings
 from sequencer.rights.licence_names import Licence, licences_of
 from sequencer.score.score import Score
 from sequencer.templates.pages import page_file, policy_hash, rendered, web_address
@@ -24,18 +25,19 @@ def credits_html(score: Score) -> str:
     Titles and names are escaped, and only addresses of the web become links.
     """
     style = page_file("credits/credits.css")
-    every = sources(score)
+    every, trained = sources(score), trainings(score)
     return rendered(
         "credits/credits.html",
         style=style,
         style_hash=policy_hash(style),
-        summary=summary(score, every),
+        summary=summary(score, every, trained),
         no_endorsement=NO_ENDORSEMENT,
         no_licence=NO_LICENCE,
-        warning=warning(every),
+        warning=warning(every, trained),
         expression=score.licence,
         result=list(map(_licence, result_licences(score))),
         sources=list(map(_entry, every)),
+        trainings=list(map(_training, trained)),
     )
 
 
@@ -52,6 +54,30 @@ def _entry(source: Source) -> dict[str, object]:
         "attribution": flattened(rights.attribution),
         "changes": source.changes[:1].upper() + source.changes[1:],
         "heard": clock(source.seconds) if source.seconds >= 1 else f"{source.seconds:.2f} s",
+    }
+
+
+def _training(training: Training) -> dict[str, object]:
+    return {
+        "words": training.words,
+        "groups": [
+            {
+                "known": group.known,
+                "expression": group.licence,
+                "licences": list(map(_licence, group.licences)),
+                "used_under": group.used_under,
+                "recordings": [
+                    {
+                        "title": title_of_row(row),
+                        "author": author_of(row.rights),
+                        "page_url": web_address(row.rights.page_url),
+                        "attribution": flattened(row.rights.attribution),
+                    }
+                    for row in group.recordings
+                ],
+            }
+            for group in training.groups
+        ],
     }
 
 

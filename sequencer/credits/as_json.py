@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from sequencer.clips.clips import trained_on_to_json
 from sequencer.credits.aligned import Span, aligned, author_of
 from sequencer.credits.credits import NO_ENDORSEMENT, Source, result_licences, sources
+from sequencer.credits.trained import Group, Training, title_of_row, trainings
 from sequencer.rights.licence_names import Licence, licences_of
+from sequencer.rights.sources_csv import SourceRow
 from sequencer.score.score import Score
 from sequencer.text import flattened
 
@@ -18,9 +21,10 @@ VERSION = 1
 def credits_json(score: Score) -> str:
     """Write credits as JSON: the same score gives the same text.
 
-    ``recordings`` holds each source as the other forms tell it; ``spans`` says what is heard when:
-    from ``start`` to ``end`` (seconds) the clip of ``file``, and of each recording its weights as
-    points ``[second, weight]`` with straight lines between them. Each stands on a line of its own.
+    ``recordings`` holds each source; ``spans`` says what is heard when: from ``start`` to ``end``
+    (seconds) the clip of ``file``, and of each recording its weights as points ``[second, weight]``
+    with straight lines between them. Where a model generated clips, ``corpora`` holds what it was
+    trained on, once, and spans name it by its digest. Each stands on a line of its own.
     """
     rate = score.sample_rate
     head = {
@@ -34,8 +38,39 @@ def credits_json(score: Score) -> str:
     }
     parts = [f" {_dumps(name)}: {_dumps(value)}" for name, value in head.items()]
     parts.append(f' "recordings": {_lines(map(_recording, sources(score)))}')
+    corpora = [_corpus(training) for training in trainings(score)]
+    if corpora:
+        parts.append(' "corpora": [\n' + ",\n".join(corpora) + "\n ]")
     parts.append(f' "spans": {_lines(_span(span, rate) for span in aligned(score))}')
     return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _corpus(training: Training) -> str:
+    head = {
+        "digest": training.corpus.digest,
+        "models": training.models,
+        "clips": training.clips,
+        "seconds": round(training.seconds, 3),
+    }
+    parts = [f"{_dumps(name)}: {_dumps(value)}" for name, value in head.items()]
+    rows = (_row(row, group) for group in training.groups for row in group.recordings)
+    return f'  {{{", ".join(parts)}, "recordings": {_lines(rows)}}}'
+
+
+def _row(row: SourceRow, group: Group) -> dict[str, object]:
+    rights = row.rights
+    return {
+        "file_id": row.file,
+        "title": title_of_row(row),
+        "author": author_of(rights) if rights.author else None,
+        "page_url": flattened(rights.page_url) or None,
+        "licence": group.licence,
+        "known": group.known,
+        "licences": [_licence(licence) for licence in licences_of(rights)],
+        "used_under": group.used_under or None,
+        "attribution": flattened(rights.attribution) or None,
+        "trained_seconds": round(row.seconds, 3),
+    }
 
 
 def _recording(source: Source) -> dict[str, object]:
@@ -67,6 +102,7 @@ def _span(span: Span, rate: int) -> dict[str, object]:
         "clip": span.clip.clip_id,
         "file": span.clip.file,
         "offset": round(span.event.offset / rate, 7),
+        **trained_on_to_json(span.clip),
         "recordings": [
             {
                 "file_id": part.parent.file_id,

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from sequencer.credits.aligned import Heard, Span, aligned, author_of, title_of
+from sequencer.credits.aligned import (
+    Heard,
+    Span,
+    aligned,
+    author_of,
+    generated_words,
+    is_prime,
+    title_of,
+)
 from sequencer.score.score import Score, Section
 from sequencer.text import flattened
 
@@ -10,7 +18,7 @@ _HOUR_MS = 3_600_000
 
 
 def webvtt(score: Score) -> str:
-    """Write a cue for each span: its clip, both recordings, and their share at both ends.
+    """Write a cue for each span: its recordings and their share at both ends, or its model.
 
     Titles and names cannot end a cue or bring markup: line breaks become spaces, and ``<``, ``>``
     and ``&`` are written as WebVTT asks.
@@ -21,7 +29,7 @@ def webvtt(score: Score) -> str:
         start = round(span.start * 1000 / rate)
         end = max(start + 1, round(span.end * 1000 / rate))
         lines = [str(number), f"{_stamp(start)} --> {_stamp(end)}"]
-        lines += [_vtt_escaped(_words(part)) for part in span.heard]
+        lines += [_vtt_escaped(line) for line in _lines(span)]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
 
@@ -38,7 +46,7 @@ def label_track(score: Score) -> str:
 
 
 def section_ends(score: Score) -> list[tuple[Section, int]]:
-    """Give each section with the sample at which it ends."""
+    """Return each section with the sample at which it ends."""
     starts = [section.start for section in score.sections]
     return list(zip(score.sections, [*starts[1:], score.samples], strict=True))
 
@@ -49,17 +57,31 @@ def section_words(section: Section) -> str:
 
 
 def span_words(span: Span) -> str:
-    """Tell on one line what a span is made of."""
-    clip = flattened(span.clip.clip_id)
-    return f"{clip}: {' + '.join(_words(part) for part in span.heard)}"
+    """Write on one line what a span is made of."""
+    return f"{flattened(span.clip.clip_id)}: {' + '.join(_lines(span))}"
+
+
+def _lines(span: Span) -> list[str]:
+    """List what is heard in a span; of a corpus only how many recordings it has."""
+    words = _begun if is_prime(span.clip) else _words
+    made = generated_words(span.clip)
+    return [*(words(part) for part in span.heard), *([made] if made else [])]
+
+
+def _begun(part: Heard) -> str:
+    return f"begun from {_named(part)}"
 
 
 def _words(part: Heard) -> str:
-    rights = part.parent.rights
     first, last = part.weights[0][1], part.weights[-1][1]
     share = f"{first:.0%}" if f"{first:.0%}" == f"{last:.0%}" else f"{first:.0%} to {last:.0%}"
+    return f"{_named(part)}, {share}"
+
+
+def _named(part: Heard) -> str:
+    rights = part.parent.rights
     licence = rights.licence if rights.known else f"licence unknown, {rights.licence}"
-    return f'"{title_of(part.parent)}" by {author_of(rights)} ({licence}), {share}'
+    return f'"{title_of(part.parent)}" by {author_of(rights)} ({licence})'
 
 
 def _stamp(milliseconds: int) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sequencer.clips.clips import Parent
-from sequencer.credits.aligned import author_of, heard_seconds, parents_of, title_of
+from sequencer.credits.aligned import author_of, heard_seconds, is_prime, parents_of, title_of
+from sequencer.credits.trained import Training, recording_words, trainings
 from sequencer.rights.licence_names import Licence, licences_in, licences_of
 from sequencer.rights.rights import Rights
 from sequencer.rights.solver import chosen
 from sequencer.score.score import Score
-from sequencer.text import clock, flattened
+from sequencer.text import clock, counted, flattened
 
 NO_ENDORSEMENT = "Nobody named here endorses it."
 NO_LICENCE = "No licence could be stated for the whole."
@@ -31,6 +33,10 @@ class Source:
         Titles of the recordings it was cross-faded with in latent space, sorted.
     direct : bool
         Whether it plays as itself too, not in a mash-up.
+    mashed : bool
+        Whether it plays in a mash-up.
+    prime : bool
+        Whether a model generated clips that go on from it.
     seconds : float
         How long it is heard: the time of its clips times its share in them.
     used_under : str
@@ -42,6 +48,8 @@ class Source:
     title: str
     partners: list[str] = field(default_factory=list)
     direct: bool = False
+    mashed: bool = False
+    prime: bool = False
     seconds: float = 0.0
     used_under: str = ""
 
@@ -49,7 +57,7 @@ class Source:
     def changes(self) -> str:
         """What was done to it, as a sentence without its capital."""
         statements = []
-        if self.partners or not self.direct:
+        if self.mashed:
             partners = ", ".join(f'"{title}"' for title in self.partners)
             statements.append(
                 f"cross-faded with {partners or 'another part of itself'} in NSynth latent space, "
@@ -57,6 +65,10 @@ class Source:
             )
         if self.direct:
             statements.append("trimmed, levelled, cross-faded with its neighbours, mixed")
+        if self.prime:
+            statements.append(
+                "given to a model as the beginning of what it generated, cut off, levelled, mixed"
+            )
         return "; ".join(statements) + "."
 
 
@@ -69,7 +81,13 @@ def sources(score: Score) -> list[Source]:
         for parent in parents:
             source = found.setdefault(parent.file_id, _source(parent))
             others = [other for other in parents if other.file_id != parent.file_id]
-            source.direct = source.direct or not (others or clip.mash_id)
+            if is_prime(clip):
+                source.prime = True
+                others = []
+            elif others or clip.mash_id:
+                source.mashed = True
+            else:
+                source.direct = True
             partners.setdefault(parent.file_id, set()).update(map(title_of, others))
     heard = heard_seconds(score)
     for source in found.values():
@@ -81,21 +99,26 @@ def sources(score: Score) -> list[Source]:
     return sorted(found.values(), key=lambda source: (source.title.lower(), source.file_id))
 
 
-def summary(score: Score, every: list[Source]) -> str:
+def summary(score: Score, every: Sequence[Source], trained: Sequence[Training]) -> str:
     """Say in a sentence what the composition is made of."""
+    parts = [training.words for training in trained]
+    if every or not trained:
+        own = len(score.clips) - sum(training.clips for training in trained)
+        parts.insert(0, f"{counted(own, 'clip')} from {counted(len(every), 'recording')}")
     return (
         f"This composition ({clock(score.seconds)}, seed {score.seed}) is made of "
-        f"{_count(len(score.clips), 'clip')} from {_count(len(every), 'recording')}."
+        f"{' and '.join(parts)}."
     )
 
 
-def warning(every: list[Source]) -> str:
+def warning(every: Sequence[Source], trained: Sequence[Training]) -> str:
     """Say how many licences are not known; "" where all are."""
     unknown = sum(not source.rights.known for source in every)
+    unknown += sum(training.unknown for training in trained)
     if not unknown:
         return ""
     return (
-        f"The licence of {_count(unknown, 'recording')} is not known; find it out before you "
+        f"The licence of {counted(unknown, 'recording')} is not known; find it out before you "
         "publish."
     )
 
@@ -111,17 +134,19 @@ def credits_text(score: Score) -> str:
     Titles and names are somebody else's words: line breaks and control characters in them become
     spaces, so that nobody can write a second credit into his title.
     """
-    every = sources(score)
-    lines = ["Credits", "=======", "", f"{summary(score, every)} {NO_ENDORSEMENT}"]
+    every, trained = sources(score), trainings(score)
+    lines = ["Credits", "=======", "", f"{summary(score, every, trained)} {NO_ENDORSEMENT}"]
     result = result_licences(score)
     words = (
         f"It may be used under {_licence_words(score.licence, result)}." if result else NO_LICENCE
     )
     lines += ["", words]
-    if caution := warning(every):
+    if caution := warning(every, trained):
         lines += ["", caution]
     for number, source in enumerate(every, 1):
         lines += ["", *_entry(number, source)]
+    for training in trained:
+        lines += ["", *_training(training)]
     return "\n".join(lines) + "\n"
 
 
@@ -148,15 +173,21 @@ def _entry(number: int, source: Source) -> list[str]:
     return lines
 
 
-def _licence_words(expression: str, licences: list[Licence]) -> str:
+def _training(training: Training) -> Iterator[str]:
+    yield f"{training.words}:"
+    for group in training.groups:
+        words = _licence_words(group.licence, group.licences)
+        yield f"   Licence: {words if group.known else f'unknown ({group.licence})'}"
+        if group.used_under:
+            yield f"   Used under: {group.used_under}"
+        yield from (f"   - {recording_words(row)}" for row in group.recordings)
+
+
+def _licence_words(expression: str, licences: Sequence[Licence]) -> str:
     words = [expression]
     for licence in licences:
         parts = [licence.name if licence.name != licence.id else "", licence.url]
-        told = ", ".join(filter(None, parts))
-        if told:
-            words.append(told if len(licences) == 1 else f"{licence.id} is {told}")
+        known = ", ".join(filter(None, parts))
+        if known:
+            words.append(known if len(licences) == 1 else f"{licence.id} is {known}")
     return "; ".join(words)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

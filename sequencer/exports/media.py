@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sequencer.clips.clips import Clip
-from sequencer.credits.aligned import parents_of, title_of
+from sequencer.credits.aligned import generated_words, parents_of, title_of
 from sequencer.text import flattened
 
 
@@ -19,10 +19,12 @@ class Media:
     beside: Path
 
     def path(self, clip: Clip) -> str:
-        """Give a clip's path relative to the file that names it, with ``/`` between its parts."""
+        """Return a clip's path relative to the file that names it, with ``/`` between its parts."""
         return Path(os.path.relpath(self.clips / clip.file, self.beside)).as_posix()
 
 
 def clip_name(clip: Clip) -> str:
-    """Name a clip by its recordings, on one line."""
-    return f"{' + '.join(map(title_of, parents_of(clip)))} [{flattened(clip.clip_id)}]"
+    """Name a clip by its recordings and its model, on one line."""
+    made = generated_words(clip)
+    parts = [*map(title_of, parents_of(clip)), *([made] if made else [])]
+    return f"{' + '.join(parts)} [{flattened(clip.clip_id)}]"

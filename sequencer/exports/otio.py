@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from sequencer.credits.aligned import author_of, parents_of, title_of
+from sequencer.clips.clips import Clip, trained_on_to_json
+from sequencer.credits.aligned import author_of, generated_words, parents_of, title_of
 from sequencer.credits.captions import section_ends
 from sequencer.exports.media import Media, clip_name
 from sequencer.optional import extra
@@ -133,6 +134,7 @@ class _Writer:
                 }
                 for parent in parents_of(clip)
             ],
+            **_generated(clip),
         }
         return item
 
@@ -148,3 +150,10 @@ class _Writer:
     def _range(self, start: int, length: int) -> Any:
         rate = self._score.sample_rate
         return self._span(self._time(start, rate), self._time(length, rate))
+
+
+def _generated(clip: Clip) -> dict[str, str]:
+    """Return which model generated a clip, and the corpus it rests on; nothing of other clips."""
+    if clip.trained_on is None:
+        return {}
+    return {"generated": generated_words(clip), **trained_on_to_json(clip)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,11 @@ import numpy.typing as npt
 from sequencer.audio.recording import SAMPLE_RATE, mono_blocks
 from sequencer.clips.clips import Parent
 from sequencer.clips.measures import measure
-from sequencer.credits.aligned import Heard, Span, aligned, title_of
+from sequencer.credits.aligned import Heard, Span, aligned, is_prime, model_of, title_of
 from sequencer.credits.captions import section_ends
 from sequencer.optional import extra
 from sequencer.score.score import Score
-from sequencer.text import clock, flattened
+from sequencer.text import clock, counted, flattened
 
 _INK, _SOFT, _PAPER, _PANEL = "#efecf8", "#a9a3c0", "#14121d", "#1d1a29"
 _COLOURS = (
@@ -35,17 +34,21 @@ _LOUDNESS_FLOOR = -60.0
 _GAP = 0.12
 
 
-def timeline(score: Score, sound: Path | None = None) -> bytes:
-    """Draw a composition as a PNG; the same score and sound give the same bytes.
+def timeline(score: Score, sound: Path | None = None, name: str = "") -> bytes:
+    """Draw a composition as a PNG; the same score, sound and name give the same bytes.
 
     A row a layer; each event is as high as its fades let it be, divided between its recordings by
-    their weights, each in the colour of its category (of its title where too few have one).
+    their weights, each in the colour of its category (of its title where too few have one). What a
+    model generated without a mash-up has the model's colour. Those that are heard longest have a
+    colour of their own.
 
     Parameters
     ----------
     score : Score
     sound : Path, optional
         The rendered composition, whose loudness over time is drawn below.
+    name : str
+        Of the piece, for the heading.
 
     Raises
     ------
@@ -76,8 +79,7 @@ def timeline(score: Score, sound: Path | None = None) -> bytes:
         _label_time(panels[-1], score)
         _legend(figure, palette)
         figure.suptitle(
-            f"{clock(score.seconds)} · seed {score.seed} · {len(score.events)} events · "
-            f"{len(score.clips)} clips",
+            _heading(score, name),
             x=0.065, y=0.985, ha="left", va="top", color=_INK, fontsize=13,
         )  # fmt: skip
         margin = 0.62 / figure.get_figheight()
@@ -87,19 +89,36 @@ def timeline(score: Score, sound: Path | None = None) -> bytes:
     return out.getvalue()
 
 
+def _heading(score: Score, name: str) -> str:
+    parts = [_short(name)] if name else []
+    parts += [score.style] if score.style else []
+    parts += [clock(score.seconds), f"seed {score.seed}"]
+    parts += [counted(len(score.events), "event"), counted(len(score.clips), "clip")]
+    return " · ".join(parts)
+
+
 class _Palette:
-    """Colours for the commonest categories, or titles where most recordings have no category."""
+    """Colours for what is heard longest: categories, or titles where most have no category."""
 
     def __init__(self, spans: Sequence[Span]) -> None:
         parents = [part.parent for span in spans for part in span.heard]
         self._by_category = 2 * sum(bool(parent.categories) for parent in parents) >= len(parents)
-        counts = Counter(map(self._name, parents))
-        common = sorted(counts, key=lambda name: (-counts[name], name))[: len(_COLOURS)]
-        self.colours = dict(zip(common, _COLOURS, strict=False))
-        self.others = len(counts) > len(common)
+        heard: dict[str, float] = {}
+        for span in spans:
+            for name, share in self.parts(span):
+                heard[name] = heard.get(name, 0.0) + share * (span.end - span.start)
+        longest = sorted(heard, key=lambda name: (-heard[name], name))[: len(_COLOURS)]
+        self.colours = dict(zip(longest, _COLOURS, strict=False))
+        self.others = len(heard) > len(longest)
 
-    def colour(self, parent: Parent) -> str:
-        return self.colours.get(self._name(parent), _OTHER)
+    def parts(self, span: Span) -> list[tuple[str, float]]:
+        """List what a span is made of: names, and their mean shares of it."""
+        if is_prime(span.clip):
+            return [(model_of(span.clip), 1.0)]
+        return [(self._name(part.parent), part.mean) for part in span.heard]
+
+    def colour(self, name: str) -> str:
+        return self.colours.get(name, _OTHER)
 
     def _name(self, parent: Parent) -> str:
         if not self._by_category:
@@ -153,13 +172,15 @@ def _shapes(span: Span, row: int, score: Score, palette: _Palette) -> Iterator[_
     if event.fade_out:
         fades = np.minimum(fades, (event.end - at) / event.fade_out)
     shares = np.array([_shares(part, at) for part in span.heard])
+    if is_prime(span.clip):
+        shares = np.ones((1, len(at)))
     shares /= np.maximum(shares.sum(axis=0), 1e-9)
     edges = np.vstack([np.zeros_like(at), np.cumsum(shares, axis=0)])
     heights = row + _GAP / 2 + edges * np.clip(fades, 0.0, 1.0) * (1 - _GAP)
-    for number, part in enumerate(span.heard):
+    for number, (name, _) in enumerate(palette.parts(span)):
         lower = np.column_stack([at / rate, heights[number]])
         upper = np.column_stack([at / rate, heights[number + 1]])
-        yield _Shape(np.vstack([lower, upper[::-1]]), palette.colour(part.parent))
+        yield _Shape(np.vstack([lower, upper[::-1]]), palette.colour(name))
 
 
 def _shares(part: Heard, at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -179,7 +200,7 @@ def _draw_loudness(panel: Any, sound: Path) -> None:
 
 
 def _loudness(sound: Path) -> list[tuple[float, float]]:
-    """Give times and loudness of blocks of 3 s or, where that makes too many, of more of them."""
+    """Return times and loudness of blocks of 3 s or, where that makes too many, of more of them."""
     points: list[tuple[float, float]] = []
     at = 0.0
     for block in mono_blocks(sound, block_seconds=_LOUDNESS_SECONDS):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 from sequencer.errors import SequencerError
 from sequencer.json_fields import Fields
@@ -51,7 +51,7 @@ class Rights:
 
     def to_json(self) -> dict[str, str]:
         """Return the fields as JSON objects hold them, in a fixed order."""
-        return asdict(self)
+        return {field.name: getattr(self, field.name) for field in fields(Rights)}
 
     @classmethod
     def from_json(cls, fields: Fields) -> Rights:
@@ -75,6 +75,19 @@ class Rights:
             page_url=fields.text("page_url", ""),
             attribution=fields.text("attribution", ""),
         )
+
+
+@dataclass(frozen=True)
+class SharedRights(Rights):
+    """The rights of the first of several recordings of a corpus that are under one licence.
+
+    Attributes
+    ----------
+    others : int
+        How many more there are.
+    """
+
+    others: int = 0
 
 
 def licence_url(expression: str) -> str:

@@ -23,9 +23,9 @@ from sequencer.rights.compatibility import (
     is_non_commercial,
     terms_of,
 )
-from sequencer.rights.rights import Rights
+from sequencer.rights.rights import Rights, SharedRights
 from sequencer.rights.spdx import Expression, LicenceTerm, OneOf, parsed, terms_in
-from sequencer.text import flattened
+from sequencer.text import counted, flattened
 
 # What is bad about a source, added up over what must be met together; of alternatives the least.
 _FINE, _UNKNOWN, _NC, _ND = 0, 1, 2, 4
@@ -329,4 +329,8 @@ def _named(rights: Rights) -> str:
 
 def _title(rights: Rights) -> str:
     title = flattened(rights.title or rights.page_url) or "a recording without a title"
-    return f'"{title if len(title) <= 80 else title[:77] + "..."}"'
+    quoted = f'"{title if len(title) <= 80 else title[:77] + "..."}"'
+    if not isinstance(rights, SharedRights):
+        return quoted
+    others = f" and {counted(rights.others, 'more recording')}" if rights.others else ""
+    return f"{quoted}{others} that its model was trained on"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 from sequencer.errors import SequencerError
 from sequencer.rights.rights import UNKNOWN_LICENCE, Rights, licence_url
-from sequencer.rights.spdx import require_listed
+from sequencer.rights.spdx import licence_ids, require_listed
 
 SOURCES_NAME = "sources.csv"
 REQUIRED_COLUMNS = ("file", "author", "licence")
@@ -27,9 +28,14 @@ COLUMNS: Mapping[str, str] = {
     "licence_url": "where the licence stands; derived from `licence` where it is empty",
     "attribution": "the words that the author asks to be credited with",
     "url": "where a list of URLs has its bytes; not read beside recordings",
+    "seconds": "how much of it a model was trained on; not read beside recordings",
 }
 """What a sources.csv may hold, and what it means."""
 
+_WRITTEN = (
+    *("file", "title", "author", "licence", "licence_url", "source_url", "attribution"),
+    *("category", "url", "seconds"),
+)
 _ADDRESSES_IN = ("source_url", "licence_url", "url")
 _SHOWN = 5
 
@@ -46,16 +52,19 @@ class SourceRow:
     categories : tuple of str
     url : str
         Where its bytes can be had; empty where the table does not say.
+    seconds : float
+        How much of it a model was trained on; 0 where the table does not say.
     """
 
     file: str
     rights: Rights
     categories: tuple[str, ...] = ()
     url: str = ""
+    seconds: float = 0.0
 
 
 def read_sources(
-    source: str | Path | BinaryIO | TextIO, name: str | None = None
+    source: str | Path | BinaryIO | TextIO, name: str | None = None, *, strict: bool = True
 ) -> dict[str, SourceRow]:
     """Read a sources.csv.
 
@@ -70,6 +79,9 @@ def read_sources(
         A path or an open stream; bytes are UTF-8, with or without a byte order mark.
     name : str, optional
         What messages call it; by default its path, or the stream's name.
+    strict : bool
+        Whether licences that SPDX does not list, and addresses that are not of the web, are
+        refused. A table that `sources_text` wrote holds what a catalog had.
 
     Returns
     -------
@@ -98,7 +110,7 @@ def read_sources(
                 continue
             where = f"line {reader.line_num}"
             try:
-                row = _row(columns, fields)
+                row = _row(columns, fields, strict=strict)
                 if row.file in rows:
                     raise SequencerError(
                         f", column 'file': {row.file!r} is listed twice, in line "
@@ -113,6 +125,29 @@ def read_sources(
         more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         raise SequencerError(f"{name}, {'; '.join(wrong[:_SHOWN])}{more}")
     return rows
+
+
+def sources_text(rows: Iterable[SourceRow]) -> str:
+    """Return rows as the text of a sources.csv, in their order.
+
+    `read_sources`, not strict, reads them back, but for spaces around values and a ``;`` inside a
+    category. The lines end as RFC 4180 has it, so that a line break inside a value is quoted.
+    """
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(_WRITTEN)
+    for row in rows:
+        rights = row.rights
+        writer.writerow(
+            (
+                *(row.file, rights.title, rights.author, rights.licence, rights.licence_url),
+                *(rights.page_url, rights.attribution),
+                ";".join(name.replace(";", ",") for name in row.categories),
+                row.url,
+                f"{row.seconds!r}" if row.seconds else "",
+            )
+        )
+    return out.getvalue().encode("utf-8", "replace").decode()
 
 
 def _text_of(source: str | Path | BinaryIO | TextIO, name: str | None) -> tuple[str, str]:
@@ -161,7 +196,7 @@ def _columns(name: str, header: list[str] | None) -> list[str]:
     return columns
 
 
-def _row(columns: list[str], fields: list[str]) -> SourceRow:
+def _row(columns: list[str], fields: list[str], *, strict: bool) -> SourceRow:
     """Read a row; errors begin with what follows the number of its line."""
     if len(fields) != len(columns):
         raise SequencerError(
@@ -177,13 +212,13 @@ def _row(columns: list[str], fields: list[str]) -> SourceRow:
         raise SequencerError(", column 'file': the file's name is empty")
     for column in _ADDRESSES_IN:
         address = values.get(column, "")
-        if address and not _is_address(address):
+        if strict and address and not _is_address(address):
             raise SequencerError(
                 f", column {column!r}: {address!r} is no address with http:// or https://"
             )
     licence = values["licence"] or UNKNOWN_LICENCE
     try:
-        require_listed(licence)
+        (require_listed if strict else licence_ids)(licence)
     except SequencerError as error:
         raise SequencerError(f", column 'licence': {error}") from error
     rights = Rights(
@@ -197,7 +232,18 @@ def _row(columns: list[str], fields: list[str]) -> SourceRow:
     categories = tuple(
         category.strip() for category in values.get("category", "").split(";") if category.strip()
     )
-    return SourceRow(values["file"], rights, categories, values.get("url", ""))
+    seconds = _seconds(values.get("seconds", ""))
+    return SourceRow(values["file"], rights, categories, values.get("url", ""), seconds)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text or 0)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise SequencerError(f", column 'seconds': {text!r} is no number of seconds, 0 or more")
+    return seconds
 
 
 def _is_address(text: str) -> bool:

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from sequencer.clips.clips import Clip, parent_from_json, parent_to_json
+from sequencer.clips.clips import Clip, parent_from_json, parent_to_json, trained_on_to_json
+from sequencer.clips.corpus import Corpus, corpus_named
 from sequencer.clips.weight_points import MOST_POINTS
 from sequencer.errors import SequencerError
 from sequencer.json_fields import Fields, read_fields
 from sequencer.rights.spdx import licence_ids
+from sequencer.score.element_lines import element_lines
 from sequencer.score.score import FADE_LAWS, MAIN_LAYER, Event, Layer, Master, Score, Section
 
 SCHEMA = "sequencer-score"
@@ -29,16 +31,24 @@ _GAINS = {"least": -200.0, "most": 100.0}
 _SHA256 = re.compile("[0-9a-f]{64}")
 # Stems are files named after their layers.
 _LAYER_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9 _-]{0,39}")
-_LISTS = ("layers", "sections", "clips", "events")
+_ELEMENTS = {
+    "layers": "layer",
+    "sections": "section",
+    "corpora": "corpus",
+    "clips": "clip",
+    "events": "event",
+}
 _TOP_FIELDS = (
     *("schema", "version", "seed", "sample_rate", "seconds", "channels", "fade_law", "style"),
-    *("licence", "target", "master", "layers", "sections", "notes", "clips", "events"),
+    *("licence", "target", "master", "layers", "sections", "notes", "corpora", "clips"),
+    "events",
 )
 _EVENT_FIELDS = (
     *("at", "clip", "offset", "length", "gain_db", "fade_in", "fade_out", "pan", "layer", "why"),
 )
 _CLIP_FIELDS = (
     *("clip_id", "file", "seconds", "sha256", "mash_id", "verdict", "made_with", "parents"),
+    "trained_on",
 )
 
 
@@ -93,10 +103,21 @@ def score_json(score: Score) -> str:
         f' "layers": {_lines(layers)}',
         f' "sections": {_lines(sections)}',
         f' "notes": {_lines(score.notes)}',
+        *_corpora_json(score.corpora),
         f' "clips": {_lines(map(_clip_to_json, score.clips.values()))}',
         f' "events": {_lines(events)}',
     ]
     return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _corpora_json(corpora: Iterable[Corpus]) -> Iterator[str]:
+    """Yield the list of corpora, a recording on a line; nothing where no clip has one."""
+    each = [
+        f'  {{"digest": {_dumps(corpus.digest)}, "recordings": {_lines(corpus.recordings_json())}}}'
+        for corpus in corpora
+    ]
+    if each:
+        yield ' "corpora": [\n' + ",\n".join(each) + "\n ]"
 
 
 def read_score(path: str | Path) -> Score:
@@ -130,13 +151,14 @@ def read_score(path: str | Path) -> Score:
     law = top.text("fade_law")
     if law not in FADE_LAWS:
         raise top.wrong("fade_law", f"must be one of {', '.join(FADE_LAWS)}", law)
-    lines = _element_lines(text)
+    lines = element_lines(text)
 
     def each(kind: str, read: Callable[[Fields], _Element]) -> Iterator[_Element]:
         for number, fields in enumerate(top.objects(kind)):
-            fields.where = f"{name}, line {lines[kind][number]}, {kind[:-1]} {number + 1}"
+            fields.where = f"{name}, line {lines[kind][number]}, {_ELEMENTS[kind]} {number + 1}"
             yield read(fields)
 
+    corpora: dict[str, Corpus] = {}
     clips: dict[str, Clip] = {}
     layers: dict[str, Layer] = {}
 
@@ -146,8 +168,15 @@ def read_score(path: str | Path) -> Score:
             raise fields.wrong("name", "must be unique", layer.name)
         layers[layer.name] = layer
 
+    def add_corpus(fields: Fields) -> None:
+        _known(fields, ("digest", "recordings"))
+        corpus = Corpus.from_json(fields)
+        if corpus.digest in corpora:
+            raise fields.wrong("digest", "must be unique", corpus.digest)
+        corpora[corpus.digest] = corpus
+
     def add_clip(fields: Fields) -> None:
-        clip = _clip(fields)
+        clip = _clip(fields, corpora)
         if clip.clip_id in clips:
             raise fields.wrong("clip_id", "must be unique", clip.clip_id)
         clips[clip.clip_id] = clip
@@ -156,6 +185,8 @@ def read_score(path: str | Path) -> Score:
         pass
     if not layers:
         layers[MAIN_LAYER] = Layer(MAIN_LAYER)
+    for _ in each("corpora", add_corpus):
+        pass
     for _ in each("clips", add_clip):
         pass
     sections = tuple(each("sections", lambda fields: _section(fields, rate, samples)))
@@ -230,10 +261,11 @@ def _clip_to_json(clip: Clip) -> dict[str, object]:
         "verdict": clip.verdict,
         "made_with": dict(clip.made_with),
         "parents": [parent_to_json(parent) for parent in clip.parents],
+        **trained_on_to_json(clip),
     }
 
 
-def _clip(fields: Fields) -> Clip:
+def _clip(fields: Fields, corpora: Mapping[str, Corpus]) -> Clip:
     _known(fields, _CLIP_FIELDS)
     digest = fields.text("sha256", "")
     if digest and not _SHA256.fullmatch(digest):
@@ -254,6 +286,7 @@ def _clip(fields: Fields) -> Clip:
         parents=parents,
         made_with={name: made_with.text(name) for name in made_with.names()},
         sha256=digest,
+        trained_on=corpus_named(fields, corpora, "this score"),
     )
 
 
@@ -320,47 +353,3 @@ def _dumps(value: object) -> str:
 def _lines(values: Iterable[object]) -> str:
     lines = [f"  {_dumps(value)}" for value in values]
     return "[\n" + ",\n".join(lines) + "\n ]" if lines else "[]"
-
-
-def _element_lines(text: str) -> dict[str, list[int]]:
-    """Line numbers of the elements of each list in a JSON object that is known to be valid."""
-    decoder = json.JSONDecoder()
-    found: dict[str, list[int]] = {name: [] for name in _LISTS}
-    at = _skip(text, text.index("{") + 1)
-    while text[at] != "}":
-        key, at = decoder.raw_decode(text, at)
-        at = _skip(text, at)
-        if text[at] == "[":
-            places = list(_element_places(decoder, text, at + 1))
-            at = places.pop()
-            found[str(key)] = _line_numbers(text, places)
-        else:
-            _, at = decoder.raw_decode(text, at)
-        at = _skip(text, at)
-    return found
-
-
-def _element_places(decoder: json.JSONDecoder, text: str, at: int) -> Iterator[int]:
-    """Where each element of a list begins, and at last where the list ends."""
-    at = _skip(text, at)
-    while text[at] != "]":
-        yield at
-        _, at = decoder.raw_decode(text, at)
-        at = _skip(text, at)
-    yield at + 1
-
-
-def _line_numbers(text: str, places: list[int]) -> list[int]:
-    numbers: list[int] = []
-    line, before = 1, 0
-    for place in places:
-        line += text.count("\n", before, place)
-        before = place
-        numbers.append(line)
-    return numbers
-
-
-def _skip(text: str, at: int) -> int:
-    while at < len(text) and text[at] in " \t\r\n,:":
-        at += 1
-    return at

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from sequencer.clips.clips import Clip
+    from sequencer.clips.corpus import Corpus
 
 FadeLaw = Literal["linear", "equal-power", "matched"]
 FADE_LAWS: tuple[FadeLaw, ...] = get_args(FadeLaw)
@@ -167,6 +168,16 @@ class Score:
     def seconds(self) -> float:
         """Length in seconds."""
         return self.samples / self.sample_rate
+
+    @property
+    def corpora(self) -> tuple[Corpus, ...]:
+        """What the models of its clips were trained on, each corpus once."""
+        found = {
+            clip.trained_on.digest: clip.trained_on
+            for clip in self.clips.values()
+            if clip.trained_on is not None
+        }
+        return tuple(found.values())
 
 
 def with_gain(score: Score, gain_db: float) -> Score:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sequencer.audio.samples import resampled_length
-from sequencer.credits.aligned import aligned, parents_of
+from sequencer.credits.aligned import aligned, model_of, parents_of
 from sequencer.credits.captions import section_words, span_words
 from sequencer.rights.rights import licence_url
 from sequencer.score.score import Score
-from sequencer.text import flattened
+from sequencer.text import counted, flattened
 
 SOFTWARE = "sequencer"
 MOST_CUES = 999
@@ -47,20 +47,23 @@ def tags_of(score: Score, *, title: str = "", artist: str = "") -> Tags:
     title : str
         Its name; style and seed by default.
     artist : str
-        Who made it; by default the authors of the recordings, as many as there is room for.
+        Who made it; by default the authors of the recordings that are heard, as many as there is
+        room for, or the models where there is none.
     """
     parents = {p.file_id: p for clip in score.clips.values() for p in parents_of(clip)}
     authors = {flattened(parent.rights.author) for parent in parents.values()} - {""}
+    models = {model_of(clip) for clip in score.clips.values() if clip.trained_on is not None}
     licence = "licence unknown, see the credits"
     if score.licence:
         licence = f"{score.licence} {licence_url(score.licence)}".strip()
     texts = {
         "title": flattened(title) or f"{score.style or 'composition'}, seed {score.seed}",
         "artist": flattened(artist)
-        or _listed(sorted(authors, key=str.lower), _MOST_BYTES["artist"]),
+        or _listed(sorted(authors, key=str.lower), _MOST_BYTES["artist"])
+        or ", ".join(sorted(models)),
         "licence": flattened(licence),
         "comment": flattened(
-            f"Made from {len(score.clips)} clips of {len(parents)} recordings; "
+            f"Made from {len(score.clips)} clips of {_made_of(score, len(parents))}; "
             "the credits beside it name authors, licences and changes"
         ),
     }
@@ -78,6 +81,14 @@ def cues_of(score: Score, sample_rate: int) -> tuple[Cue, ...]:
         Cue(resampled_length(start, score.sample_rate, sample_rate), shortened(name, _LABEL_BYTES))
         for start, name in marks
     )
+
+
+def _made_of(score: Score, recordings: int) -> str:
+    words = [f"{recordings} recordings"] if recordings or not score.corpora else []
+    trained = sum(len(corpus.recordings) for corpus in score.corpora)
+    if trained:
+        words.append(f"models trained on {counted(trained, 'recording')}")
+    return " and ".join(words)
 
 
 def shortened(text: str, most: int) -> str:

@@ -98,7 +98,7 @@ function element(kind, name, text) {
 }
 
 function titleOf(clip) {
-  return clip.recordings.map((recording) => recording.title).join(" + ");
+  return clip.recordings.map((recording) => recording.title).join(" + ") || clip.generated;
 }
 
 function build(index, place) {
@@ -130,6 +130,7 @@ function build(index, place) {
   title.title = `${titleOf(clip)}\n${clip.name}`;
   words.append(title);
   clip.recordings.forEach((recording, number) => words.append(source(recording, number)));
+  if (clip.generated) words.append(element("p", "", clip.generated));
   if (clip.reason) {
     const reason = element("p", "reason", clip.reason);
     reason.title = clip.reason;
