@@ -12,7 +12,7 @@ _STREAMS = {"compose": 0, "dither": 1, "replace": 2}
 
 
 def generator(seed: int, stream: Literal["compose", "dither", "replace"]) -> np.random.Generator:
-    """Give the counter-based generator (Philox) of one purpose.
+    """Return the counter-based generator (Philox) of one purpose.
 
     Raises
     ------

@@ -25,7 +25,7 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a hidden name beside `path` to write to; it takes the name `path` when all went well.
+    """Yield a hidden name beside `path` to write to; it takes the name `path` when all went well.
 
     An exception inside removes what was written and leaves `path` as it was. A process that is
     killed leaves at most a hidden ``.NAME.*.part``.
@@ -69,6 +69,6 @@ def write_output(path: Path, content: str | bytes, *, keeping: Path | None = Non
 
 
 def digest_of(path: Path) -> str:
-    """Give the SHA-256 of a file's content, 64 hexadecimal digits."""
+    """Return the SHA-256 of a file's content, 64 hexadecimal digits."""
     with naming(path), path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -27,14 +27,14 @@ class Fields:
         self.where = where
 
     def text(self, name: str, default: str | None = None) -> str:
-        """Give a string."""
+        """Return a string."""
         value = self._get(name, default)
         if not isinstance(value, str):
             raise self.wrong(name, "text is expected", value)
         return value
 
     def integer(self, name: str, default: int | None = None, *, least: int | None = None) -> int:
-        """Give a whole number, no smaller than `least`."""
+        """Return a whole number, no smaller than `least`."""
         value = self._get(name, default)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.wrong(name, "a whole number is expected", value)
@@ -50,7 +50,7 @@ class Fields:
         least: float = -math.inf,
         most: float = math.inf,
     ) -> float:
-        """Give a finite number within bounds."""
+        """Return a finite number within bounds."""
         value = self._get(name, default)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.wrong(name, "a number is expected", value)
@@ -62,7 +62,7 @@ class Fields:
         return float(value)
 
     def numbers(self, name: str) -> tuple[float, ...]:
-        """Give a list of finite numbers, empty where it is missing."""
+        """Return a list of finite numbers, empty where it is missing."""
         values = self._list(name)
         for value in values:
             if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -72,7 +72,7 @@ class Fields:
         return tuple(float(value) for value in values if isinstance(value, (int, float)))
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Give a list of strings, empty where it is missing."""
+        """Return a list of strings, empty where it is missing."""
         values = self._list(name)
         for value in values:
             if not isinstance(value, str):
@@ -80,18 +80,18 @@ class Fields:
         return tuple(str(value) for value in values)
 
     def objects(self, name: str) -> list[Fields]:
-        """Give a list of objects, empty where it is missing."""
+        """Return a list of objects, empty where it is missing."""
         return [
             Fields(value, f"{self.where}, {name}[{index}]")
             for index, value in enumerate(self._list(name))
         ]
 
     def mapping(self, name: str) -> Fields:
-        """Give an object, empty where it is missing."""
+        """Return an object, empty where it is missing."""
         return Fields(self._get(name, {}), f"{self.where}, field '{name}'")
 
     def relative_file(self, name: str) -> str:
-        """Give a path inside a folder: relative, and without a way out of it."""
+        """Return a path inside a folder: relative, and without a way out of it."""
         value = self.text(name)
         path = PurePosixPath(value)
         if not value or "\0" in value or path.is_absolute() or ".." in path.parts:
@@ -103,7 +103,7 @@ class Fields:
         return self._value.get(name) is not None
 
     def names(self) -> list[str]:
-        """Give the names of all fields."""
+        """Return the names of all fields."""
         return list(self._value)
 
     def wrong(self, name: str, why: str, value: object) -> SequencerError:

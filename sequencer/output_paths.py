@@ -129,7 +129,7 @@ def _place(path: str | Path) -> str:
 
 @contextlib.contextmanager
 def output(path: Path) -> Iterator[Path]:
-    """Give a name to write to as `replacing` does; what fails there is about `path`.
+    """Yield a name to write to as `replacing` does; what fails there is about `path`.
 
     An error that names another file, such as a clip that is gone, is about that file.
     """

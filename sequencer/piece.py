@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sequencer.audio.samples import resampled_length
 from sequencer.clips.choices import Choice
-from sequencer.composing.candidates import survey
+from sequencer.composing.candidates import find_candidates
 from sequencer.composing.compose import compose
 from sequencer.composing.rules import Rules
 from sequencer.credits.credits import credits_text
@@ -89,7 +89,7 @@ def make_piece(
     credits : str or Path, optional
         Where the credits go; ``STEM.credits.txt`` beside `out` by default.
     keep_all : bool
-        Whether what `survey` leaves out for its verdict is played too.
+        Whether what `find_candidates` leaves out for its verdict is played too.
     choices : mapping of str to str, optional
         What somebody kept or rejected by ear, by clip id.
     force : bool
@@ -103,14 +103,14 @@ def make_piece(
     Raises
     ------
     SequencerError
-        See `read_clips`, `survey`, `compose` and `render`; `OutputError` for a file that cannot
-        be written.
+        See `read_clips`, `find_candidates`, `compose` and `render`; `OutputError` for a file that
+        cannot be written.
     OSError
         What reading raised.
     """
     writing = writing or Writing()
     paths = paths_of(out, credits, writing, force=force)
-    found = survey(folder, keep_all=keep_all, choices=choices)
+    found = find_candidates(folder, keep_all=keep_all, choices=choices)
     score = compose(
         found.candidates, minutes, seed, rules=rules, fade_law=fade_law, notes=found.notes
     )
@@ -242,7 +242,7 @@ def _stem(score: Score, mix: SpannedMix, layer: Layer, path: Path, form: Form, t
 
 
 def _remarks(score: Score, rendered: Rendered) -> list[str]:
-    """Say what to mind about a rendering."""
+    """Return what to mind about a rendering."""
     remarks = []
     aim, found = score.master.loudness, rendered.loudness.integrated
     if aim is not None and found is not None and abs(aim - found) > _OFF_LU:

@@ -10,7 +10,7 @@ from sequencer.audio.recording import mono_blocks
 from sequencer.audition.peaks import peaks
 from sequencer.clips.clips import Clip, Parent
 from sequencer.clips.weight_points import mean_weight
-from sequencer.composing.candidates import survey
+from sequencer.composing.candidates import find_candidates
 from sequencer.credits.aligned import author_of, generated_words, parents_of, title_of
 from sequencer.rights.licence_names import licences_of
 from sequencer.templates.pages import web_address
@@ -59,10 +59,10 @@ def list_clips(folder: Path) -> Listing:
     Raises
     ------
     SequencerError
-        As `survey` does.
+        As `find_candidates` does.
     """
     root = folder.resolve()
-    found = survey(folder, keep_all=True)
+    found = find_candidates(folder, keep_all=True)
     notes = [note for note in found.notes if note.startswith("left out")]
     shown = []
     for candidate in found.candidates:

@@ -14,7 +14,7 @@ _CHUNK = 160
 
 
 def peaks(blocks: Iterable[Samples], columns: int = COLUMNS) -> bytes:
-    """Give the largest magnitude in each of some equal stretches of a sound.
+    """Return the largest magnitude in each of some equal stretches of a sound.
 
     Parameters
     ----------

@@ -246,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._copy(file, first, stop)
 
     def _part(self, size: int) -> tuple[int, int] | None:
-        """Give the bytes that a Range header asks for; None for all, and for ranges of its own."""
+        """Return the bytes that a Range header asks for; None for all, and for odd ranges."""
         asked = _RANGE.fullmatch(self.headers.get("Range", ""))
         if asked is None or not any(asked.groups()):
             return None

@@ -107,7 +107,7 @@ class Printer:
         self._frames += len(power)
 
     def fingerprint(self, spectrum: npt.NDArray[np.float64], seconds: float) -> Fingerprint:
-        """Give the fingerprint of a clip of this length, with its whole power in each bin."""
+        """Return the fingerprint of a clip of this length, with its whole power in each bin."""
         course = np.concatenate(self._rows) if self._rows else np.zeros((0, _WIDE), np.float32)
         # Half a frame of misalignment makes less of a difference to three frames together.
         smooth = course.copy()
@@ -220,7 +220,7 @@ def likeness(one: Fingerprint, other: Fingerprint, place: int = 0) -> Likeness |
 
 
 def _with_halves(course: Picture) -> npt.NDArray[np.int16]:
-    """Give twice the course, with the means of neighbours between them."""
+    """Return twice the course, with the means of neighbours between them."""
     twice = 2 * course.astype(np.int16)
     halves = np.empty((max(0, 2 * len(course) - 1), course.shape[1]), np.int16)
     halves[::2] = twice
@@ -229,7 +229,7 @@ def _with_halves(course: Picture) -> npt.NDArray[np.int16]:
 
 
 def _apart(first: npt.NDArray[np.int16], second: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
-    """Give the mean distance in dB [n] of a course from others [n, frames, bands], all doubled.
+    """Return the mean distance in dB [n] of a course from others [n, frames, bands], all doubled.
 
     Of what is silent in both nothing is counted, or a sound in few bands would be like any other.
     """
@@ -241,7 +241,7 @@ def _apart(first: npt.NDArray[np.int16], second: npt.NDArray[np.int16]) -> npt.N
 
 
 def _shifted(halves: npt.NDArray[np.int16], shift: int) -> tuple[npt.NDArray[np.int16], int]:
-    """Give every other row from a shift in half frames on, and the other course's first row."""
+    """Return every other row from a shift in half frames on, and the other course's first row."""
     start = max(0, (1 - shift) // 2)
     return halves[2 * start + shift :: 2], start
 
@@ -253,7 +253,7 @@ def _shifts(one: Fingerprint, length: int) -> list[int]:
 
 
 def _coarse(one: Fingerprint) -> npt.NDArray[np.float32]:
-    """Give the spectrum, and the course in a few segments, as one row of numbers."""
+    """Return the spectrum, and the course in a few segments, as one row of numbers."""
     begins = np.linspace(0, len(one.course), _SEGMENTS + 1).astype(np.int64)
     course = np.concatenate([np.zeros((1, one.course.shape[1])), np.cumsum(one.course, axis=0)])
     lengths = np.maximum(1, np.diff(begins))[:, None]
@@ -262,7 +262,7 @@ def _coarse(one: Fingerprint) -> npt.NDArray[np.float32]:
 
 
 def _edges(frequencies: npt.NDArray[np.float64], bands: int) -> npt.NDArray[np.int64]:
-    """Give the bins where bands of like width in octaves begin, and where the last one ends."""
+    """Return the bins where bands of like width in octaves begin, and where the last one ends."""
     highest = min(_HIGHEST, float(frequencies[-1]))
     wanted = np.geomspace(min(_LOWEST, highest / 4), highest, bands + 1)
     return np.unique(np.searchsorted(frequencies, wanted))

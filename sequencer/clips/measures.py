@@ -147,7 +147,7 @@ class Meter:
         )
 
     def fingerprint(self) -> Fingerprint:
-        """Give the fingerprint of all that was measured."""
+        """Return the fingerprint of all that was measured."""
         return self._printer.fingerprint(self._spectrum, self._count / self._rate)
 
     def _spectra(self, samples: npt.NDArray[np.float32], frames: int) -> None:

@@ -39,7 +39,7 @@ def thinned(frames: Sequence[float]) -> tuple[float, ...]:
 
 
 def weight_at(points: Sequence[float], place: float) -> float:
-    """Give the weight at a place of the clip, 0 (its first sample) to 1 (its last)."""
+    """Return the weight at a place of the clip, 0 (its first sample) to 1 (its last)."""
     if len(points) < 2:
         return float(points[0]) if len(points) else 1.0
     number, rest = _segment(points, place)
@@ -47,7 +47,7 @@ def weight_at(points: Sequence[float], place: float) -> float:
 
 
 def mean_weight(points: Sequence[float], start: float, stop: float) -> float:
-    """Give the mean weight between two places of the clip, 0 to 1 each, `start` before `stop`."""
+    """Return the mean weight between two places of the clip, 0 to 1 each, `start` before `stop`."""
     if len(points) < 2 or stop <= start:
         return weight_at(points, start)
     area = _area_before(points, stop) - _area_before(points, start)
@@ -55,7 +55,7 @@ def mean_weight(points: Sequence[float], start: float, stop: float) -> float:
 
 
 def _segment(points: Sequence[float], place: float) -> tuple[int, float]:
-    """Give the point before a place, and how far towards the next one it is, 0 to 1."""
+    """Return the point before a place, and how far towards the next one it is, 0 to 1."""
     along = min(1.0, max(0.0, place)) * (len(points) - 1)
     number = min(int(along), len(points) - 2)
     return number, along - number

@@ -71,8 +71,8 @@ def render_command(
     """
     from dataclasses import replace
 
-    from sequencer.composing.candidates import survey
-    from sequencer.composing.replace import without as score_without
+    from sequencer.composing.candidates import find_candidates
+    from sequencer.composing.replace import replace_source
     from sequencer.output_paths import Writing
     from sequencer.piece import write_piece
     from sequencer.score.files import read_score
@@ -80,9 +80,9 @@ def render_command(
     folder = score.parent if clips is None else clips
     found = read_score(score)
     if without:
-        candidates = survey(folder).candidates
+        candidates = find_candidates(folder).candidates
         for name in without:
-            found = score_without(found, name, candidates)
+            found = replace_source(found, name, candidates)
     if loudness is not None:
         found = replace(found, master=replace(found.master, loudness=loudness_of(loudness)))
     writing = Writing(

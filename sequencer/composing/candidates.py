@@ -42,19 +42,19 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Survey:
+class Candidates:
     """The clips that may play, and a note for each that may not."""
 
     candidates: tuple[Candidate, ...]
     notes: tuple[str, ...]
 
 
-def survey(
+def find_candidates(
     folder: str | Path,
     *,
     keep_all: bool = False,
     choices: Mapping[str, Choice] | None = None,
-) -> Survey:
+) -> Candidates:
     """Open and measure every clip of a folder, one block at a time.
 
     A clip that cannot be read, or is shorter than `LEAST_SECONDS`, is left out with a note; so is,
@@ -73,63 +73,63 @@ def survey(
     clips = read_clips(root)
     exported = is_export(root)
     notes = _unknown_choices(chosen, clips)
-    judged: Counter[str] = Counter()
-    found: list[_Heard] = []
+    left_out: Counter[str] = Counter()
+    found: list[_Measured] = []
     for clip in clips:
         if chosen.get(clip.clip_id) == "reject":
-            judged["rejected"] += 1
+            left_out["rejected"] += 1
             notes.append(f"left out {clip.file!r}: rejected by ear")
             continue
         try:
-            heard = _measured(clip, root)
+            measured = _measured(clip, root)
         except AudioError as error:
             notes.append(f"left out {clip.file!r}: {error}")
             continue
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
             notes.append(f"left out {clip.file!r}: {error.strerror}")
             continue
-        word, reason = heard.candidate.clip.verdict, heard.candidate.clip.verdict_reason
+        word, reason = measured.candidate.clip.verdict, measured.candidate.clip.verdict_reason
         if word != "good":
             plays = keep_all or chosen.get(clip.clip_id) == "keep"
             if not plays and (exported or word in UNPLAYABLE):
-                judged[word] += 1
+                left_out[word] += 1
                 notes.append(f"left out {clip.file!r}: {word}: {reason}")
                 continue
             notes.append(f"kept {clip.file!r}: {word}: {reason}")
-        found.append(heard)
+        found.append(measured)
     candidates = []
     alike = _alike(found, chosen)
-    for number, heard in enumerate(found):
-        candidate = heard.candidate
+    for number, measured in enumerate(found):
+        candidate = measured.candidate
         if number in alike:
             word = "kept" if keep_all else "left out"
             notes.append(f"{word} {candidate.clip.file!r}: {NEAR_DUPLICATE}: {alike[number]}")
             if not keep_all:
                 continue
             if candidate.clip.verdict == "good":
-                candidate = _judged(candidate, NEAR_DUPLICATE, alike[number])
+                candidate = _with_verdict(candidate, NEAR_DUPLICATE, alike[number])
         candidates.append(candidate)
     if not candidates:
-        raise SequencerError(_nothing_left(root, exported, len(clips), judged, notes))
-    return Survey(tuple(candidates), tuple(notes))
+        raise SequencerError(_nothing_left(root, exported, len(clips), left_out, notes))
+    return Candidates(tuple(candidates), tuple(notes))
 
 
 @dataclass(frozen=True)
-class _Heard:
+class _Measured:
     candidate: Candidate
     fingerprint: Fingerprint
 
 
-def _alike(found: Sequence[_Heard], chosen: Mapping[str, Choice]) -> dict[int, str]:
-    """Say of which clip each one is a near-duplicate, by the places of those left out."""
-    keep = [chosen.get(heard.candidate.clip.clip_id) == "keep" for heard in found]
-    alike = near_duplicates([heard.fingerprint for heard in found], keep)
+def _alike(found: Sequence[_Measured], chosen: Mapping[str, Choice]) -> dict[int, str]:
+    """Return of which clip each one is a near-duplicate, by the places of those left out."""
+    keep = [chosen.get(measured.candidate.clip.clip_id) == "keep" for measured in found]
+    alike = near_duplicates([measured.fingerprint for measured in found], keep)
     return {
         place: like.reason(found[like.other].candidate.clip.file) for place, like in alike.items()
     }
 
 
-def _judged(candidate: Candidate, word: str, reason: str) -> Candidate:
+def _with_verdict(candidate: Candidate, word: str, reason: str) -> Candidate:
     return replace(candidate, clip=replace(candidate.clip, verdict=word, verdict_reason=reason))
 
 
@@ -140,7 +140,7 @@ def _unknown_choices(chosen: Mapping[str, Choice], clips: Sequence[Clip]) -> lis
     return [f"the choices name {len(strangers)} clips that are not here, such as {strangers[0]!r}"]
 
 
-def _measured(clip: Clip, root: Path) -> _Heard:
+def _measured(clip: Clip, root: Path) -> _Measured:
     meter = Meter(SAMPLE_RATE)
     length = 0
     path = root / clip.file
@@ -166,16 +166,16 @@ def _measured(clip: Clip, root: Path) -> _Heard:
         verdict_reason=reason,
         sha256=digest,
     )
-    return _Heard(Candidate(found, length, measures), meter.fingerprint())
+    return _Measured(Candidate(found, length, measures), meter.fingerprint())
 
 
 def _nothing_left(
-    root: Path, exported: bool, count: int, judged: Mapping[str, int], notes: list[str]
+    root: Path, exported: bool, count: int, left_out: Mapping[str, int], notes: list[str]
 ) -> str:
     things = "clips" if exported else "sounds"
-    if judged:
-        words = ", ".join(f"{number} {word}" for word, number in sorted(judged.items()))
-        unreadable = count - sum(judged.values())
+    if left_out:
+        words = ", ".join(f"{number} {word}" for word, number in sorted(left_out.items()))
+        unreadable = count - sum(left_out.values())
         others = f", {unreadable} unreadable" if unreadable else ""
         found = "is good" if exported else "has anything to hear"
         what_to_do = "train longer" if exported else "give other sounds"

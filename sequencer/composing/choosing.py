@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sequencer.clips.clips import Clip
 from sequencer.composing.candidates import Candidate
-from sequencer.composing.sections import Moment
+from sequencer.composing.sections import Demand
 from sequencer.composing.shares import ShareCounter
 from sequencer.composing.styles import Style
 
@@ -28,7 +28,7 @@ _Ranked = tuple[npt.NDArray[np.float64], Callable[[int], str]]
 
 
 @dataclass(frozen=True)
-class Choice:
+class NextClip:
     """A clip to play.
 
     Attributes
@@ -99,13 +99,13 @@ class Choosing:
         }
         self.overplayed = False
 
-    def draw(self, layer: int, moment: Moment, longest: int, banned: Sequence[int]) -> Choice:
+    def draw(self, layer: int, demand: Demand, longest: int, banned: Sequence[int]) -> NextClip:
         """Choose the clip that plays next in a layer; `played` then says that it did.
 
         Parameters
         ----------
         layer : int
-        moment : Moment
+        demand : Demand
             What the section asks for.
         longest : int
             Samples that will play at most.
@@ -119,7 +119,7 @@ class Choosing:
         if before >= 0 and self._pairs[before] >= 0:
             others = pool[self._pairs[pool] != self._pairs[before]]
             pool = others if len(others) else pool
-        row, reason = self._best(pool, layer, before, moment)
+        row, reason = self._best(pool, layer, before, demand)
         since = self._count - self._last[row] - 1
         uses = self._uses[row]
         why = "first use" if uses == 0 else f"use {uses + 1}, after {since} others"
@@ -129,7 +129,7 @@ class Choosing:
             there = self._shares.room(np.array([row]))[0] if fits else self._shares.share_samples
             least = 2 if fits else LEAST_PART
             room = max(least, int(there)) if math.isfinite(there) else None
-        return Choice(row, f"{why}; {reason}one of {might} that might follow", room, fits)
+        return NextClip(row, f"{why}; {reason}one of {might} that might follow", room, fits)
 
     def played(self, layer: int, row: int) -> None:
         """Remember that a clip plays."""
@@ -145,7 +145,7 @@ class Choosing:
         self._before[layer] = row
 
     def _pool(self, longest: int, banned: Sequence[int]) -> tuple[Rows, bool]:
-        """Give the rows to choose from, and whether there is room for their sources."""
+        """Return the rows to choose from, and whether there is room for their sources."""
         rested = self._ready <= self._count
         free = np.ones(len(rested), np.bool_)
         if banned:
@@ -177,7 +177,7 @@ class Choosing:
     def _room(
         self, rows: Rows, longest: int
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """Tell how much of each clip there is room for, and whether that is worth playing."""
+        """Return how much of each clip there is room for, and whether that is worth playing."""
         room = self._shares.room(rows)
         return room, room >= np.minimum(self._lengths[rows], min(longest, LEAST_PART))
 
@@ -197,8 +197,8 @@ class Choosing:
             return pool
         return pool[self._rng.integers(len(pool), size=MOST_COMPARED)]
 
-    def _best(self, pool: Rows, layer: int, before: int, moment: Moment) -> tuple[int, str]:
-        ranked = self._ranked(pool, layer, before, moment)
+    def _best(self, pool: Rows, layer: int, before: int, demand: Demand) -> tuple[int, str]:
+        ranked = self._ranked(pool, layer, before, demand)
         if ranked is None:
             return int(pool[self._rng.integers(len(pool))]), ""
         ranks, say = ranked
@@ -209,14 +209,14 @@ class Choosing:
         at = int(best[self._rng.integers(len(best))])
         return int(pool[at]), f"{say(at)}, "
 
-    def _ranked(self, pool: Rows, layer: int, before: int, moment: Moment) -> _Ranked | None:
+    def _ranked(self, pool: Rows, layer: int, before: int, demand: Demand) -> _Ranked | None:
         choose = self._style.choose
         if choose == "loudness" or choose == "brightness":
             places = self._ranks[choose][pool]
-            off = np.abs(places - moment.place)
+            off = np.abs(places - demand.place)
             return (
                 off,
-                lambda at: f"{choose} {places[at]:.0%} where {moment.place:.0%} is asked for",
+                lambda at: f"{choose} {places[at]:.0%} where {demand.place:.0%} is asked for",
             )
         if before < 0 or choose == "chance":
             return None
@@ -258,7 +258,7 @@ class Choosing:
 
 
 def _parent_pairs(clips: Sequence[Clip]) -> Rows:
-    """Give each clip's pair of parents a number [clips]; -1 where there are not two."""
+    """Return each clip's pair of parents a number [clips]; -1 where there are not two."""
     numbers: dict[frozenset[str], int] = {}
     pairs = np.full(len(clips), -1, np.int64)
     for row, clip in enumerate(clips):

@@ -12,8 +12,8 @@ from sequencer.audio.recording import SAMPLE_RATE
 from sequencer.clips.clips import with_thinned_weights
 from sequencer.composing.candidates import Candidate
 from sequencer.composing.choosing import Choosing
-from sequencer.composing.rules import Rules, allowed, checked, outcome
-from sequencer.composing.sections import Grid, Moment, Sections
+from sequencer.composing.rules import Rules, allowed, checked, result_licence
+from sequencer.composing.sections import Demand, Grid, Sections
 from sequencer.composing.shares import ShareCounter
 from sequencer.composing.styles import Style
 from sequencer.draws import generator
@@ -59,7 +59,7 @@ def compose(
     Parameters
     ----------
     clips : sequence of Candidate
-        What `sequencer.composing.candidates.survey` found.
+        What `sequencer.composing.candidates.find_candidates` found.
     minutes : float
         Length of the composition, above 0.
     seed : int
@@ -114,7 +114,7 @@ def compose(
     fades = [min(round(seconds * SAMPLE_RATE), total // 4) for seconds in _MASTER_FADES]
     heard = {event.clip for event in events}
     playing = {name: clip for name, clip in thinned.items() if name in heard}
-    found = outcome(playing.values(), rules.target)
+    found = result_licence(playing.values(), rules.target)
     return Score(
         seed=seed,
         sample_rate=SAMPLE_RATE,
@@ -141,7 +141,7 @@ def compose(
 
 
 def level_gain(candidate: Candidate) -> float:
-    """Give the gain in dB that brings a clip to `TARGET_LOUDNESS`.
+    """Return the gain in dB that brings a clip to `TARGET_LOUDNESS`.
 
     As far as `GAIN_LIMITS` go, and raised no further than to a peak of `MOST_PEAK`.
     """
@@ -193,18 +193,18 @@ class _LayerComposer:
     def go_on(self) -> None:
         """Add an event."""
         state, style, rng = self._state, self._state.style, self._rng
-        moment = state.sections.at(self.start)
-        wanted = round(rng.uniform(*style.event_seconds) * moment.length * SAMPLE_RATE)
+        demand = state.sections.at(self.start)
+        wanted = round(rng.uniform(*style.event_seconds) * demand.length * SAMPLE_RATE)
         fade = round(rng.uniform(*style.fade_seconds) * SAMPLE_RATE)
         wanted = max(2, min(wanted, state.total - self.start + fade))
-        row, offset, length, spare, why = self._chosen(moment, wanted, fade)
+        row, offset, length, spare, why = self._chosen(demand, wanted, fade)
         start, fade_in = self._begun(length, fade)
         event = Event(
             start=start,
             clip=state.clips[row].clip.clip_id,
             offset=offset,
             length=min(length, state.total - start),
-            gain_db=round(level_gain(state.clips[row]) + moment.level_db, 2),
+            gain_db=round(level_gain(state.clips[row]) + demand.level_db, 2),
             fade_in=min(fade_in, state.total - start),
             why=why,
             pan=self._pan(),
@@ -212,7 +212,7 @@ class _LayerComposer:
         state.shares.take(row, offset, event.length)
         self._row = row
         self.events.append(event)
-        self._ended(event, length, spare, moment)
+        self._ended(event, length, spare, demand)
 
     def finish(self) -> None:
         """Fade the last event out where it ends before the composition does."""
@@ -221,24 +221,24 @@ class _LayerComposer:
             fade = round(self._state.style.fade_seconds[0] * SAMPLE_RATE)
             self.events[-1] = replace(last, fade_out=min(fade, int(FADE_SHARE * last.length)))
 
-    def _chosen(self, moment: Moment, wanted: int, fade: int) -> tuple[int, int, int, int, str]:
+    def _chosen(self, demand: Demand, wanted: int, fade: int) -> tuple[int, int, int, int, str]:
         """Choose a clip and the part of it that plays, with what is kept for the next join."""
         state, rng = self._state, self._rng
         tried: list[int] = []
         while True:
-            choice = state.choosing.draw(self._number, moment, wanted, tried)
-            there = state.clips[choice.row].length
-            longest = wanted if choice.room is None else min(wanted, choice.room)
+            drawn = state.choosing.draw(self._number, demand, wanted, tried)
+            there = state.clips[drawn.row].length
+            longest = wanted if drawn.room is None else min(wanted, drawn.room)
             length, spare = self._lengths(there, longest, fade)
             offset = int(rng.integers(there - length - spare + 1))
-            over = choice.fits and not state.shares.fits(choice.row, offset, length + spare)
+            over = drawn.fits and not state.shares.fits(drawn.row, offset, length + spare)
             if not over or len(tried) >= min(_MOST_TRIES, len(state.clips) - 1):
-                state.choosing.played(self._number, choice.row)
-                return choice.row, offset, length, spare, choice.why
-            tried.append(choice.row)
+                state.choosing.played(self._number, drawn.row)
+                return drawn.row, offset, length, spare, drawn.why
+            tried.append(drawn.row)
 
     def _lengths(self, there: int, wanted: int, fade: int) -> tuple[int, int]:
-        """Give an event's length, and what its clip may lend to the next join."""
+        """Return an event's length, and what its clip may lend to the next join."""
         grid = self._state.grid
         if not grid.beat:
             return min(there, wanted), 0
@@ -268,13 +268,13 @@ class _LayerComposer:
         self.events[-1] = replace(before, fade_out=most)
         return before.end - most, most
 
-    def _ended(self, event: Event, length: int, spare: int, moment: Moment) -> None:
+    def _ended(self, event: Event, length: int, spare: int, demand: Demand) -> None:
         """Find where the next event may begin, and whether it joins this one."""
         end = event.start + length
         self._spare = spare
         gap = 0
-        if moment.density < NO_GAP:
-            share = (1 - moment.density) / moment.density
+        if demand.density < NO_GAP:
+            share = (1 - demand.density) / demand.density
             gap = round(length * share * self._rng.uniform(0.5, 1.5))
         grid = self._state.grid
         if grid.beat:

@@ -12,7 +12,7 @@ from sequencer.audio.recording import SAMPLE_RATE
 from sequencer.clips.clips import Clip, Parent, with_thinned_weights
 from sequencer.composing.candidates import Candidate
 from sequencer.composing.compose import level_gain
-from sequencer.composing.rules import outcome
+from sequencer.composing.rules import result_licence
 from sequencer.credits.aligned import parents_of, rights_of, title_of
 from sequencer.draws import generator
 from sequencer.errors import SequencerError
@@ -26,7 +26,7 @@ _NEIGHBOURS = 3
 
 
 def source_ids(score: Score, name: str | Path) -> frozenset[str]:
-    """Find the recordings of a score that somebody means.
+    """Find the recordings of a score that a person means.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def _recordings(score: Score) -> Iterator[tuple[str, Rights]]:
         yield from ((parent.file_id, parent.rights) for parent in parents_of(clip))
 
 
-def without(score: Score, name: str | Path, candidates: Sequence[Candidate]) -> Score:
+def replace_source(score: Score, name: str | Path, candidates: Sequence[Candidate]) -> Score:
     """Take a recording out of a score.
 
     Each event of a clip that was made from it, or that a model generated which was trained on it,
@@ -98,7 +98,7 @@ def without(score: Score, name: str | Path, candidates: Sequence[Candidate]) -> 
         No recording is called that, or nothing of the score would be left.
     """
     ids = source_ids(score, name)
-    gone = {clip.clip_id for clip in score.clips.values() if _is_made_of(clip, ids)}
+    touched = {clip.clip_id for clip in score.clips.values() if _is_made_of(clip, ids)}
     by_id = {candidate.clip.clip_id: candidate for candidate in candidates}
     fitting = [
         candidate
@@ -106,11 +106,13 @@ def without(score: Score, name: str | Path, candidates: Sequence[Candidate]) -> 
         if not _is_made_of(candidate.clip, ids) and _may_play(candidate.clip, score)
     ]
     rng = generator(score.seed, "replace")
-    uses = Counter(event.clip for event in score.events if event.clip not in gone)
-    events: list[Event | None] = [None if event.clip in gone else event for event in score.events]
+    uses = Counter(event.clip for event in score.events if event.clip not in touched)
+    events: list[Event | None] = [
+        None if event.clip in touched else event for event in score.events
+    ]
     replaced = silent = 0
     for place, event in enumerate(score.events):
-        if event.clip not in gone:
+        if event.clip not in touched:
             continue
         length = event.length * SAMPLE_RATE / score.sample_rate
         pool = [candidate for candidate in fitting if candidate.length >= length]
@@ -124,12 +126,12 @@ def without(score: Score, name: str | Path, candidates: Sequence[Candidate]) -> 
         pool = [candidate for candidate in pool if uses[candidate.clip.clip_id] == fewest]
         chosen = pool[int(rng.integers(len(pool)))]
         spare = int(chosen.length * score.sample_rate / SAMPLE_RATE) - event.length
-        mood = event.gain_db - level_gain(by_id[event.clip]) if event.clip in by_id else 0.0
+        section_gain = event.gain_db - level_gain(by_id[event.clip]) if event.clip in by_id else 0.0
         events[place] = replace(
             event,
             clip=chosen.clip.clip_id,
             offset=int(rng.integers(spare + 1)) if spare > 0 else 0,
-            gain_db=round(level_gain(chosen) + mood, 2),
+            gain_db=round(level_gain(chosen) + section_gain, 2),
             why=f"in place of {event.clip[:40]!r}; one of {len(pool)} that fit",
         )
         uses[chosen.clip.clip_id] += 1
@@ -156,7 +158,7 @@ def _rewritten(
         events=events,
         clips=clips,
         notes=(*score.notes, note),
-        licence=outcome(clips.values(), score.target).licence,
+        licence=result_licence(clips.values(), score.target).licence,
     )
 
 

@@ -47,7 +47,7 @@ class Rules:
 
 
 def checked(rules: Rules) -> Rules:
-    """Give the rules back if something can be composed by them.
+    """Return the rules back if something can be composed by them.
 
     Raises
     ------
@@ -99,14 +99,14 @@ def allowed(clips: Sequence[Candidate], rules: Rules) -> Allowed:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ResultLicence:
     """What a composition is under, empty where that cannot be stated, and what to say of it."""
 
     licence: str
     notes: tuple[str, ...]
 
 
-def outcome(clips: Iterable[Clip], target: str) -> Outcome:
+def result_licence(clips: Iterable[Clip], target: str) -> ResultLicence:
     """Find what a composition of clips is under, all of which play already."""
     found = solve(_rights(clips), target, allow_nc=True, allow_nd=True)
     notes = []
@@ -120,7 +120,7 @@ def outcome(clips: Iterable[Clip], target: str) -> Outcome:
             f"{_listed(found.private)} allows no adaptation to be shared: the result is for "
             "private use"
         )
-    return Outcome("" if found.left_out else found.licence, tuple(notes))
+    return ResultLicence("" if found.left_out else found.licence, tuple(notes))
 
 
 def _rights(clips: Iterable[Clip]) -> dict[str, tuple[Rights, ...]]:

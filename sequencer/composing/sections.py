@@ -11,8 +11,8 @@ from sequencer.score.score import Section
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What a mood asks for at one moment; see `sequencer.composing.styles.Curve`."""
+class Demand:
+    """What a mood asks for at one moment; see `sequencer.composing.styles.MoodCurve`."""
 
     density: float
     length: float
@@ -35,7 +35,7 @@ class Grid:
         self.beat = 60.0 * sample_rate / tempo if tempo else 0.0
 
     def at(self, beat: int) -> int:
-        """Give the sample of a beat, counted from 0; each is rounded for itself, so none drifts."""
+        """Return the sample of a beat, counted from 0; each is rounded by itself: no drift."""
         return round(beat * self.beat)
 
     def next_beat(self, sample: int) -> int:
@@ -46,7 +46,7 @@ class Grid:
         return beat
 
     def snapped(self, sample: int) -> int:
-        """Give the first beat that is not before a sample; in free time the sample itself."""
+        """Return the first beat that is not before a sample; in free time the sample itself."""
         return self.at(self.next_beat(sample)) if self.beat else sample
 
 
@@ -81,8 +81,8 @@ class Sections:
                 self._starts.append(start)
         self._ends = [*self._starts[1:], samples]
 
-    def at(self, sample: int) -> Moment:
-        """Give what holds at a sample, which may lie behind the end."""
+    def at(self, sample: int) -> Demand:
+        """Return what holds at a sample, which may lie behind the end."""
         number = max(0, bisect.bisect_right(self._starts, sample) - 1)
         start, end = self._starts[number], self._ends[number]
         done = min(1.0, (sample - start) / (end - start))
@@ -91,7 +91,7 @@ class Sections:
         def between(ends: tuple[float, float]) -> float:
             return ends[0] + (ends[1] - ends[0]) * done
 
-        return Moment(
+        return Demand(
             density=min(1.0, self._density * between(curve.density)),
             length=between(curve.length),
             level_db=between(curve.level_db),
@@ -106,7 +106,7 @@ class Sections:
         )
 
 
-def _what(first: Moment, last: Moment) -> str:
+def _what(first: Demand, last: Demand) -> str:
     def span(one: float, other: float, form: str) -> str:
         # Adding 0 takes the sign from a zero.
         begin, end = (format(round(value, 2) + 0.0, form) for value in (one, other))

@@ -123,7 +123,7 @@ PRESETS: Mapping[str, Style] = {
 
 
 @dataclass(frozen=True)
-class Curve:
+class MoodCurve:
     """What a mood does, from the beginning of a section to its end.
 
     Attributes
@@ -142,17 +142,17 @@ class Curve:
     place: tuple[float, float] = (0.5, 0.5)
 
 
-CURVES: Mapping[Mood, Curve] = {
-    "steady": Curve(),
-    "sparse": Curve((0.4, 0.4), (1.0, 1.0), (-3.0, -3.0), (0.25, 0.25)),
-    "dense": Curve((1.5, 1.5), (0.6, 0.6), (0.0, 0.0), (0.75, 0.75)),
-    "rising": Curve((0.4, 1.2), (1.0, 0.7), (-9.0, 0.0), (0.0, 1.0)),
-    "falling": Curve((1.2, 0.4), (0.7, 1.0), (0.0, -9.0), (1.0, 0.0)),
+CURVES: Mapping[Mood, MoodCurve] = {
+    "steady": MoodCurve(),
+    "sparse": MoodCurve((0.4, 0.4), (1.0, 1.0), (-3.0, -3.0), (0.25, 0.25)),
+    "dense": MoodCurve((1.5, 1.5), (0.6, 0.6), (0.0, 0.0), (0.75, 0.75)),
+    "rising": MoodCurve((0.4, 1.2), (1.0, 0.7), (-9.0, 0.0), (0.0, 1.0)),
+    "falling": MoodCurve((1.2, 0.4), (0.7, 1.0), (0.0, -9.0), (1.0, 0.0)),
 }
 
 
 def checked(style: Style) -> Style:
-    """Give the style back if it can be composed with.
+    """Return the style back if it can be composed with.
 
     Raises
     ------

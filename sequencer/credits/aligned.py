@@ -66,12 +66,12 @@ class Moment:
 
 
 def aligned(score: Score) -> list[Span]:
-    """Give a span for each event, in order of their starts."""
+    """Return a span for each event, in order of their starts."""
     return [_span(score, event) for event in score.events]
 
 
 def heard_at(score: Score, seconds: float) -> list[Moment]:
-    """Tell what is heard at a second of the composition.
+    """Return what is heard at a second of the composition.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def is_prime(clip: Clip) -> bool:
 
 
 def generated_words(clip: Clip) -> str:
-    """Say in a few words which model generated a clip and from how much; "" where none did."""
+    """Write in a few words which model generated a clip and from how much; "" where none did."""
     if clip.trained_on is None:
         return ""
     number = counted(len(clip.trained_on.recordings), "recording")
@@ -139,17 +139,17 @@ def model_of(clip: Clip) -> str:
 
 
 def title_of(parent: Parent) -> str:
-    """Give a recording's title on one line, or its id where it has none."""
+    """Return a recording's title on one line, or its id where it has none."""
     return flattened(parent.rights.title) or flattened(parent.file_id)
 
 
 def author_of(rights: Rights) -> str:
-    """Give the author on one line, as they ask to be named; "author unknown" where nobody knows."""
+    """Return the author on one line, "author unknown" where the name is empty."""
     return flattened(rights.author) or "author unknown"
 
 
 def heard_seconds(score: Score) -> Mapping[str, float]:
-    """Give how long each recording is heard in all, by file id: seconds times its share."""
+    """Return how long each recording is heard in all, by file id: seconds times its share."""
     heard: dict[str, float] = {}
     for span in aligned(score):
         for part in span.heard:

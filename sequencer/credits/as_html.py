@@ -6,7 +6,7 @@ from sequencer.credits.aligned import author_of
 from sequencer.credits.credits import (
     NO_ENDORSEMENT,
     NO_LICENCE,
-    Source,
+    Credit,
     result_licences,
     sources,
     summary,
@@ -41,7 +41,7 @@ def credits_html(score: Score) -> str:
     )
 
 
-def _entry(source: Source) -> dict[str, object]:
+def _entry(source: Credit) -> dict[str, object]:
     rights = source.rights
     return {
         "title": source.title,

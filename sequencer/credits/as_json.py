@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from sequencer.clips.clips import trained_on_to_json
 from sequencer.credits.aligned import Span, aligned, author_of
-from sequencer.credits.credits import NO_ENDORSEMENT, Source, result_licences, sources
+from sequencer.credits.credits import NO_ENDORSEMENT, Credit, result_licences, sources
 from sequencer.credits.trained import Group, Training, title_of_row, trainings
 from sequencer.rights.licence_names import Licence, licences_of
 from sequencer.rights.sources_csv import SourceRow
@@ -73,7 +73,7 @@ def _row(row: SourceRow, group: Group) -> dict[str, object]:
     }
 
 
-def _recording(source: Source) -> dict[str, object]:
+def _recording(source: Credit) -> dict[str, object]:
     rights = source.rights
     return {
         "file_id": source.file_id,

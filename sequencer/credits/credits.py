@@ -19,7 +19,7 @@ NO_LICENCE = "No licence could be stated for the whole."
 
 
 @dataclass
-class Source:
+class Credit:
     """One recording in a composition.
 
     Attributes
@@ -72,9 +72,9 @@ class Source:
         return "; ".join(statements) + "."
 
 
-def sources(score: Score) -> list[Source]:
+def sources(score: Score) -> list[Credit]:
     """List the recordings that a score plays, sorted by title; clips without parents too."""
-    found: dict[str, Source] = {}
+    found: dict[str, Credit] = {}
     partners: dict[str, set[str]] = {}
     for clip in score.clips.values():
         parents = parents_of(clip)
@@ -99,8 +99,8 @@ def sources(score: Score) -> list[Source]:
     return sorted(found.values(), key=lambda source: (source.title.lower(), source.file_id))
 
 
-def summary(score: Score, every: Sequence[Source], trained: Sequence[Training]) -> str:
-    """Say in a sentence what the composition is made of."""
+def summary(score: Score, every: Sequence[Credit], trained: Sequence[Training]) -> str:
+    """Write in a sentence what the composition is made of."""
     parts = [training.words for training in trained]
     if every or not trained:
         own = len(score.clips) - sum(training.clips for training in trained)
@@ -111,8 +111,8 @@ def summary(score: Score, every: Sequence[Source], trained: Sequence[Training]) 
     )
 
 
-def warning(every: Sequence[Source], trained: Sequence[Training]) -> str:
-    """Say how many licences are not known; "" where all are."""
+def warning(every: Sequence[Credit], trained: Sequence[Training]) -> str:
+    """Write how many licences are not known; "" where all are."""
     unknown = sum(not source.rights.known for source in every)
     unknown += sum(training.unknown for training in trained)
     if not unknown:
@@ -124,7 +124,7 @@ def warning(every: Sequence[Source], trained: Sequence[Training]) -> str:
 
 
 def result_licences(score: Score) -> list[Licence]:
-    """Give what the composition itself is under; nothing where that could not be found."""
+    """Return what the composition itself is under; nothing where that could not be found."""
     return licences_in(score.licence) if score.licence else []
 
 
@@ -150,11 +150,11 @@ def credits_text(score: Score) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _source(parent: Parent) -> Source:
-    return Source(parent.file_id, parent.rights, title_of(parent))
+def _source(parent: Parent) -> Credit:
+    return Credit(parent.file_id, parent.rights, title_of(parent))
 
 
-def _entry(number: int, source: Source) -> list[str]:
+def _entry(number: int, source: Credit) -> list[str]:
     rights = source.rights
     lines = [f'{number}. "{source.title}" by {author_of(rights)}']
     if rights.page_url:

@@ -23,7 +23,7 @@ def picture_name(digest: str) -> str:
 
 
 def cache_folder() -> Path:
-    """Give the folder of the user's cache that keeps pictures, made or not."""
+    """Return the folder of the user's cache that keeps pictures, made or not."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "sequencer" / "pictures"
 

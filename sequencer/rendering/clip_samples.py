@@ -28,7 +28,7 @@ _MOST_AT_ONCE = 1 << 22
 
 
 class ClipSounds:
-    """Gives any part of any clip of a score, mono at the score's rate.
+    """Reads any part of any clip of a score, mono at the score's rate.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class ClipSounds:
         self._remembered = 0
 
     def read(self, clip: str, start: int, stop: int) -> Samples:
-        """Give samples `start` to `stop` of a clip, float32 [stop - start].
+        """Return samples `start` to `stop` of a clip, float32 [stop - start].
 
         Raises
         ------

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sequencer.score.score import FadeLaw
 
-Curve = npt.NDArray[np.float64]
+Gains = npt.NDArray[np.float64]
 
 # Two sounds that cancel have no law: below this the mix is lifted by 3 dB and no more.
 _LEAST_CORRELATION = -0.5
@@ -17,7 +17,7 @@ _LEAST_CORRELATION = -0.5
 
 def fade_curves(
     length: int, law: FadeLaw, correlation: float = 0.0, first: int = 0, stop: int | None = None
-) -> tuple[Curve, Curve]:
+) -> tuple[Gains, Gains]:
     """Gains of the two sounds of a join.
 
     With *a* falling and *b* rising, the power of the mix is a² + b² + 2·rho·ab times that of
@@ -49,7 +49,7 @@ def fade_curves(
 @lru_cache(maxsize=2)
 def _curves(
     length: int, law: FadeLaw, correlation: float, first: int, stop: int
-) -> tuple[Curve, Curve]:
+) -> tuple[Gains, Gains]:
     rising = _shape(np.arange(first, stop), length, law)
     # The same numbers whether the whole join or a part of it is asked for.
     whole = (first, stop) == (0, length)
@@ -63,6 +63,6 @@ def _curves(
     return falling, rising
 
 
-def _shape(places: npt.NDArray[np.int64], length: int, law: FadeLaw) -> Curve:
-    time: Curve = (places + 0.5) / max(1, length)
+def _shape(places: npt.NDArray[np.int64], length: int, law: FadeLaw) -> Gains:
+    time: Gains = (places + 0.5) / max(1, length)
     return time if law == "linear" else np.sin(time * (np.pi / 2))

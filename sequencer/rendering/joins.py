@@ -52,7 +52,7 @@ def are_joined(before: Event, after: Event) -> bool:
 
 
 def pan_gains(pan: float, channels: int) -> tuple[float, ...]:
-    """Give the gain of each channel for a place from -1 to 1, at constant power; 1 in mono."""
+    """Return the gain of each channel for a place from -1 to 1, at constant power; 1 in mono."""
     if channels == 1:
         return (1.0,)
     angle = (pan + 1.0) * np.pi / 4

@@ -66,7 +66,7 @@ class Limiter:
         return self._limited(self._envelope.add(block, self._threshold()))
 
     def finish(self) -> Samples:
-        """Give the rest; the limiter is used up."""
+        """Return the rest; the limiter is used up."""
         rest = self._limited(self._envelope.finish(self._threshold()))
         quiet = np.zeros(self._ahead, np.float32)
         return np.concatenate([rest, self._limited(quiet)], axis=1)
@@ -104,7 +104,7 @@ class Limiter:
 
 
 def _sliding_min(values: Samples, size: int) -> Samples:
-    """Give the least of each `size` neighbours [n - size + 1], by doubling."""
+    """Return the least of each `size` neighbours [n - size + 1], by doubling."""
     done = 1
     while done < size:
         step = min(done, size - done)
@@ -114,7 +114,7 @@ def _sliding_min(values: Samples, size: int) -> Samples:
 
 
 def _sliding_mean(values: Samples | Gains, size: int) -> Gains:
-    """Give the mean of each `size` neighbours [n - size + 1]."""
+    """Return the mean of each `size` neighbours [n - size + 1]."""
     sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
     means: Gains = (sums[size:] - sums[:-size]) / size
     return means

@@ -62,7 +62,7 @@ class Mixer:
         return out.astype(np.float32)
 
     def sound(self, voice: Voice, start: int, stop: int) -> Mix:
-        """Give what an event gives from `start` to `stop` of the piece, before its pan [n]."""
+        """Return what an event gives from `start` to `stop` of the piece, before its pan [n]."""
         event = voice.event
         at = event.start
         sound = self.unfaded(event, start, stop)
@@ -80,7 +80,7 @@ class Mixer:
         return sound
 
     def unfaded(self, event: Event, start: int, stop: int) -> Mix:
-        """Give what an event gives at its level, without its fades [n]."""
+        """Return what an event gives at its level, without its fades [n]."""
         shift = event.offset - event.start
         samples = self._sounds.read(event.clip, start + shift, stop + shift).astype(np.float64)
         samples *= 10 ** (event.gain_db / 20)

@@ -237,7 +237,7 @@ def _rounded(gain: float) -> float:
 
 
 def _mastered(score: Score, blocks: Iterable[Samples]) -> Iterator[Samples]:
-    """Give the mix with the master's fades and gain, in blocks of one length but the last."""
+    """Return the mix with the master's fades and gain, in blocks of one length but the last."""
     gain = 10 ** (score.master.gain_db / 20)
     position = 0
     for block in _even(blocks):

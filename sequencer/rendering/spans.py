@@ -58,7 +58,7 @@ class SpannedMix:
         self.made = 0
 
     def blocks(self) -> Iterator[Samples]:
-        """Give the mix, layers at their gains: float32 [channels, n], score.samples in all."""
+        """Return the mix, layers at their gains: float32 [channels, n], score.samples in all."""
         for start in range(0, self._score.samples, self._span):
             stop = min(start + self._span, self._score.samples)
             if self._by_layer:
@@ -67,7 +67,7 @@ class SpannedMix:
                 yield self._kept(self._score.layers, start, stop)
 
     def layer_blocks(self, layer: Layer) -> Iterator[Samples]:
-        """Give one layer at its gain: float32 [channels, n], score.samples in all."""
+        """Return one layer at its gain: float32 [channels, n], score.samples in all."""
         for start in range(0, self._score.samples, self._span):
             stop = min(start + self._span, self._score.samples)
             yield self._levelled(layer, start, stop).astype(np.float32)
@@ -90,7 +90,7 @@ class SpannedMix:
         return samples.astype(np.float64) * 10 ** (layer.gain_db / 20)
 
     def _kept(self, layers: tuple[Layer, ...], start: int, stop: int) -> Samples:
-        """Give a span from the spool, where it is put first if it is not there.
+        """Return a span from the spool, where it is put first if it is not there.
 
         A single layer is kept before its gain, the sum of all layers after theirs.
         """

@@ -125,7 +125,7 @@ class Spool:
         self._checked.add(name)
 
     def read(self, name: str, start: int, stop: int) -> Samples:
-        """Give values `start` to `stop` of an entry that is kept, float32 [stop - start]."""
+        """Return values `start` to `stop` of an entry that is kept, float32 [stop - start]."""
         samples: Samples = np.fromfile(
             self._path(name), "<f4", count=stop - start, offset=4 * start
         )

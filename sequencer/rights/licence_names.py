@@ -38,7 +38,7 @@ class Licence:
 
 
 def licences_of(rights: Rights) -> list[Licence]:
-    """Give the licences of a recording, in order: alternatives too.
+    """Return the licences of a recording, in order: alternatives too.
 
     The address that its source gave comes before the usual one, where there is one licence.
     """
@@ -49,13 +49,13 @@ def licences_of(rights: Rights) -> list[Licence]:
 
 
 def licences_in(expression: str) -> list[Licence]:
-    """Give the licences in an SPDX expression, each once."""
+    """Return the licences in an SPDX expression, each once."""
     names = dict.fromkeys(licence_ids(expression))
     return [Licence(name, licence_name(name), licence_url(name)) for name in names]
 
 
 def licence_name(name: str) -> str:
-    """Give the name of a licence by its SPDX id; the id itself where no name is known."""
+    """Return the name of a licence by its SPDX id; the id itself where no name is known."""
     plain = name.lower()
     if plain == UNKNOWN_LICENCE.lower():
         return "unknown licence"

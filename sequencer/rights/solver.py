@@ -132,7 +132,7 @@ def solve(
 
 
 def chosen(expression: str, licence: str) -> str:
-    """Give the alternative of an SPDX expression by which a source goes into a result.
+    """Return the alternative of an SPDX expression by which a source goes into a result.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class _Allowed:
         return self._worst(parsed(expression))
 
     def refusal(self, sources: Sequence[Rights]) -> str:
-        """Say why a work may not be used at all; empty where it may."""
+        """Return why a work may not be used at all; empty where it may."""
         if not sources:
             return "nothing is known of where it comes from"
         for rights in sources:
@@ -187,7 +187,7 @@ class _Allowed:
         return ""
 
     def unstated(self, sources: Sequence[Rights]) -> str:
-        """Say why nothing can be said of a work's licence."""
+        """Return why nothing can be said of a work's licence."""
         rights = max(sources, key=lambda rights: self.of(rights.licence))
         if self.of(rights.licence) & _ND:
             return f"{_named(rights)} allows no adaptation"

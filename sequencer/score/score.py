@@ -181,5 +181,5 @@ class Score:
 
 
 def with_gain(score: Score, gain_db: float) -> Score:
-    """Give the same score with another master gain."""
+    """Return the same score with another master gain."""
     return replace(score, master=replace(score.master, gain_db=gain_db))

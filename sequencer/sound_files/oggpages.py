@@ -13,7 +13,7 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def set_serial(stream: BinaryIO, serial: int) -> None:
-    """Give every page of a file with one logical stream another serial number, in place.
+    """Write another serial number into every page of a file with one logical stream.
 
     Raises
     ------
@@ -39,6 +39,6 @@ def set_serial(stream: BinaryIO, serial: int) -> None:
 
 
 def page_crc(page: bytes) -> int:
-    """Give the CRC of a page whose own field is 0: it begins with 0 and ends as it is."""
+    """Return the CRC of a page whose own field is 0: it begins with 0 and ends as it is."""
     found = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int.from_bytes(found.to_bytes(4, "little").translate(_REVERSED), "big")

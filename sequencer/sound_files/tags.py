@@ -39,7 +39,7 @@ class Cue:
 
 
 def tags_of(score: Score, *, title: str = "", artist: str = "") -> Tags:
-    """Say what a composition is, whatever its file is called: the same score has the same bytes.
+    """Describe a composition, whatever its file is called: the same score has the same bytes.
 
     Parameters
     ----------

@@ -24,13 +24,13 @@ def rendered(template: str, /, **values: object) -> str:
 
 
 def policy_hash(content: str) -> str:
-    """Give the source expression by which a Content-Security-Policy allows inline content."""
+    """Return the source expression by which a Content-Security-Policy allows inline content."""
     digest = hashlib.sha256(content.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def web_address(url: str) -> str:
-    """Give an address that may be a link: http or https with a host, on one line; else ""."""
+    """Return an address that may be a link: http or https with a host, on one line; else ""."""
     plain = flattened(url)
     try:
         parts = urlsplit(plain)

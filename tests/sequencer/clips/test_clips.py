@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sequencer.clips.clips import Clip, Parent, read_clips, write_clips_jsonl
-from sequencer.composing.candidates import survey
+from sequencer.composing.candidates import find_candidates
 from sequencer.errors import SequencerError
 from sequencer.rights.rights import Rights
 from tests.sequencer.sounds import RATE, encoded, noise, pluck, tone
@@ -164,7 +164,7 @@ def test_odd_clips_are_read_or_left_out_by_name(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
     names = [*sounds, "missing.wav"]
     write_clips_jsonl(tmp_path, [Clip(name, name) for name in names])
-    found = survey(tmp_path)
+    found = find_candidates(tmp_path)
     rates = {item.clip.file: item.clip.sample_rate for item in found.candidates}
     assert rates == {"plain.wav": RATE, "fast.wav": 96_000, "wide.flac": RATE}
     assert {item.length for item in found.candidates} == {RATE}
@@ -182,7 +182,8 @@ def test_odd_clips_are_read_or_left_out_by_name(tmp_path: Path) -> None:
     for name, reason in reasons.items():
         assert any(f"'{name}': {reason}" in note for note in found.notes), (name, found.notes)
     kept = {
-        item.clip.file: item.clip.verdict for item in survey(tmp_path, keep_all=True).candidates
+        item.clip.file: item.clip.verdict
+        for item in find_candidates(tmp_path, keep_all=True).candidates
     }
     assert kept.items() >= {("held.wav", "tone"), ("hiss.wav", "noise"), ("zero.wav", "silence")}
 
@@ -193,11 +194,11 @@ def test_when_all_are_bad_the_way_out_is_named(tmp_path: Path) -> None:
     (tmp_path / "c.wav").write_bytes(b"")
     write_clips_jsonl(tmp_path, [Clip(name, name) for name in ["a.wav", "b.wav", "c.wav"]])
     with pytest.raises(SequencerError, match=r"2 noise, 1 unreadable.*train.*--keep-all"):
-        survey(tmp_path)
+        find_candidates(tmp_path)
     for name in ["a.wav", "b.wav"]:
         (tmp_path / name).write_bytes(b"text")
     with pytest.raises(SequencerError, match=r"none of the 3 clips .* can be read"):
-        survey(tmp_path)
+        find_candidates(tmp_path)
 
 
 def test_sounds_of_ones_own_are_left_out_only_when_nothing_is_to_hear(tmp_path: Path) -> None:
@@ -211,7 +212,7 @@ def test_sounds_of_ones_own_are_left_out_only_when_nothing_is_to_hear(tmp_path: 
     }
     for name, samples in sounds.items():
         (tmp_path / name).write_bytes(encoded(samples))
-    found = survey(tmp_path)
+    found = find_candidates(tmp_path)
     played = {"clipped.wav", "held.wav", "hiss.wav", "plain.wav"}
     assert {item.clip.file for item in found.candidates} == played
     assert [note.split(": ")[:2] for note in found.notes] == [
@@ -224,9 +225,9 @@ def test_sounds_of_ones_own_are_left_out_only_when_nothing_is_to_hear(tmp_path: 
     for name in played:
         (tmp_path / name).unlink()
     with pytest.raises(SequencerError) as caught:
-        survey(tmp_path)
+        find_candidates(tmp_path)
     assert str(caught.value) == (
         f"none of the 2 sounds in {tmp_path} has anything to hear (1 dc, 1 silence); "
         "give other sounds, or use --keep-all to compose with them anyway"
     )
-    assert len(survey(tmp_path, keep_all=True).candidates) == 2
+    assert len(find_candidates(tmp_path, keep_all=True).candidates) == 2

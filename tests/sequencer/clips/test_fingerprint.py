@@ -15,7 +15,7 @@ from sequencer.audio.samples import Resampler
 from sequencer.clips.clips import Clip, write_clips_jsonl
 from sequencer.clips.fingerprint import Fingerprint, likeness, near_duplicates
 from sequencer.clips.measures import Meter
-from sequencer.composing.candidates import survey
+from sequencer.composing.candidates import find_candidates
 from sequencer.errors import SequencerError
 from tests.sequencer.clips.test_gate import mu_law
 from tests.sequencer.sounds import RATE, RECORDINGS, Samples, encoded, noise, pluck, tone
@@ -141,18 +141,18 @@ def test_the_survey_leaves_all_but_one_out_and_says_so(tmp_path: Path) -> None:
     }
     for name, samples in sounds.items():
         (tmp_path / name).write_bytes(encoded(samples))
-    found = survey(tmp_path)
+    found = find_candidates(tmp_path)
     assert [each.clip.file for each in found.candidates] == ["a.wav", "b.wav"]
     assert [note.split(",")[0].rsplit(" ", 4)[0] for note in found.notes] == [
         "left out 'c.wav': near-duplicate: sounds like 'a.wav': spectra",
         "left out 'd.wav': near-duplicate: sounds like 'a.wav': spectra",
     ]
-    everything = survey(tmp_path, keep_all=True)
+    everything = find_candidates(tmp_path, keep_all=True)
     verdicts = ["good", "good", "near-duplicate", "near-duplicate"]
     assert [each.clip.verdict for each in everything.candidates] == verdicts
     assert "sounds like 'a.wav'" in everything.candidates[2].clip.verdict_reason
     assert everything.notes[0].startswith("kept 'c.wav': near-duplicate")
-    kept = survey(tmp_path, choices={"c.wav": "keep"})
+    kept = find_candidates(tmp_path, choices={"c.wav": "keep"})
     assert [each.clip.file for each in kept.candidates] == ["b.wav", "c.wav"]
 
 
@@ -166,11 +166,11 @@ def test_choices_go_before_the_gate(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(encoded(samples))
     names = ["tone.wav", "hiss.wav", "good.wav", "better.wav"]
     write_clips_jsonl(tmp_path, [Clip(name.removesuffix(".wav"), name) for name in names])
-    found = survey(tmp_path, choices={"tone": "keep", "good": "reject", "gone": "keep"})
+    found = find_candidates(tmp_path, choices={"tone": "keep", "good": "reject", "gone": "keep"})
     assert [each.clip.clip_id for each in found.candidates] == ["tone", "better"]
     assert found.notes[0] == "the choices name 1 clips that are not here, such as 'gone'"
     assert "left out 'good.wav': rejected by ear" in found.notes
     assert any(note.startswith("kept 'tone.wav': tone: ") for note in found.notes)
     assert any(note.startswith("left out 'hiss.wav': noise: ") for note in found.notes)
     with pytest.raises(SequencerError, match="1 noise, 2 rejected, 1 tone"):
-        survey(tmp_path, choices={"good": "reject", "better": "reject"})
+        find_candidates(tmp_path, choices={"good": "reject", "better": "reject"})

@@ -8,7 +8,7 @@ import pytest
 
 from sequencer.composing.candidates import Candidate
 from sequencer.composing.compose import compose
-from sequencer.composing.replace import source_ids, without
+from sequencer.composing.replace import replace_source, source_ids
 from sequencer.credits.aligned import heard_seconds, parents_of
 from sequencer.errors import SequencerError
 from sequencer.rights.rights import Rights
@@ -40,7 +40,7 @@ def composed() -> Score:
 
 def test_only_the_events_of_that_recording_change(tmp_path: Path) -> None:
     before = composed()
-    after = without(before, "source3", CLIPS)
+    after = replace_source(before, "source3", CLIPS)
     assert heard_seconds(before)["source3"] > 0
     assert "source3" not in heard_seconds(after)
     assert len(after.events) == len(before.events)
@@ -67,16 +67,16 @@ def test_only_the_events_of_that_recording_change(tmp_path: Path) -> None:
     path = tmp_path / "after.score.json"
     path.write_text(score_json(after))
     assert read_score(path).events == after.events
-    assert without(before, "source3", CLIPS) == after
+    assert replace_source(before, "source3", CLIPS) == after
 
 
 def test_what_does_not_fit_is_silent_and_said() -> None:
     before = composed()
     short = [each for each in CLIPS if each.length == 3 * RATE]
-    after = without(before, "source3", short)
+    after = replace_source(before, "source3", short)
     assert len(after.events) < len(before.events)
     assert "stay silent, since no clip is long enough" in after.notes[-1]
-    assert without(before, "source3", []).events == tuple(
+    assert replace_source(before, "source3", []).events == tuple(
         event
         for event in before.events
         if all(parent.file_id != "source3" for parent in before.clips[event.clip].parents)
@@ -87,10 +87,12 @@ def test_replacements_keep_the_licence_and_it_is_found_anew() -> None:
     before = composed()
     assert before.licence == "CC-BY-4.0"
     share_alike = [licensed(each, "CC-BY-SA-4.0") for each in CLIPS]
-    assert not [e for e in without(before, "source3", share_alike).events if "in place" in e.why]
+    assert not [
+        e for e in replace_source(before, "source3", share_alike).events if "in place" in e.why
+    ]
     mixed = [licensed(CLIPS[0], "CC0-1.0"), licensed(CLIPS[3], "CC-BY-4.0")]
     score = compose(mixed, 0.3, 1)
-    assert (score.licence, without(score, "source3", []).licence) == ("CC-BY-4.0", "CC0-1.0")
+    assert (score.licence, replace_source(score, "source3", []).licence) == ("CC-BY-4.0", "CC0-1.0")
 
 
 def test_a_recording_has_many_names(tmp_path: Path) -> None:
@@ -108,4 +110,4 @@ def test_a_recording_has_many_names(tmp_path: Path) -> None:
     with pytest.raises(SequencerError, match=r"called 'hail'; there are 'Wind', 'sub/rain\.wav'"):
         source_ids(score, "hail")
     with pytest.raises(SequencerError, match="nothing would be left"):
-        without(score, "wind", [])
+        replace_source(score, "wind", [])

@@ -9,7 +9,7 @@ import pytest
 
 from sequencer.clips.clips import Parent
 from sequencer.composing.compose import compose
-from sequencer.composing.replace import without
+from sequencer.composing.replace import replace_source
 from sequencer.composing.rules import Rules
 from sequencer.credits.as_html import credits_html
 from sequencer.credits.as_json import credits_json
@@ -139,14 +139,14 @@ def test_clips_of_a_model_trained_on_a_recording_are_replaced() -> None:
     clips = [playable(generated(f"g{n}", SMALL)) for n in range(4)]
     clips += [playable(generated(f"h{n}", corpus(4))) for n in range(12)]
     score = compose(clips, 1.0, 1)
-    after = without(score, "Title 30", clips)
+    after = replace_source(score, "Title 30", clips)
     assert {name[0] for name in score.clips} == {"g", "h"}
     assert {name[0] for name in after.clips} == {"h"}
     assert [event.start for event in after.events] == [event.start for event in score.events]
     assert len(after.corpora) == 1
     only = [playable(generated(f"g{n}", other)) for n in range(4)]
     with pytest.raises(SequencerError, match="every clip that could play rests on it"):
-        without(compose(only, 0.5, 1), "Title 30", only)
+        replace_source(compose(only, 0.5, 1), "Title 30", only)
 
 
 def test_a_score_names_what_is_wrong_with_a_corpus(tmp_path: Path) -> None:

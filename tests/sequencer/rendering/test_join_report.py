@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sequencer.composing.candidates import survey
+from sequencer.composing.candidates import find_candidates
 from sequencer.composing.compose import compose
 from sequencer.output_paths import Writing
 from sequencer.piece import write_piece
@@ -73,7 +73,7 @@ def test_a_hard_cut_stands_out(tmp_path: Path) -> None:
 
 
 def test_the_joins_of_real_clips_hold(tmp_path: Path) -> None:
-    score = compose(survey(RECORDINGS).candidates, 2.0, 4)
+    score = compose(find_candidates(RECORDINGS).candidates, 2.0, 4)
     out = tmp_path / "x.wav"
     piece = write_piece(score, RECORDINGS, out, writing=Writing(report=True))
     with (tmp_path / "x.joins.csv").open(newline="") as lines:

@@ -12,7 +12,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.composing.candidates import survey
+from sequencer.composing.candidates import find_candidates
 from sequencer.composing.compose import compose
 from sequencer.errors import SequencerError
 from sequencer.output_paths import Writing
@@ -126,7 +126,7 @@ def test_joins_do_not_click(tmp_path: Path, law: FadeLaw) -> None:
     for number, frequency in enumerate([90.0, 130.0, 170.0, 210.0, 233.0]):
         sound = tone(1.0 + 0.37 * number, frequency)
         (tmp_path / f"{number}.wav").write_bytes(encoded(sound))
-    found = survey(tmp_path, keep_all=True)
+    found = find_candidates(tmp_path, keep_all=True)
     score = compose(found.candidates, 0.7, 11, fade_law=law)
     assert len(score.events) > 12
     score = replace(score, master=replace(score.master, loudness=None), channels=1)
@@ -157,7 +157,7 @@ def test_a_fade_out_may_be_as_long_as_the_piece(tmp_path: Path, length: int) -> 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
 def test_peaks_are_held_and_the_length_is_exact(tmp_path: Path, rate: int) -> None:
-    score = compose(survey(RECORDINGS).candidates, 0.5, 5)
+    score = compose(find_candidates(RECORDINGS).candidates, 0.5, 5)
     score = replace(score, master=replace(score.master, loudness=None))
     out = tmp_path / "piece.flac"
     piece = write_piece(score, RECORDINGS, out, listen=True, writing=Writing(sample_rate=rate))
@@ -213,7 +213,7 @@ def test_clips_that_changed_since_are_named(tmp_path: Path) -> None:
 def test_another_sound_of_the_same_length_is_not_played(tmp_path: Path) -> None:
     for name, pitch in [("a", 300), ("b", 500)]:
         (tmp_path / f"{name}.wav").write_bytes(encoded(pluck(1.0, pitch)))
-    score = compose(survey(tmp_path).candidates, 0.05, 1)
+    score = compose(find_candidates(tmp_path).candidates, 0.05, 1)
     written(score, tmp_path)
     (tmp_path / "b.wav").write_bytes(encoded(pluck(1.0, 400)))
     with pytest.raises(SequencerError, match=r"b\.wav: not the file that the score was made of"):

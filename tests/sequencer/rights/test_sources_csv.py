@@ -118,7 +118,7 @@ def test_every_column_is_read() -> None:
         "file": "sub/a.wav", "author": "Ann", "licence": "CC-BY-4.0", "title": "Air",
         "category": "music; wind", "source_url": "https://a.example/page",
         "licence_url": "https://a.example/terms", "attribution": "by Ann",
-        "url": "https://a.example/a.wav",
+        "url": "https://a.example/a.wav", "seconds": "12.5",
     }  # fmt: skip
     assert set(values) == set(COLUMNS) >= set(REQUIRED_COLUMNS)
     text = ",".join(values) + "\n" + ",".join(values.values()) + "\n"
@@ -129,6 +129,7 @@ def test_every_column_is_read() -> None:
         "title": rights.title, "category": "; ".join(row.categories),
         "source_url": rights.page_url, "licence_url": rights.licence_url,
         "attribution": rights.attribution, "url": row.url,
+        "seconds": str(row.seconds),
     }  # fmt: skip
 
 
@@ -147,3 +148,17 @@ def test_a_path_stands_in_the_error(tmp_path: Path) -> None:
     path.write_text("file\n")
     with pytest.raises(SequencerError, match=r"sources\.csv, line 1"):
         read_sources(path)
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "0:42"])
+def test_seconds_are_a_number(seconds: str) -> None:
+    with pytest.raises(SequencerError, match=r"line 2, column 'seconds': .* no number of seconds"):
+        read_sources(io.StringIO(f"file,author,licence,seconds\na.wav,A,MIT,{seconds}\n"))
+
+
+def test_what_a_catalog_had_is_read_where_it_need_not_be_strict() -> None:
+    text = "file,author,licence,source_url\na.wav,A,Odd-1.0,store/raw/a\n"
+    (row,) = read_sources(io.StringIO(text), strict=False).values()
+    assert (row.rights.licence, row.rights.page_url) == ("Odd-1.0", "store/raw/a")
+    with pytest.raises(SequencerError):
+        read_sources(io.StringIO(text))
