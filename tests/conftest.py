@@ -1,13 +1,25 @@
+"""Fixtures that several folders share.
+
+What they need is imported where they need it: the comparison with magenta runs where neither Dask
+nor Arrow is, and a test of the sequencer loads no more than the sequencer.
+"""
+
 from __future__ import annotations
 
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.components.hadoop import Hdfs
 from tests.components.needs import need, remedy
+
+if TYPE_CHECKING:
+    from hdfs_jobs.datasets.store import Store
+    from hdfs_jobs.runs.cluster import Cluster
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +38,42 @@ def hdfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdfs]:
 def hdfs_folder() -> str:
     """A path on HDFS for one test, to go behind ``hdfs.webhdfs_url`` or ``hdfs.hdfs_url``."""
     return f"/tests/{uuid.uuid4().hex}"
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Two Dask workers, shared by all tests: each leaves them idle."""
+    from hdfs_jobs.runs.cluster import Cluster
+
+    with Cluster(workers=2) as shared:
+        yield shared
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store."""
+    from hdfs_jobs.datasets.store import Store
+
+    return Store.open(str(tmp_path / "store"), create=True)
+
+
+@pytest.fixture
+def traps(tmp_path: Path) -> Path:
+    """A folder whose files are signs between a stage in a worker and its test."""
+    folder = tmp_path / "traps"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of random weights, small enough to decode in no time."""
+    from nsynth_batch.models.weights import random_weights, save_weights
+    from tests.nsynth_batch.builders import TINY
+
+    path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
+    save_weights(random_weights(TINY, seed=3), path)
+    return path
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -12,11 +12,8 @@ import pytest
 
 from nsynth_batch.reporting.metrics import NAMESPACE, Metrics
 from tests.components.needs import need
-from tests.nsynth_batch.conftest import tiny
 from tests.nsynth_batch.job import Job
 from tests.nsynth_batch.recordings import tone, write_wav
-
-__all__ = ["tiny"]
 
 TEXT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
 ALLOWED_MEGABITS = 25

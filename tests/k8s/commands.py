@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from distributed.cli import dask_scheduler, dask_worker
 
 from hdfs_jobs import retire
 from nsynth_batch.cli import app
-from tests.k8s.rendering import Object, PodTemplate, named
+from tests.k8s.rendering import Object, PodTemplate, named, pod_templates
 
 ENTRYPOINT = ["nsynth-batch"]
 """Of the image."""
@@ -92,3 +92,18 @@ def _expanded(text: str, environment: Mapping[str, str]) -> str:
         return environment.get(found[1], found[0]) if found[1] else "$"
 
     return _REFERENCE.sub(value, text)
+
+
+def commands(manifests: Sequence[Object]) -> Iterator[Command]:
+    for pod in pod_templates(manifests):
+        for container in pod.containers:
+            yield command(manifests, pod, container)
+
+
+def component_command(manifests: Sequence[Object], component: str) -> Command:
+    return next(one for one in commands(manifests) if one.pod.component == component)
+
+
+def settings_text(manifests: Sequence[Object]) -> str:
+    text: str = named(manifests, "ConfigMap", "nsynth-batch-config")["data"]["nsynth-batch.toml"]
+    return text

@@ -20,9 +20,8 @@ from distributed import Client
 import nsynth_batch
 from tests.components.certificates import Authority
 from tests.components.needs import need
-from tests.k8s.commands import Command
+from tests.k8s.commands import Command, component_command, settings_text
 from tests.k8s.rendering import overlay
-from tests.k8s.test_commands import of, settings_text
 
 RECORDINGS = Path(nsynth_batch.__file__).parent / "recordings"
 _READY_SECONDS = 60.0
@@ -123,12 +122,12 @@ def test_the_cluster_does_the_run(tmp_path: Path) -> None:
     manifests = overlay("dev")
     stage = Stage(tmp_path)
     stage.write_settings(settings_text(manifests))
-    run, worker = of(manifests, "driver"), of(manifests, "worker-cpu")
+    run, worker = component_command(manifests, "driver"), component_command(manifests, "worker-cpu")
     few = tmp_path / "few"
     few.mkdir()
     for name in ("misc_crow.flac", "perc_door.flac"):
         (few / name).write_bytes((RECORDINGS / name).read_bytes())
-    with stage.running(of(manifests, "scheduler")), stage.running(worker) as first:
+    with stage.running(component_command(manifests, "scheduler")), stage.running(worker) as first:
         with pytest.raises(OSError, match=r"reset|Timed out"):
             Client(f"tcp://127.0.0.1:{stage.ports['8786']}", timeout=2)
         driver = stage.start(run, ["nsynth-batch", "run", str(few), "--pairs=1"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from nsynth_batch.settings import SETTINGS_VARIABLE, Settings, load_settings
 from tests.components.needs import need
 from tests.k8s.checks.references import services
 from tests.k8s.checks.words import quantity
-from tests.k8s.commands import Command, command, parsed
-from tests.k8s.rendering import Object, named, overlay, pod_templates
+from tests.k8s.commands import commands, component_command, parsed, settings_text
+from tests.k8s.rendering import Object, overlay, pod_templates
 
 NANNY_BYTES = 300 << 20
 """What a nanny and its file buffers take beside its worker; a nanny alone was seen at 120 MB."""
@@ -26,16 +26,6 @@ ENGINE_SHARE = 0.8
 """Of what the container has left, an engine plans to take at most."""
 COMMIT_SECONDS = 30.0
 """A file of some 100 MB is read back, its manifest published."""
-
-
-def commands(manifests: Sequence[Object]) -> Iterator[Command]:
-    for pod in pod_templates(manifests):
-        for container in pod.containers:
-            yield command(manifests, pod, container)
-
-
-def of(manifests: Sequence[Object], component: str) -> Command:
-    return next(one for one in commands(manifests) if one.pod.component == component)
 
 
 def test_every_program_takes_its_arguments(manifests: list[Object]) -> None:
@@ -48,7 +38,7 @@ def test_every_program_takes_its_arguments(manifests: list[Object]) -> None:
 @pytest.mark.parametrize("component", ["scheduler", "worker-cpu", "driver"])
 def test_a_wrong_flag_is_seen(component: str) -> None:
     need("kubectl")
-    one = of(overlay("cpu"), component)
+    one = component_command(overlay("cpu"), component)
     with pytest.raises(Exception, match="no-such-flag"):
         parsed([*one.words, "--no-such-flag"])
 
@@ -87,11 +77,6 @@ def address(manifests: Sequence[Object]) -> str:
     ((name, service),) = services(manifests).items()
     (port,) = [p["port"] for p in service["ports"] if p["name"] == "tcp-comm"]
     return f"tls://{name}:{port}"
-
-
-def settings_text(manifests: Sequence[Object]) -> str:
-    text: str = named(manifests, "ConfigMap", "nsynth-batch-config")["data"]["nsynth-batch.toml"]
-    return text
 
 
 def settings_of(manifests: Sequence[Object]) -> dict[str, Any]:

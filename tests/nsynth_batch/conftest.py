@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+import numpy as np
 import pytest
 from hypothesis import settings
 
-from nsynth_batch.models.wavenet.config import Config
-from nsynth_batch.models.weights import random_weights, save_weights
+from nsynth_batch.models.weights import Weights, random_weights
+from tests.nsynth_batch.builders import ODD
 
 # Shared machines pause for longer than a deadline for one example.
 settings.register_profile("unhurried", deadline=None, max_examples=50)
 settings.load_profile("unhurried")
 
-TINY = Config(
-    num_layers=4,
-    num_stages=2,
-    width=16,
-    skip_width=16,
-    ae_num_layers=4,
-    ae_num_stages=2,
-    ae_width=8,
-)
-
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint of random weights, small enough to decode in no time."""
-    path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
-    save_weights(random_weights(TINY, seed=3), path)
-    return path
+def tiny_weights() -> Weights:
+    """A model of odd sizes whose biases are not zero, so that forgetting one is seen."""
+    weights = random_weights(ODD, seed=3)
+    draw = np.random.default_rng(4)
+    tensors = {
+        name: draw.normal(0, 0.2, value.shape).astype(np.float32) if value.ndim == 1 else value
+        for name, value in weights.tensors.items()
+    }
+    return Weights(ODD, tensors, {"note": "tiny"})

@@ -3,8 +3,8 @@
 Only the standard library is used, so that ``make hdfs`` needs no virtual environment.
 """
 
-from tests.components.hadoop.cluster import Hdfs
+from tests.components.hadoop.cluster import SCHEMES, Hdfs
 from tests.components.hadoop.daemon import HadoopError
 from tests.components.hadoop.security import Kerberos, Tls
 
-__all__ = ["HadoopError", "Hdfs", "Kerberos", "Tls"]
+__all__ = ["SCHEMES", "HadoopError", "Hdfs", "Kerberos", "Tls"]

@@ -35,6 +35,10 @@ _SERVER = "org.apache.hadoop.hdfs.server"
 _QUICK = ("-XX:TieredStopAtLevel=1",)
 
 
+SCHEMES = ("webhdfs", "hdfs")
+"""The protocols by which a storage reaches HDFS."""
+
+
 class Hdfs:
     """HDFS on loopback, everything of it below one folder; a context manager that ends it.
 
@@ -131,6 +135,10 @@ class Hdfs:
     def hdfs_url(self) -> str:
         """The root over Hadoop's RPC, without a slash at its end; both hosts of a pair."""
         return f"hdfs://{','.join(f'localhost:{port}' for port in self._rpc)}"
+
+    def url(self, scheme: str) -> str:
+        """The root by one of `SCHEMES`."""
+        return self.hdfs_url if scheme == "hdfs" else self.webhdfs_url
 
     def __enter__(self) -> Self:
         try:

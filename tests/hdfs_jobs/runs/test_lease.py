@@ -22,10 +22,9 @@ from hdfs_jobs.runs.lease import FOLDER, HOLDER, Holder, Lease, acquire
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.local import LocalStorage
 from hdfs_jobs.storage.open import open_storage
-from tests.components.hadoop import Hdfs
-from tests.hdfs_jobs.shards import ended
-from tests.system.faults.points import Perilous
-from tests.system.hdfs.trials import SCHEMES, top
+from tests.components.hadoop import SCHEMES, Hdfs
+from tests.hdfs_jobs.builders import ended
+from tests.system.faults.points import FaultyStorage
 
 SECONDS = 1.2
 BRIEF = 0.3
@@ -171,7 +170,7 @@ def test_a_run_that_wakes_up_stops_and_leaves_the_store_to_the_next(storage: Sto
 def test_a_lease_on_hdfs_is_held_and_refused_and_taken_from_the_dead(
     hdfs: Hdfs, hdfs_folder: str, scheme: str
 ) -> None:
-    root = top(hdfs, scheme) + hdfs_folder
+    root = hdfs.url(scheme) + hdfs_folder
     storage = open_storage(root)
     with others(root) as (first,):
         assert first.says() == "held"
@@ -233,7 +232,7 @@ def take_over(storage: Storage) -> None:
 
 
 def test_a_kill_at_every_step_of_a_takeover_locks_nobody_out(tmp_path: Path) -> None:
-    traced = Perilous(LocalStorage(str(tmp_path / "traced")))
+    traced = FaultyStorage(LocalStorage(str(tmp_path / "traced")))
     left_by_a_dead_run(traced.inner, BRIEF)
     take_over(traced)
     points = [step for step in traced.steps if "(" not in step]
@@ -242,7 +241,7 @@ def test_a_kill_at_every_step_of_a_takeover_locks_nobody_out(tmp_path: Path) -> 
     for n, point in enumerate(points):
         storage = LocalStorage(str(tmp_path / str(n)))
         left_by_a_dead_run(storage, BRIEF)
-        assert ended(take_over, Perilous(storage, point)) == -signal.SIGKILL, point
+        assert ended(take_over, FaultyStorage(storage, point)) == -signal.SIGKILL, point
         lease = take(storage)
         lease.check()
         lease.release()

@@ -32,8 +32,8 @@ from hdfs_jobs.runs.events import (
 from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.worker import do_shard
 from hdfs_jobs.storage.local import LocalStorage
+from tests.hdfs_jobs.builders import job_of
 from tests.hdfs_jobs.job_stages import Growing, Plain, Sums
-from tests.hdfs_jobs.shards import job_of
 
 
 def items(*wrongs: str) -> list[Item]:

@@ -17,8 +17,8 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.runs.attempts import marks_folder
 from hdfs_jobs.runs.worker import SHOWN_ENTRIES, do_shard, partials_folder
 from hdfs_jobs.storage.local import LocalStorage
+from tests.hdfs_jobs.builders import SETTINGS, job_of, kinds_of_files, planned, wrong
 from tests.hdfs_jobs.job_stages import Bytes, Plain, Sums
-from tests.hdfs_jobs.shards import SETTINGS, job_of, kinds_of_files, planned, wrong
 
 
 def test_a_shard_becomes_rows_and_a_manifest(store: Store) -> None:

@@ -24,7 +24,7 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.base import RenamingStorage, Storage, check_path, is_temporary
 from hdfs_jobs.storage.local import LocalStorage
 from hdfs_jobs.storage.open import open_storage, open_url
-from tests.system.hdfs.trials import SCHEMES, top
+from tests.components.hadoop import SCHEMES
 
 ODD_NAMES = [
     "with spaces and ünïcödé.wav",
@@ -43,7 +43,7 @@ ODD_NAMES = [
 @pytest.fixture(params=["path", "file", *SCHEMES])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     if request.param in SCHEMES:
-        url = top(request.getfixturevalue("hdfs"), request.param)
+        url = request.getfixturevalue("hdfs").url(request.param)
         return open_storage(f"{url}{request.getfixturevalue('hdfs_folder')}/100% root")
     folder = tmp_path / "a folder" / "100% root"
     return open_storage(str(folder) if request.param == "path" else folder.as_uri())

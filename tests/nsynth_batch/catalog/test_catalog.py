@@ -13,24 +13,10 @@ import pytest
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
-from nsynth_batch.catalog.catalog import Catalog, Recording, schema
+from nsynth_batch.catalog.catalog import Catalog, schema
 from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone
 from sequencer.rights.rights import Rights
-
-ROW = Recording(
-    file_id="ab" * 20,
-    title="Crow\nin two lines",
-    page_url="https://example.org",
-    raw_url="raw/ab/abab.wav",
-    author="Å. Author",
-    licence="CC-BY-4.0 OR GFDL-1.3-or-later",
-    licence_url="",
-    attribution="by Å.",
-    categories=("animal", "nature"),
-    duration=None,
-    revision=None,
-    retrieved_at=datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC),
-)
+from tests.nsynth_batch.builders import ROW
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
@@ -18,10 +17,8 @@ from nsynth_batch.sources.catalog_writer import CatalogWriter
 from nsynth_batch.sources.counts import Harvest
 from nsynth_batch.sources.folder import FolderSource
 from nsynth_batch.sources.harvest import harvest
-from tests.components.faults import FaultProxy
-from tests.nsynth_batch.catalog.test_catalog import ROW
+from tests.nsynth_batch.builders import ROW
 from tests.nsynth_batch.recordings import write_wav
-from tests.nsynth_batch.sources import wikis
 
 PAGE = "https://wiki.example/wiki/File:Owl.wav"
 
@@ -85,23 +82,6 @@ def test_the_same_content_is_not_harvested_again(storage: Storage, tmp_path: Pat
     done = harvest(source, lambda: storage)
     assert (done.forgotten, done.added) == (0, 1)
     assert len(list(Catalog(storage).recordings().current())) == 2
-
-
-def test_a_wikis_file_is_not_fetched_again_whatever_its_version(
-    front: FaultProxy, tmp_path: Path
-) -> None:
-    source = "commons:Category:Gulls"
-    wikis.harvest(front, tmp_path, source, depth=0)
-    gull = wikis.catalog(tmp_path)["File:Gull two.wav"]
-    store = Store.open(str(tmp_path))
-    # As if what was forgotten had been another version of the file.
-    add_tombstone(store.storage, Tombstone("ab" * 20, page_url=gull.page_url))
-    store.storage.delete(gull.raw_url)
-    front.reset()
-    done = wikis.harvest(front, tmp_path, source, depth=0)
-    assert (done.found, done.forgotten, done.added) == (2, 1, 0)
-    assert not store.storage.exists(gull.raw_url)
-    assert not any("two" in request.path for request in front.seen)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from nsynth_batch.settings import load_settings
 from nsynth_batch.sources.harvest import harvest
 from nsynth_batch.sources.resolve import resolve
 from nsynth_batch.training.store_corpus import store_corpus
-from tests.nsynth_batch.conftest import TINY
+from tests.nsynth_batch.builders import TINY
 from tests.nsynth_batch.recordings import tone, write_wav
 
 

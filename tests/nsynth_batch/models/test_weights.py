@@ -16,22 +16,22 @@ from nsynth_batch.models.weights import (
 )
 
 
-def test_weights_come_back_as_they_went(tiny: Weights, tmp_path: Path) -> None:
-    save_weights(tiny, tmp_path / "deep" / "model.safetensors")
+def test_weights_come_back_as_they_went(tiny_weights: Weights, tmp_path: Path) -> None:
+    save_weights(tiny_weights, tmp_path / "deep" / "model.safetensors")
     back = load_weights(tmp_path / "deep" / "model.safetensors")
-    assert back.config == tiny.config
+    assert back.config == tiny_weights.config
     assert dict(back.metadata) == {"note": "tiny"}
-    assert back.digest() == tiny.digest()
+    assert back.digest() == tiny_weights.digest()
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["model.safetensors"]
 
 
 def test_same_seed_same_weights_within_the_published_bounds() -> None:
-    from tests.nsynth_batch.models.conftest import TINY
+    from tests.nsynth_batch.builders import ODD
 
-    one, two = random_weights(TINY, 1), random_weights(TINY, 1)
-    assert one.digest() == two.digest() != random_weights(TINY, 2).digest()
+    one, two = random_weights(ODD, 1), random_weights(ODD, 1)
+    assert one.digest() == two.digest() != random_weights(ODD, 2).digest()
     kernel = one.tensors["dilatedconv_1/W"]
-    assert np.abs(kernel).max() <= np.sqrt(3 / (3 * TINY.width))
+    assert np.abs(kernel).max() <= np.sqrt(3 / (3 * ODD.width))
     assert not one.tensors["dilatedconv_1/biases"].any()
 
 
@@ -43,16 +43,16 @@ def test_same_seed_same_weights_within_the_published_bounds() -> None:
         (lambda t: t.update({"out1/biases": np.full(10, np.nan, np.float32)}), "not finite"),
     ],
 )
-def test_first_unfit_tensor_is_named(tiny: Weights, damage: object, said: str) -> None:
-    tensors = dict(tiny.tensors)
+def test_first_unfit_tensor_is_named(tiny_weights: Weights, damage: object, said: str) -> None:
+    tensors = dict(tiny_weights.tensors)
     damage(tensors)
     with pytest.raises(CheckpointError, match=said):
-        check(tiny.config, tensors, "here")
+        check(tiny_weights.config, tensors, "here")
 
 
-def test_file_cut_short_says_so(tiny: Weights, tmp_path: Path) -> None:
+def test_file_cut_short_says_so(tiny_weights: Weights, tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
-    save_weights(tiny, file)
+    save_weights(tiny_weights, file)
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="not a readable safetensors file"):
         load_weights(file)

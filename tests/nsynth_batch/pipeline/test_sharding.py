@@ -22,8 +22,8 @@ from nsynth_batch.catalog.catalog import Recording
 from nsynth_batch.pipeline import sharding
 from nsynth_batch.pipeline.pairs import PoolSegment
 from nsynth_batch.pipeline.pool import take_pool
-from tests.hdfs_jobs.shards import job_of
-from tests.nsynth_batch.catalog.test_catalog import ROW
+from tests.hdfs_jobs.builders import job_of
+from tests.nsynth_batch.builders import ROW
 
 
 @given(st.integers(0, 10**7), st.integers(1, 1000))

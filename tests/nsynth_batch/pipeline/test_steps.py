@@ -35,7 +35,7 @@ from nsynth_batch.store.clip_export import export_clips
 from nsynth_batch.store.layout import DATASETS
 from nsynth_batch.store.verify import verify_store
 from sequencer.audio.samples import to_int16
-from tests.nsynth_batch.conftest import TINY
+from tests.nsynth_batch.builders import TINY
 from tests.nsynth_batch.recordings import tone, write_wav
 
 

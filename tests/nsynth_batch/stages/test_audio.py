@@ -20,8 +20,8 @@ from nsynth_batch.stages.audio import AudioStage, cut
 from nsynth_batch.store.arrays import vectors
 from sequencer.audio.recording import mono_blocks
 from sequencer.audio.samples import to_int16
+from tests.nsynth_batch.builders import task
 from tests.nsynth_batch.recordings import RECORDINGS, tone
-from tests.nsynth_batch.stages.helpers import task
 
 HOP = 512
 STAGE = AudioStage(segment_samples=8 * HOP, hop=HOP)

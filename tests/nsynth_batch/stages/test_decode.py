@@ -19,7 +19,7 @@ from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.store.arrays import matrix_column, vectors
 from sequencer.audio.samples import to_int16
 from sequencer.clips.measures import measure
-from tests.nsynth_batch.stages.helpers import task
+from tests.nsynth_batch.builders import task
 
 
 @pytest.fixture

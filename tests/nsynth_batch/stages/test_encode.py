@@ -20,8 +20,8 @@ from nsynth_batch.stages.encode import EncodeStage, equal_lengths
 from nsynth_batch.store.arrays import list_column, matrices
 from nsynth_batch.store.schemas import AUDIO
 from sequencer.audio.samples import from_int16, to_int16
+from tests.nsynth_batch.builders import task
 from tests.nsynth_batch.recordings import tone
-from tests.nsynth_batch.stages.helpers import task
 
 HOP = 512
 

@@ -18,7 +18,7 @@ from nsynth_batch.stages.fades import weights
 from nsynth_batch.stages.mash import MashStage
 from nsynth_batch.store.arrays import matrices, matrix_column
 from nsynth_batch.store.schemas import ENCODINGS
-from tests.nsynth_batch.stages.helpers import task
+from tests.nsynth_batch.builders import task
 
 STAGE = MashStage(encodings="0" * 16, seed=5, curve="random", segment_samples=99_840, hop=512)
 

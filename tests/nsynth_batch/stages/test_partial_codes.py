@@ -32,7 +32,7 @@ from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.stages.partial_codes import LONGEST_LOSS, Progress
 from nsynth_batch.store.arrays import list_column, matrix_column
 from nsynth_batch.store.schemas import MASHUPS, PARENT
-from tests.nsynth_batch.stages.helpers import task
+from tests.nsynth_batch.builders import task
 
 FRAMES = 900
 WORKER = (

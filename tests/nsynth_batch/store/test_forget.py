@@ -19,7 +19,7 @@ from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone, restore
 from nsynth_batch.store.forget import find
 from nsynth_batch.store.lineage import clips_resting_on, gone
 from sequencer.cli import main as sequencer
-from tests.nsynth_batch.catalog.test_catalog import ROW
+from tests.nsynth_batch.builders import ROW
 from tests.nsynth_batch.job import Job
 from tests.nsynth_batch.rights_job import (
     STAGES,

@@ -32,7 +32,7 @@ def test_linear_predictor_of_white_noise_costs_its_entropy() -> None:
     assert linear_nll(codes) == pytest.approx(entropy, abs=0.05)
 
 
-def test_each_recording_is_scored_but_for_its_tail(tiny: Weights) -> None:
+def test_each_recording_is_scored_but_for_its_tail(tiny_weights: Weights) -> None:
     draw = np.random.default_rng(2)
     corpus = Corpus(
         [
@@ -40,7 +40,7 @@ def test_each_recording_is_scored_but_for_its_tail(tiny: Weights) -> None:
             ("short", [np.ones(9, "i2")]),
         ]
     )
-    model = Model(tiny, TensorflowEngine(tiny))
+    model = Model(tiny_weights, TensorflowEngine(tiny_weights))
     [score] = evaluate(model, corpus, piece_seconds=512 / 16_000)
     assert (score.name, score.seconds) == ("long", 960 / 16_000)
     audio = (dict(corpus.recordings())["long"][:960] / 32768).astype(np.float32)

@@ -17,7 +17,7 @@ from sequencer.clips.fingerprint import Fingerprint, likeness, near_duplicates
 from sequencer.clips.measures import Meter
 from sequencer.composing.candidates import find_candidates
 from sequencer.errors import SequencerError
-from tests.sequencer.clips.test_gate import mu_law
+from tests.sequencer.builders import mu_law
 from tests.sequencer.sounds import RATE, RECORDINGS, Samples, encoded, noise, pluck, tone
 
 SECONDS = 6

@@ -12,19 +12,12 @@ from sequencer.audio.recording import mono_blocks
 from sequencer.audio.samples import from_int16, to_int16
 from sequencer.clips.gate import verdict
 from sequencer.clips.measures import measure
-from tests.sequencer.sounds import RATE, RECORDINGS, Samples, noise, pluck, tone
+from tests.sequencer.builders import mu_law
+from tests.sequencer.sounds import RATE, RECORDINGS, noise, pluck, tone
 
 
 def judged(samples: np.ndarray) -> tuple[str, str]:
     return verdict(measure(samples.astype(np.float32), RATE))
-
-
-def mu_law(samples: np.ndarray) -> Samples:
-    """Eight-bit mu-law and back, as a WaveNet speaks."""
-    companded = np.sign(samples) * np.log1p(255 * np.abs(samples)) / np.log(256)
-    codes = np.clip(np.floor(companded * 128), -128, 127)
-    out = (codes + 0.5) / 128
-    return (np.sign(out) * (256 ** np.abs(out) - 1) / 255).astype(np.float32)
 
 
 def saw(frequency: float) -> np.ndarray:

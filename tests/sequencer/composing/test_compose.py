@@ -9,28 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.clips.clips import Clip, Parent
 from sequencer.clips.measures import measure
 from sequencer.composing.candidates import Candidate
 from sequencer.composing.choosing import REST_SHARE
 from sequencer.composing.compose import FADE_SHARE, compose, level_gain
 from sequencer.errors import SequencerError
 from sequencer.score.files import score_json
+from tests.sequencer.builders import candidate
 from tests.sequencer.sounds import RATE, pluck
-
-MEASURES = measure(pluck(1.0), RATE)
-
-
-def candidate(name: str, length: int = RATE, parents: tuple[str, ...] = ()) -> Candidate:
-    clip = Clip(
-        name,
-        f"{name}.wav",
-        samples=length,
-        seconds=length / RATE,
-        parents=tuple(Parent(parent) for parent in parents),
-    )
-    return Candidate(clip, length, MEASURES)
-
 
 lengths = st.lists(st.integers(800, 20 * RATE), min_size=1, max_size=12)
 

@@ -14,7 +14,7 @@ from sequencer.errors import SequencerError
 from sequencer.rights.rights import Rights
 from sequencer.score.files import read_score, score_json
 from sequencer.score.score import Score
-from tests.sequencer.composing.test_compose import candidate
+from tests.sequencer.builders import candidate
 from tests.sequencer.sounds import RATE
 
 

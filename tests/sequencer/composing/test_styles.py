@@ -31,7 +31,7 @@ from sequencer.errors import SequencerError
 from sequencer.rights.rights import Rights
 from sequencer.score.files import read_score, score_json
 from sequencer.score.score import Event, Score
-from tests.sequencer.composing.test_compose import MEASURES, candidate
+from tests.sequencer.builders import MEASURES, candidate
 from tests.sequencer.sounds import RATE
 
 README = Path(__file__).parents[3] / "README.md"

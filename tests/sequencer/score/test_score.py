@@ -13,7 +13,7 @@ from sequencer.composing.compose import compose
 from sequencer.errors import SequencerError
 from sequencer.score.files import read_score, score_json
 from sequencer.score.score import Layer, Master, Score, Section
-from tests.sequencer.composing.test_compose import candidate
+from tests.sequencer.builders import candidate
 
 
 def example(seed: int = 1) -> Score:

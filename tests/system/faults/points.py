@@ -16,9 +16,14 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
+from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.plan import Item
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
+from hdfs_jobs.runs.worker import do_shard
 from hdfs_jobs.storage.base import Entry, RenamingStorage, Storage
+from hdfs_jobs.storage.local import LocalStorage
+from tests.hdfs_jobs.builders import SETTINGS, job_of, planned, three_a_shard
 from tests.hdfs_jobs.job_stages import Plain
 
 _KINDS = {
@@ -46,7 +51,7 @@ def kind_of(path: str) -> str:
     return next((kind for form, kind in _KINDS.items() if re.fullmatch(form, path)), "other file")
 
 
-def die_here(once: str = "", deed: str = "die") -> None:
+def fail_here(once: str = "", fault: str = "die") -> None:
     """Kill this process as ``kill -9`` does; with the path of a trap, the first time only.
 
     Other deeds are to ``stop``, until somebody sends SIGCONT, and to ``hang``.
@@ -56,12 +61,12 @@ def die_here(once: str = "", deed: str = "die") -> None:
             Path(once).touch(exist_ok=False)
         except FileExistsError:
             return
-    if deed == "hang":
+    if fault == "hang":
         time.sleep(3600)
-    os.kill(os.getpid(), signal.SIGSTOP if deed == "stop" else signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGSTOP if fault == "stop" else signal.SIGKILL)
 
 
-class Perilous(RenamingStorage):
+class FaultyStorage(RenamingStorage):
     """Another storage, and a point at which the process ends.
 
     Parameters
@@ -74,8 +79,8 @@ class Perilous(RenamingStorage):
         Where traps lie, for a point to be deadly once for each shard; empty for always.
     points : mapping of str to str
         The point for paths that hold a string, such as the number of a shard.
-    deed : str
-        What happens there: see `die_here`.
+    fault : str
+        What happens there: see `fail_here`.
     """
 
     def __init__(
@@ -84,7 +89,7 @@ class Perilous(RenamingStorage):
         point: str = "",
         folder: str = "",
         points: dict[str, str] | None = None,
-        deed: str = "die",
+        fault: str = "die",
     ) -> None:
         self.inner = inner
         self.url = inner.url
@@ -92,7 +97,7 @@ class Perilous(RenamingStorage):
         self._point = point
         self._points = points or {}
         self._folder = folder
-        self._deed = deed
+        self._deed = fault
         self._seen: Counter[str] = Counter()
 
     def __getstate__(self) -> dict[str, object]:
@@ -105,10 +110,10 @@ class Perilous(RenamingStorage):
             step += f" ({self._seen[step]})"
         self.steps.append(step)
         if step == self._point:
-            die_here(deed=self._deed)
+            fail_here(fault=self._deed)
         for part, point in self._points.items():
             if part in path and step.partition(" (")[0] == point:
-                die_here(f"{self._folder}/{part}")
+                fail_here(f"{self._folder}/{part}")
 
     @contextmanager
     def create(self, path: str) -> Iterator[BinaryIO]:
@@ -181,7 +186,7 @@ class _Halves(io.RawIOBase):
 
 
 @dataclass(frozen=True)
-class Mortal(Plain):
+class FaultyStage(Plain):
     """Dies where an item begins, or where all its rows are held and none is written."""
 
     def process(
@@ -189,7 +194,17 @@ class Mortal(Plain):
     ) -> Iterator[pa.RecordBatch | Rejected | Counted]:
         point = item.extra.get("dies")
         if point == "item: begun":
-            die_here(f"{self.traps}/{item.key}")
+            fail_here(f"{self.traps}/{item.key}")
         yield from super().process(item, source, task)
         if point == "item: rows held, none written":
-            die_here(f"{self.traps}/{item.key}")
+            fail_here(f"{self.traps}/{item.key}")
+
+
+def steps_of_a_shard(root: Path, traps: Path) -> list[str]:
+    """Every step of an uninterrupted shard, by name and in order."""
+    store = Store.open(str(root), create=True)
+    (shard,) = planned(store, three_a_shard(1), 3).shards()
+    storage = FaultyStorage(LocalStorage(store.url))
+    dataset = Dataset(storage, "plain", SETTINGS)
+    do_shard(job_of(dataset, FaultyStage(traps=str(traps)), shard=shard), 1)
+    return storage.steps

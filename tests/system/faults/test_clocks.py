@@ -16,8 +16,8 @@ from hdfs_jobs.errors import InfrastructureError
 from hdfs_jobs.runs.lease import acquire
 from hdfs_jobs.runs.worker import do_shard
 from tests.components.needs import need
+from tests.hdfs_jobs.builders import data_of, job_of, lasting, planned, wrong
 from tests.hdfs_jobs.job_stages import Plain
-from tests.hdfs_jobs.shards import data_of, job_of, lasting, planned, wrong
 
 ROOT = Path(__file__).parents[3]
 SECONDS = 2.0

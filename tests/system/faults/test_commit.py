@@ -15,9 +15,8 @@ from hdfs_jobs.runs.gc import collect_garbage
 from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.worker import do_shard
 from hdfs_jobs.storage.base import Storage
-from hdfs_jobs.storage.local import LocalStorage
-from tests.components.hadoop import Hdfs
-from tests.hdfs_jobs.shards import (
+from tests.components.hadoop import SCHEMES, Hdfs
+from tests.hdfs_jobs.builders import (
     SETTINGS,
     data_of,
     ended,
@@ -26,9 +25,9 @@ from tests.hdfs_jobs.shards import (
     kinds_of_files,
     lasting,
     planned,
+    three_a_shard,
 )
-from tests.system.faults.points import Mortal, Perilous
-from tests.system.hdfs.trials import SCHEMES, top
+from tests.system.faults.points import FaultyStage, FaultyStorage, steps_of_a_shard
 
 OF_ITEMS = ("item: begun", "item: rows held, none written")
 NAMED = {
@@ -54,28 +53,6 @@ ON_HDFS = {
 }
 
 
-def items(shards: int, dies: dict[int, str] | None = None) -> list[Item]:
-    """Three items a shard, of which one is bad; one may be deadly at a point of its own."""
-    made = []
-    for n in range(shards):
-        for place, what in enumerate(("", "bad", "")):
-            extra = {"wrong": what} if what else {}
-            if place == 2 and dies and n in dies:
-                extra["dies"] = dies[n]
-            made.append(Item(f"{n}-{place}", f"title of {n}-{place}", extra=extra))
-    return made
-
-
-def steps(root: Path, traps: Path) -> list[str]:
-    """Every step of an uninterrupted shard, by name and in order."""
-    store = Store.open(str(root), create=True)
-    (shard,) = planned(store, items(1), 3).shards()
-    storage = Perilous(LocalStorage(store.url))
-    dataset = Dataset(storage, "plain", SETTINGS)
-    do_shard(job_of(dataset, Mortal(traps=str(traps)), shard=shard), 1)
-    return storage.steps
-
-
 def assert_same(dataset: Dataset, whole: Dataset) -> None:
     assert [s.shard for s in dataset.summaries()] == [s.shard for s in whole.summaries()]
     for summary in whole.summaries():
@@ -88,19 +65,19 @@ def assert_same(dataset: Dataset, whole: Dataset) -> None:
 def uninterrupted(root: str, what: list[Item], traps: Path) -> Dataset:
     dataset = planned(Store.open(root, create=True), what, 3)
     for shard in dataset.pending():
-        do_shard(job_of(dataset, Mortal(traps=str(traps)), shard=shard), 1)
+        do_shard(job_of(dataset, FaultyStage(traps=str(traps)), shard=shard), 1)
     return dataset
 
 
 def kill_at_each(store: Store, points: list[str], traps: Path) -> Dataset:
     """Have a process die at each point, of a shard of its own; then do what is left."""
     dies = {n: point for n, point in enumerate(points) if point in OF_ITEMS}
-    dataset = planned(store, items(len(points), dies), 3)
-    stage = Mortal(traps=str(traps))
+    dataset = planned(store, three_a_shard(len(points), dies), 3)
+    stage = FaultyStage(traps=str(traps))
     shards = list(dataset.shards())
     published = points.index("manifest: under its own name")
     for shard, point in zip(shards, points, strict=True):
-        storage = Perilous(store.storage, point)
+        storage = FaultyStorage(store.storage, point)
         job = job_of(Dataset(storage, "plain", SETTINGS), stage, shard=shard)
         assert in_a_process(job) == -signal.SIGKILL, point
         # What a reader sees in between is the whole shard or none of it.
@@ -114,13 +91,13 @@ def kill_at_each(store: Store, points: list[str], traps: Path) -> Dataset:
 
 
 def test_a_kill_at_every_step_changes_nothing(tmp_path: Path, traps: Path) -> None:
-    points = steps(tmp_path / "traced", traps)
+    points = steps_of_a_shard(tmp_path / "traced", traps)
     assert set(points) >= NAMED
     points += OF_ITEMS
     store = Store.open(str(tmp_path / "killed"), create=True)
     dataset = kill_at_each(store, points, traps)
     dies = {n: point for n, point in enumerate(points) if point in OF_ITEMS}
-    whole = uninterrupted(str(tmp_path / "whole"), items(len(points), dies), traps)
+    whole = uninterrupted(str(tmp_path / "whole"), three_a_shard(len(points), dies), traps)
     assert_same(dataset, whole)
     collect_garbage(store, older_than=-1)
     assert kinds_of_files(store.storage) == kinds_of_files(whole.storage)
@@ -130,11 +107,11 @@ def test_a_kill_at_every_step_changes_nothing(tmp_path: Path, traps: Path) -> No
 def test_a_kill_at_the_steps_that_count_changes_nothing_on_hdfs(
     hdfs: Hdfs, hdfs_folder: str, scheme: str, tmp_path: Path, traps: Path
 ) -> None:
-    root = top(hdfs, scheme) + hdfs_folder
-    points = [step for step in steps(tmp_path / "traced", traps) if step in ON_HDFS]
+    root = hdfs.url(scheme) + hdfs_folder
+    points = [step for step in steps_of_a_shard(tmp_path / "traced", traps) if step in ON_HDFS]
     store = Store.open(root, create=True)
     dataset = kill_at_each(store, points, traps)
-    whole = uninterrupted(str(tmp_path / "whole"), items(len(points)), traps)
+    whole = uninterrupted(str(tmp_path / "whole"), three_a_shard(len(points)), traps)
     assert_same(dataset, whole)
     collect_garbage(store, older_than=-1)
     assert kinds_of_files(store.storage) == kinds_of_files(whole.storage)
@@ -145,13 +122,13 @@ def test_dask_workers_that_die_at_each_point_leave_the_same_bytes(
 ) -> None:
     points = sorted(NAMED) + list(OF_ITEMS)
     dies = {n: point for n, point in enumerate(points) if point in OF_ITEMS}
-    what = items(len(points), dies)
+    what = three_a_shard(len(points), dies)
     store = Store.open(str(tmp_path / "killed"), create=True)
     planned(store, what, 3)
     deadly = {f"{n:08d}-": point for n, point in enumerate(points) if n not in dies}
-    storage = Perilous(store.storage, folder=str(traps), points=deadly)
+    storage = FaultyStorage(store.storage, folder=str(traps), points=deadly)
     dying = Dataset(storage, "plain", SETTINGS)
-    run_stage(dying, Mortal(traps=str(traps)), cluster=cluster, backoff=0.01, retries=5)
+    run_stage(dying, FaultyStage(traps=str(traps)), cluster=cluster, backoff=0.01, retries=5)
     assert len(list(traps.iterdir())) == len(points)
     whole = uninterrupted(str(tmp_path / "whole"), what, traps)
     dataset = store.current_of("plain")
@@ -161,13 +138,13 @@ def test_dask_workers_that_die_at_each_point_leave_the_same_bytes(
 
 def plan_and_compact(storage: Storage) -> None:
     dataset = Dataset(storage, "plain", SETTINGS)
-    dataset.plan(items(4), 3)
+    dataset.plan(three_a_shard(4), 3)
     dataset.freeze({"engine": "plain"})
     dataset.compact()
 
 
 def test_a_kill_at_every_step_of_planning_and_of_the_index(tmp_path: Path) -> None:
-    traced = Perilous(Store.open(str(tmp_path / "traced"), create=True).storage)
+    traced = FaultyStorage(Store.open(str(tmp_path / "traced"), create=True).storage)
     plan_and_compact(traced)
     points = list(traced.steps)
     assert {"plan: whole under its temporary name", "plan: under its own name"} < set(points)
@@ -175,15 +152,15 @@ def test_a_kill_at_every_step_of_planning_and_of_the_index(tmp_path: Path) -> No
     expected = [shard.to_line() for shard in Dataset(traced, "plain", SETTINGS).shards()]
     for n, point in enumerate(points):
         store = Store.open(str(tmp_path / str(n)), create=True)
-        store.dataset("plain", {"kind": "planned before"}).plan(items(1), 3)
-        assert ended(plan_and_compact, Perilous(store.storage, point)) == -signal.SIGKILL
+        store.dataset("plain", {"kind": "planned before"}).plan(three_a_shard(1), 3)
+        assert ended(plan_and_compact, FaultyStorage(store.storage, point)) == -signal.SIGKILL
         # Readers and gc come by before anything is planned again.
         for known in store.datasets("plain"):
             assert known.totals().committed == 0
             assert list(known.verify()) == []
         collect_garbage(store, older_than=-1)
         dataset = store.dataset("plain", SETTINGS)
-        dataset.plan(items(4), 3)
+        dataset.plan(three_a_shard(4), 3)
         assert [shard.to_line() for shard in dataset.shards()] == expected
         assert dataset.freeze({"engine": "plain"}) == {"engine": "plain"}
         assert list(dataset.verify()) == []

@@ -7,8 +7,8 @@ from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.gc import collect_garbage
 from hdfs_jobs.runs.worker import do_shard
 from hdfs_jobs.storage.local import LocalStorage
+from tests.hdfs_jobs.builders import SETTINGS, begun, job_of, planned, wrong
 from tests.hdfs_jobs.job_stages import Plain
-from tests.hdfs_jobs.shards import SETTINGS, begun, job_of, planned, wrong
 
 ROUNDS = 12
 

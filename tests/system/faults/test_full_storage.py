@@ -9,8 +9,8 @@ import pytest
 from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.worker import do_shard
+from tests.hdfs_jobs.builders import SETTINGS, job_of, planned, wrong
 from tests.hdfs_jobs.job_stages import ChokingStorage, Plain
-from tests.hdfs_jobs.shards import SETTINGS, job_of, planned, wrong
 
 
 def test_a_full_disk_fails_the_shard_and_leaves_no_trace(store: Store) -> None:

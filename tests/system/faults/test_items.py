@@ -10,9 +10,9 @@ from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.stage import Stage
 from hdfs_jobs.runs.time_limit import TIMED_OUT
+from tests.hdfs_jobs.builders import SETTINGS, in_a_process, job_of, planned, wrong
 from tests.hdfs_jobs.job_stages import Bytes, Growing, Plain, Saving
-from tests.hdfs_jobs.shards import SETTINGS, in_a_process, job_of, planned, wrong
-from tests.system.faults.points import Perilous
+from tests.system.faults.points import FaultyStorage
 
 
 def deaths_until_done(dataset: Dataset, stage: Stage, limit: float | None = None) -> list[int]:
@@ -84,7 +84,7 @@ def test_a_mark_of_less_time_than_now_blames_nobody(store: Store) -> None:
 def test_a_storage_that_does_not_answer_is_no_fault_of_an_item(store: Store) -> None:
     dataset = planned(store, [wrong("a"), wrong("b")])
     hanging = Dataset(
-        Perilous(store.storage, "data file: half written", deed="hang"), "plain", SETTINGS
+        FaultyStorage(store.storage, "data file: half written", fault="hang"), "plain", SETTINGS
     )
     stage = Plain(row_group_rows=2)
     assert in_a_process(job_of(hanging, stage, time_limit=0.6, stall=0.3)) == TIMED_OUT

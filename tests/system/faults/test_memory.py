@@ -11,8 +11,8 @@ from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.worker import ShardJob, do_shard
 from tests.components.daskcluster import dask_servers
+from tests.hdfs_jobs.builders import ended, job_of, planned, wrong
 from tests.hdfs_jobs.job_stages import Plain
-from tests.hdfs_jobs.shards import ended, job_of, planned, wrong
 
 
 def test_a_worker_over_its_memory_limit_is_killed_and_the_item_blamed(

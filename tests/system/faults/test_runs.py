@@ -16,9 +16,9 @@ from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.time_limit import TIMED_OUT
 from hdfs_jobs.runs.worker import do_shard
 from tests.components.daskcluster import dask_servers
+from tests.hdfs_jobs.builders import SETTINGS, data_of, in_a_process, job_of, planned, wrong
 from tests.hdfs_jobs.job_stages import Plain
-from tests.hdfs_jobs.shards import SETTINGS, data_of, in_a_process, job_of, planned, wrong
-from tests.system.faults.points import Perilous
+from tests.system.faults.points import FaultyStorage
 
 
 def test_a_killed_scheduler_ends_the_run_and_the_next_makes_the_same_bytes(
@@ -66,7 +66,7 @@ def test_a_storage_that_never_answers_ends_the_process_and_blames_nobody(
     store: Store, point: str
 ) -> None:
     dataset = planned(store, [wrong("a"), wrong("b")])
-    hanging = Dataset(Perilous(store.storage, point, deed="hang"), "plain", SETTINGS)
+    hanging = Dataset(FaultyStorage(store.storage, point, fault="hang"), "plain", SETTINGS)
     job = job_of(hanging, Plain(), time_limit=0.5, stall=0.5)
     assert in_a_process(job) == TIMED_OUT
     assert dataset.committed() == {}

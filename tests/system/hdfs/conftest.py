@@ -1,6 +1,16 @@
 from __future__ import annotations
 
-from tests.hdfs_jobs.conftest import cluster, traps, undisturbed
-from tests.nsynth_batch.conftest import tiny
+import pytest
 
-__all__ = ["cluster", "tiny", "traps", "undisturbed"]
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.runner import run_stage
+from tests.hdfs_jobs.job_stages import Bytes
+from tests.system.hdfs.trials import hashes, planned
+
+
+@pytest.fixture(scope="session")
+def undisturbed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The SHA-256 of each shard of a small job that nothing went wrong with."""
+    dataset = planned(str(tmp_path_factory.mktemp("undisturbed") / "store"))
+    run_stage(dataset, Bytes(), cluster=cluster)
+    return hashes(dataset)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from hdfs_jobs.runs.cluster import Cluster
-from tests.components.hadoop import Hdfs
+from tests.components.hadoop import SCHEMES, Hdfs
 from tests.components.needs import need
-from tests.system.hdfs.trials import SCHEMES, hashes, planned, top, with_an_event
+from tests.system.hdfs.trials import hashes, planned, with_an_event
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_a_job_waits_for_a_namenode_that_comes_back(
     undisturbed: list[str],
 ) -> None:
     (namenode,) = doubled.namenodes
-    dataset = planned(top(doubled, scheme) + hdfs_folder)
+    dataset = planned(doubled.url(scheme) + hdfs_folder)
     with_an_event(dataset, cluster, traps, namenode.kill, namenode.start)
     assert hashes(dataset) == undisturbed
 
@@ -46,7 +46,7 @@ def test_a_job_goes_on_without_one_of_two_datanodes(
     traps: Path,
     undisturbed: list[str],
 ) -> None:
-    dataset = planned(top(doubled, scheme) + hdfs_folder)
+    dataset = planned(doubled.url(scheme) + hdfs_folder)
     dead = doubled.datanodes[SCHEMES.index(scheme)]
     try:
         with_an_event(dataset, cluster, traps, dead.kill)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.components.hadoop import Hdfs, Kerberos
+from tests.components.hadoop import SCHEMES, Hdfs, Kerberos
 from tests.components.kerberos import Realm
 from tests.components.needs import need
-from tests.system.hdfs.trials import SCHEMES, elsewhere, exchange, top, whole_job
+from tests.system.hdfs.trials import elsewhere, exchange, whole_job
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_ticket_opens_the_cluster(secure: Secure, scheme: str, hdfs_folder: str) -> None:
-    url = top(secure.hdfs, scheme) + hdfs_folder
+    url = secure.hdfs.url(scheme) + hdfs_folder
     assert elsewhere(secure.owner, exchange, url) == {"a/second"}
 
 
@@ -57,7 +57,7 @@ def test_a_ticket_opens_the_cluster(secure: Secure, scheme: str, hdfs_folder: st
 def test_a_keytab_opens_it_without_kinit(
     secure: Secure, scheme: str, hdfs_folder: str, tmp_path: Path
 ) -> None:
-    url = top(secure.hdfs, scheme) + hdfs_folder
+    url = secure.hdfs.url(scheme) + hdfs_folder
     fresh = {"KRB5CCNAME": f"FILE:{tmp_path / 'cache'}"}
     assert elsewhere(secure.keytab | fresh, exchange, url) == {"a/second"}
 
@@ -73,10 +73,10 @@ def test_workers_have_the_ticket_too(
 def test_without_a_ticket_one_line_says_what_to_do(
     secure: Secure, scheme: str, hdfs_folder: str
 ) -> None:
-    url = top(secure.hdfs, scheme) + hdfs_folder
+    url = secure.hdfs.url(scheme) + hdfs_folder
     with pytest.raises(PermissionError, match="kinit") as caught:
         elsewhere(secure.nobody, exchange, url)
-    assert str(caught.value).startswith(top(secure.hdfs, scheme))
+    assert str(caught.value).startswith(secure.hdfs.url(scheme))
     assert "\n" not in str(caught.value)
 
 
@@ -84,7 +84,7 @@ def test_without_a_ticket_one_line_says_what_to_do(
 def test_a_name_that_is_claimed_is_not_believed(
     secure: Secure, scheme: str, hdfs_folder: str
 ) -> None:
-    url = top(secure.hdfs, scheme) + hdfs_folder
+    url = secure.hdfs.url(scheme) + hdfs_folder
     claimed = secure.other | {"HADOOP_USER_NAME": secure.hdfs.user}
     with pytest.raises(PermissionError, match="mallory"):
         elsewhere(claimed, exchange, url)
@@ -98,9 +98,9 @@ def test_a_token_stands_for_the_ticket_until_it_is_cancelled(
     secure.hdfs.admin(file, tool=tool, variables=secure.owner)
     holder = secure.nobody | {"HADOOP_TOKEN_FILE_LOCATION": file}
     for scheme in SCHEMES:
-        url = f"{top(secure.hdfs, scheme)}{hdfs_folder}/{scheme}"
+        url = f"{secure.hdfs.url(scheme)}{hdfs_folder}/{scheme}"
         assert elsewhere(holder, exchange, url) == {"a/second"}
     secure.hdfs.admin("--cancel", file, tool=tool, variables=secure.owner)
     for scheme in SCHEMES:
         with pytest.raises(PermissionError, match="token"):
-            elsewhere(holder, exchange, f"{top(secure.hdfs, scheme)}{hdfs_folder}/late")
+            elsewhere(holder, exchange, f"{secure.hdfs.url(scheme)}{hdfs_folder}/late")

@@ -12,9 +12,9 @@ import pytest
 from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
-from tests.components.hadoop import Hdfs
+from tests.components.hadoop import SCHEMES, Hdfs
 from tests.components.needs import need
-from tests.system.hdfs.trials import SCHEMES, hashes, planned, top, with_an_event
+from tests.system.hdfs.trials import hashes, planned, with_an_event
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def write_large(storage: Storage, at: Callable[[int], None]) -> bytes:
 def test_writes_go_on_with_the_other_one(
     pair: Hdfs, scheme: str, hdfs_folder: str, lose_the_active_one: Callable[[], None]
 ) -> None:
-    storage = open_storage(top(pair, scheme) + hdfs_folder)
+    storage = open_storage(pair.url(scheme) + hdfs_folder)
     large = hashlib.sha256()
     published: list[bool] = []
     over = threading.Event()

@@ -10,7 +10,7 @@ from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.storage.base import is_temporary
 from tests.components.hadoop import Hdfs
 from tests.hdfs_jobs.job_stages import Bytes
-from tests.system.hdfs.trials import SHARDS, hashes, planned, top
+from tests.system.hdfs.trials import SHARDS, hashes, planned
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_a_quota_ends_the_run_and_nothing_is_there_by_half(
     cluster: Cluster,
     undisturbed: list[str],
 ) -> None:
-    dataset = planned(top(hdfs, scheme) + hdfs_folder)
+    dataset = planned(hdfs.url(scheme) + hdfs_folder)
     hdfs.set_quota(hdfs_folder, **{of: _used(hdfs, hdfs_folder, of) + left})
     with pytest.raises(InfrastructureError, match="quota") as caught:
         run_stage(dataset, Bytes(), cluster=cluster, retries=0)

@@ -20,18 +20,11 @@ from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
 from hdfs_jobs.storage.open import open_storage
-from tests.components.hadoop import Hdfs
 from tests.hdfs_jobs.job_stages import Bytes
 
-SCHEMES = ["webhdfs", "hdfs"]
 SHARDS = 8
 
 _Result = TypeVar("_Result")
-
-
-def top(hdfs: Hdfs, scheme: str) -> str:
-    """The root of HDFS by one protocol or the other."""
-    return hdfs.hdfs_url if scheme == "hdfs" else hdfs.webhdfs_url
 
 
 @dataclass(frozen=True)

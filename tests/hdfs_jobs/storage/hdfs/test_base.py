@@ -29,21 +29,20 @@ from hdfs_jobs.storage.remote import (
     PassingError,
     WrongAddressError,
 )
-from tests.components.hadoop import Hdfs
+from tests.components.hadoop import SCHEMES, Hdfs
 from tests.components.wire import Wire
-from tests.system.hdfs.trials import SCHEMES, top
 
 
 @pytest.fixture(params=SCHEMES)
 def storage(request: pytest.FixtureRequest) -> Storage:
-    place = top(request.getfixturevalue("hdfs"), request.param)
+    place = request.getfixturevalue("hdfs").url(request.param)
     return open_storage(place + request.getfixturevalue("hdfs_folder"))
 
 
 @pytest.fixture(params=SCHEMES)
 def wired(request: pytest.FixtureRequest) -> Iterator[tuple[Storage, Wire]]:
     """A storage whose NameNode is at the end of a wire."""
-    place = urlsplit(top(request.getfixturevalue("hdfs"), request.param))
+    place = urlsplit(request.getfixturevalue("hdfs").url(request.param))
     assert place.hostname and place.port
     with Wire(place.hostname, place.port) as wire:
         folder = request.getfixturevalue("hdfs_folder")
@@ -152,11 +151,11 @@ def test_a_file_that_was_replaced_is_not_read_on(storage: Storage) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_who_may_not_is_told_so(hdfs: Hdfs, scheme: str) -> None:
-    open_storage(top(hdfs, scheme)).publish(f"private-{scheme}/file", b"")
+    open_storage(hdfs.url(scheme)).publish(f"private-{scheme}/file", b"")
     code = (
         "import sys\n"
         "from hdfs_jobs.storage.open import open_storage\n"
-        f"storage = open_storage({top(hdfs, scheme)!r})\n"
+        f"storage = open_storage({hdfs.url(scheme)!r})\n"
         f"for act in (lambda: storage.publish('private-{scheme}/new', b'x'),\n"
         f"            lambda: storage.delete('private-{scheme}/file'),\n"
         f"            lambda: storage.replace_if('private-{scheme}/file', b'', b'mine')):\n"
@@ -174,7 +173,7 @@ def test_who_may_not_is_told_so(hdfs: Hdfs, scheme: str) -> None:
     )
     lines = done.stdout.splitlines()
     assert len(lines) == 3, done.stderr
-    assert all("nobody-else" in line and top(hdfs, scheme) in line for line in lines)
+    assert all("nobody-else" in line and hdfs.url(scheme) in line for line in lines)
     assert done.stderr == ""
 
 
@@ -198,13 +197,13 @@ def test_a_cluster_that_is_not_there_is_said_at_once(url: str, words: str) -> No
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_wrong_port_is_said(hdfs: Hdfs, scheme: str) -> None:
-    other = urlsplit(top(hdfs, "hdfs" if scheme == "webhdfs" else "webhdfs"))
+    other = urlsplit(hdfs.url("hdfs" if scheme == "webhdfs" else "webhdfs"))
     with pytest.raises(OSError, match="port"):
         open_storage(f"{scheme}://{other.netloc}/x").stat("")
 
 
 def test_an_address_that_stays_wrong_is_no_matter_of_trying_again(hdfs: Hdfs) -> None:
-    rpc, web = (urlsplit(top(hdfs, scheme)).netloc for scheme in ("hdfs", "webhdfs"))
+    rpc, web = (urlsplit(hdfs.url(scheme)).netloc for scheme in ("hdfs", "webhdfs"))
     for url in (f"webhdfs://{rpc}/x", f"swebhdfs://{web}/x", "hdfs://no-such-service/x"):
         with pytest.raises(WrongAddressError) as caught:
             open_storage(url).stat("")

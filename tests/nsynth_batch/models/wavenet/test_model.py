@@ -18,8 +18,8 @@ HOP = 64
 
 
 @pytest.fixture(scope="module", params=["tensorflow", "native"])
-def model(request: pytest.FixtureRequest, tiny: Weights) -> Model:
-    return Model(tiny, make_engine(tiny, request.param))
+def model(request: pytest.FixtureRequest, tiny_weights: Weights) -> Model:
+    return Model(tiny_weights, make_engine(tiny_weights, request.param))
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +86,10 @@ def test_seed_and_id_make_the_clip(model: Model, audio: np.ndarray) -> None:
     np.testing.assert_array_equal(model.decode(row, seed=1), model.decode(row, 1, ["0"]))
 
 
-def test_engines_agree(tiny: Weights, audio: np.ndarray) -> None:
-    one, two = (Model(tiny, make_engine(tiny, name)) for name in ("tensorflow", "native"))
+def test_engines_agree(tiny_weights: Weights, audio: np.ndarray) -> None:
+    one, two = (
+        Model(tiny_weights, make_engine(tiny_weights, name)) for name in ("tensorflow", "native")
+    )
     encodings = one.encode(audio)
     np.testing.assert_allclose(two.encode(audio), encodings, rtol=1e-4, atol=1e-5)
     cut = audio[:, : 5 * HOP]
@@ -136,10 +138,12 @@ def test_what_does_not_fit_is_refused(model: Model, call: object, said: str) -> 
 
 
 @pytest.mark.parametrize("engine", ["tensorflow", "native"])
-def test_one_clip_that_is_not_finite_costs_only_itself(engine: EngineName, tiny: Weights) -> None:
+def test_one_clip_that_is_not_finite_costs_only_itself(
+    engine: EngineName, tiny_weights: Weights
+) -> None:
     # Large enough to overflow where an encoding is huge, and only there.
-    logits = {"logits/W": tiny.tensors["logits/W"] * np.float32(1e6)}
-    weights = Weights(tiny.config, {**tiny.tensors, **logits})
+    logits = {"logits/W": tiny_weights.tensors["logits/W"] * np.float32(1e6)}
+    weights = Weights(tiny_weights.config, {**tiny_weights.tensors, **logits})
     model = Model(weights, make_engine(weights, engine))
     rows = [np.random.default_rng(i).normal(size=(3, 3)).astype(np.float32) for i in range(3)]
     good = model.decode(rows, seed=1)
@@ -154,23 +158,23 @@ def test_one_clip_that_is_not_finite_costs_only_itself(engine: EngineName, tiny:
         np.testing.assert_array_equal(error.made[i], good[i])
 
 
-def test_facts_name_what_the_bytes_hang_on(model: Model, tiny: Weights) -> None:
+def test_facts_name_what_the_bytes_hang_on(model: Model, tiny_weights: Weights) -> None:
     facts = model.facts()
-    assert facts["checkpoint"] == tiny.digest()
+    assert facts["checkpoint"] == tiny_weights.digest()
     assert facts["engine"] in {"tensorflow", "native"}
     assert {"precision", "instruction_set", "device", "nsynth-batch"} <= set(facts)
 
 
-def test_engine_that_cannot_be_had_raises(tiny: Weights) -> None:
+def test_engine_that_cannot_be_had_raises(tiny_weights: Weights) -> None:
     with pytest.raises(EngineUnavailableError, match="make magenta-env"):
-        make_engine(tiny, "magenta")
+        make_engine(tiny_weights, "magenta")
     with pytest.raises(EngineUnavailableError, match="no engine is called 'fast'"):
         load_model("small", engine="fast")
 
 
-def test_an_interrupted_decode_goes_on_where_the_engine_can(tiny: Weights) -> None:
+def test_an_interrupted_decode_goes_on_where_the_engine_can(tiny_weights: Weights) -> None:
     frames = [np.random.default_rng(1).normal(size=(n, 3)).astype(np.float32) for n in (4, 2)]
-    native = Model(tiny, make_engine(tiny, "native"))
+    native = Model(tiny_weights, make_engine(tiny_weights, "native"))
     assert native.resumes
     whole = native.decode(frames, seed=1, ids=["a", "b"])
     made = [quantiser.encode(clip)[:stop] for clip, stop in zip(whole, (100, 0), strict=True)]
@@ -183,7 +187,7 @@ def test_an_interrupted_decode_goes_on_where_the_engine_can(tiny: Weights) -> No
         np.testing.assert_array_equal(one, two)
     assert heard[-1] == [4 * HOP, 2 * HOP]
     assert all(lengths[0] >= 100 for lengths in heard)
-    other = Model(tiny, make_engine(tiny, "tensorflow"))
+    other = Model(tiny_weights, make_engine(tiny_weights, "tensorflow"))
     assert not other.resumes
     with pytest.raises(ValueError, match="engine tensorflow cannot go on"):
         other.decode(frames, prefixes=made)

@@ -54,11 +54,11 @@ def operations(compiled: str, shape: str) -> set[str]:
 
 @pytest.mark.parametrize(("precision", "kind"), [("float32", "f32"), ("bfloat16", "u16")])
 def test_the_compiled_loop_writes_histories_in_place_and_never_meets_the_host(
-    tiny: Weights, precision: Precision, kind: str
+    tiny_weights: Weights, precision: Precision, kind: str
 ) -> None:
-    compiled = compiled_loop(engine_of(tiny, precision), BATCH)
+    compiled = compiled_loop(engine_of(tiny_weights, precision), BATCH)
     assert not [word for word in ON_THE_HOST if re.search(rf" {word}[a-z\-]*\(", compiled)]
-    config = tiny.config
+    config = tiny_weights.config
     for dilation in config.dilations:
         history = f"{kind}[{2 * dilation + 1},{BATCH},{config.width}]"
         in_place = {"parameter", "get-tuple-element", "fusion", "dynamic-update-slice"}
@@ -70,16 +70,20 @@ def test_the_compiled_loop_writes_histories_in_place_and_never_meets_the_host(
     assert len(re.findall(r" while\(", compiled)) == 1
 
 
-def test_a_decode_of_another_batch_compiles_once_and_of_the_same_never(tiny: Weights) -> None:
-    engine = engine_of(tiny)
+def test_a_decode_of_another_batch_compiles_once_and_of_the_same_never(
+    tiny_weights: Weights,
+) -> None:
+    engine = engine_of(tiny_weights)
     clips = [np.zeros((4, 3), np.float32)] * 2
     for _ in range(3):
         engine.generate(requests(clips))
     assert engine._chunk.experimental_get_tracing_count() == 1
 
 
-def test_bfloat16_is_near_float32_and_no_copy_of_it(tiny: Weights) -> None:
-    exact, rounded = (Model(tiny, engine_of(tiny, p)) for p in ("float32", "bfloat16"))
+def test_bfloat16_is_near_float32_and_no_copy_of_it(tiny_weights: Weights) -> None:
+    exact, rounded = (
+        Model(tiny_weights, engine_of(tiny_weights, p)) for p in ("float32", "bfloat16")
+    )
     audio = np.random.default_rng(0).uniform(-0.8, 0.8, (2, 5 * HOP)).astype(np.float32)
     encodings = exact.encode(audio)
     np.testing.assert_array_equal(rounded.encode(audio), encodings)
@@ -88,8 +92,8 @@ def test_bfloat16_is_near_float32_and_no_copy_of_it(tiny: Weights) -> None:
     assert rounded.facts()["precision"] == "bfloat16"
 
 
-def test_bfloat16_samples_from_its_own_logits(tiny: Weights) -> None:
-    model = Model(tiny, engine_of(tiny, "bfloat16"))
+def test_bfloat16_samples_from_its_own_logits(tiny_weights: Weights) -> None:
+    model = Model(tiny_weights, engine_of(tiny_weights, "bfloat16"))
     encodings = np.random.default_rng(1).normal(size=(2, 4, 3)).astype(np.float32)
     made = model.decode(encodings, seed=5, ids=["a", "b"])
     logits = model.logits(made, encodings)
@@ -103,26 +107,26 @@ def test_bfloat16_samples_from_its_own_logits(tiny: Weights) -> None:
     assert (bins - 128 == quantiser.encode(made)).mean() > 0.98
 
 
-def test_thousands_of_clips_advance_together(tiny: Weights) -> None:
-    engine = engine_of(tiny, "bfloat16")
+def test_thousands_of_clips_advance_together(tiny_weights: Weights) -> None:
+    engine = engine_of(tiny_weights, "bfloat16")
     rows = np.random.default_rng(2).normal(size=(3000, 1, 3)).astype(np.float32)
     codes = engine.generate(requests(list(rows)))
     assert {len(clip) for clip in codes} == {HOP}
     assert len({clip.tobytes() for clip in codes}) == len(rows)
 
 
-def test_memory_is_counted_before_any_work(tiny: Weights) -> None:
-    engine = TensorflowEngine(tiny, memory=100_000)
-    history = 4 * tiny.config.width * sum(2 * d + 1 for d in tiny.config.dilations)
+def test_memory_is_counted_before_any_work(tiny_weights: Weights) -> None:
+    engine = TensorflowEngine(tiny_weights, memory=100_000)
+    history = 4 * tiny_weights.config.width * sum(2 * d + 1 for d in tiny_weights.config.dilations)
     assert engine.needs([HOP]).memory > history
     most = engine.full_batch(HOP)
     assert 1 <= most < 64
     assert engine.needs([HOP] * most).batch == most
     with pytest.raises(MemoryError, match=r"decoding 64 clips at once needs .* MB"):
         engine.generate(requests([np.zeros((1, 3), np.float32)] * 64))
-    assert TensorflowEngine(tiny, memory=10**9).full_batch(HOP) == 64
+    assert TensorflowEngine(tiny_weights, memory=10**9).full_batch(HOP) == 64
 
 
-def test_a_precision_that_it_has_not_is_refused(tiny: Weights) -> None:
+def test_a_precision_that_it_has_not_is_refused(tiny_weights: Weights) -> None:
     with pytest.raises(EngineUnavailableError, match="float32 or bfloat16, not in int8"):
-        make_engine(tiny, "tensorflow", precision="int8")
+        make_engine(tiny_weights, "tensorflow", precision="int8")

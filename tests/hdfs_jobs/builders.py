@@ -23,6 +23,18 @@ def wrong(key: str, what: str = "") -> Item:
     return Item(key, f"title of {key}", extra={"wrong": what} if what else {})
 
 
+def three_a_shard(shards: int, dies: dict[int, str] | None = None) -> list[Item]:
+    """Three items a shard, of which one is bad; one may be deadly at a point of its own."""
+    made = []
+    for n in range(shards):
+        for place, what in enumerate(("", "bad", "")):
+            extra = {"wrong": what} if what else {}
+            if place == 2 and dies and n in dies:
+                extra["dies"] = dies[n]
+            made.append(Item(f"{n}-{place}", f"title of {n}-{place}", extra=extra))
+    return made
+
+
 def planned(store: Store, items: list[Item], per_shard: int | None = None) -> Dataset:
     dataset = store.dataset("plain", SETTINGS)
     dataset.plan(items, per_shard or len(items))
