@@ -25,6 +25,11 @@ from sequencer.errors import SequencerError
 from sequencer.files import replacing
 from sequencer.json_fields import Fields
 from sequencer.rights.rights import Rights
+from sequencer.rights.source_names import (
+    is_sources_name,
+    looks_like_sources,
+    match_sources,
+)
 from sequencer.rights.sources_csv import SOURCES_NAME, SourceRow, read_sources
 
 CLIPS_NAME = "clips.jsonl"
@@ -148,12 +153,26 @@ def write_clips_jsonl(folder: str | Path, clips: Iterable[Clip]) -> Path:
     return path
 
 
+@dataclass(frozen=True)
+class ClipFolder:
+    """The clips of a folder, and what to mind of their rights, a line for each matter."""
+
+    clips: tuple[Clip, ...]
+    warnings: tuple[str, ...] = ()
+
+
 def read_clips(folder: str | Path) -> list[Clip]:
+    """List the clips of a folder; see `read_folder`."""
+    return list(read_folder(folder).clips)
+
+
+def read_folder(folder: str | Path) -> ClipFolder:
     """List the clips of a folder.
 
     A folder with clips.jsonl is a clips export. Any other folder is searched for sound files, its
     subfolders too: each is a clip whose only parent is itself, with the rights that a sources.csv
-    at the folder's top gives, else unknown ones. There, hidden files are passed over, and so are
+    at the folder's top gives, else unknown ones; names in it are compared as people see them, and
+    those that match nothing are warned about. There, hidden files are passed over, and so are
     compositions (a file with a ``.score.json`` beside it), or a piece would feed the next one.
 
     Parameters
@@ -162,8 +181,8 @@ def read_clips(folder: str | Path) -> list[Clip]:
 
     Returns
     -------
-    list of Clip
-        In the order of the lines, or of the paths. No sound file was opened.
+    ClipFolder
+        Clips in the order of the lines, or of the paths. No sound file was opened.
 
     Raises
     ------
@@ -175,11 +194,11 @@ def read_clips(folder: str | Path) -> list[Clip]:
         raise SequencerError(f"{root} is not a folder of clips")
     listed = root / CLIPS_NAME
     exported = is_export(root)
-    clips = list(_read_jsonl(listed)) if exported else list(_scan(root))
-    if not clips:
+    found = ClipFolder(tuple(_read_jsonl(listed))) if exported else _scan(root)
+    if not found.clips:
         where = f"{listed} lists no clip" if exported else f"{root} holds no sound file"
         raise SequencerError(f"{where}; give a clips export or a folder of sound files")
-    return clips
+    return found
 
 
 def is_export(folder: str | Path) -> bool:
@@ -187,14 +206,26 @@ def is_export(folder: str | Path) -> bool:
     return (Path(folder) / CLIPS_NAME).is_file()
 
 
-def _scan(root: Path) -> Iterator[Clip]:
-    listed = root / SOURCES_NAME
-    sources = read_sources(listed) if listed.is_file() else {}
-    for path in sorted(_sound_files(root)):
-        name = path.as_posix()
-        row = sources.get(name, SourceRow(name, Rights(title=path.stem)))
-        rights = row.rights if row.rights.title else replace(row.rights, title=path.stem)
-        yield Clip(name, name, parents=(Parent(name, rights=rights, categories=row.categories),))
+def _scan(root: Path) -> ClipFolder:
+    names = [path.as_posix() for path in sorted(_sound_files(root))]
+    rows: Mapping[str, SourceRow] = {}
+    warnings: tuple[str, ...] = ()
+    beside = sorted(path.name for path in root.iterdir() if path.is_file())
+    tables = [name for name in beside if is_sources_name(name)]
+    if tables:
+        name = SOURCES_NAME if SOURCES_NAME in tables else tables[0]
+        found = match_sources(read_sources(root / name), names, name)
+        rows, warnings = found.rows, found.warnings
+    elif strange := next((name for name in beside if looks_like_sources(name)), None):
+        warnings = (f"{strange} is not read: a table of rights is called {SOURCES_NAME}",)
+    return ClipFolder(tuple(_clip_of(name, rows.get(name)) for name in names), warnings)
+
+
+def _clip_of(name: str, row: SourceRow | None) -> Clip:
+    rights = Rights() if row is None else row.rights
+    rights = rights if rights.title else replace(rights, title=PurePosixPath(name).stem)
+    categories = () if row is None else row.categories
+    return Clip(name, name, parents=(Parent(name, rights=rights, categories=categories),))
 
 
 def _sound_files(root: Path) -> Iterator[PurePosixPath]:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sequencer.audio.recording import SAMPLE_RATE, open_recording
 from sequencer.clips.choices import Choice
-from sequencer.clips.clips import Clip, is_export, read_clips
+from sequencer.clips.clips import Clip, is_export, read_folder
 from sequencer.clips.fingerprint import Fingerprint, near_duplicates
 from sequencer.clips.gate import NEAR_DUPLICATE, verdict
 from sequencer.clips.measures import Measures, Meter
 from sequencer.errors import AudioError, SequencerError
 from sequencer.files import naming
+from sequencer.rights.claims import names_nobody
+from sequencer.text import flattened
 
 LEAST_SECONDS = 0.05
 UNPLAYABLE = frozenset({"silence", "dc"})
 """Verdicts for which a sound of one's own is left out: there is nothing in it to hear."""
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,14 @@ def find_candidates(
     Raises
     ------
     SequencerError
-        As `read_clips` does, and when no clip is left.
+        As `read_folder` does, and when no clip is left.
     """
     root = Path(folder)
     chosen = choices or {}
-    clips = read_clips(root)
+    listed = read_folder(root)
+    clips = listed.clips
     exported = is_export(root)
-    notes = _unknown_choices(chosen, clips)
+    notes = [*listed.warnings, *_unknown_choices(chosen, clips)]
     left_out: Counter[str] = Counter()
     found: list[_Measured] = []
     for clip in clips:
@@ -111,7 +115,21 @@ def find_candidates(
         candidates.append(candidate)
     if not candidates:
         raise SequencerError(_nothing_left(root, exported, len(clips), left_out, notes))
+    notes += _unnamed(candidates)
     return Candidates(tuple(candidates), tuple(notes))
+
+
+def _unnamed(candidates: Sequence[Candidate]) -> Iterator[str]:
+    """Warn of recordings whose licence asks for an author that nobody knows."""
+    parents = {p.file_id: p.rights for each in candidates for p in each.clip.parents}
+    unnamed = [rights for rights in parents.values() if names_nobody(rights)]
+    if unnamed:
+        shown = ", ".join(f"{r.title or 'untitled'} ({r.licence})" for r in unnamed[:_MOST_NAMED])
+        more = f" and {len(unnamed) - _MOST_NAMED} more" if len(unnamed) > _MOST_NAMED else ""
+        yield (
+            "author unknown, although the licence asks for a credit: "
+            f"{flattened(shown)}{more}; the credits cannot name anybody"
+        )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.clips.clips import Clip, Parent, read_clips, write_clips_jsonl
+from sequencer.clips.clips import Clip, Parent, read_clips, read_folder, write_clips_jsonl
 from sequencer.composing.candidates import find_candidates
 from sequencer.errors import SequencerError
 from sequencer.rights.rights import Rights
@@ -231,3 +231,37 @@ def test_sounds_of_ones_own_are_left_out_only_when_nothing_is_to_hear(tmp_path: 
         "give other sounds, or use --keep-all to compose with them anyway"
     )
     assert len(find_candidates(tmp_path, keep_all=True).candidates) == 2
+
+
+def test_a_table_that_fits_almost_gives_its_rights_and_says_what_it_lists_in_vain(
+    tmp_path: Path,
+) -> None:
+    for name in ("Zu\u0308rich.wav", "sub/owl.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(encoded(tone()))
+    (tmp_path / "Sources.csv").write_text(
+        "file,author,licence\nZ\u00fcrich.wav,Ann,CC-BY-4.0\nsub\\owl.wav,Bob,CC-BY-4.0\n"
+        "sub/crow.wav,Cat,CC0-1.0\n"
+    )
+    found = read_folder(tmp_path)
+    assert {clip.parents[0].rights.author for clip in found.clips} == {"Ann", "Bob"}
+    assert found.warnings == ("no recording is where Sources.csv lists one: sub/crow.wav",)
+
+
+def test_a_table_by_another_name_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(encoded(tone()))
+    (tmp_path / "sources.csv.txt").write_text("file,author,licence\na.wav,Ann,CC-BY-4.0\n")
+    assert read_folder(tmp_path).warnings == (
+        "sources.csv.txt is not read: a table of rights is called sources.csv",
+    )
+
+
+def test_a_licence_that_asks_for_a_name_and_has_none_is_a_note(tmp_path: Path) -> None:
+    for name, hz in (("a", 300.0), ("b", 500.0), ("c", 700.0)):
+        (tmp_path / f"{name}.wav").write_bytes(encoded(pluck(1.0, hz)))
+    (tmp_path / "sources.csv").write_text(
+        "file,author,licence\na.wav,,CC-BY-SA-4.0\nb.wav,,CC0-1.0\nc.wav,Cat,CC-BY-4.0\n"
+    )
+    notes = [note for note in find_candidates(tmp_path).notes if "author unknown" in note]
+    assert len(notes) == 1
+    assert "a (CC-BY-SA-4.0); the credits" in notes[0]
