@@ -49,6 +49,23 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence about an item whose rows are good.
+
+    Attributes
+    ----------
+    key, title : str
+        What the item is, to the program and to people.
+    text : str
+        One line.
+    """
+
+    key: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """A quarantine entry of an earlier shard whose input was tried again.
 
@@ -94,6 +111,8 @@ class Summary:
     settled : int
         Rows that earlier shards had set aside and that this one tried again. A shard tries again
         all of its items or none.
+    notes : int
+        How many notes its manifest has.
     """
 
     shard: int
@@ -108,6 +127,7 @@ class Summary:
     wall_seconds: float
     quarantined: int
     settled: int = 0
+    notes: int = 0
 
     @property
     def manifest_name(self) -> str:
@@ -131,6 +151,8 @@ class Manifest:
         What was set aside, and why.
     settles : tuple of Settled
         Quarantine entries of earlier shards that are this shard's input.
+    notes : tuple of Note
+        What people should know of items whose rows are good.
     finished_at : str
         When, in UTC.
     """
@@ -150,6 +172,7 @@ class Manifest:
     counters: Mapping[str, int] = field(default_factory=dict)
     quarantined: tuple[Quarantined, ...] = ()
     settles: tuple[Settled, ...] = ()
+    notes: tuple[Note, ...] = ()
     finished_at: str = ""
 
     def summary(self) -> Summary:
@@ -157,6 +180,7 @@ class Manifest:
         sums = {
             "quarantined": sum(entry.rows for entry in self.quarantined),
             "settled": sum(entry.rows for entry in self.settles),
+            "notes": len(self.notes),
         }
         shared = {f.name: getattr(self, f.name) for f in fields(Summary) if f.name not in sums}
         return Summary(**{**shared, **sums})
@@ -165,6 +189,8 @@ class Manifest:
 def dump_manifest(manifest: Manifest) -> bytes:
     """Return a manifest as JSON, its own SHA-256 inside."""
     content = {"format": FORMAT, **asdict(manifest)}
+    if not manifest.notes:
+        del content["notes"]
     content["manifest_sha256"] = _hash(content)
     return json.dumps(content, indent=1, sort_keys=True).encode() + b"\n"
 
@@ -192,7 +218,8 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         raise UsageError(f"{where}: altered since it was written; delete it to redo its shard")
     entries = tuple(Quarantined(**entry) for entry in content.pop("quarantined"))
     settles = tuple(Settled(**entry) for entry in content.pop("settles", ()))
-    return Manifest(**content, quarantined=entries, settles=settles)
+    notes = tuple(Note(**entry) for entry in content.pop("notes", ()))
+    return Manifest(**content, quarantined=entries, settles=settles, notes=notes)
 
 
 def _hash(content: Mapping[str, Any]) -> str:

@@ -153,6 +153,13 @@ class Spool:
             raise TypeError(f"a batch of {batch.schema} where {self._schema} was declared")
         self._writer.write_batch(batch)
 
+    def clear(self) -> None:
+        """Drop the batches that were added."""
+        self._writer.close()
+        self._file.seek(0)
+        self._file.truncate()
+        self._writer = pa.ipc.new_stream(self._file, self._schema)
+
     def replay(self) -> Iterator[pa.RecordBatch]:
         """Yield the batches in their order; once, after the last was added."""
         self._writer.close()

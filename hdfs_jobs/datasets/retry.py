@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hdfs_jobs.datasets.dataset import Dataset
-from hdfs_jobs.datasets.manifest import Quarantined, Settled
+from hdfs_jobs.datasets.manifest import Note, Quarantined, Settled
 from hdfs_jobs.datasets.plan import Item, RowRange, Shard
 
 
@@ -53,6 +53,13 @@ def open_entries(dataset: Dataset) -> Iterator[tuple[int, Quarantined]]:
             for found in dataset.manifest(summary.shard).quarantined:
                 if (summary.shard, found.key) not in settled:
                     yield summary.shard, found
+
+
+def notes(dataset: Dataset) -> Iterator[Note]:
+    """Yield the notes of all committed shards, by shard."""
+    for summary in list(dataset.summaries()):
+        if summary.notes:
+            yield from dataset.manifest(summary.shard).notes
 
 
 def find_retries(dataset: Dataset, reason: str | None = None) -> Retries:

@@ -36,6 +36,18 @@ class Counted:
     n: int
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A sentence about an item that people should know although its rows are good."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """What the item gave so far is void: the stage begins it again, in another way."""
+
+
 class Partial:
     """Results of a shard that is not committed yet, kept for the next attempt at it.
 
@@ -119,7 +131,7 @@ class Stage(Protocol):
 
     def process(
         self, item: Item, source: BinaryIO | pa.Table, task: Task
-    ) -> Iterator[pa.RecordBatch | Rejected | Counted]:
+    ) -> Iterator[pa.RecordBatch | Rejected | Counted | Noted | Restarted]:
         """Yield the rows of one item.
 
         Parameters

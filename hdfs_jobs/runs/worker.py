@@ -17,12 +17,13 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from hdfs_jobs.datasets.dataset import Dataset, describe
-from hdfs_jobs.datasets.manifest import Manifest, Quarantined, Summary
+from hdfs_jobs.datasets.manifest import Manifest, Note, Quarantined, Summary
 from hdfs_jobs.datasets.parquet import FileFacts, ShardWriter, Spool, difference, read_ranges
 from hdfs_jobs.datasets.plan import Item, Shard
 from hdfs_jobs.errors import BadInput, UsageError, in_one_line
 from hdfs_jobs.runs.attempts import Attempt
-from hdfs_jobs.runs.stage import Counted, Partial, Rejected, Stage, Task
+from hdfs_jobs.runs.item_result import ItemResult
+from hdfs_jobs.runs.stage import Partial, Stage, Task
 from hdfs_jobs.runs.time_limit import time_limit
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_source
@@ -215,6 +216,7 @@ class _Work:
         self._partial = Partial(job.dataset.storage, job.partials)
         self._threads = threads
         self._quarantined: list[Quarantined] = []
+        self._notes: list[Note] = []
         self._counters: Counter[str] = Counter()
         self._seconds = 0.0
 
@@ -242,6 +244,7 @@ class _Work:
             counters=dict(self._counters),
             quarantined=tuple(self._quarantined),
             settles=tuple(entry for item in shard.items for entry in item.settles),
+            notes=tuple(self._notes),
             finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
         return self._publish(manifest)
@@ -316,14 +319,12 @@ class _Work:
 
     def _process(self, item: Item, writer: ShardWriter) -> None:
         """Run the stage on an item; what it gave counts only once it has given all."""
-        seconds = 0.0
-        counters: Counter[str] = Counter()
-        rejected: list[Quarantined] = []
         leave_mark = partial(self._attempt.leave_timeout, item.key)
         with ExitStack() as stack:
             stack.enter_context(self._attempt.item(item.key))
             held = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
             spool = Spool(held, self._stage.schema)
+            given = ItemResult(item, self._stage, spool)
             source = self._open(item, stack)
             # A storage that keeps the item waiting before and after is no fault of its own.
             with time_limit(self._job.time_limit, leave_mark) as renew:
@@ -334,19 +335,12 @@ class _Work:
 
                 task = Task(self._threads, self._partial, beat)
                 for result in self._stage.process(item, source, task):
-                    match result:
-                        case Rejected(key, title, reason, detail, row):
-                            lost = Quarantined(key, title, reason, detail, "Rejected")
-                            rejected.append(replace(lost, item=item.key, row=row))
-                        case Counted(name, n):
-                            counters[name] += n
-                        case batch:
-                            spool.add(batch)
-                            seconds += self._stage.seconds(batch)
+                    given.add(result)
             _pass_on(spool, writer)
-        self._seconds += seconds
-        self._counters += counters
-        self._quarantined += rejected
+        self._seconds += given.seconds
+        self._counters += given.counters
+        self._quarantined += given.rejected
+        self._notes += given.notes
 
     def _open(self, item: Item, stack: ExitStack) -> BinaryIO | pa.Table:
         if item.url is not None:

@@ -12,6 +12,7 @@ from nsynth_batch.text import one_line, size, table
 from sequencer.text import clock
 
 if TYPE_CHECKING:
+    from hdfs_jobs.datasets.manifest import Note
     from nsynth_batch.settings import Settings
     from nsynth_batch.store.lineage import Gone
 
@@ -28,7 +29,10 @@ def status(
     settings: Settings,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     quarantine: Annotated[
-        bool, typer.Option("--quarantine", help="List every quarantined item with its reason.")
+        bool,
+        typer.Option(
+            "--quarantine", help="List every quarantined item with its reason, and notes."
+        ),
     ] = False,
     shards: Annotated[
         bool,
@@ -47,7 +51,7 @@ def status(
     from collections import Counter
     from dataclasses import asdict
 
-    from hdfs_jobs.datasets.retry import open_entries
+    from hdfs_jobs.datasets.retry import notes, open_entries
     from hdfs_jobs.datasets.store import Store
     from nsynth_batch.sources.quarantine import HarvestQuarantine
     from nsynth_batch.store.lineage import gone
@@ -74,6 +78,8 @@ def status(
         dataset = store.current_of(name)
         if others := len(store.datasets(name)) - 1 if dataset else 0:
             typer.echo(f"{name}: {others} more of other settings; these are of the latest")
+        if dataset is not None:
+            _show_notes(name, list(notes(dataset)), quarantine)
         if dataset is None or not stage.quarantined:
             continue
         counts = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons(dataset).items()))
@@ -91,6 +97,15 @@ def status(
     for one in lost:
         _show_gone(one)
     return OK
+
+
+def _show_notes(name: str, found: list[Note], every: bool) -> None:
+    """Print how many notes a stage has, and each of them if asked for."""
+    if found:
+        more = "" if every else "; --quarantine lists them"
+        typer.echo(f"notes of {name}: {len(found)}, their rows are good{more}")
+    for note in found if every else ():
+        typer.echo(f"  {one_line(note.title or note.key)}: {one_line(note.text)}")
 
 
 def _show_gone(one: Gone) -> None:

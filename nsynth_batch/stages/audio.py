@@ -12,13 +12,14 @@ import pyarrow as pa
 
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
-from hdfs_jobs.runs.stage import Counted, Rejected, Task
+from hdfs_jobs.runs.stage import Counted, Noted, Restarted, Task
 from hdfs_jobs.storage.open import is_remote
 from nsynth_batch.catalog.content import HashingStream
 from nsynth_batch.store.arrays import list_column
 from nsynth_batch.store.lengths import sample_seconds
 from nsynth_batch.store.schemas import AUDIO
-from sequencer.audio.recording import SAMPLE_RATE, mono_blocks
+from sequencer.audio.mixing import Mix
+from sequencer.audio.recording import SAMPLE_RATE, AudioReader, open_recording
 from sequencer.audio.samples import to_int16
 from sequencer.errors import AudioError
 
@@ -47,7 +48,7 @@ class AudioStage:
 
     def process(
         self, item: Item, source: BinaryIO, task: Task
-    ) -> Iterator[pa.RecordBatch | Rejected | Counted]:
+    ) -> Iterator[pa.RecordBatch | Counted | Noted | Restarted]:
         """Yield a row a segment of the recording that `source` streams.
 
         One that is read in place is checked to be what was harvested: nothing may go on under
@@ -73,20 +74,31 @@ class AudioStage:
 
     def _segments(
         self, item: Item, source: BinaryIO, task: Task
-    ) -> Iterator[pa.RecordBatch | Rejected | Counted]:
-        total = 0
-        blocks = mono_blocks(source, SAMPLE_RATE, refuse_silent=True)
+    ) -> Iterator[pa.RecordBatch | Counted | Noted | Restarted]:
         try:
-            for segment in cut(blocks, self.segment_samples):
-                whole = len(segment) // self.hop * self.hop
-                if whole < len(segment):
-                    yield Counted("dropped_samples", len(segment) - whole)
-                if whole:
-                    yield self._row(item.key, total, to_int16(segment[:whole]))
-                total += len(segment)
-                task.heartbeat()
+            with open_recording(source) as reader:
+                yield from self._rows(item, reader, Mix(), task)
+                # Only the end shows that samples went beyond full scale or channels cancel.
+                while (mix := reader.remix) is not None:
+                    yield Restarted()
+                    yield from self._rows(item, reader, mix, task)
+                yield from map(Noted, reader.notes)
         except AudioError as error:
             raise BadInput(error.reason, error.detail) from error
+
+    def _rows(
+        self, item: Item, reader: AudioReader, mix: Mix, task: Task
+    ) -> Iterator[pa.RecordBatch | Counted]:
+        total = 0
+        blocks = reader.mono_blocks(SAMPLE_RATE, refuse_silent=True, mix=mix)
+        for segment in cut(blocks, self.segment_samples):
+            whole = len(segment) // self.hop * self.hop
+            if whole < len(segment):
+                yield Counted("dropped_samples", len(segment) - whole)
+            if whole:
+                yield self._row(item.key, total, to_int16(segment[:whole]))
+            total += len(segment)
+            task.heartbeat()
         if total < self.hop:
             raise BadInput("too-short", f"{total} samples at 16 kHz; one hop is {self.hop}")
 
@@ -110,7 +122,10 @@ class AudioStage:
         import soundfile
         import soxr
 
+        from sequencer.audio.ffmpeg import ffmpeg_version
+
         return {
+            "ffmpeg": ffmpeg_version(),
             "libsndfile": str(soundfile.__libsndfile_version__),
             "soxr": str(soxr.__version__),
         }

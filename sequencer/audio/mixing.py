@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from sequencer.audio.samples import Samples
 
-FULL_SCALE = 32767 / 32768
-"""What the largest sample becomes where a recording goes beyond full scale."""
+BROUGHT_DOWN_TO = 0.98855
+"""What the largest sample becomes where a recording goes beyond full scale: -0.1 dBFS."""
 
 # Channels of unrelated sound lose a factor of their number in the mean; these lose 25 times more.
 _CANCELLED = 0.04

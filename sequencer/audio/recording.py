@@ -23,7 +23,7 @@ import numpy as np
 from sequencer.audio.containers.survey import Survey, survey
 from sequencer.audio.decoding import SoundFileDecoder, UnreadableCodec
 from sequencer.audio.ffmpeg import FfmpegDecoder
-from sequencer.audio.mixing import FULL_SCALE, Block, Meter, Mix
+from sequencer.audio.mixing import BROUGHT_DOWN_TO, Block, Meter, Mix
 from sequencer.audio.samples import Resampler, Samples
 from sequencer.audio.suffixes import is_audio_name
 from sequencer.errors import AudioError
@@ -230,11 +230,11 @@ class AudioReader:
                 "in place of their mean"
             )
         elif meter.peak > 1.0:
-            self.remix = Mix(mix.gain * FULL_SCALE / meter.peak, mix.channels)
+            self.remix = Mix(mix.gain * BROUGHT_DOWN_TO / meter.peak, mix.channels)
             if mix.gain == 1.0:
                 self.notes.append(
                     f"samples reach {meter.peak:.4g} times full scale: the whole is brought down "
-                    f"by {20 * np.log10(meter.peak / FULL_SCALE):.2f} dB"
+                    f"by {20 * np.log10(meter.peak / BROUGHT_DOWN_TO):.2f} dB"
                 )
 
     def _measured(self) -> Mix:
@@ -349,5 +349,5 @@ def load_audio(source: str | Path | BinaryIO, sample_rate: int = SAMPLE_RATE) ->
     samples = np.concatenate([np.zeros(0, np.float32), *mono_blocks(source, sample_rate)])
     peak = float(np.abs(samples).max(initial=0.0))
     if peak > 1.0:
-        samples *= np.float32(FULL_SCALE / peak)
+        samples *= np.float32(BROUGHT_DOWN_TO / peak)
     return samples

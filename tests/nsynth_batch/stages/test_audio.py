@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
-from hdfs_jobs.runs.stage import Counted
+from hdfs_jobs.runs.stage import Counted, Noted, Restarted
 from nsynth_batch.stages.audio import AudioStage, cut
 from nsynth_batch.store.arrays import vectors
 from sequencer.audio.recording import mono_blocks
@@ -40,6 +40,11 @@ def results(source: io.BytesIO, tmp_path: Path) -> tuple[list[dict[str, object]]
     for result in STAGE.process(Item("the-id"), source, task(tmp_path)):
         if isinstance(result, Counted):
             counters[result.name] = counters.get(result.name, 0) + result.n
+        elif isinstance(result, Noted):
+            counters[result.text] = 1
+        elif isinstance(result, Restarted):
+            rows.clear()
+            counters.clear()
         else:
             assert result.schema == STAGE.schema
             rows += result.to_pylist()
@@ -98,6 +103,38 @@ def test_bad_input_has_its_reason(tmp_path: Path, content: bytes, reason: str) -
         results(io.BytesIO(content), tmp_path)
     assert caught.value.reason == reason
     assert caught.value.detail
+
+
+def test_what_goes_beyond_full_scale_is_brought_down_as_a_whole(tmp_path: Path) -> None:
+    sound = tone(2.0)
+    sound *= np.float32(4.0) / np.abs(sound).max()
+    rows, notes = results(wav(sound, subtype="FLOAT"), tmp_path)
+    together = np.concatenate([row["samples"] for row in rows]).astype(np.float64)
+    expected = sound[: len(together)] * (0.98855 / 4) * 32768
+    assert np.abs(together - expected).max() <= 0.51
+    assert [note for note in notes if "4 times full scale" in note and "12.14 dB" in note]
+
+
+def test_resampling_beyond_full_scale_is_not_clipped(tmp_path: Path) -> None:
+    # A square wave at full scale overshoots when its harmonics are cut off.
+    square = np.where(np.arange(88_200) % 100 < 50, 32767, -32768).astype(np.int16)
+    rows, notes = results(wav(square, rate=44_100), tmp_path)
+    together = np.concatenate([row["samples"] for row in rows])
+    assert 32_000 < np.abs(together.astype(int)).max() < 32_500
+    assert [note for note in notes if "times full scale" in note]
+
+
+def test_channels_that_cancel_are_taken_one_by_one(tmp_path: Path) -> None:
+    sound = to_int16(tone(1.0))
+    rows, notes = results(wav(np.stack([sound, -sound], 1)), tmp_path)
+    together = np.concatenate([row["samples"] for row in rows])
+    assert np.array_equal(together, sound[: len(together)])
+    assert [note for note in notes if "2 channels cancel" in note]
+
+
+def test_a_good_recording_has_no_note(tmp_path: Path) -> None:
+    _, notes = results(wav(np.stack([tone(1.0), tone(1.0)], 1)), tmp_path)
+    assert set(notes) <= {"dropped_samples"}
 
 
 class BrokenStream(io.BytesIO):
