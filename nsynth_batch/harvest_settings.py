@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ByteSize, Field, field_validator
 from pydantic_settings import NoDecode
 
+from nsynth_batch import defaults
+
 COMMONS_API = "https://commons.wikimedia.org/w/api.php"
 COMMONS_UPLOADS = "upload.wikimedia.org"
 WIKIMEDIA_MEGABITS = 25.0
@@ -55,8 +57,8 @@ class WebSettings(BaseModel):
     """
 
     contact: str | None = None
-    types: Names = ("wav",)
-    depth: int = Field(default=3, ge=0)
+    types: Names = defaults.TYPES
+    depth: int = Field(default=defaults.DEPTH, ge=0)
     min_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     max_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     max_bytes: ByteSize | None = None

@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from hdfs_jobs.errors import UsageError
+from nsynth_batch import defaults
 from nsynth_batch.choices import Curve, EngineName, LogFormat, PrecisionChoice
 from nsynth_batch.harvest_settings import WebSettings
 
@@ -36,6 +37,15 @@ _NO_SETTINGS = re.compile(
 
 MOST_PAIRS = 10_000_000
 """The most mash-ups of one seed: planning them takes memory for each."""
+
+ALL_REASONS = "all"
+REASONS = (
+    *("absurd-header", "corrupt", "empty", "no-channels", "non-finite", "not-audio"),
+    *("sample-rate", "silent", "too-short", "truncated"),
+    *("crash", "error", "memory", "timeout"),
+    *("deleted", "forgotten", "unknown-licence"),
+)
+"""What the quarantine of a dataset counts by, and `retry_failed` names."""
 
 _MOST_DEFAULT_WORKERS = 8
 _SEED_OF_A_NAME = "name:"
@@ -115,35 +125,35 @@ class Settings(WebSettings, BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True)
 
-    store: str = "nsynth-store"
-    checkpoint: str = "small"
-    engine: EngineName = "auto"
-    precision: PrecisionChoice = "auto"
+    store: str = defaults.STORE
+    checkpoint: str = defaults.CHECKPOINT
+    engine: EngineName = defaults.ENGINE
+    precision: PrecisionChoice = defaults.PRECISION
     threads: int | None = Field(default=None, ge=1)
     memory: ByteSize | None = Field(default=None, gt=0)
     scheduler: str | None = None
     tls_ca: str = ""
     tls_cert: str = ""
     tls_key: str = ""
-    gpu_resource: str = "GPU"
+    gpu_resource: str = defaults.GPU_RESOURCE
     workers: int = Field(default_factory=_default_workers, ge=1)
-    pairs: int = Field(default=16, ge=1, le=MOST_PAIRS)
+    pairs: int = Field(default=defaults.PAIRS, ge=1, le=MOST_PAIRS)
     seed: int | None = Field(default=None, ge=0, lt=2**63)
-    curve: Curve = "random"
+    curve: Curve = defaults.CURVE
     pair: str | None = None
     themes: str | None = None
     allow_unknown: bool = False
-    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    temperature: float = Field(default=defaults.TEMPERATURE, gt=0, allow_inf_nan=False)
     batch: int | None = Field(default=None, ge=1)
-    segment_seconds: float = Field(default=6.24, ge=0.032, le=3600)
-    max_bad_fraction: float = Field(default=0.5, ge=0, le=1)
+    segment_seconds: float = Field(default=defaults.SEGMENT_SECONDS, ge=0.032, le=3600)
+    max_bad_fraction: float = Field(default=defaults.MAX_BAD_FRACTION, ge=0, le=1)
     time_limit: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    log_format: LogFormat = "text"
-    retry_failed: str | None = Field(default=None, min_length=1)
-    lease_seconds: float = Field(default=30.0, ge=1, le=3600)
-    retries: int = Field(default=3, ge=0)
-    metrics_port: int = Field(default=0, ge=0, le=65535)
-    metrics_host: str = Field(default="127.0.0.1", min_length=1)
+    log_format: LogFormat = defaults.LOG_FORMAT
+    retry_failed: str | None = None
+    lease_seconds: float = Field(default=defaults.LEASE_SECONDS, ge=1, le=3600)
+    retries: int = Field(default=defaults.RETRIES, ge=0)
+    metrics_port: int = Field(default=defaults.METRICS_PORT, ge=0, le=65535)
+    metrics_host: str = Field(default=defaults.METRICS_HOST, min_length=1)
 
     @field_validator("scheduler")
     @classmethod
@@ -167,6 +177,15 @@ class Settings(WebSettings, BaseSettings):
         if value is not None and not all(part.strip() for part in _split_pair(value)):
             raise ValueError("two categories joined by a colon, as in nature:music")
         return value
+
+    @field_validator("retry_failed")
+    @classmethod
+    def _a_reason(cls, value: str | None) -> str | None:
+        if value is None or value in (ALL_REASONS, *REASONS):
+            return value
+        near = get_close_matches(value, REASONS, n=1)
+        meant = f"did you mean {near[0]}?" if near else f"choose of {', '.join(REASONS)}"
+        raise ValueError(f"no reason of the quarantine; {meant}")
 
     @field_validator("temperature")
     @classmethod

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nsynth_batch.choices import CatalogState
-from nsynth_batch.commands.options import STORE, settings_from
+from nsynth_batch.commands.options import STORE, STORES, settings_from
 from nsynth_batch.errors import OK
 from nsynth_batch.text import one_line, table
+from sequencer.help_panels import Program
 from sequencer.text import clock
 
 if TYPE_CHECKING:
     from nsynth_batch.catalog.listing import Filters, Listed
     from nsynth_batch.settings import Settings
 
-catalog = typer.Typer(
-    name="catalog", help="Show and export what is known of recordings.", rich_markup_mode=None
-)
+catalog = Program(name="catalog", help="Show and export what is known of recordings.")
 
 Title = Annotated[str | None, typer.Option(metavar="WORDS", help="Words in the title.")]
 Author = Annotated[str | None, typer.Option(metavar="WORDS", help="Words in the author's name.")]
@@ -38,7 +37,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     for command in (show, export):
         catalog.command()(command)
-    app.add_typer(catalog)
+    app.add_typer(catalog, rich_help_panel=STORES)
 
 
 @settings_from(*STORE, "themes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nsynth_batch.choices import Schedule
-from nsynth_batch.commands.options import STORE, Verbose, settings_from
-from nsynth_batch.errors import OK, UNEXPECTED, CommandError
+from nsynth_batch.commands.options import MODELS, STORE, Verbose, settings_from
+from nsynth_batch.errors import OK, UNEXPECTED, USAGE, CommandError
 from nsynth_batch.text import size, table
+from sequencer.help_panels import Program
 from sequencer.text import clock
 
 if TYPE_CHECKING:
@@ -19,9 +21,7 @@ if TYPE_CHECKING:
     from nsynth_batch.training.corpus import Corpus
     from nsynth_batch.training.trainer import TrainingProgress
 
-checkpoint = typer.Typer(
-    name="checkpoint", help="Inspect, convert and fetch checkpoints.", rich_markup_mode=None
-)
+checkpoint = Program(name="checkpoint", help="Inspect, convert and fetch checkpoints.")
 
 Ema = Annotated[bool, typer.Option("--ema", help="Take magenta's moving averages of the weights.")]
 
@@ -31,8 +31,8 @@ def register(app: typer.Typer) -> None:
     checkpoint.command()(inspect)
     checkpoint.command()(convert)
     checkpoint.command()(fetch)
-    app.add_typer(checkpoint)
-    app.command()(train)
+    app.add_typer(checkpoint, rich_help_panel=MODELS)
+    app.command(rich_help_panel=MODELS)(train)
 
 
 def inspect(
@@ -99,6 +99,8 @@ def fetch(
     from nsynth_batch.models.fetch import PUBLISHED_URL, fetch_checkpoint
     from nsynth_batch.reporting.download import download_report
 
+    if url is not None and not url.startswith(("http://", "https://", "file://")):
+        raise CommandError(f"{url}: give the address of a tar, with http:// or https://", USAGE)
     with download_report() as on_progress:
         found = fetch_checkpoint(
             to, url=url or PUBLISHED_URL, sha256=sha256, on_progress=on_progress
@@ -163,6 +165,8 @@ def train(
 
     if model_size not in CONFIGS:
         raise CommandError(f"--size {model_size}: choose one of {', '.join(CONFIGS)}", 2)
+    if not 0 < learning_rate < math.inf:
+        raise CommandError(f"--learning-rate {learning_rate:g}: give a number above 0", USAGE)
     to_train, to_score = _held_out(_corpus(settings, folder), held_out)
     if not to_train.seconds:
         raise CommandError("nothing to train on: give more recordings or a smaller --held-out", 2)

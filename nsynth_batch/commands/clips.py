@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nsynth_batch.commands.options import STORE, settings_from
+from nsynth_batch.commands.options import STORE, STORES, settings_from
 from nsynth_batch.errors import OK
 from sequencer.text import clock
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command()(clips)
+    app.command(rich_help_panel=STORES)(clips)
 
 
 @settings_from(*STORE)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nsynth_batch.commands.options import (
+    BEGIN,
     DECODING,
     MASHING,
     MODEL,
@@ -29,7 +30,7 @@ _DEMO_PAIRS = 40
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command()(demo)
+    app.command(rich_help_panel=BEGIN)(demo)
 
 
 @settings_from(*MODEL, *MASHING, *DECODING, *RUNNING)

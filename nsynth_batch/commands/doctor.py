@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nsynth_batch.commands.options import CLUSTER, MODEL, STORE, settings_from
+from nsynth_batch.commands.options import BEGIN, CLUSTER, MODEL, STORE, settings_from
 from nsynth_batch.errors import OK, UNEXPECTED, CommandError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command()(doctor)
+    app.command(rich_help_panel=BEGIN)(doctor)
 
 
 @settings_from(*STORE, *MODEL, *CLUSTER, "precision")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nsynth_batch.commands.options import LEASE, STORE, DryRun, settings_from
+from nsynth_batch.commands.options import LEASE, STORE, STORES, DryRun, settings_from
 from nsynth_batch.errors import OK, USAGE, CommandError
 from nsynth_batch.text import one_line
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command()(forget)
+    app.command(rich_help_panel=STORES)(forget)
 
 
 @settings_from(*STORE, *LEASE)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nsynth_batch.commands.options import LEASE, STORE, DryRun, settings_from
+from nsynth_batch.commands.options import LEASE, STORE, STORES, DryRun, settings_from
 from nsynth_batch.errors import OK, USAGE, CommandError
 from nsynth_batch.text import size
 
@@ -18,7 +18,7 @@ _DAY_HOURS = 24.0
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command()(gc)
+    app.command(rich_help_panel=STORES)(gc)
 
 
 @settings_from(*STORE, *LEASE)

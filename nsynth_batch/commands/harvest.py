@@ -10,6 +10,7 @@ from nsynth_batch.commands.options import (
     HARVESTING,
     LEASE,
     METRICS,
+    STEPS,
     STORE,
     DryRun,
     settings_from,
@@ -29,7 +30,7 @@ Source = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command()(harvest)
+    app.command(rich_help_panel=STEPS)(harvest)
 
 
 @settings_from(*STORE, *HARVESTING, *LEASE, "retries", "max_bad_fraction", "log_format", *METRICS)

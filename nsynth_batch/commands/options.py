@@ -4,194 +4,194 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from hdfs_jobs.storage.open import url_forms
+from nsynth_batch import defaults
 from nsynth_batch.choices import Curve, EngineName, LogFormat, PrecisionChoice
 
 if TYPE_CHECKING:
     from nsynth_batch.settings import Settings
 
-HARVEST_FLAGS: dict[str, Any] = {
-    "contact": Annotated[
-        str | None,
-        typer.Option(help="Your e-mail address or page, for the operators of web servers."),
-    ],
-    "types": Annotated[
-        str | None,
-        typer.Option(help="Of wav, flac, ogg, opus, mp3, from the web. [default: wav]"),
-    ],
-    "depth": Annotated[
-        int | None, typer.Option(metavar="N", help="Levels of subcategories. [default: 3]")
-    ],
-    "min_seconds": Annotated[
-        float | None, typer.Option(metavar="S", help="Leave out shorter ones of the web.")
-    ],
-    "max_seconds": Annotated[
-        float | None, typer.Option(metavar="S", help="Leave out longer ones of the web.")
-    ],
-    "max_bytes": Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Leave out larger ones of the web: 50MB.")
-    ],
-    "licence": Annotated[
-        str | None,
-        typer.Option(metavar="SPDX", help="Take only these of the web: CC0-1.0,CC-BY-4.0,CC-BY-*."),
-    ],
-    "since": Annotated[
-        str | None,
-        typer.Option(metavar="DATE", help="Take what was uploaded since then: 2026-01-31."),
-    ],
-    "limit": Annotated[
-        int | None, typer.Option(metavar="N", help="Take so many recordings of the web at most.")
-    ],
+BEGIN = "To begin with"
+STEPS = "From recordings to clips"
+STORES = "What a store holds"
+MODELS = "Models"
+CLUSTERS = "On Kubernetes"
+
+STORE_OPTIONS = "Store"
+MODEL_OPTIONS = "Model"
+MASH_OPTIONS = "Mash-ups"
+DECODE_OPTIONS = "Segments and clips"
+WEB_OPTIONS = "Recordings from the web"
+WORKER_OPTIONS = "Workers"
+LIMIT_OPTIONS = "When something goes wrong"
+REPORT_OPTIONS = "Logs and metrics"
+
+
+@dataclass(frozen=True)
+class Flag:
+    """The flag of a setting; its default is the setting's own, in `nsynth_batch.defaults`.
+
+    Attributes
+    ----------
+    kind
+        What the parser makes of the word.
+    help
+        One or two sentences.
+    panel
+        Where the help shows it.
+    metavar
+        What stands for the value; by default what `kind` shows.
+    unset
+        What happens where the setting's own default is None, or not the same everywhere.
+    remark
+        What its default means, after it.
+    names
+        Its spelling, if that is not the setting's name.
+    """
+
+    kind: Any
+    help: str
+    panel: str
+    metavar: str | None = None
+    unset: str = ""
+    remark: str = ""
+    names: tuple[str, ...] = ()
+
+    def annotation(self, setting: str) -> Any:
+        """Return the type of a parameter that is this flag."""
+        shown = self.unset or default_shown(setting)
+        text = f"{self.help} [default: {shown}{self.remark}]" if shown else self.help
+        option = typer.Option(
+            *self.names, metavar=self.metavar, help=text, rich_help_panel=self.panel
+        )
+        return Annotated[self.kind | None, option]
+
+
+def default_shown(setting: str) -> str:
+    """Return the default of a setting as help prints it; empty where it is None or false."""
+    value = getattr(defaults, setting.upper(), None)
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return f"{value:g}" if isinstance(value, float) else "" if value is None else str(value)
+
+
+HARVEST_FLAGS: dict[str, Flag] = {
+    "contact": Flag(
+        str, "Your e-mail address or page, for the operators of web servers.", WEB_OPTIONS
+    ),
+    "types": Flag(str, "Of wav, flac, ogg, opus, mp3, from the web.", WEB_OPTIONS),
+    "depth": Flag(int, "Levels of subcategories.", WEB_OPTIONS, "N"),
+    "min_seconds": Flag(float, "Skip shorter ones of the web.", WEB_OPTIONS, "S"),
+    "max_seconds": Flag(float, "Skip longer ones of the web.", WEB_OPTIONS, "S"),
+    "max_bytes": Flag(str, "Skip larger ones of the web: 50MB.", WEB_OPTIONS, "SIZE"),
+    "licence": Flag(
+        str, "Take only these of the web: CC0-1.0,CC-BY-4.0,CC-BY-*.", WEB_OPTIONS, "SPDX"
+    ),
+    "since": Flag(str, "Take what was uploaded since then: 2026-01-31.", WEB_OPTIONS, "DATE"),
+    "limit": Flag(int, "Take so many recordings of the web at most.", WEB_OPTIONS, "N"),
 }
 
-FLAGS: dict[str, Any] = {
-    "store": Annotated[
-        str | None,
-        typer.Option(help=f"The store: {url_forms()}. [default: nsynth-store]"),
-    ],
-    "checkpoint": Annotated[
-        str | None,
-        typer.Option(
-            help="The model: a bundled name, a magenta prefix or a .safetensors. [default: small]"
-        ),
-    ],
-    "engine": Annotated[
-        EngineName | None,
-        typer.Option(help="What runs the model. [default: auto]"),
-    ],
-    "precision": Annotated[
-        PrecisionChoice | None,
-        typer.Option(
-            help="What decoding computes in; auto loses at most 0.01 nats. [default: auto]"
-        ),
-    ],
-    "threads": Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="Threads of each worker's engine. [default: cores over workers]"
-        ),
-    ],
-    "memory": Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE",
-            help="What each worker's engine may take, as in 8GB. [default: what is left, shared]",
-        ),
-    ],
-    "scheduler": Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="A running Dask scheduler (tcp://… or tls://…). [default: workers of our own]",
-        ),
-    ],
-    "tls_ca": Annotated[
-        str | None, typer.Option(metavar="PEM", help="Who signed the certificates of tls://.")
-    ],
-    "tls_cert": Annotated[
-        str | None, typer.Option(metavar="PEM", help="This program's certificate for tls://.")
-    ],
-    "tls_key": Annotated[str | None, typer.Option(metavar="PEM", help="The certificate's key.")],
-    "gpu_resource": Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Dask resource of workers with a GPU, which decode where there are any, and "
-            "encode too if a GPU is planned for; '' takes every worker. [default: GPU]",
-        ),
-    ],
-    "workers": Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Worker processes on this machine. [default: its cores]"),
-    ],
-    "pairs": Annotated[
-        int | None,
-        typer.Option(metavar="N", help="How many mash-ups there are to be in all. [default: 16]"),
-    ],
-    "seed": Annotated[
-        int | None,
-        typer.Option(metavar="S", help="Keys every draw. [default: 0; decode: its mash-ups' own]"),
-    ],
-    "curve": Annotated[
-        Curve | None,
-        typer.Option(help="How one recording fades into the other. [default: random]"),
-    ],
-    "pair": Annotated[
-        str | None,
-        typer.Option(
-            metavar="A:B",
-            help="Categories or themes of the two, as in nature:music. [default: any two]",
-        ),
-    ],
-    "themes": Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="Which categories make a theme. [default: a bundled table]"
-        ),
-    ],
-    "allow_unknown": Annotated[
-        bool | None,
-        typer.Option("--allow-unknown", help="Let in wiki recordings whose licence is not known."),
-    ],
-    "temperature": Annotated[
-        float | None,
-        typer.Option(metavar="T", help="Divides the logits before each draw. [default: 1.0]"),
-    ],
-    "batch": Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Mash-ups a task decodes. [default: the plan chooses]"),
-    ],
-    "segment_seconds": Annotated[
-        float | None,
-        typer.Option(metavar="S", help="Length that recordings are cut to. [default: 6.24]"),
-    ],
-    "max_bad_fraction": Annotated[
-        float | None,
-        typer.Option(metavar="F", help="More in quarantine than this ends with 3. [default: 0.5]"),
-    ],
-    "time_limit": Annotated[
-        float | None,
-        typer.Option(metavar="S", help="Seconds an item may take. [default: the stage's own]"),
-    ],
-    "log_format": Annotated[
-        LogFormat | None,
-        typer.Option(help="Progress on stderr: lines, or JSON for a log collector."),
-    ],
-    "retry_failed": Annotated[
-        str | None,
-        typer.Option(
-            "--retry-failed",
-            metavar="[=REASON]",
-            help="Try again what is in quarantine, all of it or for one reason: =timeout.",
-        ),
-    ],
-    "lease_seconds": Annotated[
-        float | None,
-        typer.Option(metavar="S", help="Silence after which a run counts as dead. [default: 30]"),
-    ],
-    "retries": Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Tries more after an infrastructure error. [default: 3]"),
-    ],
-    "metrics_port": Annotated[
-        int | None,
-        typer.Option(metavar="PORT", help="Serve /metrics for Prometheus there. [default: 0, off]"),
-    ],
-    "metrics_host": Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Where /metrics is served; :: is everywhere. [default: 127.0.0.1]",
-        ),
-    ],
+FLAGS_OF_SETTINGS: dict[str, Flag] = {
+    "store": Flag(
+        str, f"The store: {url_forms()}.",
+        STORE_OPTIONS,
+    ),
+    "checkpoint": Flag(
+        str, "The model: a bundled name, a magenta prefix or a .safetensors.", MODEL_OPTIONS
+    ),
+    "engine": Flag(
+        EngineName, "What runs the model.", MODEL_OPTIONS
+    ),
+    "precision": Flag(
+        PrecisionChoice,
+        "What decoding computes in; auto loses at most 0.01 nats.", MODEL_OPTIONS,
+    ),
+    "threads": Flag(
+        int, "Threads of each worker's engine.", MODEL_OPTIONS, "N", unset="cores over workers"
+    ),
+    "memory": Flag(
+        str, "What each worker's engine may take, as in 8GB.", MODEL_OPTIONS, "SIZE",
+        unset="what is free, shared",
+    ),
+    "scheduler": Flag(
+        str, "A running Dask scheduler (tcp://… or tls://…).", WORKER_OPTIONS, "ADDRESS",
+        unset="workers on this machine",
+    ),
+    "tls_ca": Flag(str, "Who signed the certificates of tls://.", WORKER_OPTIONS, "PEM"),
+    "tls_cert": Flag(str, "This program's certificate for tls://.", WORKER_OPTIONS, "PEM"),
+    "tls_key": Flag(str, "The certificate's key.", WORKER_OPTIONS, "PEM"),
+    "gpu_resource": Flag(
+        str,
+        "Dask resource of workers with a GPU, which decode where there are any, and encode too if "
+        "a GPU is planned for; '' takes every worker.",
+        WORKER_OPTIONS, "NAME",
+    ),
+    "workers": Flag(
+        int, "Worker processes on this machine.", WORKER_OPTIONS, "N", unset="its cores, at most 8"
+    ),
+    "pairs": Flag(int, "How many mash-ups there are to be in all.", MASH_OPTIONS, "N"),
+    "seed": Flag(
+        int, "Keys every draw.", MASH_OPTIONS, "S", unset="0; decode: that of its mash-ups"
+    ),
+    "curve": Flag(
+        Curve, "How one recording fades into the other.",
+        MASH_OPTIONS,
+    ),
+    "pair": Flag(
+        str, "Categories or themes of the two, as in nature:music.", MASH_OPTIONS, "A:B",
+        unset="any two",
+    ),
+    "themes": Flag(
+        str, "Which categories make a theme.", MASH_OPTIONS, "FILE", unset="a bundled table"
+    ),
+    "allow_unknown": Flag(
+        bool, "Let in wiki recordings whose licence is not known.", MASH_OPTIONS,
+        names=("--allow-unknown",),
+    ),
+    "temperature": Flag(
+        float, "Divides the logits before each draw.", DECODE_OPTIONS, "T"
+    ),
+    "batch": Flag(
+        int, "Mash-ups a task decodes.", DECODE_OPTIONS, "N", unset="the plan chooses"
+    ),
+    "segment_seconds": Flag(float, "Length that recordings are cut to.", DECODE_OPTIONS, "S"),
+    "max_bad_fraction": Flag(
+        float, "More in quarantine than this ends with 3.", LIMIT_OPTIONS, "F"
+    ),
+    "time_limit": Flag(
+        float, "Seconds an item may take.", LIMIT_OPTIONS, "S", unset="the step's own"
+    ),
+    "log_format": Flag(
+        LogFormat, "Progress on stderr: lines, or JSON for a log collector.",
+        REPORT_OPTIONS,
+    ),
+    "retry_failed": Flag(
+        str, "Try again what is in quarantine, all of it or for one reason: =timeout.",
+        LIMIT_OPTIONS, "[=REASON]", names=("--retry-failed",),
+    ),
+    "lease_seconds": Flag(
+        float, "Silence after which a run counts as dead.", LIMIT_OPTIONS, "S"
+    ),
+    "retries": Flag(
+        int, "Further attempts after an infrastructure error.", LIMIT_OPTIONS, "N"
+    ),
+    "metrics_port": Flag(
+        int, "Serve /metrics for Prometheus there.", REPORT_OPTIONS, "PORT", remark=", off"
+    ),
+    "metrics_host": Flag(
+        str, "Where /metrics is served; :: is everywhere.", REPORT_OPTIONS, "ADDRESS"
+    ),
     **HARVEST_FLAGS,
-}
-"""Flags by the name of their setting."""
+}  # fmt: skip
+
+FLAGS: dict[str, Any] = {name: flag.annotation(name) for name, flag in FLAGS_OF_SETTINGS.items()}
+"""Types of parameters that are flags, by the name of their setting."""
 
 STORE = ("store",)
 HARVESTING = tuple(HARVEST_FLAGS)

@@ -15,6 +15,7 @@ from nsynth_batch.commands.options import (
     MASHING,
     MODEL,
     RUNNING,
+    STEPS,
     STORE,
     DryRun,
     settings_from,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     for command in (shard, encode, mash, decode, run):
-        app.command()(command)
+        app.command(rich_help_panel=STEPS)(command)
 
 
 @settings_from(*STORE, *AUDIO, *RUNNING)

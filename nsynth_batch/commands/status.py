@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nsynth_batch.commands.options import STORE, settings_from
+from nsynth_batch.commands.options import STORE, STORES, settings_from
 from nsynth_batch.errors import OK
 from nsynth_batch.text import one_line, size, table
 from sequencer.text import clock
@@ -21,7 +21,7 @@ _SHOWN_CLIPS = 5
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command()(status)
+    app.command(rich_help_panel=STORES)(status)
 
 
 @settings_from(*STORE)

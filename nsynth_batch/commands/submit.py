@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from nsynth_batch.commands.options import Verbose
+from nsynth_batch.commands.options import CLUSTERS, Verbose
 from nsynth_batch.errors import DRAINED, INTERRUPTED, OK, CommandError
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ Texts = list[str] | None
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
     # What follows the command belongs to it, flags too.
-    app.command(context_settings={"allow_interspersed_args": False})(submit)
+    app.command(rich_help_panel=CLUSTERS, context_settings={"allow_interspersed_args": False})(
+        submit
+    )
 
 
 def submit(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nsynth_batch.commands.options import STORE, settings_from
+from nsynth_batch.commands.options import STORE, STORES, settings_from
 from nsynth_batch.errors import OK, UNEXPECTED, CommandError
 from nsynth_batch.text import one_line
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command()(verify)
+    app.command(rich_help_panel=STORES)(verify)
 
 
 @settings_from(*STORE)

@@ -210,7 +210,13 @@ def _seconds(flag: str, text: str | None) -> tuple[float, float] | None:
 
 
 def _tempo(text: str) -> float:
-    return 0.0 if text.strip().lower() == "free" else range_from_text("tempo", text)[0]
+    """Read beats a minute, or ``free``."""
+    if text.strip().lower() == "free":
+        return 0.0
+    try:
+        return float(text)
+    except ValueError:
+        raise SequencerError(f"--tempo {text}: give beats a minute, or free") from None
 
 
 def _share(text: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
@@ -12,12 +13,15 @@ _RETRY_SECONDS = 0.005
 
 
 @contextlib.contextmanager
-def heard_interrupts() -> Iterator[None]:
+def deferred_interrupts() -> Iterator[None]:
     """Let SIGINT raise KeyboardInterrupt, but not inside a callback of soundfile.
 
-    What is raised there is printed and dropped, so the signal comes again a little later. For the
-    main thread only, where signals are heard.
+    What is raised there is printed and dropped, so the signal comes again a little later. Only the
+    main thread can handle signals; in any other one this does nothing.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = {
         number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGVTALRM)
     }

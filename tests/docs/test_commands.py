@@ -12,8 +12,8 @@ import pytest
 import typer.main
 
 from nsynth_batch.cli import ALL_FAILED
-from nsynth_batch.cli import app as nsynth_batch
-from sequencer.cli import app as sequencer
+from nsynth_batch.commands.program import app as nsynth_batch
+from sequencer.commands.program import app as sequencer
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))

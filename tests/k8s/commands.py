@@ -11,7 +11,7 @@ import typer
 from distributed.cli import dask_scheduler, dask_worker
 
 from hdfs_jobs import retire
-from nsynth_batch.cli import app
+from nsynth_batch.commands.program import app
 from tests.k8s.rendering import Object, PodTemplate, named, pod_templates
 
 ENTRYPOINT = ["nsynth-batch"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 import subprocess
 import sys
@@ -14,7 +15,10 @@ from typing import Any
 import pytest
 import typer.main
 
-from nsynth_batch.cli import app, main
+from nsynth_batch.cli import main
+from nsynth_batch.commands.options import FLAGS_OF_SETTINGS, default_shown
+from nsynth_batch.commands.program import app
+from nsynth_batch.settings import Settings
 from tests.nsynth_batch.recordings import write_wav
 
 COMMANDS = {
@@ -66,6 +70,101 @@ def test_help_answers_in_well_under_a_second_and_imports_nothing_heavy() -> None
     assert "--max-bad-fraction" in done.stdout
 
 
+def test_help_shows_each_setting_with_its_own_default() -> None:
+    help_of = {
+        option.name: option.help
+        for command_name, command in ALL.items()
+        for option in command.params
+        # The flags of submit are the pod's, some of them under the name of a setting.
+        if option.param_type_name == "option" and command_name != "submit"
+    }
+    for name, flag in FLAGS_OF_SETTINGS.items():
+        field = Settings.model_fields[name]
+        default = None if field.default_factory else field.get_default()
+        shown = default_shown(name)
+        if default is None or default is False or default in ("", ()):
+            # What stands there says what happens without the setting.
+            assert shown == "", name
+        else:
+            text = default if isinstance(default, str) else str(default).removesuffix(".0")
+            assert shown == (",".join(default) if isinstance(default, tuple) else text), name
+            assert f"[default: {shown}{flag.remark}]" in help_of[name]
+    assert set(FLAGS_OF_SETTINGS) <= set(help_of)
+
+
+@pytest.mark.parametrize(
+    "words", [["-h"], ["run", "-h"], ["catalog", "-h"], ["catalog", "show", "-h"]]
+)
+def test_a_short_flag_shows_the_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    assert "Usage: nsynth-batch" in capsys.readouterr().out
+
+
+def test_commands_and_options_stand_in_panels(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    heads = [line for line in lines if line[:1].strip() and line.endswith(":")]
+    assert heads == [
+        "To begin with:", "From recordings to clips:", "What a store holds:", "Models:",
+        "On Kubernetes:", "Options:",
+    ]  # fmt: skip
+    assert main(["run", "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    workers = lines.index("Workers:")
+    assert workers < next(n for n, line in enumerate(lines) if "--scheduler" in line)
+    assert workers > lines.index("Model:")
+
+
+@pytest.mark.parametrize("module", ["nsynth_batch", "sequencer"])
+def test_both_programs_complete_words_and_run_as_modules(module: str) -> None:
+    variable = f"_{module.upper()}_COMPLETE"
+    name = module.replace("_", "-")
+    wanted = {"nsynth_batch": "status", "sequencer": "compose"}[module]
+    asked = {variable: "complete_bash", "COMP_WORDS": f"{name} {wanted[:3]}", "COMP_CWORD": "1"}
+    program = [sys.executable, "-m", module]
+    done = subprocess.run(
+        program, env=os.environ | asked, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [wanted]
+    done = subprocess.run([*program, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{name} 0.")
+
+
+def test_an_interrupt_while_the_program_starts_is_one_line_and_130() -> None:
+    # The first interrupt comes with the first import of the program's own.
+    code = (
+        "import builtins, signal, sys\n"
+        "from nsynth_batch.cli import main\n"
+        "real, seen = builtins.__import__, []\n"
+        "def importing(name, *rest):\n"
+        "    seen.append(name)\n"
+        "    if len(seen) == int(sys.argv[1]): signal.raise_signal(signal.SIGINT)\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = importing\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.exit(main(['status', '--store', 'missing']))\n"
+    )
+    for number in (1, 7, 60, 250):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(number)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 130, (number, done.stderr)
+        assert done.stderr == "nsynth-batch: interrupted; run the same command again to go on\n"
+
+
+def test_a_title_that_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
+    write_wav(tmp_path / "in" / "\u65e5\u672c.wav")
+    store = str(tmp_path / "store")
+    program = [sys.executable, "-m", "nsynth_batch"]
+    latin = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    subprocess.run([*program, "harvest", str(tmp_path / "in"), "--store", store], check=True)
+    done = subprocess.run(
+        [*program, "catalog", "show", "--store", store],
+        env=latin, capture_output=True, check=True,
+    )  # fmt: skip
+    assert b"\\u65e5\\u672c" in done.stdout
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("nsynth-batch 0.")
@@ -80,7 +179,12 @@ def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "words"),
     [
         ("bogus", "No such command 'bogus'"),
-        ("run --bogus", "No such option"),
+        ("run --bogus", "see `nsynth-batch run --help`"),
+        ("checkpoint fetch --bogus", "see `nsynth-batch checkpoint fetch --help`"),
+        ("run --retry-failed=typo", "--retry-failed is 'typo'"),
+        ("run --retry-failed=timeuot", "did you mean timeout?"),
+        ("checkpoint fetch notaurl", "notaurl"),
+        ("train out --learning-rate nan", "--learning-rate nan"),
         ("run --pairs many", "'--pairs'"),
         ("run --engine gpu", "'--engine'"),
         ("clips", "'--to'"),

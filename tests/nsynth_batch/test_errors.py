@@ -51,7 +51,7 @@ def test_what_nobody_expected_names_its_place() -> None:
 def test_a_read_only_store_is_settled_and_a_full_disk_is_not() -> None:
     read_only = failure(OSError(errno.EROFS, "Read-only file system", "store/x"))
     assert read_only.exit_code == 2
-    assert "give a --store that can be written" in read_only.message
+    assert "choose a place that can be written" in read_only.message
     full = failure(OSError(errno.ENOSPC, "No space left on device"))
     assert full.exit_code == 75
     assert "make room" in full.message

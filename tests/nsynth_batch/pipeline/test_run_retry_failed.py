@@ -38,8 +38,12 @@ def test_recordings_that_ran_out_of_time_come_through(job: Job) -> None:
     assert quarantine(job) == {"0.wav": "timeout", "1.wav": "timeout", "text.wav": "not-audio"}
     assert job.status()["audio"]["quarantined"] == 3
     mistyped = job.do("shard", *ONE_CUT, "--retry-failed=timout", more=False)
-    assert mistyped.returncode == 3
-    assert "nothing is in quarantine for timout; there is 1 not-audio, 2 timeout" in mistyped.stderr
+    assert mistyped.returncode == 2
+    assert mistyped.stderr.count("\n") == 1
+    assert "did you mean timeout?" in mistyped.stderr
+    other = job.do("shard", *ONE_CUT, "--retry-failed=memory", more=False)
+    assert other.returncode == 3
+    assert "nothing is in quarantine for memory; there is 1 not-audio, 2 timeout" in other.stderr
     before = job.files()
     shown = job.do("shard", *ONE_CUT, "--retry-failed", "--dry-run", more=False)
     assert shown.returncode == 0, shown.stderr
