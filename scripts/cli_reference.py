@@ -16,8 +16,8 @@ from typing import Any
 import typer
 import typer.main
 
-import nsynth_batch.cli
-import sequencer.cli
+from nsynth_batch.commands.program import app as nsynth_batch
+from sequencer.commands.program import app as sequencer
 
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 WIDTH = 80
@@ -31,8 +31,8 @@ Every command of `nsynth-batch` and `sequencer`, as `--help` prints it.
 def reference() -> str:
     """Return the page."""
     programs: dict[str, typer.Typer] = {
-        "nsynth-batch": nsynth_batch.cli.app,
-        "sequencer": sequencer.cli.app,
+        "nsynth-batch": nsynth_batch,
+        "sequencer": sequencer,
     }
     sections = [HEADER]
     for program, app in programs.items():
