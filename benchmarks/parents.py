@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hdfs_jobs.datasets.store import Store
+from nsynth_batch.pipeline.steps import lineage_of
 from nsynth_batch.store.clip_export import export_clips
 from sequencer.audio.recording import SAMPLE_RATE, mono_blocks
 from sequencer.clips.clips import Clip, read_clips
@@ -61,7 +62,7 @@ def main() -> None:
             segments[row["file_id"], row["segment"]] = np.array(row["samples"]) / 32768
     ranks, rivals = [], []
     with tempfile.TemporaryDirectory() as folder:
-        export_clips(store, Path(folder))
+        export_clips(store, Path(folder), lineage_of)
         for clip in read_clips(folder):
             samples = np.concatenate(list(mono_blocks(Path(folder) / clip.file, SAMPLE_RATE)))
             for parent, start, stop in stretches(clip):

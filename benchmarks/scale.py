@@ -36,7 +36,9 @@ from hdfs_jobs.runs.events import Event, ShardCommitted
 from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.stage import Task
 from nsynth_batch.catalog.catalog import Catalog, Recording
-from nsynth_batch.pipeline.steps import Pipeline
+from nsynth_batch.pipeline.context import Context
+from nsynth_batch.pipeline.step import PlannedStep
+from nsynth_batch.pipeline.steps import current_datasets, require_plan, step_named
 from nsynth_batch.settings import Settings
 from nsynth_batch.store.status import store_status
 
@@ -121,8 +123,14 @@ def look(url: str) -> None:
     resume(url)
     clock.show("  resume: all that a run does before its first shard")
     clock = Clock()
-    store_status(Store.open(url))
+    store_status(current_datasets(Store.open(url)))
     clock.show("  status")
+
+
+def plan(settings: Settings, store: Store, *, dry_run: bool = False) -> PlannedStep:
+    """Plan the step that cuts recordings."""
+    context = Context(settings, store, dry_run=dry_run)
+    return require_plan(step_named("audio"), context)
 
 
 def resume(url: str) -> None:
@@ -130,9 +138,9 @@ def resume(url: str) -> None:
     settings, stop = Settings(store=url), threading.Event()
     stop.set()
     with Cluster() as cluster:
-        work = Pipeline(settings, Store.open(url)).plan("audio")
-        work.run(settings, cluster, lambda event: None, stop)
-    work.dataset.totals()
+        planned = plan(settings, Store.open(url))
+        planned.run(settings, cluster, lambda event: None, stop)
+    planned.dataset.totals()
 
 
 def main() -> None:
@@ -160,7 +168,7 @@ def main() -> None:
         known = catalog.recordings()
         clock.show("  read again")
         # The dataset of the real stage, so that the real commands look at it.
-        dataset = Pipeline(Settings(store=url), store, dry_run=True).plan("audio").dataset
+        dataset = plan(Settings(store=url), store, dry_run=True).dataset
         clock = Clock()
         dataset.plan(
             # The addresses go along for their size alone: there is nothing to open.

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from hdfs_jobs.datasets.store import Store
 from nsynth_batch.cli import main as nsynth_batch
+from nsynth_batch.pipeline.steps import STEPS, lineage_of
 from nsynth_batch.store.clip_export import export_clips
+from nsynth_batch.store.lineage import ItemKey
 from sequencer.piece import make_piece
-
-STAGES = (("shard", "audio"), ("encode", "encodings"), ("mash", "mashups"), ("decode", "clips"))
 
 
 def timed(arguments: list[str]) -> float:
@@ -62,20 +62,21 @@ def main() -> None:
         }
         print(f"{'stage':8} {'audio s':>9} {'wall s':>9} {'overall':>10} {'a worker':>10}")
         overall = {}
-        for command, _ in STAGES:
+        commands = [step.command for step in STEPS]
+        for command in commands:
             workers = ["--workers", str(options.workers)]
             overall[command] = timed([command, *store, *workers, *extra[command]])
-        for command, name in STAGES:
-            dataset = Store.open(url).current_of(name)
+        for step in STEPS:
+            dataset = Store.open(url).current_of(step.dataset)
             assert dataset is not None
             manifests = list(dataset.manifests())
             audio = sum(manifest.seconds for manifest in manifests)
-            if command == "shard":
+            if step.source == ItemKey():
                 report("harvest", audio, harvest, 0.0)
             work = sum(manifest.wall_seconds for manifest in manifests)
-            report(command, audio, overall[command], work)
+            report(step.command, audio, overall[step.command], work)
         clips = Path(folder) / "clips"
-        export_clips(Store.open(url), clips)
+        export_clips(Store.open(url), clips, lineage_of)
         begun = time.perf_counter()
         make_piece(clips, Path(folder) / "piece.wav", minutes=options.minutes, seed=0)
         report("compose", 60 * options.minutes, time.perf_counter() - begun, 0.0)

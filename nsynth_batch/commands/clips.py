@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nsynth_batch.commands.options import STORE, STORES, settings_from
-from nsynth_batch.errors import OK
+from nsynth_batch.errors import OK, USAGE, CommandError
 from sequencer.text import clock
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ def clips(
     every: Annotated[
         bool, typer.Option("--all", help="Clips of every seed and setting, not the latest alone.")
     ] = False,
+    of: Annotated[
+        str | None,
+        typer.Option("--of", metavar="NAME", help="Clips of one producer alone: see status."),
+    ] = None,
 ) -> int:
     """Write clips as wav files.
 
@@ -35,9 +39,14 @@ def clips(
     Example: nsynth-batch clips --store my-store --to my-clips
     """
     from hdfs_jobs.datasets.store import Store
+    from nsynth_batch.pipeline.steps import lineage_of, producer_of
     from nsynth_batch.store.clip_export import export_clips
 
-    done = export_clips(Store.open(settings.store), to, every=every)
+    if every and of is not None:
+        raise CommandError("--all and --of: give one of them", USAGE)
+    store = Store.open(settings.store)
+    producer = None if of is None else producer_of(store, "clips", of)
+    done = export_clips(store, to, lineage_of, every=every, producer=producer)
     verdicts = ", ".join(f"{n} {word}" for word, n in sorted(done.verdicts.items()))
     typer.echo(
         f"{to}: {done.clips} clips, {clock(done.seconds)} of audio, {done.written} files written"

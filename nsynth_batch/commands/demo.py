@@ -16,9 +16,8 @@ from nsynth_batch.commands.options import (
     RUNNING,
     settings_from,
 )
-from nsynth_batch.commands.run import do_stages
+from nsynth_batch.commands.run import do_steps
 from nsynth_batch.errors import OK
-from nsynth_batch.store.layout import DATASETS
 from sequencer.text import clock
 
 if TYPE_CHECKING:
@@ -51,6 +50,7 @@ def demo(
     Example: nsynth-batch demo --out demo-out
     """
     from hdfs_jobs.datasets.store import Store
+    from nsynth_batch.pipeline.steps import STEPS, lineage_of
     from nsynth_batch.store.clip_export import export_clips
     from sequencer.piece import make_piece
 
@@ -61,10 +61,10 @@ def demo(
         }
     )
     with as_file(files("nsynth_batch") / "recordings") as recordings:
-        code = do_stages(settings, DATASETS, str(recordings))
+        code = do_steps(settings, STEPS, str(recordings))
     if code:
         return code
-    exported = export_clips(Store.open(settings.store), out / "clips")
+    exported = export_clips(Store.open(settings.store), out / "clips", lineage_of)
     piece = make_piece(
         out / "clips",
         out / "composition.wav",

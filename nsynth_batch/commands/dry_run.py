@@ -12,19 +12,17 @@ from sequencer.text import clock
 
 if TYPE_CHECKING:
     from nsynth_batch.pipeline.harvest import HarvestPreview
+    from nsynth_batch.pipeline.step import Step
     from nsynth_batch.settings import Settings
 
 
-def show_plan(settings: Settings, stages: Sequence[str], source: str | None = None) -> None:
+def show_plan(settings: Settings, steps: Sequence[Step], source: str | None = None) -> None:
     """Print what a run would do."""
     from nsynth_batch.pipeline.forecast import forecast_run
 
-    preview = None
-    if source is not None:
-        found = show_harvest(settings, source)
-        preview = found.new, found.seconds
+    preview = None if source is None else show_harvest(settings, source)
     rows = [["stage", "shards", "audio", "time", "bytes"]]
-    forecasts = forecast_run(settings, stages, preview)
+    forecasts = forecast_run(settings, steps, preview)
     for name, one in forecasts.items():
         rows.append(
             [name, str(one.shards), clock(one.seconds), clock(one.wall_seconds), size(one.bytes)]
@@ -56,9 +54,9 @@ def show_harvest(settings: Settings, source: str) -> HarvestPreview:
         )
     else:
         typer.echo(
-            f"harvest: {found.found} recordings ({size(found.bytes)}, {clock(preview.seconds)} of "
-            f"audio as far as headers tell), {found.other_files} other files, "
-            f"{found.without_rights} without a licence"
+            f"harvest: {found.found} recordings, {found.added} new ({size(found.bytes)}, "
+            f"{clock(preview.seconds)} of audio by their headers), "
+            f"{found.other_files} other files, {found.without_rights} without a licence"
         )
     for note in preview.notes:
         typer.echo(str(note))

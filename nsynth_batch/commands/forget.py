@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hdfs_jobs.datasets.store import Store
     from nsynth_batch.catalog.catalog import Recording
     from nsynth_batch.settings import Settings
-    from nsynth_batch.store.lineage import Resting
+    from nsynth_batch.store.derived import Derived
 
 
 def register(app: typer.Typer) -> None:
@@ -75,8 +75,9 @@ def _forget(
 ) -> int:
     from nsynth_batch.catalog.catalog import Catalog
     from nsynth_batch.catalog.tombstones import restore as take_back
+    from nsynth_batch.pipeline.steps import lineage_of
     from nsynth_batch.store import forget as forgetting
-    from nsynth_batch.store.lineage import all_resting_on
+    from nsynth_batch.store.derived import all_derived
 
     found = forgetting.find(Catalog(store.storage).recordings(), files)
     if restore:
@@ -85,13 +86,13 @@ def _forget(
                 take_back(store.storage, recording.file_id)
             typer.echo(f"{_done('taken back', dry_run)}: {_named(recording)}")
         return OK
-    resting, notes = all_resting_on(store, found, compositions or ())
+    derived, notes = all_derived(store, lineage_of, found, compositions or ())
     raw = forgetting.erasable(store, found) if erase else []
     if not dry_run:
         forgetting.forget(store, found, reason)
     for recording in found:
         typer.echo(f"{_done('forgotten', dry_run)}: {_named(recording)}")
-        for line in _what_rests(resting[recording.file_id]):
+        for line in _what_is_derived(derived[recording.file_id]):
             typer.echo(f"  {line}")
     for path in raw:
         if not dry_run:
@@ -104,7 +105,7 @@ def _forget(
         typer.echo(note)
     if compositions is None:
         typer.echo("a store does not know compositions: --compositions DIR looks for them")
-    if any(one.rows for one in resting.values()):
+    if any(one.rows for one in derived.values()):
         typer.echo(
             "committed shards stay as they are: to be rid of what they hold, delete audio/, "
             "encodings/, mashups/, clips/, quarantine/ and runs/ and run again from raw/"
@@ -112,11 +113,11 @@ def _forget(
     return OK
 
 
-def _what_rests(resting: Resting) -> Iterator[str]:
-    yield f"{len(resting.clips)} clips rest on it{':' if resting.clips else ''}"
-    yield from (f"  {clip_id}" for clip_id in resting.clips)
-    yield from (f"composition: {path}" for path in resting.compositions)
-    yield from (f"{rows} rows of it are in {path}" for path, rows in sorted(resting.rows.items()))
+def _what_is_derived(derived: Derived) -> Iterator[str]:
+    yield f"{len(derived.clips)} clips rest on it{':' if derived.clips else ''}"
+    yield from (f"  {clip_id}" for clip_id in derived.clips)
+    yield from (f"composition: {path}" for path in derived.compositions)
+    yield from (f"{rows} rows of it are in {path}" for path, rows in sorted(derived.rows.items()))
 
 
 def _named(recording: Recording) -> str:

@@ -21,11 +21,11 @@ from nsynth_batch.commands.options import (
     settings_from,
 )
 from nsynth_batch.errors import OK, CommandError
-from nsynth_batch.store.layout import DATASETS
 
 if TYPE_CHECKING:
     from nsynth_batch.pipeline.run_report import RunReport
     from nsynth_batch.pipeline.signals import Drain
+    from nsynth_batch.pipeline.step import Step
     from nsynth_batch.reporting.report import Listener
     from nsynth_batch.settings import Settings
 
@@ -44,7 +44,7 @@ def shard(settings: Settings, dry_run: DryRun = False) -> int:
 
     Example: nsynth-batch shard --store my-store --segment-seconds 6.24
     """
-    return _do(settings, ["audio"], dry_run)
+    return _do(settings, ["shard"], dry_run)
 
 
 @settings_from(*STORE, *MODEL, *RUNNING)
@@ -53,7 +53,7 @@ def encode(settings: Settings, dry_run: DryRun = False) -> int:
 
     Example: nsynth-batch encode --store my-store --checkpoint small
     """
-    return _do(settings, ["encodings"], dry_run)
+    return _do(settings, ["encode"], dry_run)
 
 
 @settings_from(*STORE, *MASHING, *RUNNING)
@@ -65,7 +65,7 @@ def mash(settings: Settings, dry_run: DryRun = False) -> int:
 
     Example: nsynth-batch mash --store my-store --pairs 200 --seed 7 --pair nature:music
     """
-    return _do(settings, ["mashups"], dry_run)
+    return _do(settings, ["mash"], dry_run)
 
 
 @settings_from(*STORE, *MODEL, "seed", *DECODING, *RUNNING)
@@ -76,7 +76,7 @@ def decode(settings: Settings, dry_run: DryRun = False) -> int:
 
     Example: nsynth-batch decode --store my-store --temperature 0.9
     """
-    return _do(settings, ["clips"], dry_run)
+    return _do(settings, ["decode"], dry_run)
 
 
 @settings_from(*STORE, *HARVESTING, *MODEL, *AUDIO, *MASHING, *DECODING, *RUNNING)
@@ -95,20 +95,25 @@ def run(
 
     Example: nsynth-batch run ~/recordings --store my-store --pairs 64 --seed 7
     """
-    return _do(settings, DATASETS, dry_run, source)
+    return _do(settings, None, dry_run, source)
 
 
-def _do(settings: Settings, stages: Sequence[str], dry_run: bool, source: str | None = None) -> int:
+def _do(
+    settings: Settings, commands: Sequence[str] | None, dry_run: bool, source: str | None = None
+) -> int:
+    from nsynth_batch.pipeline.steps import STEPS, step_named
+
+    steps = STEPS if commands is None else [step_named(command) for command in commands]
     if dry_run:
         from nsynth_batch.commands.dry_run import show_plan
 
-        show_plan(settings, stages, source)
+        show_plan(settings, steps, source)
         return OK
-    return do_stages(settings, stages, source)
+    return do_steps(settings, steps, source)
 
 
-def do_stages(settings: Settings, stages: Sequence[str], source: str | None = None) -> int:
-    """Run some stages, draw their events on stderr, and drain on a signal.
+def do_steps(settings: Settings, steps: Sequence[Step], source: str | None = None) -> int:
+    """Run some steps, draw their events on stderr, and drain on a signal.
 
     Returns
     -------
@@ -120,10 +125,10 @@ def do_stages(settings: Settings, stages: Sequence[str], source: str | None = No
     CommandError
         If more was quarantined than the settings allow, or recordings could not be fetched.
     """
-    from nsynth_batch.pipeline.run import run as run_stages
+    from nsynth_batch.pipeline.run import run as run_steps
 
     with listening(settings) as (listener, drain):
-        report = run_stages(settings, stages, source, on_event=listener, drain=drain)
+        report = run_steps(settings, steps, source, on_event=listener, drain=drain)
     return finished(report)
 
 

@@ -127,8 +127,8 @@ def _engine(checkpoint: str, engine: EngineName) -> str:
 
 
 def _decoding(settings: Settings) -> str:
+    from nsynth_batch.pipeline.audio import segment_samples
     from nsynth_batch.pipeline.model import RunModel
-    from nsynth_batch.pipeline.steps import segment_samples
 
     models, samples = RunModel(settings), segment_samples(settings.segment_seconds)
     return models.memory_note(models.decoder.engine.full_batch(samples), samples)

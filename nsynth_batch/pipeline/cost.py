@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from hdfs_jobs.datasets.dataset import Dataset
 from nsynth_batch.models.wavenet.config import SAMPLE_RATE, Config, convolutions
 
 _FLOPS_A_WORKER = 20e9
-_CUT_RATE = 200.0
-_MASH_RATE = 2000.0
-_SAMPLE_BYTES = 2
-_COMPRESSED = 0.8
+
+SAMPLE_BYTES = 1.6
+"""Bytes that a sample of int16 takes in a shard: about 0.8 of it stays when compressed."""
 
 
 def measured_rate(dataset: Dataset) -> float | None:
-    """Give the audio-seconds a second that a worker made in a stage; none if it made nothing."""
+    """Return the audio-seconds a second that a worker made; None if nothing was made."""
     totals = dataset.totals()
     if totals.seconds <= 0 or totals.wall_seconds <= 0:
         return None
     return totals.seconds / totals.wall_seconds
 
 
-def estimated_rate(name: str, config: Config) -> float:
-    """Give the audio-seconds a second that a worker makes by rule of thumb.
+def encoder_rate(config: Config) -> float:
+    """Return the audio-seconds a second that a worker encodes, by rule of thumb."""
+    return _rate(config, of_encoder=True)
 
-    Parameters
-    ----------
-    name : str
-        The dataset that the stage writes.
-    config : Config
-        The model's sizes.
-    """
-    fixed: Mapping[str, float] = {"audio": _CUT_RATE, "mashups": _MASH_RATE}
-    if name in fixed:
-        return fixed[name]
-    of_encoder = name == "encodings"
+
+def decoder_rate(config: Config) -> float:
+    """Return the audio-seconds a second that a worker decodes, by rule of thumb."""
+    return _rate(config, of_encoder=False)
+
+
+def encoding_bytes(config: Config) -> float:
+    """Return the bytes of the encoding of a second."""
+    return 4 * config.ae_bottleneck * _frames(config)
+
+
+def mix_bytes(config: Config) -> float:
+    """Return the bytes of a second of a mash-up: its encoding, and a float32 a frame."""
+    return encoding_bytes(config) + 4 * _frames(config)
+
+
+def _frames(config: Config) -> float:
+    return SAMPLE_RATE / config.ae_hop_length
+
+
+def _rate(config: Config, *, of_encoder: bool) -> float:
     weights = sum(
         taps * inputs * outputs
         for layer, taps, inputs, outputs in convolutions(config)
@@ -43,16 +51,3 @@ def estimated_rate(name: str, config: Config) -> float:
         if layer.startswith("ae_") == of_encoder and not layer.startswith("cond_map")
     )
     return _FLOPS_A_WORKER / (2 * weights * SAMPLE_RATE)
-
-
-def bytes_a_second(name: str, config: Config) -> float:
-    """Give the bytes that a second of audio takes in a dataset, about."""
-    frames = SAMPLE_RATE / config.ae_hop_length
-    encoding = 4 * config.ae_bottleneck * frames
-    sizes = {
-        "audio": _COMPRESSED * _SAMPLE_BYTES * SAMPLE_RATE,
-        "encodings": encoding,
-        "mashups": encoding + 4 * frames,
-        "clips": _COMPRESSED * _SAMPLE_BYTES * SAMPLE_RATE,
-    }
-    return sizes[name]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nsynth_batch.reporting.report import Listener
     from nsynth_batch.settings import Settings
     from nsynth_batch.sources.counts import Harvest
+    from nsynth_batch.sources.preview import Categories
 
 NAME = "harvest"
 """What its notes are named."""
@@ -127,9 +128,11 @@ class HarvestPreview:
     Attributes
     ----------
     counts : Harvest
-        Recordings, files and bytes; of the web, ``added`` is what would be fetched.
+        Recordings and files; ``added`` and ``bytes`` are of what is new to the store.
     seconds : float
-        Of audio in what may be new, as far as headers or pages tell.
+        Of audio in what is new, as far as headers or pages tell.
+    categories : tuple of tuples of str
+        Those of each new recording.
     on_the_web : bool
         Whether it would be fetched.
     notes : tuple of Note
@@ -138,38 +141,29 @@ class HarvestPreview:
 
     counts: Harvest
     seconds: float
+    categories: Categories
     on_the_web: bool
     notes: tuple[Note, ...]
-
-    @property
-    def new(self) -> int:
-        """Recordings that may be new."""
-        return self.counts.added if self.on_the_web else self.counts.found
 
 
 def preview_harvest(settings: Settings, source: str) -> HarvestPreview:
     """Look at a source without taking anything."""
-    from nsynth_batch.sources.harvest import preview
-    from nsynth_batch.sources.resolve import is_on_the_web, resolve
-
-    if is_on_the_web(source):
-        return _preview_web(settings, source)
-    found, seconds = preview(resolve(source))
-    notes = tuple(Note(text, NAME, "warning") for text in found.notes)
-    return HarvestPreview(found, seconds, False, notes)
-
-
-def _preview_web(settings: Settings, source: str) -> HarvestPreview:
     from hdfs_jobs.datasets.store import MARKER, Store
     from hdfs_jobs.storage.open import open_storage
-    from nsynth_batch.sources.resolve import web_source
+    from nsynth_batch.sources.preview import preview
+    from nsynth_batch.sources.resolve import is_on_the_web, resolve, web_source
     from nsynth_batch.sources.web.preview import preview_web
 
-    place, _ = web_source(source, settings)
     there = open_storage(settings.store).exists(MARKER)
-    found, seconds = preview_web(place, Store.open(settings.store).storage if there else None)
-    notes = _remarks(found, "would go on as LicenseRef-unknown" + _way_out(source))
-    return HarvestPreview(found, seconds, True, tuple(notes))
+    storage = Store.open(settings.store).storage if there else None
+    if not is_on_the_web(source):
+        found, seconds, categories = preview(resolve(source), storage)
+        notes = tuple(Note(text, NAME, "warning") for text in found.notes)
+        return HarvestPreview(found, seconds, categories, False, notes)
+    place, _ = web_source(source, settings)
+    found, seconds, categories = preview_web(place, storage)
+    notes = tuple(_remarks(found, "would go on as LicenseRef-unknown" + _way_out(source)))
+    return HarvestPreview(found, seconds, categories, True, notes)
 
 
 def _way_out(source: str) -> str:

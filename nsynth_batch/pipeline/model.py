@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from functools import cached_property
 
@@ -19,7 +19,7 @@ from nsynth_batch.models.machine import allowed_memory
 from nsynth_batch.models.spec import ModelSpec
 from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.pipeline import sharding
-from nsynth_batch.pipeline.cost import estimated_rate
+from nsynth_batch.pipeline.cost import decoder_rate
 from nsynth_batch.settings import Settings
 from nsynth_batch.text import size
 
@@ -73,13 +73,13 @@ class RunModel:
         """What decodes, in the precision that the settings ask for."""
         return self._open(self._settings.precision)
 
-    def require(self, names: Sequence[str], samples: int) -> None:
-        """Find out now, not after hours, whether the model of some stages can be had.
+    def require(self, parts: Collection[str | None], samples: int) -> None:
+        """Find out now, not after hours, whether the model that some steps need can be had.
 
         Parameters
         ----------
-        names : sequence of str
-            The datasets that are to be written.
+        parts : collection of {"encoder", "decoder", None}
+            What each step needs of it.
         samples : int
             Of a clip: one at least has to fit.
 
@@ -88,9 +88,9 @@ class RunModel:
         UsageError
             If it cannot, or has not the memory for a single clip.
         """
-        if "encodings" in names:
+        if "encoder" in parts:
             _ = self.encoder
-        if "clips" in names:
+        if "decoder" in parts:
             self.memory_note(1, samples)
 
     def memory_note(self, clips: int, samples: int) -> str:
@@ -139,7 +139,7 @@ class RunModel:
         most = model.engine.full_batch(round(clip_seconds * model.sample_rate))
         if not model.resumes and model.engine.instruction_set != GPU:
             # Where a killed task begins anew, it had better be short.
-            rate = estimated_rate("clips", model.config)
+            rate = decoder_rate(model.config)
             most = min(most, sharding.most_at_once(clip_seconds, rate))
         return sharding.batch_size(mashups, most)
 

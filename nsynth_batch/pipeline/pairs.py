@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hdfs_jobs.errors import UsageError
@@ -76,8 +76,8 @@ def draw_pairs(
     """Draw pairs 0 … count - 1 of a seed.
 
     Both recordings of a pair are drawn first and a segment of each then, so a long recording is
-    heard no more than a short one. Pair k depends on the pool, the seed and k: asking for more
-    pairs leaves those before as they are. No two segments meet twice before every two that may
+    drawn no more often than a short one. Pair k depends on the pool, the seed and k: asking for
+    more pairs leaves those before as they are. No two segments meet twice before every two that may
     meet have met.
 
     Parameters
@@ -102,7 +102,8 @@ def draw_pairs(
         If there are no two different recordings to draw: at once, not at the first pair.
     """
     first, second = (_Side.of(pool, category) for category in categories or (None, None))
-    _require_two_recordings(first, second, categories)
+    if not _can_be_drawn(first.position, second.position):
+        raise _too_few(first.position, second.position, categories)
     return _drawn(first, second, count, seed)
 
 
@@ -131,7 +132,7 @@ class _Round:
         self._left: list[tuple[PoolSegment, PoolSegment]] | None = None
 
     def draw(self, draws: Draws) -> tuple[PoolSegment, PoolSegment] | None:
-        """Give a pair that has not met, or none where all have."""
+        """Return a pair that has not met, or None where all have."""
         *tries, last = draws.uniform(0, 4 * _TRIES + 1).tolist()
         if self._left is None:
             for at in range(0, len(tries), 4):
@@ -156,18 +157,44 @@ class _Round:
         return list(left.values())
 
 
-def _require_two_recordings(
-    first: _Side, second: _Side, categories: tuple[str, str] | None
+def require_pairs(
+    recordings: Iterable[tuple[str, Sequence[str]]], categories: tuple[str, str] | None
 ) -> None:
-    if first.position and second.position and len({*first.position, *second.position}) > 1:
-        return
+    """Raise UsageError if no pair can be drawn from some recordings.
+
+    Parameters
+    ----------
+    recordings : iterable of (str, sequence of str)
+        File id and categories of each; read until a pair is found.
+    categories : (str, str) or None
+        Categories or themes of the first and the second recording of a pair.
+    """
+    wanted = [None if name is None else name.casefold() for name in categories or (None, None)]
+    sides: tuple[set[str], set[str]] = (set(), set())
+    for file_id, names in recordings:
+        folded = {name.casefold() for name in names}
+        for side, name in zip(sides, wanted, strict=True):
+            if name is None or name in folded:
+                side.add(file_id)
+        if _can_be_drawn(*sides):
+            return
+    raise _too_few(*sides, categories)
+
+
+def _can_be_drawn(first: Collection[str], second: Collection[str]) -> bool:
+    return bool(first and second) and len({*first, *second}) > 1
+
+
+def _too_few(
+    first: Collection[str], second: Collection[str], categories: tuple[str, str] | None
+) -> UsageError:
     if categories is None:
-        raise UsageError(
-            f"a mash-up needs two different recordings and {len(first.position)} can be had: "
+        return UsageError(
+            f"a mash-up needs two different recordings and {len(first)} can be had: "
             "harvest more, or see in `nsynth-batch status` what was quarantined"
         )
-    raise UsageError(
-        f"--pair {':'.join(categories)} finds {len(first.position)} and {len(second.position)} "
+    return UsageError(
+        f"--pair {':'.join(categories)} finds {len(first)} and {len(second)} "
         "recordings, and a mash-up needs two different ones: harvest more of these categories, "
         "or name others"
     )

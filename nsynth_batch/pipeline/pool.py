@@ -14,8 +14,7 @@ from nsynth_batch.catalog.catalog import Recording
 from nsynth_batch.catalog.tables import read_table
 from nsynth_batch.catalog.themes import Themes, load_themes
 from nsynth_batch.pipeline.pairs import PoolSegment
-
-POOLS = "runs/pools"
+from nsynth_batch.store.layout import POOLS
 
 SHORTEST_FRAMES = 32
 """About a second: a shorter segment is left out where its recording has longer ones."""
@@ -75,7 +74,7 @@ def take_pool(
     """
     table = themes or load_themes()
     segments = sorted(
-        _worth_hearing(list(_encoded(encodings, recordings, allow_unknown, table))),
+        _long_enough(list(_encoded(encodings, recordings, allow_unknown, table))),
         key=lambda s: (s.file_id, s.segment),
     )
     return Pool(tuple(segments), encodings.totals().rows)
@@ -91,7 +90,7 @@ def save_pool(mashups: Dataset, pool: Pool) -> None:
 
 
 def load_pool(mashups: Dataset) -> Pool | None:
-    """Give the pool that was kept for a mash-ups dataset; none where none was.
+    """Return the pool that was kept for a mash-ups dataset; None where none was.
 
     Recordings encoded after it was taken are not in it, so that pair k stays what it is: they
     are mashed up under another seed.
@@ -116,7 +115,7 @@ def load_pool(mashups: Dataset) -> Pool | None:
 
 
 def pool_path(mashups: Dataset) -> str:
-    """Give the place of the pool of a mash-ups dataset in its store."""
+    """Return the place of the pool of a mash-ups dataset in its store."""
     return f"{POOLS}/{mashups.digest}.parquet"
 
 
@@ -144,7 +143,7 @@ def _encoded(
                 )
 
 
-def _worth_hearing(segments: list[PoolSegment]) -> Iterator[PoolSegment]:
+def _long_enough(segments: list[PoolSegment]) -> Iterator[PoolSegment]:
     longest: dict[str, int] = {}
     for segment in segments:
         longest[segment.file_id] = max(segment.frames, longest.get(segment.file_id, 0))

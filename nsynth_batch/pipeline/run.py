@@ -7,11 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from nsynth_batch.errors import QUARANTINE, CommandError
+from nsynth_batch.pipeline.audio import segment_samples
+from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.harvest import harvest_source, problems_of
 from nsynth_batch.pipeline.run_report import Problem, RunReport
 from nsynth_batch.pipeline.session import Session, open_session
+from nsynth_batch.pipeline.step import PlannedStep, Step
+from nsynth_batch.pipeline.steps import STEPS, check_steps, require_plan
 from nsynth_batch.reporting.events import Note, RunFailed
-from nsynth_batch.store.layout import DATASETS, judged
 from nsynth_batch.text import command_line
 
 if TYPE_CHECKING:
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
     from hdfs_jobs.runs.events import Outcome
     from nsynth_batch.pipeline.model import RunModel
     from nsynth_batch.pipeline.signals import Drain
-    from nsynth_batch.pipeline.step import Work
-    from nsynth_batch.pipeline.steps import Pipeline
     from nsynth_batch.reporting.report import Listener
     from nsynth_batch.settings import Settings
     from nsynth_batch.sources.counts import Harvest
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
 
 def run(
     settings: Settings,
-    stages: Sequence[str] = DATASETS,
+    steps: Sequence[Step] = STEPS,
     source: str | None = None,
     *,
     on_event: Listener | None = None,
     drain: Drain | None = None,
 ) -> RunReport:
-    """Harvest a source, if there is one, and complete some datasets in order.
+    """Harvest a source, if there is one, and do some steps in order.
 
     What is committed already is skipped, so the same call takes up where an earlier one ended.
 
@@ -43,8 +44,8 @@ def run(
     ----------
     settings : Settings
         What to do, and where.
-    stages : sequence of str
-        Datasets to complete; all of them by default.
+    steps : sequence of Step
+        Those of `nsynth_batch.pipeline.steps.STEPS` by default.
     source : str, optional
         What to harvest first: a folder, ``commons:…`` or ``urls:PATH``.
     on_event : callable, optional
@@ -69,17 +70,18 @@ def run(
     import pyarrow as pa
 
     from nsynth_batch.pipeline.model import RunModel
-    from nsynth_batch.pipeline.steps import segment_samples
 
     # Arrow's own allocator keeps what it once had: a catalog of a million recordings took 400 MB
     # more than with the system's.
     pa.set_memory_pool(pa.system_memory_pool())
     models = RunModel(settings)
-    models.require(stages, segment_samples(settings.segment_seconds))
+    needed = {step.needs_model for step in steps}
+    models.require(needed, segment_samples(settings.segment_seconds))
+    stages = [step.dataset for step in steps]
     with open_session(
         settings, stages=stages, source=source, on_event=on_event, drain=drain
     ) as session:
-        report = _run(settings, stages, source, models, session)
+        report = _run(settings, steps, source, models, session)
         if report.message:
             session.ended = RunFailed(report.exit_code, report.message)
     return report
@@ -87,13 +89,12 @@ def run(
 
 def _run(
     settings: Settings,
-    stages: Sequence[str],
+    steps: Sequence[Step],
     source: str | None,
     models: RunModel,
     session: Session,
 ) -> RunReport:
     from hdfs_jobs.runs.cluster import Certificates, Cluster
-    from nsynth_batch.pipeline.steps import Pipeline
 
     harvest: Harvest | None = None
     problems: list[Problem] = []
@@ -102,33 +103,33 @@ def _run(
         if harvest.drained:
             return RunReport(harvest, drain_code=session.drain.exit_code)
         problems += problems_of(settings, harvest)
-    store = session.writer.open()
+    context = Context(settings, session.writer.open(), models=models)
+    check_steps(steps, context)
     certificates = Certificates(settings.tls_ca, settings.tls_cert, settings.tls_key)
     outcomes: list[Outcome] = []
     excesses: list[Problem] = []
     with Cluster(settings.scheduler, settings.workers, certificates=certificates) as cluster:
         session.slots = partial(_threads, cluster)
-        pipeline = Pipeline(settings, store, models=models)
-        for name in stages:
+        for step in steps:
             session.writer.check()
-            work = _plan(pipeline, name, excesses)
-            for note in work.notes:
-                session.emit(Note(note, name))
+            planned = _plan(step, context, excesses)
+            for note in planned.notes:
+                session.emit(Note(note, step.dataset))
             check, stop = session.writer.check, session.drain.asked
-            outcomes.append(work.run(settings, cluster, session.emit, stop, check))
+            outcomes.append(planned.run(settings, cluster, session.emit, stop, check))
             if outcomes[-1].drained:
                 code = session.drain.exit_code
                 return RunReport(harvest, tuple(outcomes), (*problems, *excesses), code)
-            excesses += excess(work.dataset, settings)
+            excesses += excess(step, planned.dataset, settings)
     return RunReport(harvest, tuple(outcomes), (*problems, *excesses))
 
 
-def _plan(pipeline: Pipeline, name: str, excesses: Sequence[Problem]) -> Work:
+def _plan(step: Step, context: Context, excesses: Sequence[Problem]) -> PlannedStep:
     """Plan a step; where there is nothing to work on because of the quarantine, say that first."""
     from hdfs_jobs.errors import UsageError
 
     try:
-        return pipeline.plan(name)
+        return require_plan(step, context)
     except UsageError as error:
         if not excesses:
             raise
@@ -144,10 +145,10 @@ def _threads(cluster: Cluster) -> int:
     return sum(worker["nthreads"] for worker in workers)
 
 
-def excess(dataset: Dataset, settings: Settings) -> Iterator[Problem]:
+def excess(step: Step, dataset: Dataset, settings: Settings) -> Iterator[Problem]:
     """Yield a problem, if more of a dataset's input was quarantined than the settings allow."""
     totals = dataset.totals()
-    whole = judged(dataset.name, totals.items, totals.rows, totals.quarantined)
+    whole = step.inputs(totals.items, totals.rows, totals.quarantined)
     if totals.quarantined <= settings.max_bad_fraction * whole:
         return
     status = command_line("status --quarantine", settings.store)

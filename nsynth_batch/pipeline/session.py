@@ -192,13 +192,15 @@ def open_session(
     CommandError
         If the metrics cannot be served.
     """
+    from nsynth_batch.pipeline.steps import ALL
     from nsynth_batch.reporting.metrics_server import served_metrics
     from nsynth_batch.reporting.run_log import StoreLog
 
     drain = drain or Drain()
     log, left = StoreLog(), _ShardsLeft()
+    inputs = {step.dataset: step.inputs for step in ALL}
     with ExitStack() as stack:
-        metrics = stack.enter_context(served_metrics(settings, drain.asked))
+        metrics = stack.enter_context(served_metrics(settings, drain.asked, inputs))
         drawn = () if on_event is None else (on_event,)
         emit = Reports(*metrics, *drawn, log, left)
         emit(RunStarted(tuple(stages), source, settings.model_dump(mode="json")))

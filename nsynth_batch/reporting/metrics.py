@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 
@@ -25,13 +25,15 @@ from hdfs_jobs.runs.events import (
 )
 from nsynth_batch.reporting.events import HarvestProgressed, LeaseGivenBack, LeaseTaken, RunEvent
 from nsynth_batch.reporting.report import Speed
-from nsynth_batch.store.layout import DATASETS, judged
 
 NAMESPACE = "nsynth_batch"
 HARVEST = "harvest"
 """What the stage before all datasets is called in labels."""
 
 STAGE = ("stage",)
+
+InputsOf = Callable[[int, int, int], int]
+"""Returns how many inputs some items, rows and quarantined rows stand for."""
 
 
 class Metrics:
@@ -47,6 +49,8 @@ class Metrics:
         What the run allows, for those who compare its quarantine with it.
     stop : threading.Event
         Set once the run was asked to drain.
+    inputs : mapping of str to callable
+        How each dataset counts its inputs.
 
     Attributes
     ----------
@@ -54,7 +58,9 @@ class Metrics:
         What is served: these figures and those of this process.
     """
 
-    def __init__(self, max_bad_fraction: float, stop: threading.Event) -> None:
+    def __init__(
+        self, max_bad_fraction: float, stop: threading.Event, inputs: Mapping[str, InputsOf]
+    ) -> None:
         # Drop each counter's `_created` series: the run's start says it once.
         disable_created_metrics()
         self.registry = CollectorRegistry()
@@ -116,9 +122,10 @@ class Metrics:
             "harvest_paced_seconds", "Seconds that streams waited so as to keep to the rate."
         )
         self._busy = counter("harvest_busy_answers", "Answers by which servers asked to try later.")
+        self._inputs_of = inputs
         self._speeds: dict[str, Speed] = {}
         self._harvest = HarvestProgressed(0, 0, 0, 0, 0.0, 0, {}, ended=False)
-        for stage in (HARVEST, *DATASETS):
+        for stage in (HARVEST, *inputs):
             self._active.labels(stage)
 
     def __call__(self, event: RunEvent) -> None:
@@ -162,7 +169,8 @@ class Metrics:
         speed.add(event)
         self._left.labels(stage).set(speed.pending - speed.done)
         self._committed.labels(stage).inc()
-        self._inputs.labels(stage).inc(judged(stage, done.items, done.rows, done.quarantined))
+        inputs = self._inputs_of[stage](done.items, done.rows, done.quarantined)
+        self._inputs.labels(stage).inc(inputs)
         for reason, lost in event.reasons.items():
             self._quarantined.labels(stage, reason).inc(lost)
         self._rows.labels(stage).inc(done.rows)

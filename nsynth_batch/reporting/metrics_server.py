@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,14 @@ from nsynth_batch.errors import INFRASTRUCTURE, USAGE, CommandError
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from nsynth_batch.reporting.metrics import Metrics
+    from nsynth_batch.reporting.metrics import InputsOf, Metrics
     from nsynth_batch.settings import Settings
 
 
 @contextmanager
-def served_metrics(settings: Settings, stop: threading.Event) -> Iterator[tuple[Metrics, ...]]:
+def served_metrics(
+    settings: Settings, stop: threading.Event, inputs: Mapping[str, InputsOf]
+) -> Iterator[tuple[Metrics, ...]]:
     """Serve the figures of a run to the end of the block, if the settings name a port.
 
     Parameters
@@ -27,6 +29,8 @@ def served_metrics(settings: Settings, stop: threading.Event) -> Iterator[tuple[
         Where they are served, and what the run allows.
     stop : threading.Event
         Set once the run is asked to drain.
+    inputs : mapping of str to callable
+        How each dataset counts its inputs.
 
     Yields
     ------
@@ -43,7 +47,7 @@ def served_metrics(settings: Settings, stop: threading.Event) -> Iterator[tuple[
         return
     from nsynth_batch.reporting.metrics import Metrics
 
-    metrics = Metrics(settings.max_bad_fraction, stop)
+    metrics = Metrics(settings.max_bad_fraction, stop, inputs)
     with _served(metrics.registry, settings.metrics_host, settings.metrics_port):
         yield (metrics,)
 

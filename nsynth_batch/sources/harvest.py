@@ -76,19 +76,6 @@ def harvest(
     return report
 
 
-def preview(source: Source) -> tuple[Harvest, float]:
-    """Count what a source offers and add up the seconds that the headers declare."""
-    report, seconds = Harvest(), 0.0
-    for offer in source.offers():
-        report.found += 1
-        report.bytes += offer.size
-        report.without_rights += not offer.rights.known
-        with offer.storage.open(offer.path) as stream:
-            seconds += declared_seconds(stream) or 0.0
-    report.other_files, report.notes = source.other_files, source.notes
-    return report, seconds
-
-
 def _take(
     offer: Offer, storage: Storage, catalog: CatalogWriter, report: Harvest
 ) -> Recording | None:

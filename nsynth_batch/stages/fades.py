@@ -1,4 +1,4 @@
-"""How a mash-up fades from its first recording to its second: the weight of B at each frame."""
+"""How a mash-up fades from its first recording to its second: the share of B at each frame."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import numpy.typing as npt
 from nsynth_batch.choices import Curve
 from nsynth_batch.models.draws import Draws
 
-Weights = npt.NDArray[np.float32]
+Mix = npt.NDArray[np.float32]
 
 _SHORTEST_FRAMES = 8
 _LONGEST_DWELL_FRAMES = 48
 _LONGEST_FADE_FRAMES = 32
 
 
-def weights(curve: Curve, frames: int, seed: int, pair: int) -> Weights:
-    """Give the weight of B at each frame of a mash-up.
+def fade(curve: Curve, frames: int, seed: int, pair: int) -> Mix:
+    """Return the share of B at each frame of a mash-up.
 
     Parameters
     ----------
     curve : {"random", "cosine", "linear"}
         ``cosine`` is magenta's ½(1 - cos(πn/L)), ``linear`` a straight line from A to B,
-        ``random`` fades one out and the other in at random intervals: see `random_weights`.
+        ``random`` fades one out and the other in at random intervals: see `random_fade`.
     frames : int
         Length of the mash-up.
     seed, pair : int
@@ -33,14 +33,14 @@ def weights(curve: Curve, frames: int, seed: int, pair: int) -> Weights:
     float32 [frames], in [0, 1]
     """
     if curve == "random":
-        return random_weights(frames, Draws(seed, f"curve {pair}"))
+        return random_fade(frames, Draws(seed, f"curve {pair}"))
     steps = np.arange(frames, dtype=np.float64)
     if curve == "cosine":
         return _raised_cosine(steps / frames)
     return (steps / max(frames - 1, 1)).astype(np.float32)
 
 
-def random_weights(frames: int, draws: Draws) -> Weights:
+def random_fade(frames: int, draws: Draws) -> Mix:
     """Dwell on one recording for a drawn time, fade over to the other, dwell there, and so on.
 
     Dwell times are uniform between 8 and 48 frames (0.26 s and 1.5 s at the published hop),
@@ -81,5 +81,5 @@ def random_weights(frames: int, draws: Draws) -> Weights:
     return curve
 
 
-def _raised_cosine(phase: npt.NDArray[np.float64]) -> Weights:
+def _raised_cosine(phase: npt.NDArray[np.float64]) -> Mix:
     return (0.5 * (1 - np.cos(np.pi * phase))).astype(np.float32)

@@ -13,7 +13,7 @@ from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
 from hdfs_jobs.runs.stage import Task
 from nsynth_batch.choices import Curve
-from nsynth_batch.stages.fades import weights
+from nsynth_batch.stages.fades import fade
 from nsynth_batch.store.arrays import list_column, matrices, matrix_column
 from nsynth_batch.store.ids import derived_id
 from nsynth_batch.store.lengths import frame_seconds
@@ -60,8 +60,8 @@ class MashStage:
         pair = cast(int, item.extra["pair"])
         a, b = matrices(source.column("encoding"))
         frames = min(len(a), len(b))
-        curve = weights(self.curve, frames, self.seed, pair)
-        encoding = (1 - curve[:, None]) * a[:frames] + curve[:, None] * b[:frames]
+        mix = fade(self.curve, frames, self.seed, pair)
+        encoding = (1 - mix[:, None]) * a[:frames] + mix[:, None] * b[:frames]
         if not np.isfinite(encoding).all():
             raise BadInput("non-finite", "the encoding of a parent holds NaN or infinity")
         parents = [
@@ -83,7 +83,7 @@ class MashStage:
                 pa.array(parents[:1], PARENT),
                 pa.array(parents[1:], PARENT),
                 pa.array([self.seed], pa.int64()),
-                list_column([curve], pa.float32()),
+                list_column([mix], pa.float32()),
                 pa.array([frames], pa.int32()),
                 matrix_column([encoding.astype(np.float32)]),
             ],
@@ -95,9 +95,9 @@ class MashStage:
         return {"file_id": file_id, "segment": segment, "start_seconds": start}
 
     def seconds(self, batch: pa.RecordBatch) -> float:
-        """Seconds of audio that some rows stand for."""
+        """Return the seconds of audio that some rows stand for."""
         return frame_seconds(batch, self.hop)
 
     def facts(self, threads: int) -> dict[str, str]:
-        """Nothing but NumPy decides the bytes."""
+        """Return what the bytes depend on: NumPy alone."""
         return {"numpy": np.__version__}

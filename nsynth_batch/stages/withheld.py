@@ -1,9 +1,10 @@
-"""A stage that sets aside what may not be used any more, although it was planned."""
+"""A stage that quarantines what may not be used any more, although it was planned."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -13,22 +14,30 @@ from hdfs_jobs.errors import BadInput
 from hdfs_jobs.runs.stage import Counted, Rejected, Stage, Task
 from nsynth_batch.catalog.withheld import Bar
 from nsynth_batch.store.ids import derived_id
+from nsynth_batch.store.lineage import Columns, Source
 
 
 @dataclass(frozen=True)
-class BarringStage:
+class WithheldStage:
     """Another stage, kept from some recordings.
 
     Attributes
     ----------
     stage
         What does the work.
-    barred
+    withheld
         Why recordings may not be used, by file id.
+    source
+        Where the recordings stand in what the stage reads.
+    row_name
+        Column that names each row of it, where each is worked on by itself; None where an item
+        is one piece of work.
     """
 
     stage: Stage
-    barred: Mapping[str, Bar]
+    withheld: Mapping[str, Bar]
+    source: Source
+    row_name: str | None = None
 
     @property
     def name(self) -> str:
@@ -50,42 +59,40 @@ class BarringStage:
     ) -> Iterator[pa.RecordBatch | Rejected | Counted]:
         """Yield what the stage makes of what may be used.
 
-        Of a batch of mash-ups those are set aside one by one that have a barred parent.
+        Rows that have a name are quarantined one by one.
 
         Raises
         ------
         BadInput
-            If the recording, or one of the two that are to be mashed up, is barred.
+            If a recording that an item is made from is withheld.
         """
-        if isinstance(source, pa.Table) and "mash_id" in source.column_names:
-            yield from self._mashups(item, source, task)
+        parents: list[tuple[str, ...]] = [(item.key,)]
+        if isinstance(self.source, Columns) and isinstance(source, pa.Table):
+            parents = self.source.file_ids(source)
+        if self.row_name is not None and isinstance(source, pa.Table):
+            yield from self._rows(item, source, parents, task)
             return
-        if isinstance(source, pa.Table):
-            file_ids = source.column("file_id").to_pylist()
-        else:
-            file_ids = [item.key]
-        if bar := self._bar(file_ids):
-            raise BadInput(bar.reason, bar.detail)
+        if why := self._why(chain.from_iterable(parents)):
+            raise BadInput(why.reason, why.detail)
         yield from self.stage.process(item, source, task)
 
-    def _bar(self, file_ids: list[str]) -> Bar | None:
-        return next((self.barred[name] for name in file_ids if name in self.barred), None)
+    def _why(self, file_ids: Iterable[str]) -> Bar | None:
+        return next((self.withheld[name] for name in file_ids if name in self.withheld), None)
 
-    def _mashups(
-        self, item: Item, source: pa.Table, task: Task
+    def _rows(
+        self, item: Item, source: pa.Table, parents: Sequence[tuple[str, ...]], task: Task
     ) -> Iterator[pa.RecordBatch | Rejected | Counted]:
         kept = []
-        for row, mash in enumerate(source.select(["mash_id", "a", "b"]).to_pylist()):
-            bar = self._bar([mash["a"]["file_id"], mash["b"]["file_id"]])
-            if bar is None:
+        for row, name in enumerate(source.column(self.row_name).to_pylist()):
+            why = self._why(parents[row])
+            if why is None:
                 kept.append(row)
             else:
-                mash_id = mash["mash_id"]
-                yield Rejected(mash_id, f"mash-up {mash_id}", bar.reason, bar.detail, row)
+                yield Rejected(name, f"mash-up {name}", why.reason, why.detail, row)
         if not kept:
             return
         if len(kept) < len(source):
-            # What the stage keeps between attempts is of these mash-ups, and of no others.
+            # Partial results are kept by the item's key: they are of the rows that are left.
             item = replace(item, key=derived_id({"item": item.key, "rows": list(kept)}))
         for result in self.stage.process(item, source.take(kept), task):
             if isinstance(result, Rejected) and result.row is not None:
@@ -94,9 +101,9 @@ class BarringStage:
                 yield result
 
     def seconds(self, batch: pa.RecordBatch) -> float:
-        """Give the seconds in a batch."""
+        """Return the seconds in a batch."""
         return self.stage.seconds(batch)
 
     def facts(self, threads: int) -> dict[str, str]:
-        """Say what the stage works with."""
+        """Return what the stage works with."""
         return self.stage.facts(threads)

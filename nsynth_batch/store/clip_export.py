@@ -19,15 +19,16 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.catalog import Catalog, Recordings
 from nsynth_batch.choices import MODEL_FACTS
 from nsynth_batch.store.arrays import vectors
-from nsynth_batch.store.layout import planned
+from nsynth_batch.store.layout import upstream_of
+from nsynth_batch.store.lineage import LineageOf, Link
 from sequencer.clips.clips import Clip, Parent, write_clips_jsonl
 from sequencer.clips.gate import verdict
 from sequencer.clips.measures import Measures
 from sequencer.files import replacing
 from sequencer.rights.rights import Rights
 
-_MASH_COLUMNS = ("mash_id", "a", "b", "weights")
 _DECIMALS = 4
+"""Of the mix at each frame, in clips.jsonl."""
 
 _Found = tuple[Clip, npt.NDArray[np.int16]]
 
@@ -47,7 +48,7 @@ class Exported:
     verdicts
         How often the gate gave each.
     left_out
-        Clips that rest on a forgotten recording.
+        Clips that are derived from a forgotten recording.
     stale
         Wav files of such clips that an earlier export left in the folder.
     """
@@ -60,11 +61,18 @@ class Exported:
     stale: list[str] = field(default_factory=list)
 
 
-def export_clips(store: Store, folder: Path, *, every: bool = False) -> Exported:
+def export_clips(
+    store: Store,
+    folder: Path,
+    lineage_of: LineageOf,
+    *,
+    every: bool = False,
+    producer: str | None = None,
+) -> Exported:
     """Write clips of a store to a folder of this machine.
 
     A wav file that is there already is left as it is, for a clip's name is its id; clips.jsonl is
-    written anew, so it says what the catalog knows now. Clips of forgotten recordings are left out.
+    written anew, by what the catalog knows now. Clips of forgotten recordings are left out.
 
     Parameters
     ----------
@@ -72,8 +80,12 @@ def export_clips(store: Store, folder: Path, *, every: bool = False) -> Exported
         Where the clips are.
     folder : Path
         Made if it does not exist.
+    lineage_of : callable
+        Returns the rule of the step that made a dataset.
     every : bool
-        Clips of all settings that were ever decoded, and not of the latest alone.
+        Clips of all settings that there ever were, and not of the current datasets alone.
+    producer : str, optional
+        Clips of one producer alone; the one without a name is ``""``.
 
     Returns
     -------
@@ -87,14 +99,16 @@ def export_clips(store: Store, folder: Path, *, every: bool = False) -> Exported
     if folder.is_file() or (folder / MARKER).exists():
         kind = "file" if folder.is_file() else "store"
         raise UsageError(f"{folder} is a {kind}: give clips a folder of their own with --to")
-    latest = store.current_of("clips")
-    if latest is None or not latest.committed():
+    current = [one for one in store.current("clips") if producer in (None, one.producer)]
+    if not any(dataset.committed() for dataset in current):
         raise UsageError(f"{store.url} has no clips yet: run `nsynth-batch run` first")
-    datasets = store.datasets("clips") if every else [latest]
+    datasets = store.datasets("clips") if every else current
     recordings = Catalog(store.storage).recordings()
     report = Exported(0, 0, 0.0, {})
     folder.mkdir(parents=True, exist_ok=True)
-    found = (found for dataset in datasets for found in _clips(store, dataset, recordings))
+    found = (
+        found for dataset in datasets for found in _clips(store, dataset, lineage_of, recordings)
+    )
     kept = _without_forgotten(_once(found), recordings.forgotten, folder, report)
     write_clips_jsonl(folder, (_write(clip, samples, folder, report) for clip, samples in kept))
     return report
@@ -133,25 +147,31 @@ def _write(clip: Clip, samples: npt.NDArray[np.int16], folder: Path, report: Exp
     return clip
 
 
-def _clips(store: Store, dataset: Dataset, recordings: Recordings) -> Iterator[_Found]:
-    mashups = planned(store, "mashups", str(dataset.settings["mashups"]))
+def _clips(
+    store: Store, dataset: Dataset, lineage_of: LineageOf, recordings: Recordings
+) -> Iterator[_Found]:
+    rule = lineage_of(dataset)
+    if not isinstance(rule, Link):
+        raise UsageError(f"{dataset.path}: clips of this kind cannot be exported by this release")
+    mashups = upstream_of(store, dataset, rule.dataset)
     committed = dataset.committed()
     for shard in dataset.shards():
         if shard.number in committed:
             table = dataset.read(shard.number)
-            mashed = _mashed(mashups, shard)
+            mashed = _mashed(mashups, rule, shard)
             for row, samples in zip(
                 table.drop_columns(["samples"]).to_pylist(),
                 vectors(table.column("samples")),
                 strict=True,
             ):
-                yield _clip(row, samples, mashed[row["mash_id"]], dataset, recordings), samples
+                mash = mashed[row[rule.column]]
+                yield _clip(row, samples, mash, dataset, recordings), samples
 
 
-def _mashed(mashups: Dataset, shard: Shard) -> dict[str, dict[str, Any]]:
+def _mashed(mashups: Dataset, rule: Link, shard: Shard) -> dict[str, dict[str, Any]]:
     ranges = [rows for item in shard.items for rows in item.rows]
-    table: pa.Table = mashups.read_rows(ranges, _MASH_COLUMNS)
-    return {row["mash_id"]: row for row in table.to_pylist()}
+    table: pa.Table = mashups.read_rows(ranges, [rule.column, *rule.to.names, "weights"])
+    return {row[rule.column]: row for row in table.to_pylist()}
 
 
 def _clip(
@@ -164,7 +184,7 @@ def _clip(
     settings = dataset.settings
     measures: dict[str, float] = row["measures"]
     word, reason = verdict(Measures(**measures))
-    of_b = np.asarray(mash["weights"], np.float64)
+    mix = np.asarray(mash["weights"], np.float64)
     return Clip(
         clip_id=row["clip_id"],
         file=f"{row['clip_id']}.wav",
@@ -178,15 +198,15 @@ def _clip(
         verdict=word,
         verdict_reason=reason,
         parents=(
-            _parent(mash["a"], 1 - of_b, recordings),
-            _parent(mash["b"], of_b, recordings),
+            _parent(mash["a"], 1 - mix, recordings),
+            _parent(mash["b"], mix, recordings),
         ),
         made_with={name: str(settings[name]) for name in MODEL_FACTS},
     )
 
 
 def _parent(
-    parent: Mapping[str, Any], weights: npt.NDArray[np.float64], recordings: Recordings
+    parent: Mapping[str, Any], share: npt.NDArray[np.float64], recordings: Recordings
 ) -> Parent:
     recording = recordings.get(parent["file_id"])
     return Parent(
@@ -195,5 +215,5 @@ def _parent(
         start_seconds=parent["start_seconds"],
         rights=Rights() if recording is None else recording.rights(),
         categories=() if recording is None else recording.categories,
-        weights=tuple(round(float(weight), _DECIMALS) for weight in weights),
+        weights=tuple(round(float(part), _DECIMALS) for part in share),
     )

@@ -1,4 +1,4 @@
-"""Forget recordings: nothing is made of them any more, and it is said what was made before."""
+"""Forget recordings: nothing is made of them any more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.catalog import Recording, Recordings
 from nsynth_batch.catalog.content import RAW
 from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone
-from nsynth_batch.pipeline import sharding
+from nsynth_batch.store.lineage import ItemKey, pending_recordings
 from nsynth_batch.text import one_line
 
 _SHORTEST_PREFIX = 7
@@ -32,7 +32,7 @@ def find(recordings: Recordings, names: Sequence[str]) -> list[Recording]:
     Raises
     ------
     UsageError
-        If a name means none, or several.
+        If a name fits no recording, or several.
     """
     wanted: dict[str, list[Recording]] = {name: [] for name in names}
     keys = {name: (name.removeprefix("File:"), _page(name)) for name in names}
@@ -52,14 +52,14 @@ def find(recordings: Recordings, names: Sequence[str]) -> list[Recording]:
 
 
 def forget(store: Store, recordings: Sequence[Recording], reason: str) -> None:
-    """Put up a tombstone for each recording; from a wiki, for its page as well."""
+    """Add a tombstone for each recording; from a wiki, for its page as well."""
     for recording in recordings:
         page = recording.page_url if recording.revision is not None else ""
         add_tombstone(store.storage, Tombstone(recording.file_id, recording.title, page, reason))
 
 
 def erasable(store: Store, recordings: Sequence[Recording]) -> list[str]:
-    """Give the paths in the store that hold the bytes of recordings as they came.
+    """Return the paths in the store that hold the bytes of recordings as they came.
 
     Raises
     ------
@@ -69,10 +69,10 @@ def erasable(store: Store, recordings: Sequence[Recording]) -> list[str]:
     """
     ids = {recording.file_id for recording in recordings}
     for dataset in store.datasets("audio"):
-        if waiting := ids.intersection(sharding.recordings_of(dataset, None)):
+        if waiting := ids & pending_recordings(dataset, None, ItemKey()):
             raise UsageError(
                 f"{', '.join(sorted(waiting))} is planned in {dataset.path} and not cut yet: "
-                "forget it first, complete that by `nsynth-batch shard`, which sets it aside, and "
+                "forget it first, complete that by `nsynth-batch shard`, which quarantines it, and "
                 "erase it then; or delete that dataset and its plan under runs/plans"
             )
     paths = (recording.raw_url for recording in recordings)
@@ -85,7 +85,7 @@ def _is_prefix(name: str, file_id: str) -> bool:
 
 
 def _page(address: str) -> str:
-    """Give a page's address without what makes no difference; empty for what is none."""
+    """Return a page's address in one spelling; empty for what is no address."""
     try:
         parts = urlsplit(address)
     except ValueError:

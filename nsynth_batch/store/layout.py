@@ -1,42 +1,44 @@
-"""The four datasets of a store, in the order in which they follow from each other."""
+"""Where things stand in a store beside its datasets, and how one dataset names another."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hdfs_jobs.errors import UsageError
+
 if TYPE_CHECKING:
     from hdfs_jobs.datasets.dataset import Dataset
     from hdfs_jobs.datasets.store import Store
 
-DATASETS = ("audio", "encodings", "mashups", "clips")
+POOLS = "runs/pools"
+"""Folder of the snapshots that pairs are drawn over."""
 
-COMMANDS = {"audio": "shard", "encodings": "encode", "mashups": "mash", "clips": "decode"}
-"""The command that makes each."""
-
-
-def judged(name: str, items: int, rows: int, quarantined: int) -> int:
-    """Give how many inputs a dataset's quarantine is a part of.
-
-    An item of the audio stage is a recording, of which all or nothing is set aside; elsewhere
-    single rows of an item may be.
-    """
-    return items if name == "audio" else rows + quarantined
+CORPORA = "catalog/corpora"
+"""Folder of the lists of recordings that models were trained on, each by its digest."""
 
 
-def planned(store: Store, name: str, digest: str) -> Dataset:
-    """Give a dataset that a later one was made from.
+def upstream_of(store: Store, dataset: Dataset, name: str) -> Dataset:
+    """Return the dataset that another one was made from.
+
+    Parameters
+    ----------
+    store : Store
+        Of both.
+    dataset : Dataset
+        Whose settings hold the digest of the other, under its name.
+    name : str
+        Of the other.
 
     Raises
     ------
     UsageError
         If it was deleted since.
     """
-    from hdfs_jobs.errors import UsageError
-
-    dataset = store.existing(name, digest)
-    if dataset is None:
+    digest = str(dataset.settings[name])
+    found = store.existing(name, digest)
+    if found is None:
         raise UsageError(
-            f"{store.url}/{name}/{digest} is gone, and later datasets were made from it: restore "
-            f"it, or make a new one by `nsynth-batch {COMMANDS[name]}`"
+            f"{store.url}/{name}/{digest} is missing, and later datasets were made from it: "
+            "restore it, or make new ones by `nsynth-batch run`"
         )
-    return dataset
+    return found

@@ -1,170 +1,243 @@
-"""What rests on some recordings: rows of datasets, clips, and compositions."""
+"""Lineage: from which recordings the rows of a dataset are derived.
+
+Each step has two rules. Its `Source` says where the recordings stand in what it reads, its
+`Lineage` where they stand behind what it has written. Rules hold names only; the functions and
+methods here read by them.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.plan import Item, RowRange
 from hdfs_jobs.datasets.store import Store
-from nsynth_batch.catalog.catalog import Catalog, Recording
-from nsynth_batch.catalog.withheld import DELETED, FORGOTTEN, bar_of, resting_on
-from nsynth_batch.store.layout import planned
-from sequencer.clips.clips import SCORE_SUFFIX
-
-
-@dataclass
-class Resting:
-    """What rests on one recording.
-
-    Attributes
-    ----------
-    clips : list of str
-        Ids of clips, of every seed and setting.
-    rows : dict of str to int
-        How many committed rows hold something of it, by the dataset's path in the store.
-    compositions : list of Path
-        Scores that play it.
-    """
-
-    clips: list[str] = field(default_factory=list)
-    rows: dict[str, int] = field(default_factory=dict)
-    compositions: list[Path] = field(default_factory=list)
+from hdfs_jobs.errors import UsageError
+from nsynth_batch.catalog.tables import read_table
+from nsynth_batch.store.layout import CORPORA, upstream_of
 
 
 @dataclass(frozen=True)
-class Gone:
-    """A recording that may not be used any more, and the clips that were made of it.
+class ItemKey:
+    """The key of an item is the file id of the one recording that it stands for."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of the table itself hold file ids.
 
     Attributes
     ----------
-    file_id, title
-        Of the recording.
-    why
-        ``forgotten`` or ``deleted``.
-    clips
-        Ids, of every seed and setting.
+    paths : tuple of str
+        The columns; ``a.file_id`` is a field of the struct ``a``.
     """
 
-    file_id: str
-    title: str
-    why: str
-    clips: tuple[str, ...]
+    paths: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The columns of the table that have to be read."""
+        return list(dict.fromkeys(path.split(".")[0] for path in self.paths))
+
+    def file_ids(self, table: pa.Table) -> list[tuple[str, ...]]:
+        """Return the recordings behind each row of a table with these columns."""
+        columns = [self._column(table, path).to_pylist() for path in self.paths]
+        return [
+            tuple(file_id for file_id in row if file_id is not None)
+            for row in zip(*columns, strict=True)
+        ]
+
+    def rows_of(self, file_ids: Collection[str], table: pa.Table) -> pa.UInt64Array:
+        """Return the numbers of the rows that are derived from any of some recordings."""
+        wanted = pa.array(list(file_ids), pa.string())
+        found = pa.array([False] * len(table), pa.bool_())
+        for path in self.paths:
+            found = pc.or_(found, pc.is_in(self._column(table, path), wanted))
+        return pc.indices_nonzero(found)
+
+    @staticmethod
+    def _column(table: pa.Table, path: str) -> pa.ChunkedArray:
+        name, *fields = path.split(".")
+        column = table.column(name)
+        return pc.struct_field(column, fields) if fields else column
 
 
-def gone(store: Store) -> list[Gone]:
-    """Find the recordings of a store that were forgotten, or deleted by their source.
+@dataclass(frozen=True)
+class Link:
+    """Each row names the row of another dataset that it was made from.
 
-    Raises
-    ------
-    UsageError
-        If a dataset that clips were made from is missing.
+    Attributes
+    ----------
+    dataset : str
+        The other dataset's name; the setting of that name is its digest.
+    column : str
+        Holds the name of the row, in both tables.
+    to : Columns
+        Where the recordings stand in the other table.
+    row_id : str
+        Column of the row's own id.
     """
-    recordings = Catalog(store.storage).recordings()
-    found = [
-        (recording, why)
-        for recording in recordings.withheld()
-        if (why := bar_of(recording, recordings).reason) in (FORGOTTEN, DELETED)
-    ]
-    resting = clips_resting_on(store, {recording.file_id for recording, _ in found})
-    return [
-        Gone(recording.file_id, recording.title, why, tuple(resting[recording.file_id].clips))
-        for recording, why in found
-    ]
+
+    dataset: str
+    column: str
+    to: Columns
+    row_id: str
 
 
-def clips_resting_on(store: Store, file_ids: Collection[str]) -> dict[str, Resting]:
-    """Find mash-ups and clips that are made of some recordings.
+@dataclass(frozen=True)
+class Corpus:
+    """Every row is derived from all recordings that a model was trained on.
 
-    Returns
-    -------
-    dict of str to Resting
-        By file id, one for each that was asked about; their clips are sorted.
-
-    Raises
-    ------
-    UsageError
-        If a dataset that clips were made from is missing.
+    Attributes
+    ----------
+    setting : str
+        The dataset's setting that names the list of them, a table with a column ``file_id`` in
+        the folder `CORPORA`.
+    row_id : str
+        Column of the row's own id.
+    primes : Columns or None
+        Where the recordings stand that single rows were begun from.
     """
-    found = {file_id: Resting() for file_id in file_ids}
-    if not found:
-        return found
-    mashed = {dataset.digest: _mashed(dataset, found) for dataset in store.datasets("mashups")}
-    for dataset in store.datasets("clips"):
-        parents = mashed[planned(store, "mashups", str(dataset.settings["mashups"])).digest]
-        for _, table in dataset.tables(["clip_id", "mash_id"]) if parents else ():
-            for row in table.to_pylist():
-                for file_id in parents.get(row["mash_id"], ()):
-                    found[file_id].clips.append(row["clip_id"])
-                    _count(found[file_id], dataset)
-    for resting in found.values():
-        resting.clips = sorted(set(resting.clips))
+
+    setting: str
+    row_id: str
+    primes: Columns | None = None
+
+
+Source = ItemKey | Columns
+Lineage = Columns | Link | Corpus
+LineageOf = Callable[[Dataset], Lineage]
+"""Returns the rule of the step that made a dataset."""
+
+
+def corpus_path(digest: str) -> str:
+    """Return where a store keeps the list of recordings behind a model."""
+    return f"{CORPORA}/{digest}.parquet"
+
+
+def pending_recordings(dataset: Dataset, upstream: Dataset | None, source: Source) -> set[str]:
+    """Return the recordings that planned and uncommitted items are made from, by file id.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What is written.
+    upstream : Dataset or None
+        What the rows of the items refer to.
+    source : ItemKey or Columns
+        Where the recordings stand in what is read.
+    """
+    items = (item for shard in dataset.pending() for item in shard.items)
+    if isinstance(source, ItemKey):
+        return {item.key for item in items}
+    if upstream is None:
+        return set()
+    found: set[str] = set()
+    for number, parts in _by_shard(items).items():
+        # Each shard once, and of it the ids alone: an item has often rows of several.
+        table = upstream.read(number, source.names)
+        for part in parts:
+            found.update(*source.file_ids(table.slice(part.start, part.stop - part.start)))
     return found
 
 
-def all_resting_on(
-    store: Store, recordings: Iterable[Recording], folders: Iterable[Path]
-) -> tuple[dict[str, Resting], list[str]]:
-    """Find everything that rests on some recordings.
+def _by_shard(items: Iterable[Item]) -> dict[int, list[RowRange]]:
+    parts: dict[int, list[RowRange]] = {}
+    for item in items:
+        for part in item.rows:
+            parts.setdefault(part.shard, []).append(part)
+    return parts
+
+
+class Derivations:
+    """Finds the committed rows of a store that are derived from some recordings.
 
     Parameters
     ----------
     store : Store
-        Whose datasets are looked through.
-    recordings : iterable of Recording
-        What is looked for.
-    folders : iterable of Path
-        Where compositions are, those in folders below too.
-
-    Returns
-    -------
-    (dict of str to Resting, list of str)
-        By file id; and notes on scores that could not be read, and so may rest on any of them.
+        Whose datasets are read.
+    lineage_of : callable
+        Returns the rule of the step that made a dataset.
+    file_ids : collection of str
+        The recordings.
     """
-    found = clips_resting_on(store, {recording.file_id for recording in recordings})
-    for name in ("audio", "encodings"):
-        for dataset in store.datasets(name):
-            for _, table in dataset.tables(["file_id"]):
-                for file_id in table.column("file_id").to_pylist():
-                    if file_id in found:
-                        _count(found[file_id], dataset)
-    notes = []
-    for path in sorted({score for folder in folders for score in folder.rglob(f"*{SCORE_SUFFIX}")}):
+
+    def __init__(self, store: Store, lineage_of: LineageOf, file_ids: Collection[str]) -> None:
+        self._store = store
+        self._lineage_of = lineage_of
+        self._wanted = frozenset(file_ids)
+        self._linked: dict[str, dict[str, tuple[str, ...]]] = {}
+
+    def rows(self, dataset: Dataset) -> Iterator[tuple[str, frozenset[str]]]:
+        """Yield the id of each row that is derived from some of them, and from which.
+
+        The id is empty where rows have none of their own.
+
+        Raises
+        ------
+        UsageError
+            If a dataset that this one was made from is missing, or the list of a corpus.
+        """
+        if not self._wanted:
+            return
+        rule = self._lineage_of(dataset)
+        if isinstance(rule, Columns):
+            for _, table in dataset.tables(rule.names):
+                for found in self._in_columns(rule, table):
+                    yield "", found
+        elif isinstance(rule, Link):
+            yield from self._by_link(dataset, rule)
+        else:
+            yield from self._by_corpus(dataset, rule)
+
+    def _in_columns(self, rule: Columns, table: pa.Table) -> Iterator[frozenset[str]]:
+        hits = table.take(rule.rows_of(self._wanted, table))
+        return (self._wanted.intersection(row) for row in rule.file_ids(hits))
+
+    def _by_link(self, dataset: Dataset, rule: Link) -> Iterator[tuple[str, frozenset[str]]]:
+        parents = self._parents(upstream_of(self._store, dataset, rule.dataset), rule)
+        for _, table in dataset.tables([rule.row_id, rule.column]) if parents else ():
+            names = table.column(rule.column).to_pylist()
+            for row_id, name in zip(table.column(rule.row_id).to_pylist(), names, strict=True):
+                if name in parents:
+                    yield row_id, frozenset(parents[name])
+
+    def _parents(self, upstream: Dataset, rule: Link) -> dict[str, tuple[str, ...]]:
+        """Return which of the recordings are behind each row of a linked dataset, if any is."""
+        if upstream.path not in self._linked:
+            found: dict[str, tuple[str, ...]] = {}
+            for _, table in upstream.tables([rule.column, *rule.to.names]):
+                hits = table.take(rule.to.rows_of(self._wanted, table))
+                names = hits.column(rule.column).to_pylist()
+                for name, parents in zip(names, self._in_columns(rule.to, hits), strict=True):
+                    found[name] = tuple(parents)
+            self._linked[upstream.path] = found
+        return self._linked[upstream.path]
+
+    def _by_corpus(self, dataset: Dataset, rule: Corpus) -> Iterator[tuple[str, frozenset[str]]]:
+        trained_on = self._wanted & self._corpus(str(dataset.settings[rule.setting]))
+        columns = [rule.row_id, *(rule.primes.names if rule.primes else ())]
+        for _, table in dataset.tables(columns):
+            row_ids = table.column(rule.row_id).to_pylist()
+            primes: Sequence[tuple[str, ...]] = [()] * len(table)
+            if rule.primes is not None:
+                primes = rule.primes.file_ids(table)
+            for row_id, prime in zip(row_ids, primes, strict=True):
+                if found := trained_on.union(self._wanted.intersection(prime)):
+                    yield row_id, found
+
+    def _corpus(self, digest: str) -> frozenset[str]:
+        storage, path = self._store.storage, corpus_path(digest)
+        remedy = "restore it from a copy, or train the model again"
         try:
-            played = set(_file_ids(json.loads(path.read_text(encoding="utf-8"))))
-        except (OSError, ValueError, RecursionError) as error:
-            notes.append(f"{path} cannot be read, and may rest on it: {error}")
-            continue
-        for file_id in played & found.keys():
-            found[file_id].compositions.append(path)
-    return found, notes
-
-
-def _mashed(mashups: Dataset, found: dict[str, Resting]) -> dict[str, list[str]]:
-    """Give the parents, among what is looked for, of each mash-up that has some."""
-    parents: dict[str, list[str]] = {}
-    for _, table in mashups.tables(["mash_id", "a", "b"]):
-        for row in table.take(resting_on(found.keys(), table)).to_pylist():
-            names = {row["a"]["file_id"], row["b"]["file_id"]} & found.keys()
-            parents[row["mash_id"]] = sorted(names)
-            for file_id in names:
-                _count(found[file_id], mashups)
-    return parents
-
-
-def _count(resting: Resting, dataset: Dataset) -> None:
-    resting.rows[dataset.path] = resting.rows.get(dataset.path, 0) + 1
-
-
-def _file_ids(content: Any) -> Iterator[str]:
-    """Give every file id that a score names, whatever version it is of."""
-    if isinstance(content, dict):
-        if isinstance(content.get("file_id"), str):
-            yield content["file_id"]
-        content = list(content.values())
-    if isinstance(content, list):
-        for value in content:
-            yield from _file_ids(value)
+            table = read_table(storage, path, remedy)
+        except FileNotFoundError:
+            raise UsageError(
+                f"{storage.url}/{path} is missing, the list of what a model was trained on: "
+                f"{remedy}"
+            ) from None
+        return frozenset(table.column("file_id").to_pylist())

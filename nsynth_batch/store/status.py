@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 
+from hdfs_jobs.canonical_json import Json
 from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.manifest import Summary
 from hdfs_jobs.datasets.retry import open_entries
-from hdfs_jobs.datasets.store import Store
 from nsynth_batch.choices import MODEL_FACTS
-from nsynth_batch.store.layout import DATASETS
 
 
 @dataclass(frozen=True)
-class StageStatus:
-    """Where a stage stands, for the settings it was run with last.
+class DatasetStatus:
+    """Where the current datasets of a name stand.
 
     Attributes
     ----------
@@ -25,7 +24,7 @@ class StageStatus:
     rows, seconds
         In the committed shards; seconds of audio.
     quarantined
-        Rows set aside: every mash-up of a batch that failed whole.
+        Rows: every mash-up of a batch that failed whole.
     """
 
     shards: int = 0
@@ -34,39 +33,61 @@ class StageStatus:
     seconds: float = 0.0
     quarantined: int = 0
 
+    def __add__(self, other: DatasetStatus) -> DatasetStatus:
+        """Return both in numbers together."""
+        return DatasetStatus(
+            self.shards + other.shards,
+            self.committed + other.committed,
+            self.rows + other.rows,
+            round(self.seconds + other.seconds, 3),
+            self.quarantined + other.quarantined,
+        )
 
-def status_of(dataset: Dataset | None) -> StageStatus:
-    """Sum up a dataset; all zero where there is none."""
-    if dataset is None:
-        return StageStatus()
+
+Producers = Mapping[str, Mapping[str, Dataset]]
+"""The current datasets of each name, by who made them."""
+
+
+def status_of(dataset: Dataset) -> DatasetStatus:
+    """Return a dataset in numbers."""
     totals = dataset.totals()
-    return StageStatus(
+    return DatasetStatus(
         totals.shards, totals.committed, totals.rows, round(totals.seconds, 3), totals.quarantined
     )
 
 
-def store_status(store: Store) -> dict[str, StageStatus]:
-    """Sum up the latest dataset of each stage, by its name."""
-    return {name: status_of(store.current_of(name)) for name in DATASETS}
+def store_status(producers: Producers) -> dict[str, dict[str, DatasetStatus]]:
+    """Return the current datasets in numbers, by name and by who made them."""
+    return {
+        name: {who: status_of(dataset) for who, dataset in current.items()}
+        for name, current in producers.items()
+    }
 
 
-def made_with(store: Store) -> dict[str, dict[str, str]]:
-    """Give what the latest dataset of each stage that runs a model is made with, by its name."""
-    found = {}
-    for name in DATASETS:
-        dataset = store.current_of(name)
-        if dataset is not None and "engine" in dataset.settings:
-            found[name] = {fact: str(dataset.settings[fact]) for fact in MODEL_FACTS}
-    return found
+def in_all(parts: Mapping[str, DatasetStatus]) -> DatasetStatus:
+    """Return the datasets of all producers of a name in numbers together."""
+    return sum(parts.values(), DatasetStatus())
 
 
-def committed_shards(store: Store) -> Iterator[tuple[str, Summary]]:
-    """Give each committed shard of each stage's latest dataset, in order, with its statistics."""
-    for name in DATASETS:
-        dataset = store.current_of(name)
-        if dataset is not None:
+def as_json(parts: Mapping[str, DatasetStatus]) -> dict[str, Json]:
+    """Return the datasets of a name as JSON values: together, and one by one if several made it."""
+    content: dict[str, Json] = asdict(in_all(parts))
+    if len(parts) > 1:
+        content["producers"] = {who: asdict(part) for who, part in parts.items()}
+    return content
+
+
+def made_with(dataset: Dataset) -> dict[str, str]:
+    """Return the facts of the model that a dataset was made with; empty if no model was."""
+    return {fact: str(dataset.settings[fact]) for fact in MODEL_FACTS if fact in dataset.settings}
+
+
+def committed_shards(producers: Producers) -> Iterator[tuple[str, str, Summary]]:
+    """Yield name, producer and statistics of each committed shard of the current datasets."""
+    for name, current in producers.items():
+        for who, dataset in current.items():
             for summary in sorted(dataset.summaries(), key=lambda one: one.shard):
-                yield name, summary
+                yield name, who, summary
 
 
 def reasons(dataset: Dataset) -> Counter[str]:

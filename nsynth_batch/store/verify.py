@@ -13,8 +13,7 @@ from hdfs_jobs.datasets.verify import Problem
 from hdfs_jobs.storage.open import is_remote, open_url
 from nsynth_batch.catalog.catalog import FOLDER, Catalog
 from nsynth_batch.catalog.content import RAW, content_sha1
-from nsynth_batch.pipeline.pool import POOLS
-from nsynth_batch.store.layout import DATASETS
+from nsynth_batch.store.layout import POOLS
 
 
 def verify_store(store: Store) -> Iterator[Problem]:
@@ -28,7 +27,7 @@ def verify_store(store: Store) -> Iterator[Problem]:
     Yields
     ------
     Problem
-        A file, and what is the matter with it.
+        A file, and what is wrong with it.
     """
     there = set()
     for entry in store.storage.walk(RAW):
@@ -42,7 +41,7 @@ def verify_store(store: Store) -> Iterator[Problem]:
     if not damaged:
         yield from _missing_recordings(store, there)
     yield from _unreadable(store, POOLS)
-    for name in DATASETS:
+    for name in store.names():
         for dataset in store.datasets(name):
             yield from dataset.verify()
 

@@ -16,7 +16,9 @@ from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.catalog.catalog import Catalog, Recording
 from nsynth_batch.cli import main
-from nsynth_batch.pipeline.steps import Pipeline
+from nsynth_batch.pipeline.context import Context
+from nsynth_batch.pipeline.step import PlannedStep
+from nsynth_batch.pipeline.steps import require_plan, step_named
 from nsynth_batch.settings import load_settings
 from nsynth_batch.sources.folder import FolderSource
 from nsynth_batch.sources.harvest import harvest
@@ -78,7 +80,7 @@ def job(whole: Job, tmp_path: Path, tiny: Path) -> Job:
     return copy
 
 
-def pipeline(job: Job, **more: object) -> Pipeline:
+def context(job: Job, **more: object) -> Context:
     settings = load_settings(
         {
             "checkpoint": job.checkpoint,
@@ -88,17 +90,22 @@ def pipeline(job: Job, **more: object) -> Pipeline:
             **more,
         }
     )
-    return Pipeline(settings, job.store())
+    return Context(settings, job.store())
+
+
+def plan_of(job: Job, name: str, **more: object) -> PlannedStep:
+    """Plan the step that writes a dataset."""
+    return require_plan(step_named(name), context(job, **more))
 
 
 def work(job: Job, cluster: Cluster, names: tuple[str, ...], **more: object) -> list[str]:
     """Do stages; give what they had to note."""
     notes: list[str] = []
     for name in names:
-        line = pipeline(job, **more)
-        planned = line.plan(name)
+        ours = context(job, **more)
+        planned = require_plan(step_named(name), ours)
         notes += planned.notes
-        planned.run(line.settings, cluster, lambda event: None)
+        planned.run(ours.settings, cluster, lambda event: None)
     return notes
 
 

@@ -6,11 +6,12 @@ from hdfs_jobs.storage.base import Storage
 from nsynth_batch.catalog.catalog import Catalog
 from nsynth_batch.catalog.content import ContentIndex
 from nsynth_batch.sources.counts import Harvest
+from nsynth_batch.sources.preview import Categories
 from nsynth_batch.sources.source import BadRecording, WebSource
 from nsynth_batch.sources.web.download import key_of
 
 
-def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, float]:
+def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, float, Categories]:
     """Count what a harvest would fetch.
 
     Parameters
@@ -22,9 +23,9 @@ def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, fl
 
     Returns
     -------
-    (Harvest, float)
-        Of which `added` and `bytes` are what would be fetched, and its seconds, as far as the
-        source tells.
+    (Harvest, float, tuple of tuples of str)
+        Of which `added` and `bytes` are what would be fetched; its seconds, as far as the source
+        tells, and the categories of each recording.
     """
     report, seconds = Harvest(), 0.0
     stored = None if storage is None else ContentIndex(storage)
@@ -33,6 +34,7 @@ def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, fl
     names = {row.source_path: row.file_id for row in rows if source.owns(row)}
     pending: set[str] = set()
     unknown = 0
+    categories: list[tuple[str, ...]] = []
     for item in source.offers():
         report.found += 1
         if isinstance(item, BadRecording):
@@ -51,8 +53,9 @@ def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, fl
         seconds += item.seconds or 0.0
         report.bytes += item.size or 0
         unknown += item.size is None
+        categories.append(item.categories)
     report.other_files, report.skipped = source.other_files, source.skipped
     report.notes = source.notes
     if unknown:
         report.notes += (f"the source does not tell how large {unknown} of them are",)
-    return report, seconds
+    return report, seconds, tuple(categories)

@@ -19,7 +19,8 @@ from hdfs_jobs.runs.cluster import Cluster
 from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone
 from nsynth_batch.cli import main
 from nsynth_batch.nsynth import CONFIGS
-from nsynth_batch.pipeline.steps import Pipeline
+from nsynth_batch.pipeline.context import Context
+from nsynth_batch.pipeline.steps import require_plan, step_named
 from nsynth_batch.settings import load_settings
 from nsynth_batch.sources.harvest import harvest
 from nsynth_batch.sources.resolve import resolve
@@ -153,11 +154,11 @@ def test_a_store_is_a_corpus_of_whole_recordings(tmp_path: Path) -> None:
         store_corpus(store)
     harvest(resolve(str(tmp_path / "in")), lambda: store.storage)
     settings = load_settings({"store": store.url, "segment_seconds": 0.128})
-    pipeline = Pipeline(settings, store)
+    context = Context(settings, store)
     with Cluster(workers=1) as cluster:
-        pipeline.plan("audio").run(settings, cluster, lambda _: None)
+        require_plan(step_named("audio"), context).run(settings, cluster, lambda _: None)
     corpus = store_corpus(store)
-    assert sorted(corpus.names) == sorted(pipeline.recordings)
+    assert sorted(corpus.names) == sorted(context.recordings)
     lengths = sorted(len(samples) for _, samples in corpus.recordings())
     assert lengths == [n // 512 * 512 for n in (6400, 8000, 9600)]
     add_tombstone(store.storage, Tombstone(corpus.names[0]))

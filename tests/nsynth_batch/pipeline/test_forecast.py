@@ -12,8 +12,12 @@ from hdfs_jobs.datasets.manifest import Manifest
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.datasets.store import Store
 from nsynth_batch.models.wavenet.config import CONFIGS
-from nsynth_batch.pipeline.cost import measured_rate
-from nsynth_batch.pipeline.forecast import forecast
+from nsynth_batch.pipeline.context import Context
+from nsynth_batch.pipeline.cost import decoder_rate, measured_rate
+from nsynth_batch.pipeline.forecast import Forecast, forecast
+from nsynth_batch.pipeline.step import Amount, Expected, Step
+from nsynth_batch.pipeline.steps import ALL, step_named
+from nsynth_batch.settings import load_settings
 
 SMALL, PUBLISHED = CONFIGS["small"], CONFIGS["h512_bo16"]
 
@@ -33,38 +37,41 @@ def commit(dataset: Dataset, seconds: float, wall_seconds: float) -> None:
     )
 
 
+def estimate(
+    step: Step, seconds: float, shards: int = 1, workers: int = 1, dataset: Dataset | None = None
+) -> Forecast:
+    context = Context(load_settings({"workers": workers}), None, dry_run=True)
+    return forecast(step, context, Expected(shards, Amount(0, 1, seconds)), dataset)
+
+
 def test_what_was_measured_goes_before_a_rule_of_thumb(clips: Dataset) -> None:
     assert measured_rate(clips) is None
-    guessed = forecast("clips", shards=1, seconds=1, workers=1, dataset=clips, config=SMALL)
+    guessed = estimate(step_named("clips"), 1, dataset=clips)
     commit(clips, seconds=60.0, wall_seconds=30.0)
     assert measured_rate(clips) == pytest.approx(2.0)
-    found = forecast("clips", shards=1, seconds=1, workers=1, dataset=clips, config=SMALL)
+    found = estimate(step_named("clips"), 1, dataset=clips)
     assert (guessed.measured, found.measured) == (False, True)
     assert found.wall_seconds == pytest.approx(0.5)
 
 
 def test_a_larger_model_takes_longer_in_proportion_to_its_sums() -> None:
-    times = [
-        forecast("clips", shards=1, seconds=1, workers=1, dataset=None, config=c).wall_seconds
-        for c in (SMALL, PUBLISHED)
-    ]
     # An audio-second of the published decoder is 1.896 TFLOP.
-    assert times[1] == pytest.approx(1.896e12 / 20e9, rel=0.01)
-    assert times[0] < times[1] / 20
+    assert 1 / decoder_rate(PUBLISHED) == pytest.approx(1.896e12 / 20e9, rel=0.01)
+    assert decoder_rate(SMALL) > 20 * decoder_rate(PUBLISHED)
 
 
 def test_workers_share_as_far_as_there_are_shards(clips: Dataset) -> None:
     commit(clips, seconds=10.0, wall_seconds=10.0)
     times = [
-        forecast("clips", shards=3, seconds=60, workers=n, dataset=clips, config=SMALL).wall_seconds
-        for n in (1, 2, 3, 8)
+        estimate(step_named("clips"), 60, 3, workers, clips).wall_seconds
+        for workers in (1, 2, 3, 8)
     ]
     assert times == pytest.approx([60, 30, 20, 20])
 
 
-@pytest.mark.parametrize("name", ["audio", "encodings", "mashups", "clips"])
-def test_every_stage_has_a_time_and_a_size(name: str) -> None:
-    one = forecast(name, shards=2, seconds=100, workers=2, dataset=None, config=SMALL)
+@pytest.mark.parametrize("step", ALL, ids=lambda step: step.command)
+def test_every_step_has_a_time_and_a_size(step: Step) -> None:
+    one = estimate(step, 100, 2, 2)
     assert one.wall_seconds > 0
     assert one.bytes > 0
     assert not one.measured
@@ -72,5 +79,5 @@ def test_every_stage_has_a_time_and_a_size(name: str) -> None:
 
 def test_bytes_of_samples_are_near_those_of_the_file() -> None:
     # Half a minute of 16-bit samples at 16 kHz is 0.96 MB before compression.
-    one = forecast("clips", shards=1, seconds=30, workers=1, dataset=None, config=SMALL)
+    one = estimate(step_named("clips"), 30)
     assert 0.5e6 < one.bytes <= pa.array([0] * 480_000, pa.int16()).nbytes

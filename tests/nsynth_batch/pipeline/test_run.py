@@ -18,9 +18,9 @@ from hdfs_jobs.datasets.retry import open_entries
 from nsynth_batch.catalog.catalog import Catalog
 from nsynth_batch.nsynth import load_model
 from nsynth_batch.pipeline.pool import load_pool
-from nsynth_batch.pipeline.steps import Pipeline
 from nsynth_batch.settings import load_settings
 from tests.nsynth_batch.job import SEGMENT_SECONDS, Job
+from tests.nsynth_batch.planning import plan
 from tests.nsynth_batch.recordings import tone, write_bad, write_good, write_wav
 
 FRAMES = 8
@@ -178,14 +178,14 @@ def test_wiki_recordings_without_a_licence_are_left_out_unless_asked_for(job: Jo
     given = {"store": job.url, "checkpoint": job.checkpoint, "seed": 77, "pairs": 200}
     catalog.append([changed])
     try:
-        work = Pipeline(load_settings(given), store, dry_run=True).plan("mashups")
+        work = plan(load_settings(given), store, "mashups", dry_run=True)
         assert any("1 recordings from a wiki have no known licence" in n for n in work.notes)
         assert not any(file_id in item.key for shard in work.new for item in shard.items)
         allowed = load_settings({**given, "allow_unknown": True})
-        work = Pipeline(allowed, store, dry_run=True).plan("mashups")
+        work = plan(allowed, store, "mashups", dry_run=True)
         assert any(file_id in item.key for shard in work.new for item in shard.items)
         catalog.append([replace(changed, deleted=True, retrieved_at=datetime.now(UTC))])
-        work = Pipeline(allowed, store, dry_run=True).plan("mashups")
+        work = plan(allowed, store, "mashups", dry_run=True)
         assert not any(file_id in item.key for shard in work.new for item in shard.items)
     finally:
         catalog.append([replace(row, retrieved_at=datetime.now(UTC))])

@@ -9,9 +9,10 @@ from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.plan import Item, RowRange
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.worker import ShardJob, do_shard
+from nsynth_batch.pipeline.mash import mash_items
 from nsynth_batch.pipeline.pairs import PoolSegment
 from nsynth_batch.pipeline.run import excess
-from nsynth_batch.pipeline.sharding import mash_items
+from nsynth_batch.pipeline.steps import step_named
 from nsynth_batch.settings import load_settings
 from nsynth_batch.store.status import reasons, status_of
 from tests.hdfs_jobs.job_stages import Plain
@@ -39,11 +40,11 @@ def test_every_mash_up_of_a_lost_batch_counts(tmp_path: Path) -> None:
     assert status_of(clips).quarantined == 72
     assert reasons(clips) == {"odd": 72}
     settings = load_settings({"store": "my-store", "max_bad_fraction": 0.5})
-    [problem] = excess(clips, settings)
+    [problem] = excess(step_named("decode"), clips, settings)
     assert problem.exit_code == 3
     assert problem.message.startswith("72 of 80 in clips were quarantined")
     assert "`nsynth-batch status --quarantine --store my-store` lists them" in problem.message
-    assert not list(excess(clips, load_settings({"max_bad_fraction": 0.9})))
+    assert not list(excess(step_named("decode"), clips, load_settings({"max_bad_fraction": 0.9})))
 
 
 def test_a_lost_mash_up_counts_once_though_it_has_two_parents() -> None:

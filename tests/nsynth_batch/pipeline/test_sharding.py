@@ -19,7 +19,9 @@ from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.stage import Task
 from hdfs_jobs.runs.worker import do_shard
 from nsynth_batch.catalog.catalog import Recording
-from nsynth_batch.pipeline import sharding
+from nsynth_batch.pipeline import encode, sharding
+from nsynth_batch.pipeline.decode import Undecoded
+from nsynth_batch.pipeline.mash import mash_items
 from nsynth_batch.pipeline.pairs import PoolSegment
 from nsynth_batch.pipeline.pool import take_pool
 from tests.hdfs_jobs.builders import job_of
@@ -58,7 +60,7 @@ def test_batches_hold_every_row_once_and_those_of_like_length_together(
     left: list[tuple[int, int, int]], size: int
 ) -> None:
     names = {shard: f"content {shard}" for shard in range(4)}
-    items = list(sharding.Undecoded(tuple(sorted(left)), names).batches(size))
+    items = list(Undecoded(tuple(sorted(left)), names).batches(size))
     frames = {(shard, row): n for n, shard, row in left}
     batches = [
         [(r.shard, row) for r in item.rows for row in range(r.start, r.stop)] for item in items
@@ -72,16 +74,16 @@ def test_batches_hold_every_row_once_and_those_of_like_length_together(
 
 
 def test_the_key_of_a_batch_is_its_content_and_not_its_place() -> None:
-    here = sharding.Undecoded(((9, 0, 0), (9, 0, 1)), {0: "same"})
-    there = sharding.Undecoded(((9, 5, 0), (9, 5, 1)), {5: "same"})
-    other = sharding.Undecoded(((9, 0, 0), (9, 0, 1)), {0: "other"})
+    here = Undecoded(((9, 0, 0), (9, 0, 1)), {0: "same"})
+    there = Undecoded(((9, 5, 0), (9, 5, 1)), {5: "same"})
+    other = Undecoded(((9, 0, 0), (9, 0, 1)), {0: "other"})
     keys = [next(left.batches(2)).key for left in (here, there, other)]
     assert keys[0] == keys[1] != keys[2]
 
 
 def test_a_pair_is_two_rows_a_first() -> None:
     a, b = PoolSegment("a", 1, 2, 3, 195), PoolSegment("b", 4, 5, 6, 195)
-    [_, item] = sharding.mash_items([(b, a), (a, b)])
+    [_, item] = mash_items([(b, a), (a, b)])
     assert item.rows == (RowRange(2, 3, 4), RowRange(5, 6, 7))
     assert item.extra == {"pair": 1}
 
@@ -93,7 +95,7 @@ def test_a_task_is_ten_minutes_long_or_four_clips() -> None:
 
 def test_pairs_from_one_on_keep_their_numbers() -> None:
     pairs = [(PoolSegment("a", n, 0, n, 9), PoolSegment("b", n, 0, n, 9)) for n in range(5)]
-    assert list(sharding.mash_items(pairs, 3)) == list(sharding.mash_items(pairs))[3:]
+    assert list(mash_items(pairs, 3)) == list(mash_items(pairs))[3:]
 
 
 IDS = [letter * 40 for letter in "abc"]
@@ -150,9 +152,9 @@ def catalog(*deleted: str) -> Catalog:
     return Catalog({f: replace(ROW, file_id=f, deleted=f in deleted) for f in IDS})
 
 
-def encode(audio: Dataset, encodings: Dataset, known: Catalog) -> list[str]:
+def encoded(audio: Dataset, encodings: Dataset, known: Catalog) -> list[str]:
     """Plan and encode; give the keys of what was new."""
-    items = sharding.encode_items(audio, encodings, known)
+    items = encode.encode_items(audio, encodings, known)
     encodings.plan(items, 10)
     for shard in list(encodings.pending()):
         do_shard(job_of(encodings, Rows("encodings"), shard=shard, upstream=audio), 1)
@@ -161,9 +163,9 @@ def encode(audio: Dataset, encodings: Dataset, known: Catalog) -> list[str]:
 
 def test_what_was_forgotten_is_encoded_once_it_is_back(cut: tuple[Dataset, Dataset]) -> None:
     parts = ("0-63", "64-127", "128-129")
-    assert encode(*cut, catalog(IDS[1])) == [f"{f}:{p}" for f in (IDS[0], IDS[2]) for p in parts]
-    assert encode(*cut, catalog(IDS[1])) == []
-    assert encode(*cut, catalog()) == [f"{IDS[1]}:{part}" for part in parts]
+    assert encoded(*cut, catalog(IDS[1])) == [f"{f}:{p}" for f in (IDS[0], IDS[2]) for p in parts]
+    assert encoded(*cut, catalog(IDS[1])) == []
+    assert encoded(*cut, catalog()) == [f"{IDS[1]}:{part}" for part in parts]
     encodings = cut[1]
     known = catalog()
     pool = take_pool(encodings, known, allow_unknown=False)
@@ -178,15 +180,15 @@ def test_a_shard_that_is_planned_whole_is_not_opened(
     cut: tuple[Dataset, Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = catalog()
-    assert len(encode(*cut, known)) == 9
+    assert len(encoded(*cut, known)) == 9
     assert known.looked_up == 3
     monkeypatch.delattr(Dataset, "read")
-    assert encode(*cut, catalog()) == []
+    assert encoded(*cut, catalog()) == []
 
 
 def test_no_row_is_planned_twice_if_runs_are_cut_elsewhere(
     cut: tuple[Dataset, Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encode(*cut, catalog(IDS[1]))
-    monkeypatch.setattr(sharding, "MOST_SEGMENTS", 100)
-    assert encode(*cut, catalog()) == [f"{IDS[1]}:{part}" for part in ("0-49", "50-99", "100-129")]
+    encoded(*cut, catalog(IDS[1]))
+    monkeypatch.setattr(encode, "MOST_SEGMENTS", 100)
+    assert encoded(*cut, catalog()) == [f"{IDS[1]}:{part}" for part in ("0-49", "50-99", "100-129")]

@@ -23,20 +23,24 @@ from nsynth_batch.models.loading import default_precision, open_model, portable_
 from nsynth_batch.models.spec import ModelSpec
 from nsynth_batch.models.weights import random_weights, save_weights
 from nsynth_batch.nsynth import load_model
-from nsynth_batch.pipeline import sharding
+from nsynth_batch.pipeline.audio import segment_samples
+from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.forecast import forecast_run
+from nsynth_batch.pipeline.mash import MOST_PAIRS
 from nsynth_batch.pipeline.pool import pool_path
-from nsynth_batch.pipeline.steps import Pipeline, segment_samples
+from nsynth_batch.pipeline.steps import STEPS, lineage_of, require_plan, step_named
 from nsynth_batch.settings import load_settings
 from nsynth_batch.sources.harvest import harvest
 from nsynth_batch.sources.resolve import resolve
 from nsynth_batch.store.arrays import matrices
 from nsynth_batch.store.clip_export import export_clips
-from nsynth_batch.store.layout import DATASETS
 from nsynth_batch.store.verify import verify_store
 from sequencer.audio.samples import to_int16
 from tests.nsynth_batch.builders import TINY
+from tests.nsynth_batch.planning import plan
 from tests.nsynth_batch.recordings import tone, write_wav
+
+NAMES = tuple(step.dataset for step in STEPS)
 
 
 class ListedStorage(LocalStorage):
@@ -77,9 +81,9 @@ def given(store: Store, tiny: Path) -> dict[str, Any]:
 
 def run(store: Store, given: dict[str, Any], cluster: Cluster, *names: str) -> None:
     settings = load_settings(given)
-    pipeline = Pipeline(settings, store)
+    context = Context(settings, store)
     for name in names:
-        pipeline.plan(name).run(settings, cluster, lambda _: None)
+        require_plan(step_named(name), context).run(settings, cluster, lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -94,17 +98,17 @@ def test_a_stage_without_the_one_before_says_which(
     store: Store, given: dict[str, Any], name: str, words: str
 ) -> None:
     with pytest.raises(UsageError, match=words):
-        Pipeline(load_settings(given), store).plan(name)
+        plan(load_settings(given), store, name)
 
 
 def test_a_run_lists_the_manifests_of_a_dataset_once(
     store: Store, given: dict[str, Any], cluster: Cluster
 ) -> None:
-    run(store, given, cluster, *DATASETS)
+    run(store, given, cluster, *NAMES)
     storage = ListedStorage(store.url)
-    run(Store(storage), given | {"pairs": 5}, cluster, *DATASETS)
+    run(Store(storage), given | {"pairs": 5}, cluster, *NAMES)
     assert storage.listed and set(storage.listed.values()) == {1}
-    assert [len(store.current_of(name).pending()) for name in DATASETS] == [0, 0, 0, 0]
+    assert [len(store.current_of(name).pending()) for name in NAMES] == [0, 0, 0, 0]
     assert sum(summary.rows for summary in store.current_of("clips").summaries()) == 5
 
 
@@ -131,7 +135,7 @@ def test_each_precision_makes_clips_of_its_own_and_its_manifests_name_it(
     assert len(set(digests.values())) == len(digests)
     assert store.current_of("encodings").settings["precision"] == "float32"
     chosen = default_precision("auto")
-    assert Pipeline(load_settings(given), store).plan("clips").dataset.digest == digests[chosen]
+    assert plan(load_settings(given), store, "clips").dataset.digest == digests[chosen]
 
 
 def test_workers_keep_to_the_instruction_set_of_the_plan(
@@ -140,7 +144,7 @@ def test_workers_keep_to_the_instruction_set_of_the_plan(
     # The workers were started before, and would take a faster one.
     cluster.client()
     monkeypatch.setenv("NSYNTH_BATCH_INSTRUCTION_SET", "portable")
-    run(store, given, cluster, *DATASETS)
+    run(store, given, cluster, *NAMES)
     for name in ("encodings", "clips"):
         manifests = list(store.current_of(name).manifests())
         assert {manifest.facts["instruction_set"] for manifest in manifests} == {"portable"}
@@ -149,17 +153,17 @@ def test_workers_keep_to_the_instruction_set_of_the_plan(
 def test_an_empty_store_says_what_comes_first(tmp_path: Path) -> None:
     empty = Store.open(str(tmp_path / "empty"), create=True)
     with pytest.raises(UsageError, match="run `nsynth-batch harvest SOURCE` first"):
-        Pipeline(load_settings({"store": empty.url}), empty).plan("audio")
+        plan(load_settings({"store": empty.url}), empty, "audio")
 
 
 def test_a_pool_is_not_taken_of_half_the_encodings(
     store: Store, given: dict[str, Any], cluster: Cluster
 ) -> None:
     run(store, given, cluster, "audio")
-    pipeline = Pipeline(load_settings(given), store)
-    pipeline.plan("encodings")
+    context = Context(load_settings(given), store)
+    require_plan(step_named("encodings"), context)
     with pytest.raises(UsageError, match=r"3 of 3 shards of encodings are not committed yet"):
-        pipeline.plan("mashups")
+        require_plan(step_named("mashups"), context)
 
 
 def test_what_another_checkpoint_encoded_is_not_decoded(
@@ -169,7 +173,7 @@ def test_what_another_checkpoint_encoded_is_not_decoded(
     other = tmp_path / "other.safetensors"
     save_weights(random_weights(TINY, seed=4), other)
     with pytest.raises(UsageError, match="encoded by another checkpoint"):
-        Pipeline(load_settings({**given, "checkpoint": str(other)}), store).plan("clips")
+        plan(load_settings({**given, "checkpoint": str(other)}), store, "clips")
 
 
 def test_a_dry_run_plans_the_same_shards_and_writes_nothing(
@@ -177,9 +181,9 @@ def test_a_dry_run_plans_the_same_shards_and_writes_nothing(
 ) -> None:
     run(store, given, cluster, "audio", "encodings")
     before = sorted(tmp_path.rglob("*"))
-    dry = Pipeline(load_settings(given), store, dry_run=True).plan("mashups")
+    dry = plan(load_settings(given), store, "mashups", dry_run=True)
     assert sorted(tmp_path.rglob("*")) == before
-    wet = Pipeline(load_settings(given), store).plan("mashups")
+    wet = plan(load_settings(given), store, "mashups")
     assert list(dry.new) == list(wet.new)
     assert dry.dataset.path == wet.dataset.path
 
@@ -192,7 +196,7 @@ def test_other_settings_are_another_dataset(
         {}, {"seed": 1}, {"curve": "linear"}, {"allow_unknown": True},
     ]  # fmt: skip
     paths = {
-        Pipeline(load_settings({**given, **change}), store).plan("mashups").dataset.path
+        plan(load_settings({**given, **change}), store, "mashups").dataset.path
         for change in changes
     }
     assert len(paths) == len(changes)
@@ -200,7 +204,7 @@ def test_other_settings_are_another_dataset(
 
 def test_what_changes_no_byte_changes_no_dataset(store: Store, given: dict[str, Any]) -> None:
     paths = {
-        Pipeline(load_settings({**given, **change}), store).plan("audio").dataset.path
+        plan(load_settings({**given, **change}), store, "audio").dataset.path
         for change in ({}, {"workers": 5}, {"retries": 9}, {"pairs": 77}, {"time_limit": 3.0})
     }
     assert len(paths) == 1
@@ -219,10 +223,10 @@ def test_a_dry_run_of_millions_of_pairs_answers_at_once(
     run(store, given, cluster, "audio", "encodings", "mashups")
     many = load_settings({**given, "pairs": 10_000_000})
     started = time.monotonic()
-    work = Pipeline(many, store, dry_run=True).plan("mashups")
-    forecast = forecast_run(many, ["mashups"])["mashups"]
+    work = plan(many, store, "mashups", dry_run=True)
+    forecast = forecast_run(many, [step_named("mashups")])["mashups"]
     assert time.monotonic() - started < 10
-    assert len(work.new) == forecast.shards == -(-(10_000_000 - 3) // sharding.MOST_PAIRS)
+    assert len(work.new) == forecast.shards == -(-(10_000_000 - 3) // MOST_PAIRS)
     first = next(iter(work.new))
     assert first.number == len(work.dataset.shards())
     assert first.items[0].extra == {"pair": 3}
@@ -236,7 +240,7 @@ def test_a_pool_that_is_lost_is_not_drawn_anew(
     assert mashups is not None
     store.storage.delete(pool_path(mashups))
     with pytest.raises(UsageError, match=r"pool that pairs of seed 0 .* missing: restore .*pools"):
-        Pipeline(load_settings({**given, "pairs": 5}), store).plan("mashups")
+        plan(load_settings({**given, "pairs": 5}), store, "mashups")
 
 
 def test_a_model_that_is_lost_in_a_worker_is_no_infrastructure_error(tmp_path: Path) -> None:
@@ -259,7 +263,7 @@ def test_clips_of_one_id_are_written_once(
     # No recording is from a wiki, so these are the same mash-ups under other settings.
     run(store, {**given, "allow_unknown": True}, cluster, "mashups", "clips")
     assert len(store.datasets("clips")) == 2
-    assert export_clips(store, tmp_path / "out", every=True).clips == 3
+    assert export_clips(store, tmp_path / "out", lineage_of, every=True).clips == 3
     lines = (tmp_path / "out" / "clips.jsonl").read_text("utf-8").splitlines()
     assert len({json.loads(line)["clip_id"] for line in lines}) == len(lines) == 3
 
@@ -287,20 +291,20 @@ def test_what_later_datasets_were_made_from_is_missed_by_name(
 ) -> None:
     run(store, given, cluster, "audio", "encodings", "mashups", "clips")
     for name, use in (
-        ("mashups", lambda: export_clips(store, tmp_path / "out")),
-        ("audio", lambda: Pipeline(load_settings({**given, "seed": 1}), store).plan("mashups")),
+        ("mashups", lambda: export_clips(store, tmp_path / "out", lineage_of)),
+        ("audio", lambda: plan(load_settings({**given, "seed": 1}), store, "mashups")),
     ):
         dataset = store.current_of(name)
         assert dataset is not None
         store.storage.delete(dataset.path, recursive=True)
-        with pytest.raises(UsageError, match=f"{dataset.path} is gone, and later datasets were"):
+        with pytest.raises(UsageError, match=f"{dataset.path} is missing, and later datasets were"):
             use()
 
 
 def test_a_store_can_be_moved_between_planning_and_cutting(
     store: Store, given: dict[str, Any], cluster: Cluster, tmp_path: Path
 ) -> None:
-    Pipeline(load_settings(given), store).plan("audio")
+    plan(load_settings(given), store, "audio")
     (tmp_path / "store").rename(tmp_path / "moved")
     moved = Store.open(str(tmp_path / "moved"))
     run(moved, {**given, "store": moved.url}, cluster, "audio")

@@ -29,6 +29,7 @@ from hdfs_jobs.runs.events import (
     StageStarted,
 )
 from nsynth_batch.errors import CommandError
+from nsynth_batch.pipeline.steps import ALL
 from nsynth_batch.reporting.events import (
     HarvestProgressed,
     LeaseGivenBack,
@@ -45,6 +46,8 @@ from nsynth_batch.sources.counts import Harvest
 from tests.components.prometheus import LOOPBACK, free_port
 from tests.nsynth_batch.recordings import write_wav
 
+INPUTS = {step.dataset: step.inputs for step in ALL}
+
 Figures = dict[tuple[str, ...], float]
 
 
@@ -60,7 +63,7 @@ def figures(metrics: Metrics) -> Figures:
 
 
 def told(events: Sequence[RunEvent], stop: threading.Event | None = None) -> Figures:
-    metrics = Metrics(0.25, stop or threading.Event())
+    metrics = Metrics(0.25, stop or threading.Event(), INPUTS)
     for event in events:
         metrics(event)
     return figures(metrics)
@@ -169,7 +172,7 @@ def test_the_store_s_lease_and_a_request_to_drain_are_told() -> None:
 
 def serve(port: int, host: str = LOOPBACK) -> AbstractContextManager[tuple[Metrics, ...]]:
     settings = load_settings({"metrics_port": port, "metrics_host": host})
-    return served_metrics(settings, threading.Event())
+    return served_metrics(settings, threading.Event(), INPUTS)
 
 
 def test_they_are_served_to_the_end_of_a_run_beside_other_listeners() -> None:
@@ -193,7 +196,7 @@ def test_without_a_port_nothing_is_served_and_nothing_is_loaded() -> None:
         "import sys, threading; "
         "from nsynth_batch.reporting.metrics_server import served_metrics; "
         "from nsynth_batch.settings import load_settings\n"
-        "with served_metrics(load_settings(), threading.Event()) as none: "
+        "with served_metrics(load_settings(), threading.Event(), {}) as none: "
         "sys.exit(none != () or 'prometheus_client' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -14,9 +14,9 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.catalog.catalog import Catalog
-from nsynth_batch.pipeline.sharding import audio_items
+from nsynth_batch.pipeline.audio import audio_items
 from nsynth_batch.sources.counts import Harvest
-from nsynth_batch.sources.harvest import harvest, preview
+from nsynth_batch.sources.harvest import harvest
 from nsynth_batch.sources.resolve import resolve
 from tests.nsynth_batch.recordings import tone, write_wav
 
@@ -132,15 +132,6 @@ def test_a_source_with_nothing_makes_no_store(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no audio"):
         harvest(resolve(str(tmp_path / "in")), open_store)
     assert not opened
-
-
-def test_a_preview_copies_nothing(folder: Path) -> None:
-    (folder / "broken.wav").write_bytes(b"RIFF")
-    write_wav(folder / "long.wav", tone(2.0))
-    found, seconds = preview(resolve(str(folder)))
-    assert found.found == 5
-    assert found.bytes == sum(path.stat().st_size for path in folder.iterdir())
-    assert seconds == pytest.approx(2.9)
 
 
 def test_the_same_content_under_another_suffix_is_not_copied_again(

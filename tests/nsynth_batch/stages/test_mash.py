@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
-from nsynth_batch.stages.fades import weights
+from nsynth_batch.stages.fades import fade
 from nsynth_batch.stages.mash import MashStage
 from nsynth_batch.store.arrays import matrices, matrix_column
 from nsynth_batch.store.schemas import ENCODINGS
@@ -50,7 +50,7 @@ def mash(table: pa.Table, pair: int, folder: Path, stage: MashStage = STAGE) -> 
 def test_the_encoding_is_the_weighted_sum_cut_to_the_shorter(tmp_path: Path) -> None:
     a, b = encodings(40, 33)
     row = mash(source([a, b]), 7, tmp_path)
-    w = weights("random", 33, 5, 7)
+    w = fade("random", 33, 5, 7)
     assert row["frames"] == 33
     assert np.array_equal(np.float32(row["weights"]), w)
     expected = (1 - w[:, None]) * a[:33] + w[:, None] * b

@@ -16,8 +16,9 @@ from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.catalog.catalog import Catalog
 from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone, restore
+from nsynth_batch.pipeline.steps import lineage_of
+from nsynth_batch.store.derived import derived_rows, withdrawn
 from nsynth_batch.store.forget import find
-from nsynth_batch.store.lineage import clips_resting_on, gone
 from sequencer.cli import main as sequencer
 from tests.nsynth_batch.builders import ROW
 from tests.nsynth_batch.job import Job
@@ -25,7 +26,7 @@ from tests.nsynth_batch.rights_job import (
     STAGES,
     cluster,
     job,
-    pipeline,
+    plan_of,
     recording,
     say,
     titles,
@@ -45,7 +46,7 @@ def reasons(job: Job, name: str) -> list[str]:
 def test_it_is_told_what_rests_on_it(job: Job, tmp_path: Path) -> None:
     owl = recording(job, "owl")
     store = job.store()
-    expected = clips_resting_on(store, {owl.file_id})[owl.file_id].clips
+    expected = derived_rows(store, lineage_of, {owl.file_id}, ["clips"])[owl.file_id].clips
     assert expected
     assert say(job, "clips", "--to", str(tmp_path / "clips")).returncode == 0
     exported = [json.loads(line) for line in (tmp_path / "clips" / "clips.jsonl").open()]
@@ -93,11 +94,11 @@ def test_it_is_told_what_rests_on_it(job: Job, tmp_path: Path) -> None:
 
 def test_status_tells_what_rests_on_what_its_source_has_deleted(job: Job) -> None:
     owl = recording(job, "owl")
-    assert gone(job.store()) == []
+    assert withdrawn(job.store(), lineage_of) == []
     Catalog(job.store().storage).append(
         [replace(owl, deleted=True, retrieved_at=datetime.now(UTC))]
     )
-    [one] = gone(job.store())
+    [one] = withdrawn(job.store(), lineage_of)
     assert (one.file_id, one.why) == (owl.file_id, "deleted")
     line = f"deleted: owl ({owl.file_id}): {len(one.clips)} clips rest on it: {one.clips[0]}"
     assert line in say(job, "status").stdout
@@ -114,7 +115,7 @@ def test_no_stage_touches_what_was_forgotten_before_it_ran(
     for name in ("audio", "encodings", "mashups"):
         assert "owl" not in titles(job, name), name
         assert not reasons(job, name)
-    assert gone(job.store())[0].clips == ()
+    assert withdrawn(job.store(), lineage_of)[0].clips == ()
 
 
 def test_what_was_cut_before_is_not_planned_to_be_encoded(job: Job, cluster: Cluster) -> None:
@@ -134,14 +135,14 @@ def test_what_is_planned_already_is_set_aside(job: Job, cluster: Cluster) -> Non
     for name in ("audio", "encodings", "mashups", "clips", "runs"):
         shutil.rmtree(Path(job.url) / name)
     for position, name in enumerate(STAGES):
-        pipeline(job, pairs=6).plan(name)
+        plan_of(job, name, pairs=6)
         add_tombstone(storage, Tombstone(owl.file_id))
         work(job, cluster, (name,), pairs=6)
         assert set(reasons(job, name)) == {"forgotten"}, name
         if name != "clips":
             assert "owl" not in titles(job, name)
         else:
-            assert gone(job.store())[0].clips == ()
+            assert withdrawn(job.store(), lineage_of)[0].clips == ()
             clips, mashups = job.store().current_of("clips"), job.store().current_of("mashups")
             assert clips is not None
             assert mashups is not None
@@ -162,7 +163,7 @@ def test_what_is_taken_back_is_tried_again_and_nothing_else(
     storage = job.store().storage
     shutil.rmtree(Path(job.url) / "clips")
     shutil.rmtree(Path(job.url) / "runs" / "plans" / "clips")
-    pipeline(job).plan("clips")
+    plan_of(job, "clips")
     add_tombstone(storage, Tombstone(owl.file_id))
     work(job, cluster, ("clips",))
     set_aside = reasons(job, "clips")
@@ -186,13 +187,13 @@ def test_what_was_encoded_and_mashed_up_before_goes_no_further(job: Job, cluster
     assert set(reasons(job, "mashups")) == {"forgotten"}
     # Mash-ups made before are not decoded by other settings either.
     notes = work(job, cluster, ("clips",), temperature=0.5)
-    assert any("mash-ups rest on recordings that were forgotten" in note for note in notes)
+    assert any("mash-ups are derived from recordings that were forgotten" in note for note in notes)
     assert not reasons(job, "clips")
     latest = job.store().current_of("clips")
     assert latest is not None
     rows = {r for _, t in latest.tables(["clip_id"]) for r in t.column("clip_id").to_pylist()}
     assert rows
-    assert not rows & set(gone(job.store())[0].clips)
+    assert not rows & set(withdrawn(job.store(), lineage_of)[0].clips)
     # Another seed's pool has it no more.
     work(job, cluster, ("mashups",), pairs=6, seed=5)
     assert "owl" not in titles(job, "mashups")
@@ -210,7 +211,7 @@ def test_a_licence_that_is_lost_stops_what_was_not_decoded(job: Job, cluster: Cl
     notes = work(job, cluster, ("clips",), temperature=0.5)
     assert any("have no known licence any more" in note for note in notes)
     # Nothing is said of clips that were there: they are credited as unknown.
-    assert gone(job.store()) == []
+    assert withdrawn(job.store(), lineage_of) == []
     catalog.append([replace(known, retrieved_at=datetime.now(UTC))])
     notes = work(job, cluster, ("clips",), temperature=0.5)
     assert not any("licence" in note for note in notes)
@@ -247,7 +248,7 @@ def test_erase_takes_the_bytes_and_a_new_start_the_rest(job: Job, cluster: Clust
 def test_what_is_still_to_be_cut_is_not_erased_under_the_job(job: Job) -> None:
     shutil.rmtree(Path(job.url) / "audio")
     shutil.rmtree(Path(job.url) / "runs" / "plans" / "audio")
-    pipeline(job).plan("audio")
+    plan_of(job, "audio")
     done = say(job, "forget", "owl", "--erase")
     assert done.returncode == 2
     assert "is planned in audio/" in done.stderr

@@ -17,7 +17,7 @@ import requests
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.catalog.catalog import Catalog
-from nsynth_batch.store.layout import DATASETS
+from nsynth_batch.pipeline.steps import dataset_names
 from tests.components.hadoop import Hdfs
 from tests.nsynth_batch.job import SEGMENT_SECONDS, Job
 from tests.nsynth_batch.recordings import tone, write_wav
@@ -131,7 +131,7 @@ def test_a_log_collector_gets_json_alone(remote: Job) -> None:
     again = remote.do("run", "--pairs", PAIRS, "--workers", "1", "--log-format", "json")
     assert again.returncode == 0, again.stderr
     events = [json.loads(line) for line in again.stderr.splitlines()]
-    assert [e["name"] for e in events if e["event"] == "StageFinished"] == list(DATASETS)
+    assert [e["name"] for e in events if e["event"] == "StageFinished"] == list(dataset_names())
     assert all(datetime.fromisoformat(event["time"]).tzinfo for event in events)
 
 

@@ -16,7 +16,8 @@ from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.runs.events import Event, ShardCommitted
-from nsynth_batch.pipeline.step import Work
+from nsynth_batch.pipeline.encode import EncodeStep
+from nsynth_batch.pipeline.step import PlannedStep
 from nsynth_batch.settings import Settings
 from tests.components.certificates import Authority, Certificate
 from tests.components.daskcluster import DaskServers, dask_servers
@@ -189,7 +190,7 @@ def test_what_is_planned_on_a_gpu_is_for_gpu_workers_and_the_rest_for_all(
                 if isinstance(event, ShardCommitted):
                     seen.add("GPU" if workers[event.worker]["resources"] else "CPU")
 
-            work = Work(dataset, Placed(), None, new, require)
+            work = PlannedStep(EncodeStep(), dataset, Placed(), None, new, require)
             assert work.run(Settings(), cluster, tell).committed == 24
         assert seen == groups
     finally:

@@ -1,0 +1,212 @@
+"""The step `mash`: random pairs of encodings to mash-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain, islice
+from typing import cast
+
+from hdfs_jobs.canonical_json import Json
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.plan import Item, RowRange, Shards, group
+from hdfs_jobs.errors import UsageError
+from nsynth_batch.catalog.themes import load_themes
+from nsynth_batch.pipeline.audio import AudioStep
+from nsynth_batch.pipeline.context import Context
+from nsynth_batch.pipeline.cost import mix_bytes
+from nsynth_batch.pipeline.encode import EncodeStep
+from nsynth_batch.pipeline.pairs import PoolSegment, draw_pairs, require_pairs
+from nsynth_batch.pipeline.pool import Pool, load_pool, pool_path, save_pool, take_pool
+from nsynth_batch.pipeline.sharding import per_shard, shards_of, uncommitted
+from nsynth_batch.pipeline.step import Amount, Expected, PlannedStep, Step, left_of, seconds_a_row
+from nsynth_batch.stages.mash import MashStage
+from nsynth_batch.store.lineage import Columns
+
+MOST_PAIRS = 512
+"""The most mash-ups a shard holds."""
+
+PARTS = 2
+"""Into how many shards a few mash-ups are cut: they take no time."""
+
+_RATE = 2000.0
+
+
+class MashStep(Step):
+    """Cross-fade random pairs of encodings."""
+
+    dataset = "mashups"
+    command = "mash"
+    reads = (EncodeStep.dataset,)
+    unit = "pairs"
+    time_limit = 300.0
+    source = EncodeStep.lineage
+    lineage = Columns(("a.file_id", "b.file_id"))
+
+    def plan(self, context: Context) -> PlannedStep | None:
+        """Plan the pairs of the seed that are in no shard yet."""
+        encodings = context.current(EncodeStep.dataset)
+        if encodings is None:
+            return None
+        given = context.settings
+        seed, categories = given.seed or 0, given.categories
+        dataset = context.dataset(self.dataset, _settings(context, encodings))
+        kept, shards = load_pool(dataset), dataset.shards()
+        if kept is None and len(shards):
+            raise UsageError(
+                f"the pool that pairs of seed {seed} are drawn over is missing: restore "
+                f"{context.store.url}/{pool_path(dataset)}, or use another --seed"
+            )
+        if kept is None and EncodeStep.dataset in context.incomplete:
+            return None
+        pool = kept or _new_pool(context, encodings)
+        draw = partial(draw_pairs, pool.segments, given.pairs, seed, categories)
+        pairs, done = draw(), shards.count_items()
+        left = max(0, given.pairs - done)
+        size = per_shard(left, MOST_PAIRS, PARTS)
+        if context.dry_run:
+            # How many shards there would be is known without drawing what is in them.
+            new = Shards(
+                -(-left // size),
+                lambda: group(mash_items(draw(), done), set(), len(shards), size),
+            )
+        else:
+            if kept is None:
+                save_pool(dataset, pool)
+            new = dataset.plan(mash_items(pairs), size)
+        notes = [*uncommitted(encodings, EncodeStep.command)]
+        notes += _left_out(context, encodings, pool)
+        if done > given.pairs:
+            notes.append(
+                f"{done} mash-ups of this seed are there already: --pairs {given.pairs} "
+                "is their total, and removes none"
+            )
+        return PlannedStep(
+            self,
+            dataset,
+            _stage(context, encodings),
+            encodings,
+            new,
+            notes=tuple(notes),
+            allow_unknown=given.allow_unknown,
+        )
+
+    def expect(self, context: Context, planned: PlannedStep | None, incoming: Amount) -> Expected:
+        """Return what there is to do once `incoming` segments more are encoded."""
+        given = context.settings
+        longest = [given.segment_seconds]
+        if planned is None:
+            pairs, shards = given.pairs, shards_of(given.pairs, MOST_PAIRS, PARTS)
+            if incoming.rows:
+                longest.append(incoming.seconds / incoming.rows)
+        else:
+            pending, new = left_of(planned)
+            planned_pairs = planned.dataset.shards().count_items()
+            waiting = sum(len(shard.items) for shard in pending)
+            pairs = waiting + max(0, given.pairs - planned_pairs)
+            shards = len(pending) + len(new)
+            if seconds := seconds_a_row(planned):
+                longest.append(seconds)
+        return Expected(shards, Amount(0, pairs, pairs * min(longest)))
+
+    def check(self, context: Context, offered: Sequence[Sequence[str]] = ()) -> None:
+        """Refuse pairs of which the catalog has not even the recordings.
+
+        Raises
+        ------
+        UsageError
+            If a pair needs other recordings than there are, before any of them is worked on.
+        """
+        given = context.settings
+        seed_and_pair = (given.seed or 0, _pair(context))
+        for dataset in context.datasets(self.dataset):
+            if (dataset.settings.get("seed"), dataset.settings.get("pair")) == seed_and_pair:
+                # Its pairs are drawn over the pool that is kept for it.
+                return
+        if not context.recordings and not offered:
+            return
+        themes = load_themes(given.themes)
+        known = (
+            (row.file_id, themes.with_themes(row.categories))
+            for row in context.recordings.current()
+            if row.usable or given.allow_unknown
+        )
+        coming = ((f"offered {n}", themes.with_themes(c)) for n, c in enumerate(offered))
+        require_pairs(chain(known, coming), given.categories)
+
+    def rate(self, context: Context) -> float:
+        """Return the audio-seconds a second that a worker mashes up, by rule of thumb."""
+        return _RATE
+
+    def bytes_a_second(self, context: Context) -> float:
+        """Return the bytes of the encoding of a second, and its mix."""
+        return mix_bytes(context.models.encoder.config)
+
+
+def mash_items(pairs: Iterable[tuple[PoolSegment, PoolSegment]], first: int = 0) -> Iterator[Item]:
+    """Yield an item a pair from pair `first` on; pair k is the k-th."""
+    for k, (a, b) in islice(enumerate(pairs), first, None):
+        yield Item(
+            key=f"{k}:{a.file_id}.{a.segment}:{b.file_id}.{b.segment}",
+            title=f"pair {k}",
+            rows=tuple(RowRange(s.shard, s.row, s.row + 1) for s in (a, b)),
+            extra={"pair": k},
+            counts_as=1,
+        )
+
+
+def _pair(context: Context) -> list[Json] | None:
+    categories = context.settings.categories
+    return list(categories) if categories else None
+
+
+def _settings(context: Context, encodings: Dataset) -> dict[str, Json]:
+    given = context.settings
+    settings: dict[str, Json] = {
+        EncodeStep.dataset: encodings.digest,
+        "seed": given.seed or 0,
+        "curve": given.curve,
+        "pair": _pair(context),
+        "allow_unknown": given.allow_unknown,
+    }
+    if given.categories and given.themes:
+        settings["themes"] = load_themes(given.themes).digest
+    return settings
+
+
+def _stage(context: Context, encodings: Dataset) -> MashStage:
+    audio = context.upstream_of(encodings, AudioStep.dataset)
+    return MashStage(
+        encodings=encodings.digest,
+        seed=context.settings.seed or 0,
+        curve=context.settings.curve,
+        segment_samples=cast(int, audio.settings["segment_samples"]),
+        hop=cast(int, encodings.settings["hop"]),
+    )
+
+
+def _new_pool(context: Context, encodings: Dataset) -> Pool:
+    if missing := uncommitted(encodings, EncodeStep.command):
+        raise UsageError(f"{missing[0]}; a seed's pool is taken once, so do that first")
+    return take_pool(
+        encodings,
+        context.recordings,
+        allow_unknown=context.settings.allow_unknown,
+        themes=load_themes(context.settings.themes),
+    )
+
+
+def _left_out(context: Context, encodings: Dataset, pool: Pool) -> Iterator[str]:
+    """Yield a note for each kind of segment that no pair of this seed can hold."""
+    unknown = sum(not recording.deleted for recording in context.recordings.withheld())
+    if unknown and not context.settings.allow_unknown:
+        yield (
+            f"{unknown} recordings from a wiki have no known licence and are left out; "
+            "--allow-unknown takes them in"
+        )
+    late = encodings.totals().rows - pool.encoded_rows
+    if late > 0:
+        yield (
+            f"{late} segments were encoded after the pool of this seed was drawn: "
+            "another --seed mashes them up too"
+        )
