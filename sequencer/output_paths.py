@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sequencer.audio.recording import SAMPLE_RATE
 from sequencer.clips.clips import SCORE_SUFFIX
 from sequencer.errors import OutputError, SequencerError
-from sequencer.files import replacing
+from sequencer.files import replacing, write_output
 from sequencer.rendering.render import check_rate
 from sequencer.rendering.spool import Spool
 from sequencer.sound_files.output import form_of
 
 CREDITS_SUFFIX = ".credits.txt"
+
+# What a file that was written here before has within so many bytes of its beginning, by its form.
+_MARK_WITHIN = 1 << 16
+_MARKS: Mapping[str, bytes] = {
+    "text": b"Credits\n=======\n",
+    "html": b"<title>Credits</title>",
+    "json": b'"schema": "sequencer-credits"',
+    "vtt": b"WEBVTT\n\n1\n",
+    "labels": b"\tsection: ",
+    "otio": b'"sequencer": {',
+    "reaper": b'<REAPER_PROJECT 0.1 "6.0" 0\n  SAMPLERATE ',
+    "midi": b"composition, seed ",
+}
 JOINS_SUFFIX = ".joins.csv"
 
 
@@ -63,9 +77,16 @@ class Paths:
     joins: Path
     spool: Path
 
-    def stem(self, folder: Path, layer: str) -> Path:
-        """Name the file of a layer."""
-        return folder / f"{self.out.stem}-{layer}.wav"
+    def stems(self, folder: Path, layers: Iterable[str]) -> dict[str, Path]:
+        """Name the file of each layer, without spaces unless two would then be one."""
+        names = list(layers)
+        plain = {name: name.replace(" ", "-") for name in names}
+        several = Counter(plain.values())
+        return {
+            name: folder
+            / f"{self.out.stem}-{plain[name] if several[plain[name]] == 1 else name}.wav"
+            for name in names
+        }
 
     def is_score(self, path: Path) -> bool:
         """Whether a path leads to the score that stands beside the output."""
@@ -118,8 +139,45 @@ def refuse_strangers(path: Path, paths: Paths, *, force: bool) -> None:
         raise SequencerError(
             f"{path} exists and is no composition (no {paths.score.name} beside "
             f"{'it' if path == paths.out else paths.out}); "
-            "choose another name, or --force to replace it"
+            "choose another name, or --replace to replace it"
         )
+
+
+def write_form(
+    path: Path, content: str | bytes, form: str, *, score: Path, replace: bool = False
+) -> None:
+    """Write what was made of a score, such as its credits, in one of the forms of `_MARKS`.
+
+    Parameters
+    ----------
+    path : Path
+    content : str or bytes
+    form : str
+        ``text``, ``html``, ``json``, ``vtt``, ``labels``, ``otio``, ``reaper`` or ``midi``.
+    score : Path
+        What it was made of; `path` must not lead there.
+    replace : bool
+        Whether a file may be replaced that is not of this form and from here.
+
+    Raises
+    ------
+    SequencerError
+        Where `path` may not be written; `OutputError` where it cannot be.
+    """
+    try:
+        if path.is_dir():
+            raise SequencerError(f"{path} is a folder; name the file to write")
+        if not replace and path.exists() and _place(path) != _place(score):
+            with path.open("rb") as stream:
+                begins = stream.read(_MARK_WITHIN)
+            if begins and _MARKS[form] not in begins:
+                raise SequencerError(
+                    f"{path} exists and was not written by this command as {form}; "
+                    "choose another name, or --replace to replace it"
+                )
+    except OSError as error:
+        raise OutputError(path, error) from error
+    write_output(path, content, keeping=score)
 
 
 def _place(path: str | Path) -> str:

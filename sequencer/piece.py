@@ -11,6 +11,7 @@ from sequencer.audio.samples import resampled_length
 from sequencer.clips.choices import Choice
 from sequencer.composing.candidates import find_candidates
 from sequencer.composing.compose import compose
+from sequencer.composing.remarks import remarks
 from sequencer.composing.rules import Rules
 from sequencer.credits.credits import credits_text
 from sequencer.errors import OutputError
@@ -32,7 +33,7 @@ _MUCH_LIMITING = 10.0
 
 @dataclass(frozen=True)
 class Piece:
-    """What was written, and what to tell who asked for it.
+    """What was written, and what a person should know of it.
 
     Attributes
     ----------
@@ -127,6 +128,7 @@ def write_piece(
     writing: Writing | None = None,
     listen: bool = False,
     unchanged: Path | None = None,
+    original: Score | None = None,
 ) -> Piece:
     """Write a score, perhaps one edited by hand, its sound and its credits.
 
@@ -140,6 +142,9 @@ def write_piece(
     unchanged : Path, optional
         The file that the score was read from, if it still is what stands there: it is not
         written again.
+    original : Score, optional
+        The score as it was read: notes that were added since are warnings. Those before are of
+        when it was composed. By default all are.
 
     Returns
     -------
@@ -156,8 +161,16 @@ def write_piece(
     paths = paths_of(out, credits, writing, force=force)
     itself = unchanged is not None and paths.is_score(unchanged)
     write_score = listen or not itself
+    known = len((original or score).notes)
     return _write(
-        score, folder, paths, writing, listen=listen, write_score=write_score, force=force
+        score,
+        folder,
+        paths,
+        writing,
+        listen=listen,
+        write_score=write_score,
+        force=force,
+        known=known,
     )
 
 
@@ -170,10 +183,12 @@ def _write(
     listen: bool,
     write_score: bool,
     force: bool,
+    known: int = 0,
 ) -> Piece:
     stems = {}
     if writing.stems is not None:
-        stems = {layer: paths.stem(writing.stems, layer.name) for layer in score.layers}
+        files = paths.stems(writing.stems, (layer.name for layer in score.layers))
+        stems = {layer: files[layer.name] for layer in score.layers}
     for path in stems.values():
         refuse_strangers(path, paths, force=force)
     for path in (paths.out, paths.credits, *stems.values()):
@@ -216,7 +231,7 @@ def _write(
         mix.made,
         tuple(stems.values()),
         joins,
-        (*score.notes, *_remarks(score, rendered)),
+        (*score.notes[known:], *remarks(score), *_of_rendering(score, rendered)),
     )
 
 
@@ -241,8 +256,8 @@ def _stem(score: Score, mix: SpannedMix, layer: Layer, path: Path, form: Form, t
     )
 
 
-def _remarks(score: Score, rendered: Rendered) -> list[str]:
-    """Return what to mind about a rendering."""
+def _of_rendering(score: Score, rendered: Rendered) -> list[str]:
+    """Return what a person should know of a rendering."""
     remarks = []
     aim, found = score.master.loudness, rendered.loudness.integrated
     if aim is not None and found is not None and abs(aim - found) > _OFF_LU:

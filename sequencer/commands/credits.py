@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sequencer.commands.options import Verbose
+from sequencer.commands.options import Force, Verbose
 
 if TYPE_CHECKING:
     from sequencer.credits.aligned import Moment
@@ -36,6 +36,7 @@ def credits_command(
         float | None,
         typer.Option("--at", help="Tell instead what is heard at this second.", metavar="SECONDS"),
     ] = None,
+    force: Force = False,
     verbose: Verbose = False,
 ) -> None:
     """Write the credits of a composition, from its score alone.
@@ -47,7 +48,7 @@ def credits_command(
     """
     from sequencer.credits.aligned import heard_at
     from sequencer.errors import SequencerError
-    from sequencer.files import write_output
+    from sequencer.output_paths import write_form
     from sequencer.score.files import read_score
 
     if at is not None and (form is not None or out is not None):
@@ -62,7 +63,7 @@ def credits_command(
     if out is None:
         print(text, end="")
         return
-    write_output(out, text, keeping=score)
+    write_form(out, text, chosen, score=score, replace=force)
     print(f"{out}: credits ({chosen})")
 
 
@@ -82,16 +83,18 @@ def _written(score: Score, form: Form) -> str:
 
 
 def _moment(moment: Moment) -> str:
-    from sequencer.credits.aligned import author_of, title_of
+    from sequencer.credits.aligned import author_of, generated_words, layer_words, title_of
     from sequencer.text import flattened
 
     span = moment.span
     clip = flattened(span.clip.clip_id)
-    lines = [f"clip {clip} in layer {span.event.layer}, {moment.seconds_in:.3f} s into it"]
+    lines = [f"clip {clip} in {layer_words(span.event.layer)}, {moment.seconds_in:.3f} s into it"]
     for parent, weight in moment.weights:
         rights = parent.rights
         page = f", {flattened(rights.page_url)}" if rights.page_url else ""
         lines.append(
             f'  {weight:6.1%}  "{title_of(parent)}" by {author_of(rights)} ({rights.licence}){page}'
         )
+    if made := generated_words(span.clip):
+        lines.append(f"  {made}")
     return "\n".join(lines)

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sequencer.commands.options import Verbose
+from sequencer.commands.options import Force, Verbose
 
 if TYPE_CHECKING:
     from sequencer.exports.media import Media
     from sequencer.score.score import Score
 
 Target = Literal["otio", "reaper", "labels", "midi"]
+_SUFFIXES: dict[Target, tuple[str, ...]] = {
+    "otio": (".otio",),
+    "reaper": (".rpp",),
+    "labels": (".txt", ".labels"),
+    "midi": (".mid", ".midi"),
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -23,31 +29,55 @@ def register(app: typer.Typer) -> None:
 
 def export_command(
     score: Annotated[Path, typer.Argument(help="A score.", metavar="SCORE")],
-    to: Annotated[Target, typer.Option("--to", help="The format to write.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The file to write: .otio, .rpp, .txt or .mid.")
+    ],
+    to: Annotated[
+        Target | None,
+        typer.Option("--to", help="The format to write.  [default: by the name of FILE]"),
+    ] = None,
     clips: Annotated[
         Path | None,
         typer.Option("--clips", help="The folder of its clips.  [default: where the score is]"),
     ] = None,
+    force: Force = False,
     verbose: Verbose = False,
 ) -> None:
     """Write a score for another program.
 
-    otio is OpenTimelineIO, reaper a Reaper project (.rpp), labels a label track of Audacity, midi a
-    file of markers. Layers become tracks, sections markers or regions; otio and reaper name the
-    sound files relative to OUT.
+    otio is OpenTimelineIO, reaper a Reaper project (.rpp), labels a label track of Audacity (.txt),
+    midi a file of markers (.mid). Layers become tracks, sections markers or regions; otio and
+    reaper name the sound files relative to OUT.
 
-    Example: sequencer export piece.score.json --clips my-clips --to reaper -o piece.rpp
+    Example: sequencer export piece.score.json --clips my-clips -o piece.rpp
     """
     from sequencer.exports.media import Media
-    from sequencer.files import write_output
+    from sequencer.output_paths import write_form
     from sequencer.score.files import read_score
+    from sequencer.text import counted
 
+    form = _target(out, to)
     composition = read_score(score)
     folder = score.parent if clips is None else clips
-    content = _written(composition, Media(folder.resolve(), out.parent.resolve()), to)
-    write_output(out, content, keeping=score)
-    print(f"{out}: {to}, {len(composition.events)} events in {len(composition.layers)} layers")
+    content = _written(composition, Media(folder.resolve(), out.parent.resolve()), form)
+    write_form(out, content, form, score=score, replace=force)
+    events = counted(len(composition.events), "event")
+    print(f"{out}: {form}, {events} in {counted(len(composition.layers), 'layer')}")
+
+
+def _target(out: Path, to: Target | None) -> Target:
+    """Return the format that a file's name asks for; `to` has to agree."""
+    from sequencer.errors import SequencerError
+
+    suffix = out.suffix.lower()
+    named = next((target for target, ends in _SUFFIXES.items() if suffix in ends), None)
+    if named is None or named != (to or named):
+        wanted = _SUFFIXES[to] if to else [ends[0] for ends in _SUFFIXES.values()]
+        raise SequencerError(
+            f"{out}: end the name in {' or '.join(wanted)}"
+            + (f", as --to {to} asks for" if to else ", which chooses the format")
+        )
+    return named
 
 
 def _written(score: Score, media: Media, to: Target) -> str | bytes:

@@ -67,7 +67,13 @@ Artist = Annotated[
     str, typer.Option("--artist", help="For the tags.  [default: authors of the recordings]")
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Replace OUT, credits and stems of other origin, too.")
+    bool,
+    typer.Option(
+        "--replace",
+        "-f",
+        "--force",
+        help="Replace files of other origin, too: OUT, credits, stems.",
+    ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")]
 

@@ -20,7 +20,10 @@ def pictures_command(
     source: Annotated[
         Path, typer.Argument(help="A folder of clips, or a score.", metavar="CLIPS|SCORE")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write to.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="The folder to write to; a timeline's may be FILE.png."),
+    ],
     sound: Annotated[
         Path | None,
         typer.Option(
@@ -57,8 +60,9 @@ def _draw_timeline(score_path: Path, out: Path, sound: Path | None) -> None:
     stem = score_path.name.removesuffix(SCORE_SUFFIX)
     beside = (score_path.with_name(f"{stem}{suffix}") for suffix in (".wav", ".flac", ".ogg"))
     heard = sound or next((path for path in beside if path.is_file()), None)
-    picture = out / f"{stem}.timeline.png"
-    write_output(picture, timeline(score, heard))
+    picture = out if out.suffix.lower() == ".png" and not out.is_dir() else None
+    picture = picture or out / f"{stem}.timeline.png"
+    write_output(picture, timeline(score, heard, stem))
     print(f"{picture}: timeline, {f'loudness of {heard}' if heard else 'without loudness'}")
 
 

@@ -78,7 +78,7 @@ def render_command(
     from sequencer.score.files import read_score
 
     folder = score.parent if clips is None else clips
-    found = read_score(score)
+    found = original = read_score(score)
     if without:
         candidates = find_candidates(folder).candidates
         for name in without:
@@ -105,5 +105,6 @@ def render_command(
             writing=writing,
             listen=loudness is not None,
             unchanged=None if without else score,
+            original=original,
         )
     )

@@ -17,7 +17,7 @@ from sequencer.clips.measures import Measures, Meter
 from sequencer.errors import AudioError, SequencerError
 from sequencer.files import naming
 from sequencer.rights.claims import names_nobody
-from sequencer.text import flattened
+from sequencer.text import counted, flattened
 
 LEAST_SECONDS = 0.05
 UNPLAYABLE = frozenset({"silence", "dc"})
@@ -155,7 +155,8 @@ def _unknown_choices(chosen: Mapping[str, Choice], clips: Sequence[Clip]) -> lis
     strangers = sorted(chosen.keys() - {clip.clip_id for clip in clips})
     if not strangers:
         return []
-    return [f"the choices name {len(strangers)} clips that are not here, such as {strangers[0]!r}"]
+    number = counted(len(strangers), "clip")
+    return [f"the choices name {number} that cannot be found here, such as {strangers[0]!r}"]
 
 
 def _measured(clip: Clip, root: Path) -> _Measured:
@@ -190,7 +191,7 @@ def _measured(clip: Clip, root: Path) -> _Measured:
 def _nothing_left(
     root: Path, exported: bool, count: int, left_out: Mapping[str, int], notes: list[str]
 ) -> str:
-    things = "clips" if exported else "sounds"
+    thing = "clip" if exported else "sound"
     if left_out:
         words = ", ".join(f"{number} {word}" for word, number in sorted(left_out.items()))
         unreadable = count - sum(left_out.values())
@@ -198,7 +199,7 @@ def _nothing_left(
         found = "is good" if exported else "has anything to hear"
         what_to_do = "train longer" if exported else "give other sounds"
         return (
-            f"none of the {count} {things} in {root} {found} ({words}{others}); "
+            f"none of the {counted(count, thing)} in {root} {found} ({words}{others}); "
             f"{what_to_do}, or use --keep-all to compose with them anyway"
         )
-    return f"none of the {count} {things} in {root} can be read; the first: {notes[0]}"
+    return f"none of the {counted(count, thing)} in {root} can be read; the first: {notes[0]}"

@@ -19,6 +19,7 @@ from sequencer.composing.styles import Style
 from sequencer.draws import generator
 from sequencer.errors import SequencerError
 from sequencer.score.score import FADE_LAWS, MAIN_LAYER, Event, FadeLaw, Layer, Master, Score
+from sequencer.text import counted
 
 TARGET_LOUDNESS = -20.0
 """Every event is brought to this loudness (LUFS) before the mix, within these limits (dB)."""
@@ -126,8 +127,7 @@ def compose(
         notes=(
             *notes,
             *left.notes,
-            *found.notes,
-            *_remarks(left.clips, events, total),
+            *_too_short(left.clips, rules),
             *_overplayed(choosing, style),
             *shares.notes(),
         ),
@@ -308,13 +308,15 @@ def _overplayed(choosing: Choosing, style: Style) -> list[str]:
     return [f"clips were played more often than --plays {style.plays}: there are too few of them"]
 
 
-def _remarks(clips: Sequence[Candidate], events: Sequence[Event], total: int) -> list[str]:
-    again = len(events) - len({event.clip for event in events})
-    if not again:
+def _too_short(clips: Sequence[Candidate], rules: Rules) -> list[str]:
+    """Return a message if most clips are shorter than the events of the style asked for."""
+    least, most = rules.style.event_seconds
+    short = sum(candidate.length < least * SAMPLE_RATE for candidate in clips)
+    if not rules.style_name or 2 * short <= len(clips):
         return []
-    material = sum(candidate.length for candidate in clips) / SAMPLE_RATE
-    number = "the only clip is" if len(clips) == 1 else f"{len(clips)} clips are"
+    longest = max(candidate.length for candidate in clips) / SAMPLE_RATE
     return [
-        f"{number} {material / 60:.1f} minutes long for a composition of "
-        f"{total / SAMPLE_RATE / 60:.1f}: clips were played again {again} times"
+        f"--style {rules.style_name} plays clips for {least:g} to {most:g} s, and {short} of "
+        f"{counted(len(clips), 'clip')} are shorter (the longest has {longest:.1f} s): its events "
+        "are shorter too"
     ]

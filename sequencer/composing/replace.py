@@ -20,6 +20,7 @@ from sequencer.files import naming
 from sequencer.rights.rights import Rights
 from sequencer.rights.solver import may_go_into
 from sequencer.score.score import Event, Score
+from sequencer.text import counted
 
 _LEAST_DIGITS = 8
 _NEIGHBOURS = 3
@@ -163,8 +164,9 @@ def _rewritten(
 
 
 def _note(name: str, replaced: int, silent: int) -> str:
-    note = f"without {name!r}: {replaced} events got other clips"
-    return note + (f", {silent} stay silent, since no clip is long enough" if silent else "")
+    note = f"without {name!r}: {counted(replaced, 'event')} got another clip"
+    silence = f", {counted(silent, 'event')} left out, since no clip is long enough"
+    return note + (silence if silent else "")
 
 
 def _is_made_of(clip: Clip, ids: frozenset[str]) -> bool:

@@ -13,6 +13,7 @@ from sequencer.credits.aligned import rights_of
 from sequencer.errors import SequencerError
 from sequencer.rights.rights import Rights
 from sequencer.rights.solver import solve
+from sequencer.text import counted
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ def allowed(clips: Sequence[Candidate], rules: Rules) -> Allowed:
     notes = [f"left out {name!r}: {why}" for name, why in found.left_out.items()]
     if found.conflicts:
         notes.append(
-            f"{len(found.conflicts)} clips were left out whose licences do not go with the "
-            "others, as few as can be"
+            f"{counted(len(found.conflicts), 'clip')} left out, as few as can be: licences that "
+            "do not go with the others"
         )
     return Allowed(left, tuple(notes))
 

@@ -148,6 +148,11 @@ def author_of(rights: Rights) -> str:
     return flattened(rights.author) or "author unknown"
 
 
+def layer_words(name: str) -> str:
+    """Name a layer in a sentence; `sequencer.composing.compose` calls its own ``layer 2``."""
+    return name if name.startswith("layer ") else f"layer {name}"
+
+
 def heard_seconds(score: Score) -> Mapping[str, float]:
     """Return how long each recording is heard in all, by file id: seconds times its share."""
     heard: dict[str, float] = {}

@@ -149,3 +149,44 @@ def test_the_command_writes_each_format(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["export", str(score), "--to", "midi", "-o", str(score)]) == 2
     assert main(["export", str(tmp_path / "none.json"), "--to", "midi", "-o", "x.mid"]) == 2
     assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_the_name_chooses_the_format_and_has_to_agree(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    score = tmp_path / "piece.score.json"
+    score.write_text(score_json(piece()), encoding="utf-8")
+    out = tmp_path / "p.RPP"
+    assert main(["export", str(score), "-o", str(out)]) == 0
+    assert capsys.readouterr().out == f"{out}: reaper, 4 events in 2 layers\n"
+    for name, flags in (("p.reaper", ()), ("p", ()), ("p.mid", ("--to", "reaper"))):
+        assert main(["export", str(score), "-o", str(tmp_path / name), *flags]) == 2
+        assert "end the name in .otio or .rpp" in capsys.readouterr().err or flags
+        assert not (tmp_path / name).exists()
+
+
+def test_files_of_other_origin_are_not_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    score = tmp_path / "piece.score.json"
+    score.write_text(score_json(piece()), encoding="utf-8")
+    for command, name in (
+        ("export", "x.otio"),
+        ("export", "x.rpp"),
+        ("export", "x.txt"),
+        ("export", "x.mid"),
+        ("credits", "c.txt"),
+        ("credits", "c.html"),
+        ("credits", "c.json"),
+        ("credits", "c.vtt"),
+    ):
+        out = tmp_path / name
+        out.write_bytes(b"mine")
+        asked = [command, str(score), "-o", str(out)]
+        assert main(asked) == 2
+        errors = capsys.readouterr().err
+        assert (errors.count("\n"), "--replace" in errors) == (1, True)
+        assert out.read_bytes() == b"mine"
+        assert main([*asked, "-f"]) == 0
+        # What was written before is its own.
+        assert main(asked) == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.image
@@ -10,9 +11,13 @@ import pytest
 import soundfile
 
 from sequencer.cli import main
+from sequencer.clips.clips import Clip, Parent
+from sequencer.credits.aligned import aligned
 from sequencer.pictures.rainbowgram import png, rainbowgram
-from sequencer.pictures.timeline import timeline
+from sequencer.pictures.timeline import _Palette, timeline
+from sequencer.rights.rights import Rights
 from sequencer.score.files import score_json
+from sequencer.score.score import Event
 from tests.sequencer.scores import piece
 from tests.sequencer.sounds import encoded, noise, tone
 
@@ -87,12 +92,30 @@ def test_a_timeline_is_drawn_with_the_loudness_of_its_sound(
     assert main(["pictures", str(score), "-o", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{out}: timeline, without loudness\n"
     without = out.read_bytes()
-    assert without == timeline(piece())
+    assert without == timeline(piece(), name="piece")
+    named = tmp_path / "new" / "mine.png"
+    assert main(["pictures", str(score), "-o", str(named)]) == 0
+    assert capsys.readouterr().out == f"{named}: timeline, without loudness\n"
+    assert named.read_bytes() == without
     soundfile.write(tmp_path / "piece.wav", noise(10.0), 16_000)
     assert main(["pictures", str(score), "-o", str(tmp_path)]) == 0
     assert "loudness of" in capsys.readouterr().out
     assert out.read_bytes() != without
     assert main(["pictures", str(tmp_path), "--sound", "x.wav", "-o", str(tmp_path)]) == 2
+
+
+def test_colours_go_to_what_is_heard_longest() -> None:
+    # Twelve recordings: one long event of the first, many short ones of the others.
+    clips = {
+        f"c{n}": Clip(f"c{n}", "x", seconds=60.0, parents=(Parent(f"{n}", rights=Rights(f"R{n}")),))
+        for n in range(12)
+    }
+    events = [Event(0, "c0", 0, 480_000)]
+    events += [Event(480_000 + 1_000 * n, f"c{1 + n % 11}", 0, 1_000) for n in range(99)]
+    score = replace(piece(), samples=960_000, clips=clips, events=tuple(events))
+    colours = _Palette(aligned(score)).colours
+    assert next(iter(colours)) == "R0"
+    assert len(colours) == 9
 
 
 def test_without_the_libraries_one_line_says_what_to_install(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_a_recording_is_not_overwritten_but_a_composition_is(export: Path) -> No
     out = export / "clip 0.wav"
     before = out.read_bytes()
     code, _, errors = run("compose", export, "-o", out, "--minutes", 0.1)
-    assert (code, "--force" in errors) == (2, True)
+    assert (code, "--replace" in errors) == (2, True)
     assert out.read_bytes() == before
     piece = export / "piece.wav"
     for _ in range(2):
@@ -311,7 +311,7 @@ def test_stems_and_credits_of_other_origin_are_not_replaced(export: Path, tmp_pa
         asked = ("compose", export, "-o", tmp_path / "x.wav", "--minutes", "0.05", *flags)
         code, _, errors = run(*asked)
         assert (code, errors.count("\n")) == (2, 1)
-        assert str(path) in errors and "--force" in errors
+        assert str(path) in errors and "--replace" in errors
         assert path.read_text() == "mine"
         assert not (tmp_path / "x.wav").exists()
     assert run(*asked, "--force")[0] == 0

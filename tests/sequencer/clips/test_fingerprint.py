@@ -168,7 +168,7 @@ def test_choices_go_before_the_gate(tmp_path: Path) -> None:
     write_clips_jsonl(tmp_path, [Clip(name.removesuffix(".wav"), name) for name in names])
     found = find_candidates(tmp_path, choices={"tone": "keep", "good": "reject", "gone": "keep"})
     assert [each.clip.clip_id for each in found.candidates] == ["tone", "better"]
-    assert found.notes[0] == "the choices name 1 clips that are not here, such as 'gone'"
+    assert found.notes[0] == "the choices name 1 clip that cannot be found here, such as 'gone'"
     assert "left out 'good.wav': rejected by ear" in found.notes
     assert any(note.startswith("kept 'tone.wav': tone: ") for note in found.notes)
     assert any(note.startswith("left out 'hiss.wav': noise: ") for note in found.notes)

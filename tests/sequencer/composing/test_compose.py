@@ -13,6 +13,8 @@ from sequencer.clips.measures import measure
 from sequencer.composing.candidates import Candidate
 from sequencer.composing.choosing import REST_SHARE
 from sequencer.composing.compose import FADE_SHARE, compose, level_gain
+from sequencer.composing.rules import Rules
+from sequencer.composing.styles import PRESETS
 from sequencer.errors import SequencerError
 from sequencer.score.files import score_json
 from tests.sequencer.builders import candidate
@@ -77,12 +79,15 @@ def test_neighbours_do_not_have_both_parents_in_common_where_that_can_be() -> No
     assert together <= 12
 
 
-def test_reuse_is_said() -> None:
-    clips = [candidate(f"c{number}") for number in range(4)]
-    note = compose(clips, 1.0, 1).notes[-1]
-    assert "4 clips are 0.1 minutes long for a composition of 1.0" in note
-    assert "played again" not in " ".join(compose(clips, 2.0 / 60, 1).notes)
-    assert "the only clip" in compose(clips[:1], 1.0, 1).notes[-1]
+def test_a_style_that_asks_for_longer_clips_says_so() -> None:
+    clips = [candidate(f"c{number}", RATE * (1 + number % 3)) for number in range(8)]
+    note = compose(clips, 0.2, 1, rules=Rules(PRESETS["drone"], "drone")).notes[-1]
+    assert note == (
+        "--style drone plays clips for 8 to 12 s, and 8 of 8 clips are shorter (the longest has "
+        "3.0 s): its events are shorter too"
+    )
+    assert not compose(clips, 0.2, 1, rules=Rules(PRESETS["collage"], "collage")).notes
+    assert not compose(clips, 0.2, 1).notes
 
 
 def test_levels_bring_clips_to_one_loudness() -> None:

@@ -60,7 +60,7 @@ def test_only_the_events_of_that_recording_change(tmp_path: Path) -> None:
             assert new == old
     assert 0 < changed < len(before.events)
     assert after.master == before.master
-    assert f"{changed} events got other clips" in after.notes[-1]
+    assert f"{changed} events got another clip" in after.notes[-1]
     lines = set(score_json(before).splitlines())
     same = [line for line in score_json(after).splitlines() if line in lines]
     assert len(same) >= len(lines) - 3 * changed - 2
@@ -75,7 +75,7 @@ def test_what_does_not_fit_is_silent_and_said() -> None:
     short = [each for each in CLIPS if each.length == 3 * RATE]
     after = replace_source(before, "source3", short)
     assert len(after.events) < len(before.events)
-    assert "stay silent, since no clip is long enough" in after.notes[-1]
+    assert "left out, since no clip is long enough" in after.notes[-1]
     assert replace_source(before, "source3", []).events == tuple(
         event
         for event in before.events

@@ -9,6 +9,7 @@ import pytest
 
 from sequencer.clips.clips import Parent
 from sequencer.composing.compose import compose
+from sequencer.composing.remarks import remarks
 from sequencer.composing.replace import replace_source
 from sequencer.composing.rules import Rules
 from sequencer.credits.as_html import credits_html
@@ -129,7 +130,9 @@ def test_what_is_asked_for_plays() -> None:
     assert composed("CC0-1.0", "CC-BY-NC-4.0", rules=Rules(allow_nc=True)).licence == "CC-BY-NC-4.0"
     unknown = composed("CC0-1.0", "LicenseRef-unknown")
     assert unknown.licence == ""
-    assert any("19 more recordings that its model was trained on" in note for note in unknown.notes)
+    assert any(
+        "19 more recordings that its model was trained on" in remark for remark in remarks(unknown)
+    )
     assert "The licence of 20 recordings is not known" in credits_text(unknown)
     assert trainings(unknown)[0].unknown == 20
 
