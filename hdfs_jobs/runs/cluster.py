@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -146,8 +149,6 @@ class Cluster:
         import dask.config
         from distributed import Client, LocalCluster
 
-        from hdfs_jobs.runs.interrupts import IgnoreInterrupt
-
         # A while after a worker died Dask gives its place up for good if it is just restarting
         # again: so a few items that kill their workers would leave none.
         self._stack.enter_context(
@@ -162,25 +163,25 @@ class Cluster:
             )
         )
         try:
-            local = LocalCluster(
-                n_workers=self.workers,
-                threads_per_worker=1,
-                processes=True,
-                host=LOOPBACK,
-                # Dask listens for HTTP in any case; so on a free port, with nothing to see.
-                dashboard_address=f"{LOOPBACK}:0",
-                scheduler_kwargs={"dashboard": False},
-                memory_limit=0,
-                # What a task raises comes back with its future; nothing is to be said twice.
-                silence_logs=logging.CRITICAL,
-            )
+            with _children_without_interrupts():
+                local = LocalCluster(
+                    n_workers=self.workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    host=LOOPBACK,
+                    # Dask listens for HTTP in any case; so on a free port, with nothing to see.
+                    dashboard_address=f"{LOOPBACK}:0",
+                    scheduler_kwargs={"dashboard": False},
+                    memory_limit=0,
+                    # What a task raises comes back with its future; nothing is to be said twice.
+                    silence_logs=logging.CRITICAL,
+                )
         except (OSError, RuntimeError) as error:
             raise InfrastructureError(
                 f"{self.workers} worker processes could not be started here ({error}); try fewer"
             ) from error
         self._stack.enter_context(local)
         client: Client = self._stack.enter_context(Client(local))
-        client.register_plugin(IgnoreInterrupt())
         return client
 
     def _join(self, address: str) -> Client:
@@ -225,3 +226,19 @@ class Cluster:
     ) -> None:
         """Close."""
         self.close()
+
+
+@contextmanager
+def _children_without_interrupts() -> Iterator[None]:
+    """Leave Ctrl-C to this process: block it in threads that begin here, and so in their children.
+
+    A terminal sends it to every process of the command; workers that died of it could not finish
+    their shards. One that comes meanwhile reaches this thread at the end of the block.
+    """
+    # Its first start would unblock the signal in the thread that starts the first worker.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

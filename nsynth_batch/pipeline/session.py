@@ -207,14 +207,14 @@ def open_session(
         try:
             with Writer(settings, emit, drain) as writer:
                 session = Session(drain, emit, writer, left)
-                drain.on_request = session.acknowledge
+                drain.notify(session.acknowledge)
                 yield session
         except BaseException as error:
             failed = failure(error)
             _close(emit, log, RunFailed(failed.exit_code, failed.message))
             raise
         finally:
-            drain.on_request = None
+            drain.notify(None)
         _close(emit, log, session.ended)
 
 

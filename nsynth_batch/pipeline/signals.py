@@ -37,22 +37,36 @@ class Drain:
         Set by the request.
     exit_code : int
         What to exit with then.
-    on_request : callable or None
-        Called once with the signal's name, in the thread that made the request.
     """
 
     def __init__(self) -> None:
         self.asked = threading.Event()
         self.exit_code = DRAINED
-        self.on_request: Callable[[str], None] | None = None
+        self._lock = threading.Lock()
+        self._name = ""
+        self._on_request: Callable[[str], None] | None = None
 
     def request(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Ask the run to stop, as the signal does; may be called from any thread."""
-        self.exit_code = _EXIT_CODES[number]
-        first = not self.asked.is_set()
-        self.asked.set()
-        if first and self.on_request is not None:
-            self.on_request(number.name)
+        with self._lock:
+            if self.asked.is_set():
+                return
+            self.exit_code, self._name = _EXIT_CODES[number], number.name
+            self.asked.set()
+            on_request = self._on_request
+        if on_request is not None:
+            on_request(self._name)
+
+    def notify(self, on_request: Callable[[str], None] | None) -> None:
+        """Call a function with the signal's name at the request, or now if that came before.
+
+        It is called once, in the thread that makes the request; None takes it away.
+        """
+        with self._lock:
+            self._on_request = on_request
+            asked = self.asked.is_set()
+        if asked and on_request is not None:
+            on_request(self._name)
 
 
 @contextmanager

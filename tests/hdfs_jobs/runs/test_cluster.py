@@ -46,7 +46,17 @@ def test_workers_are_processes_of_one_thread_on_the_loopback(cluster: Cluster) -
 
 
 def test_ctrl_c_is_left_to_the_command(cluster: Cluster) -> None:
-    def ignores_it() -> bool:
-        return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    def blocks_it() -> bool:
+        return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
-    assert set(cluster.client().run(ignores_it).values()) == {True}
+    client = cluster.client()
+    pids = client.run(os.getpid)
+    assert set(client.run(blocks_it).values()) == {True}
+    assert not blocks_it()
+    for pid in pids.values():
+        os.kill(pid, signal.SIGINT)
+    assert client.run(os.getpid) == pids
+    # So do those that take the place of workers that died.
+    client.restart()
+    assert set(client.run(blocks_it).values()) == {True}
+    assert not set(client.run(os.getpid).values()) & set(pids.values())

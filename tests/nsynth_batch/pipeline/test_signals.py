@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from nsynth_batch.pipeline.signals import EndedAtOnce, draining
+from nsynth_batch.pipeline.signals import Drain, EndedAtOnce, draining
 from tests.nsynth_batch.recordings import tone, write_wav
 
 
@@ -21,7 +22,7 @@ def test_the_first_signal_asks_and_the_second_ends(number: signal.Signals, code:
     with draining() as drain:
         assert not drain.asked.is_set()
         names: SimpleQueue[str] = SimpleQueue()
-        drain.on_request = names.put
+        drain.notify(names.put)
         signal.raise_signal(number)
         assert drain.asked.wait(60)
         assert drain.exit_code == code
@@ -30,6 +31,17 @@ def test_the_first_signal_asks_and_the_second_ends(number: signal.Signals, code:
             signal.raise_signal(number)
         assert caught.value.exit_code == code
     assert signal.getsignal(number) is before
+
+
+def test_a_request_is_passed_on_once_also_to_those_who_ask_later() -> None:
+    drain, names = Drain(), list[str]()
+    drain.notify(names.append)
+    drain.request()
+    drain.request(signal.SIGINT)
+    assert (names, drain.exit_code) == (["SIGTERM"], 143)
+    drain.notify(None)
+    drain.notify(names.append)
+    assert names == ["SIGTERM", "SIGTERM"]
 
 
 def test_an_interrupt_is_told_and_ends_with_130() -> None:
@@ -67,3 +79,23 @@ def test_a_second_sigterm_ends_at_once_and_with_143(tmp_path: Path) -> None:
     assert process.wait() == 143, rest
     assert "Traceback" not in rest
     assert "nsynth-batch: ended at once; run the same command again to go on\n" in rest
+
+
+def test_ctrl_c_while_workers_start_ends_with_130_and_without_a_traceback(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_wav(tmp_path / "in" / f"{name}.wav", tone(1.0, 200.0 + ord(name)))
+    store = ["--store", str(tmp_path / "store"), "--workers", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nsynth_batch", "run", str(tmp_path / "in"), *store],
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    while "shards to do" not in (line := process.stderr.readline()):
+        assert line
+    # As a terminal does it: to every process of the command.
+    os.killpg(process.pid, signal.SIGINT)
+    rest = process.stderr.read()
+    assert process.wait() == 130, rest
+    assert "Traceback" not in rest
+    assert "draining" in rest
+    assert rest.endswith("nsynth-batch: interrupted; run the same command again to go on\n")
