@@ -96,6 +96,18 @@ def test_help_loads_nothing_heavy() -> None:
     assert result.returncode == 0, result.stderr
 
 
+def test_only_the_pipeline_compares_the_name_of_a_dataset() -> None:
+    names = {"audio", "encodings", "mashups", "clips"}
+    for file in modules("nsynth_batch"):
+        if file.relative_to(ROOT).parts[1] == "pipeline":
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare):
+                words = [part for part in ast.walk(node) if isinstance(part, ast.Constant)]
+                found = names.intersection(str(word.value) for word in words)
+                assert not found, f"{file}:{node.lineno} asks for {found}: ask the step instead"
+
+
 def test_files_can_be_read_in_one_sitting() -> None:
     kinds = ("*.py", "*.cpp", "*.hpp")
     files = [f for package in MAY_IMPORT for kind in kinds for f in (ROOT / package).rglob(kind)]

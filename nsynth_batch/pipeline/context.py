@@ -79,10 +79,15 @@ class Context:
             return None if dataset is None else self._snapshot(dataset)
         return self._planned[name]
 
-    def dataset(self, name: str, settings: Mapping[str, Json]) -> Dataset:
-        """Return the dataset with these settings, from now on the one that later steps read."""
-        self._planned[name] = self._snapshot(self.store.dataset(name, settings))
-        return self._planned[name]
+    def dataset(self, name: str, settings: Mapping[str, Json], producer: str = "") -> Dataset:
+        """Return the dataset with these settings.
+
+        From now on later steps of this run read it, if its producer is the one without a name.
+        """
+        dataset = self._snapshot(self.store.dataset(name, settings, producer))
+        if not producer:
+            self._planned[name] = dataset
+        return dataset
 
     def upstream_of(self, dataset: Dataset, name: str) -> Dataset:
         """Return the dataset of a name that another was made from.

@@ -42,7 +42,7 @@ def matrix_column(rows: Sequence[Vector]) -> pa.ListArray:
 
 
 def vectors(column: pa.ChunkedArray) -> Iterator[Vector]:
-    """Give each row of a list column as an array [n_i]."""
+    """Yield each row of a list column as an array [n_i]."""
     for chunk in column.chunks:
         values = chunk.values.to_numpy(zero_copy_only=False)
         offsets = chunk.offsets.to_numpy()
@@ -51,7 +51,7 @@ def vectors(column: pa.ChunkedArray) -> Iterator[Vector]:
 
 
 def matrices(column: pa.ChunkedArray) -> Iterator[Vector]:
-    """Give each row of a column of lists of lists as a matrix [frames_i, width]."""
+    """Yield each row of a column of lists of lists as a matrix [frames_i, width]."""
     for chunk in column.chunks:
         inner = chunk.values
         values = inner.values.to_numpy(zero_copy_only=False)

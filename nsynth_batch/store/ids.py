@@ -10,5 +10,5 @@ _DIGITS = 24
 
 
 def derived_id(facts: Json) -> str:
-    """Give the id of a piece of work: 24 hex digits of the SHA-256 of all it follows from."""
+    """Return the id of a piece of work: 24 hex digits of the SHA-256 of all it follows from."""
     return hashlib.sha256(canonical_json(facts)).hexdigest()[:_DIGITS]

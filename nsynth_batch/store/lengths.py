@@ -8,12 +8,12 @@ from sequencer.audio.recording import SAMPLE_RATE
 
 
 def sample_seconds(batch: pa.RecordBatch) -> float:
-    """Give the seconds of audio in rows that hold samples."""
+    """Return the seconds of audio in rows that hold samples."""
     return len(batch.column("samples").flatten()) / SAMPLE_RATE
 
 
 def frame_seconds(batch: pa.RecordBatch, hop: int) -> float:
-    """Give the seconds of audio that rows of encodings stand for.
+    """Return the seconds of audio that rows of encodings stand for.
 
     Parameters
     ----------

@@ -6,6 +6,8 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,6 +20,7 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.storage.base import Entry
 from hdfs_jobs.storage.local import LocalStorage
+from nsynth_batch.catalog.catalog import Catalog
 from nsynth_batch.choices import Precision
 from nsynth_batch.models.loading import default_precision, open_model, portable_name
 from nsynth_batch.models.spec import ModelSpec
@@ -26,9 +29,10 @@ from nsynth_batch.nsynth import load_model
 from nsynth_batch.pipeline.audio import segment_samples
 from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.forecast import forecast_run
+from nsynth_batch.pipeline.harvest import preview_harvest
 from nsynth_batch.pipeline.mash import MOST_PAIRS
 from nsynth_batch.pipeline.pool import pool_path
-from nsynth_batch.pipeline.steps import STEPS, lineage_of, require_plan, step_named
+from nsynth_batch.pipeline.steps import STEPS, check_steps, lineage_of, require_plan, step_named
 from nsynth_batch.settings import load_settings
 from nsynth_batch.sources.harvest import harvest
 from nsynth_batch.sources.resolve import resolve
@@ -311,3 +315,53 @@ def test_a_store_can_be_moved_between_planning_and_cutting(
     audio = moved.current_of("audio")
     assert audio is not None
     assert (audio.totals().items, audio.totals().quarantined) == (3, 0)
+
+
+def test_a_dry_run_counts_what_is_done_as_done_and_what_another_model_makes_as_new(
+    store: Store, given: dict[str, Any], cluster: Cluster, tmp_path: Path
+) -> None:
+    source = str(tmp_path / "in")
+    settings = load_settings(given)
+    fresh = forecast_run(settings, STEPS, preview_harvest(settings, source))
+    run(store, given, cluster, *NAMES)
+    preview = preview_harvest(settings, source)
+    assert (preview.counts.found, preview.counts.added, preview.categories) == (3, 0, ())
+    done = forecast_run(settings, STEPS, preview)
+    assert [one.shards for one in fresh.values()] == [3, 3, 2, 1]
+    assert [(one.shards, one.seconds, one.bytes) for one in done.values()] == [(0, 0.0, 0)] * 4
+    other = tmp_path / "other.safetensors"
+    save_weights(random_weights(TINY, seed=4), other)
+    changed = load_settings({**given, "checkpoint": str(other)})
+    assert [one.shards for one in forecast_run(changed, STEPS).values()] == [0, 3, 2, 1]
+
+
+@pytest.mark.parametrize(("pair", "found"), [("birds:choirs", "1 and 0"), ("x:y", "0 and 0")])
+def test_pairs_that_cannot_be_had_are_refused_before_the_work(
+    store: Store, given: dict[str, Any], pair: str, found: str
+) -> None:
+    catalog = Catalog(store.storage)
+    bird, *others = catalog.recordings().values()
+    now = datetime.now(UTC)
+    catalog.append([replace(bird, categories=("Birds",), retrieved_at=now)])
+    settings = load_settings({**given, "pair": pair})
+    with pytest.raises(UsageError, match=f"--pair {pair} finds {found} recordings"):
+        check_steps(STEPS, Context(settings, store))
+    with pytest.raises(UsageError, match=f"--pair {pair} finds {found} recordings"):
+        forecast_run(settings, STEPS)
+    check_steps(STEPS, Context(settings, store), [("choirs",), ("x",), ("Y",)])
+    catalog.append([replace(row, categories=("choirs", "X"), retrieved_at=now) for row in others])
+    check_steps(STEPS, Context(load_settings({**given, "pair": "birds:choirs"}), store))
+    check_steps(STEPS, Context(load_settings({**given, "pair": "x:CHOIRS"}), store))
+
+
+def test_pairs_of_a_seed_that_has_a_pool_are_not_asked_of_the_catalog(
+    store: Store, given: dict[str, Any], cluster: Cluster
+) -> None:
+    run(store, given, cluster, "audio", "encodings", "mashups")
+    catalog = Catalog(store.storage)
+    rows = list(catalog.recordings().values())
+    now = datetime.now(UTC)
+    catalog.append([replace(row, deleted=True, retrieved_at=now) for row in rows])
+    check_steps(STEPS, Context(load_settings(given), store))
+    with pytest.raises(UsageError, match="two different recordings and 0 can be had"):
+        check_steps(STEPS, Context(load_settings({**given, "seed": 9}), store))
