@@ -216,7 +216,7 @@ class FfmpegDecoder:
         has_more = re.search(r"Stream #0:\d+.*: (Video|Subtitle|Data)", said)
         if match is None or has_more or _ESTIMATED in said:
             return None
-        return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
+        return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3]) or None
 
     def _is_short(self, got: int) -> bool:
         self._drain.join(_STALL_SECONDS)

@@ -33,6 +33,8 @@ __all__ = ["AudioReader", "is_audio_name", "load_audio", "mono_blocks", "open_re
 SAMPLE_RATE = 16_000
 MIN_SAMPLE_RATE = 1_000
 MAX_SAMPLE_RATE = 768_000
+# Samples of 32 bits that were written as floats reach 2 ** 31.
+_MOST_PEAK = 2.0**32
 
 Decoder = SoundFileDecoder | FfmpegDecoder
 
@@ -217,9 +219,11 @@ class AudioReader:
 
     def _judge(self, meter: Meter, mix: Mix) -> None:
         """Set `remix`, and note why, where another mix is better than the one that was used."""
-        if not np.isfinite(meter.peak):
+        if not meter.peak <= _MOST_PEAK:
             raise AudioError(
-                "non-finite", "samples of up to 3e38 times full scale cannot be resampled"
+                "non-finite",
+                f"samples reach {meter.peak:.3g} times full scale, and no scale goes beyond "
+                f"{_MOST_PEAK:.3g}: they are no sound",
             )
         channels = meter.channels(self._streams)
         if not mix.channels and any(channel is not None for channel in channels):

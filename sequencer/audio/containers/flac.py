@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sequencer.audio.containers import filler
@@ -13,6 +14,11 @@ from sequencer.errors import AudioError
 _FRAMES_PER_BYTE = 8192
 _BLOCK_SIZES = (0, 192, 576, 1152, 2304, 4608, 0, 0, *(256 << n for n in range(8)))
 _TAIL = 1 << 20
+# How other files begin, long enough not to stand in compressed sound by chance.
+_MAGICS = (
+    b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22", b"OggS\x00\x02", b"RIFF", b"FORM",
+    b"caff\x00\x01\x00\x00",
+)  # fmt: skip
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
 
 
@@ -25,8 +31,8 @@ class _Info:
     frames: int
 
 
-def find_flac(source: Source, at: int) -> Found:
-    """Read the layout of FLAC files that begin at `at`, joined end to end.
+def find_flac(source: Source, at: int, is_sound: Callable[[int], bool]) -> Found:
+    """Read the layout of a FLAC file that begins at `at`.
 
     The last frame that is whole says how many samples the file has; it is compared with what the
     header declares.
@@ -36,21 +42,24 @@ def find_flac(source: Source, at: int) -> Found:
     AudioError
         ``truncated``, ``absurd-header`` or ``sample-rate``.
     """
-    parts: list[Part] = []
+    info, audio = _metadata(source, at)
+    following = _following(source, audio, is_sound)
+    stop = filler.before_tags(source, audio, source.size) if following is None else following
     notes: list[str] = []
-    while True:
-        info, audio = _metadata(source, at)
-        signature = b"fLaC" + source.read(at + 4, 1)[:1] + b"\0\0\x22"
-        first = source.find(signature, audio, source.size)
-        other = bytes([signature[4] ^ 0x80])
-        second = source.find(b"fLaC" + other + b"\0\0\x22", audio, source.size)
-        following = min((place for place in (first, second) if place >= 0), default=-1)
-        stop = following if following >= 0 else filler.before_tags(source, audio, source.size)
-        parts.append(_part(source, at, audio, stop, info, notes))
-        if following < 0:
-            break
-        at = following
-    return Found(tuple(parts), source.size, tuple(notes))
+    part = _part(source, at, audio, stop, info, notes)
+    return Found((part,), source.size if following is None else following, tuple(notes))
+
+
+def _following(source: Source, audio: int, is_sound: Callable[[int], bool]) -> int | None:
+    """Return where another file is joined behind the frames: nothing says where they end."""
+    found = []
+    for magic in _MAGICS:
+        place = source.find(magic, audio, source.size)
+        while place >= 0 and not is_sound(place):
+            place = source.find(magic, place + 1, source.size)
+        if place >= 0:
+            found.append(place)
+    return min(found, default=None)
 
 
 def _metadata(source: Source, at: int) -> tuple[_Info, int]:
@@ -86,7 +95,10 @@ def _part(source: Source, at: int, audio: int, stop: int, info: _Info, notes: li
             f"the FLAC header declares {info.frames:,} frames ({info.frames // info.rate:,} s), "
             f"which {size:,} bytes cannot hold",
         )
-    held = _last_frame(source, audio, stop, info)
+    last = _last_frame(source, audio, stop, info)
+    held, is_end = last or (None, False)
+    if not is_end:
+        notes.append(f"the last of {stop - audio:,} bytes of FLAC frames are none, or damaged")
     if held is None or info.frames in (0, held):
         if info.frames == 0:
             notes.append("the FLAC header leaves its length open; it is read to its end")
@@ -104,8 +116,11 @@ def _part(source: Source, at: int, audio: int, stop: int, info: _Info, notes: li
     return Part((bytes(fields), (at + 42, stop)))
 
 
-def _last_frame(source: Source, audio: int, stop: int, info: _Info) -> int | None:
-    """Return the samples of a channel up to the last frame that follows on another, or None."""
+def _last_frame(source: Source, audio: int, stop: int, info: _Info) -> tuple[int, bool] | None:
+    """Return the samples of a channel up to the last frame that follows on another.
+
+    Also whether that frame ends where the file does, by its sum; None where no frame is found.
+    """
     first = max(audio, stop - _TAIL)
     tail = source.read(first, stop - first)
     ends: set[int] = {0}
@@ -114,9 +129,9 @@ def _last_frame(source: Source, audio: int, stop: int, info: _Info) -> int | Non
         span = _frame_span(tail[match.start() : match.start() + 16], info)
         if span is not None:
             # What looks like a header by chance follows on no other frame.
-            last = span[1] if span[0] in ends else last
+            last = (span[1], match.start()) if span[0] in ends else last
             ends.add(span[1])
-    return last
+    return last and (last[0], _crc16(tail[last[1] :]) == 0)
 
 
 def _frame_span(head: bytes, info: _Info) -> tuple[int, int] | None:
@@ -157,20 +172,31 @@ def _utf8_number(head: bytes) -> tuple[int, int]:
     return number, 4 + length
 
 
-def _crc8_table() -> bytes:
+def _crc_table(polynomial: int, bits: int) -> tuple[int, ...]:
     table = []
     for byte in range(256):
+        found = byte << bits - 8
         for _ in range(8):
-            byte = (byte << 1 ^ (0x07 if byte & 0x80 else 0)) & 0xFF
-        table.append(byte)
-    return bytes(table)
+            found = found << 1 ^ (polynomial if found >> bits - 1 else 0)
+            found &= (1 << bits) - 1
+        table.append(found)
+    return tuple(table)
 
 
-_CRC8 = _crc8_table()
+_CRC8 = _crc_table(0x07, 8)
+_CRC16 = _crc_table(0x8005, 16)
 
 
 def _crc8(data: bytes) -> int:
     found = 0
     for byte in data:
         found = _CRC8[found ^ byte]
+    return found
+
+
+def _crc16(data: bytes) -> int:
+    """Return the sum of a frame, 0 where its own sum is the end of it."""
+    found = 0
+    for byte in data:
+        found = (found & 0xFF) << 8 ^ _CRC16[found >> 8 ^ byte]
     return found

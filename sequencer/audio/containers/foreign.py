@@ -38,6 +38,7 @@ _MAGICS: tuple[tuple[int, bytes, Foreign], ...] = (
     (0, b"tBaK", Foreign("TAK", "tak")),
     (0, b"FLV\x01", Foreign("Flash video", "flv")),
     (0, b"\0\0\x01\xba", Foreign("MPEG video", "mpeg")),
+    (0, b"nut/multimedia", Foreign("NUT", "nut")),
     (0, b".RMF", Foreign("RealMedia", "rm")),
     (0, b".ra\xfd", Foreign("RealAudio", "rm")),
     (0, b"DSD ", Foreign("DSD (dsf)", "dsf")),

@@ -16,6 +16,8 @@ from sequencer.audio.containers.lengths import Claim
 from sequencer.audio.containers.view import Found, Part, Source
 from sequencer.errors import AudioError
 
+_SAME_BYTES = 16
+
 
 @dataclass(frozen=True)
 class Header:
@@ -95,7 +97,10 @@ def _stop(
     notes: list[str],
 ) -> int:
     if header.declared is None:
-        return filler.before_tags(source, start, source.size)
+        # Only the same header once more shows that another file is joined to this one.
+        same = source.read(start - header.data_at, min(header.data_at, _SAME_BYTES))
+        again = source.find(same, start, source.size)
+        return again if again >= 0 else filler.before_tags(source, start, source.size)
     claim = Claim(header.container, header.declared, header.byte_rate)
     tail = filler.before_tags(source, start, source.size)
     if claim.is_unknown(there):
@@ -273,5 +278,5 @@ def read_sds(source: Source, at: int) -> Header:
     head = source.read(at, 21)
     frames = head[10] | head[11] << 7 | head[12] << 14
     _ = head[20]
-    in_block = 120 // (2 if head[6] <= 14 else 3)
+    in_block = 120 // -(-head[6] // 7)
     return Header("SDS", 21, -(-frames // in_block) * 127, unit=127)

@@ -59,7 +59,7 @@ def stands_for_unknown(number: int, bits: int = 32) -> bool:
 
 def is_little(difference: int, there: int) -> bool:
     """Whether a length is so little off that it is a miscount and not a cut."""
-    return 0 <= difference <= min(SLACK_BYTES, there // 4)
+    return 0 <= difference <= min(SLACK_BYTES, there // 32)
 
 
 def too_long(claim: Claim, there: int, total: int) -> str:

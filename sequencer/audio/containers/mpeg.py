@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -109,13 +110,15 @@ def first_frame(source: Source, at: int, stop: int, longest: int = _SEARCHED) ->
 class _Walk:
     """A walk over the frames of a range of a file."""
 
-    def __init__(self, source: Source, at: int, stop: int) -> None:
+    def __init__(self, source: Source, at: int, stop: int, is_sound: Callable[[int], bool]) -> None:
         self._source = source
+        self._is_sound = is_sound
         self._stop = stop
         self._at = at
         self.streams: list[_Stream] = []
         self.skipped = 0
         self.cut = 0
+        self.other: int | None = None
 
     def run(self) -> None:
         while self._at < self._stop:
@@ -166,6 +169,9 @@ class _Walk:
         if size := filler.tag_at(self._source, self._at):
             self._at = min(self._stop, self._at + size)
             return
+        if self._is_sound(self._at):
+            self.other, self._at = self._at, self._stop
+            return
         left = self._stop - self._at
         again = first_frame(self._source, self._at + 1, self._stop, min(left, _BLOCK))
         before = self._at
@@ -187,7 +193,17 @@ def _declared_frames(frame: Frame, content: bytes) -> int | None:
     return None
 
 
-def find_mpeg(source: Source, at: int, stop: int | None = None) -> Found:
+def _never(_: int) -> bool:
+    """Stand in where no other file may follow."""
+    return False
+
+
+def find_mpeg(
+    source: Source,
+    at: int,
+    stop: int | None = None,
+    is_sound: Callable[[int], bool] = _never,
+) -> Found:
     """Read every frame of MPEG audio from `at` on, joined streams too.
 
     Raises
@@ -197,11 +213,14 @@ def find_mpeg(source: Source, at: int, stop: int | None = None) -> Found:
         is.
     """
     stop = source.size if stop is None else stop
-    walk = _Walk(source, at, filler.before_tags(source, at, stop))
+    walk = _Walk(source, at, filler.before_tags(source, at, stop), is_sound)
     walk.run()
+    stop = walk.other if walk.other is not None else stop
     notes: list[str] = []
     parts = [
-        _part(stream, source, notes) for stream in walk.streams if stream.frames or stream.declared
+        _part(stream, source, notes, bool(walk.cut) and stream is walk.streams[-1])
+        for stream in walk.streams
+        if stream.frames or stream.declared
     ]
     if not parts:
         raise AudioError("empty", f"0 frames of MPEG audio are in {stop - at:,} bytes")
@@ -212,12 +231,12 @@ def find_mpeg(source: Source, at: int, stop: int | None = None) -> Found:
     return Found(tuple(parts), stop, tuple(notes))
 
 
-def _part(stream: _Stream, source: Source, notes: list[str]) -> Part:
+def _part(stream: _Stream, source: Source, notes: list[str], is_cut: bool) -> Part:
     ranges = list(stream.ranges)
     declared, frames = stream.declared, stream.frames
     if not declared:
         return Part(tuple(ranges), endless=True, is_mpeg=True)
-    if frames + SLACK_FRAMES < declared:
+    if frames + (0 if is_cut else SLACK_FRAMES) < declared:
         raise AudioError(
             "truncated",
             f"the MP3 header declares {declared:,} frames, {frames:,} are in the "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from sequencer.audio.containers import filler
@@ -67,7 +67,7 @@ class _Stream:
             self.ranges.append((page.start, page.stop))
 
 
-def find_ogg(source: Source, at: int) -> Found | None:
+def find_ogg(source: Source, at: int, is_sound: Callable[[int], bool]) -> Found | None:
     """Read every page of an Ogg file; None where none of its streams is read by libsndfile.
 
     Each link of a chain is a part. Of streams side by side the first of sound is read.
@@ -79,7 +79,7 @@ def find_ogg(source: Source, at: int) -> Found | None:
     """
     links: list[dict[int, _Stream]] = []
     end = at
-    for page in _pages(source, at):
+    for page in _pages(source, at, is_sound):
         end = page.stop
         if page.flags & _FIRST:
             begun = bool(links) and any(one.pages > 1 for one in links[-1].values())
@@ -119,14 +119,15 @@ def _part(link: dict[int, _Stream], source: Source, notes: list[str]) -> Part | 
     return Part(tuple(stream.ranges))
 
 
-def _pages(source: Source, at: int) -> Iterator[_Page]:
+def _pages(source: Source, at: int, is_sound: Callable[[int], bool]) -> Iterator[_Page]:
     while at < source.size:
         head = source.read(at, _LONGEST)
         if size := filler.tag_at(source, at):
             at += size
             continue
         if head[:4] != b"OggS"[: len(head)]:
-            _require_end(source, at)
+            if not is_sound(at):
+                _require_end(source, at)
             return
         whole = len(head) >= _HEADER and len(head) >= _HEADER + head[26]
         length = _HEADER + head[26] + sum(head[27 : 27 + head[26]]) if whole else 0

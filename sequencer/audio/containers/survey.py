@@ -13,6 +13,7 @@ from sequencer.audio.containers.flac import find_flac
 from sequencer.audio.containers.foreign import Foreign, foreign_format
 from sequencer.audio.containers.headers import find_headed
 from sequencer.audio.containers.iff import find_aiff, find_svx
+from sequencer.audio.containers.lengths import SLACK_BYTES, stands_for_unknown
 from sequencer.audio.containers.ogg import find_ogg
 from sequencer.audio.containers.view import Found, Part, Source
 from sequencer.audio.containers.voc import find_voc
@@ -76,6 +77,10 @@ def survey(stream: BinaryIO) -> Survey:
     fallback = None
     while at < source.size and files < _MOST_JOINED:
         finder, name = _finder(source, at)
+        if finder is None and parts and begins_sound(source, at + 1):
+            # A byte of padding.
+            at += 1
+            continue
         found = finder(source, at) if finder is not None else None
         if found is None:
             if parts:
@@ -95,15 +100,26 @@ def survey(stream: BinaryIO) -> Survey:
 
 def _foreign(source: Source, at: int, name: str) -> Survey:
     foreign = foreign_format(source, at) or _fallback(name)
-    if foreign is not None:
-        return Survey((), (), foreign)
     head = source.read(at, 8)
+    if foreign is not None:
+        if head[:4] == b"RIFF":
+            _require_whole(head, source.size - at, foreign)
+        return Survey((), (), foreign)
     if mpeg.is_free_format(head):
         return Survey((Part(((at, source.size),), endless=True, is_mpeg=True),))
     shown = head.decode("ascii", "replace").encode("unicode_escape").decode()
     raise AudioError(
         "not-audio", f"the {source.size:,} bytes start with '{shown}', as no sound does"
     )
+
+
+def _require_whole(head: bytes, left: int, foreign: Foreign) -> None:
+    """Refuse a RIFF file that is shorter than it says: ffmpeg reads it without a word."""
+    declared = 8 + int.from_bytes(head[4:8], "little")
+    if declared - left > SLACK_BYTES and not stands_for_unknown(declared - 8):
+        raise AudioError(
+            "truncated", f"{foreign.name}: the header declares {declared:,} bytes, {left:,} came"
+        )
 
 
 def begins_sound(source: Source, at: int) -> bool:
@@ -161,16 +177,16 @@ def _finder(source: Source, at: int) -> tuple[Finder | None, str]:
     if magic == b"caff":
         return partial(find_caf, is_sound=is_sound), "caf"
     if magic == b"fLaC":
-        return find_flac, "flac"
+        return partial(find_flac, is_sound=is_sound), "flac"
     if magic == b"OggS":
-        return find_ogg, "ogg"
+        return partial(find_ogg, is_sound=is_sound), "ogg"
     if head[:20] == b"Creative Voice File\x1a":
         return find_voc, "voc"
     for read, name, matches in _HEADED:
         if matches(head):
             return partial(find_headed, read=read, is_sound=is_sound), name
     if foreign_format(source, at) is None and mpeg.first_frame(source, at, source.size) is not None:
-        return mpeg.find_mpeg, "mpeg"
+        return partial(mpeg.find_mpeg, is_sound=is_sound), "mpeg"
     return None, ""
 
 

@@ -12,6 +12,7 @@ from sequencer.errors import AudioError
 _END, _SOUND, _MORE, _SILENCE, _EXTRA, _NEW_SOUND = 0, 1, 2, 3, 8, 9
 _REPEAT = 6
 # A VOC codec's WAV tag and bits.
+_PCM_16 = 4
 _CODECS = {0: (1, 8), 4: (1, 16), 6: (6, 8), 7: (7, 8)}
 
 
@@ -44,6 +45,8 @@ def find_voc(source: Source, at: int) -> Found | None:
         if kind == _END:
             place += 1
             break
+        if kind > _NEW_SOUND:
+            break
         size = int.from_bytes(source.read(place + 1, 3), "little")
         body = place + 4
         stop = min(source.size, body + size)
@@ -69,10 +72,18 @@ def find_voc(source: Source, at: int) -> Found | None:
             extra = 256_000_000 // (65_536 - constant) // (mode + 1), mode + 1
         elif kind == _REPEAT:
             found.notes.append("a part that the VOC file repeats is read once")
-        elif kind > _NEW_SOUND:
-            raise AudioError("corrupt", f"byte {place:,} of the VOC file begins no block ({kind})")
         place = stop
+    _drop_end(source, place, found)
     return _as_wave(found, place)
+
+
+def _drop_end(source: Source, place: int, found: _Blocks) -> None:
+    """Take the byte that ends the file off a block that counted it, as libsndfile writes it."""
+    if not found.pieces or found.form is None or found.form[2] == _PCM_16:
+        return
+    last = found.pieces[-1]
+    if not isinstance(last, bytes) and last[1] == place and source.read(place - 1, 1) == b"\0":
+        found.pieces[-1] = last[0], last[1] - 1
 
 
 def _note_cut(source: Source, size: int, there: int, found: _Blocks) -> None:
