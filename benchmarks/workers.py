@@ -17,9 +17,7 @@ from pathlib import Path
 
 from benchmarks.stages import timed
 from hdfs_jobs.datasets.store import Store
-
-STAGES = (("encode", "encodings"), ("decode", "clips"))
-BEFORE = {"encode": ["shard"], "decode": ["shard", "encode", "mash"]}
+from nsynth_batch.pipeline.steps import STEPS
 
 
 def measure(store: str, command: str, words: list[str], cores: set[int]) -> float:
@@ -48,7 +46,10 @@ def main() -> None:
     )
     print(f"{'what':32} {'audio s':>8} {'wall s':>8} {'work s':>8} {'times':>6}", flush=True)
     with as_file(files("nsynth_batch") / "recordings") as recordings:
-        for command, dataset in STAGES:
+        for at, step in enumerate(STEPS):
+            if step.needs_model is None:
+                continue
+            command = step.command
             base = 0.0
             for what, workers, held in ways:
                 with tempfile.TemporaryDirectory() as folder:
@@ -61,13 +62,13 @@ def main() -> None:
                         "decode": ["--checkpoint", options.checkpoint],
                     }
                     words["decode"] += ["--batch", str(options.batch)]
-                    for earlier in BEFORE[command]:
+                    for earlier in (before.command for before in STEPS[:at]):
                         timed([earlier, "--store", store, *words[earlier]])
                     here = [*words[command], "--workers", str(workers)]
                     wall = measure(store, command, here, held)
-                    done = Store.open(store).current_of(dataset)
+                    done = Store.open(store).current_of(step.dataset)
                     if done is None:
-                        raise SystemExit(f"{command} left no {dataset}")
+                        raise SystemExit(f"{command} left no {step.dataset}")
                     summaries = list(done.summaries())
                     seconds = sum(one.seconds for one in summaries)
                     work = sum(one.wall_seconds for one in summaries)
