@@ -41,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_output(path: Path, content: str | bytes, *, keeping: Path | None = None) -> None:
-    """Write a file that somebody asked for, whole or not at all, and its folder if need be.
+    """Write a file, whole or not at all, and its folder if need be.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Typed reading of JSON that somebody may have edited: errors name the place and the field."""
+"""Typed reading of JSON that may have been edited by hand: errors name the place and the field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sequencer.errors import SequencerError
 
 
 class Fields:
-    """Typed access to a JSON object that somebody may have edited; errors name place and field.
+    """Typed access to a JSON object that may have been edited by hand; errors name place and field.
 
     Parameters
     ----------

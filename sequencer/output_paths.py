@@ -189,7 +189,7 @@ def _place(path: str | Path) -> str:
 def output(path: Path) -> Iterator[Path]:
     """Yield a name to write to as `replacing` does; what fails there is about `path`.
 
-    An error that names another file, such as a clip that is gone, is about that file.
+    An error that names another file, such as a missing clip, is about that file.
     """
     about: list[str | None] = [None]
     try:
@@ -204,7 +204,7 @@ def output(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def spooled(paths: Paths, writing: Writing) -> Iterator[Spool]:
-    """Open the spool; a spool that nobody named is part of the output."""
+    """Open the spool; without a name of its own it is part of the output."""
     try:
         with Spool(paths.spool, keep=writing.keep_spool) as spool:
             yield spool

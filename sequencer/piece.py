@@ -45,7 +45,7 @@ class Piece:
         How many spans had to be mixed; the others were in the spool.
     stems : tuple of Path
     joins : str
-        What the report of the joins says in short; empty without one.
+        The report of the joins in short; empty without one.
     warnings : tuple of str
     """
 
@@ -83,7 +83,7 @@ def make_piece(
     folder : str or Path
         A clips export or any folder of sound files.
     out : str or Path
-        Its suffix tells the format. The score is written beside it as ``STEM.score.json``. A
+        Its suffix chooses the format. The score is written beside it as ``STEM.score.json``. A
         composition that is already there is replaced; another file is not, unless `force`.
     minutes, seed, rules, fade_law
         See `sequencer.composing.compose.compose`.
@@ -92,7 +92,7 @@ def make_piece(
     keep_all : bool
         Whether what `find_candidates` leaves out for its verdict is played too.
     choices : mapping of str to str, optional
-        What somebody kept or rejected by ear, by clip id.
+        What was kept or rejected by ear, by clip id.
     force : bool
         Whether `out` may replace a file that is no composition.
     writing : Writing, optional
@@ -108,6 +108,18 @@ def make_piece(
         cannot be written.
     OSError
         What reading raised.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np, soundfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for number in range(3):
+    ...     tone = 0.3 * np.sin(np.arange(32_000) / (10 + 5 * number)) * np.linspace(1, 0, 32_000)
+    ...     soundfile.write(folder / f"{number}.wav", tone, 16_000)
+    >>> piece = make_piece(folder, folder / "piece.wav", minutes=0.1, seed=7)
+    >>> piece.rendered.frames, piece.credits_path.name
+    (96000, 'piece.credits.txt')
     """
     writing = writing or Writing()
     paths = paths_of(out, credits, writing, force=force)

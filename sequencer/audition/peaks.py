@@ -19,7 +19,7 @@ def peaks(blocks: Iterable[Samples], columns: int = COLUMNS) -> bytes:
     Parameters
     ----------
     blocks : iterable of ndarray, float32 [n]
-        The sound, in order, full scale ±1; they are gone through once.
+        Blocks of the sound in order, full scale ±1; they are read once.
     columns : int
         How many stretches.
 

@@ -1,7 +1,7 @@
 """An audition served on this machine only: the page, the sounds it names, and one file to write.
 
 Everything lies under an unguessable path, so no other page can reach it by guessing; the Host
-header has to name this machine, so that a name which somebody points here (DNS rebinding) is
+header has to name this machine, so that another name which points here (DNS rebinding) is
 refused; and choices are taken from the page's own origin only.
 """
 
@@ -95,7 +95,7 @@ class Audition:
     def sound(self, name: str) -> Path:
         """Find the sound of a name that the page gave out."""
         path = self._sounds.get(name)
-        # Somebody may have put a link there since.
+        # A link may have taken its place since.
         if path is None or path.resolve() != path or not path.is_file():
             raise Refused(HTTPStatus.NOT_FOUND, "no such sound")
         return path
@@ -160,7 +160,7 @@ class AuditionServer(ThreadingHTTPServer):
         return f"http://{HOST}:{self.server_port}/{self.audition.token}/"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of browsers that hang up, as they do when a sound is skipped."""
+        """Ignore browsers that hang up, as they do when a sound is skipped."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -282,4 +282,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet: the page tells what matters."""
+        """Log nothing: the page shows what matters."""

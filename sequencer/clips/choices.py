@@ -1,4 +1,4 @@
-"""What somebody kept and rejected by ear: a small file between the audition page and `compose`."""
+"""What a listener kept and rejected: a small file between the audition page and `compose`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read_choices(path: str | Path) -> dict[str, Choice]:
     Returns
     -------
     dict of str to str
-        ``keep`` or ``reject`` by clip id; a clip that nobody chose is not there.
+        ``keep`` or ``reject`` by clip id; clips without a choice are missing.
 
     Raises
     ------

@@ -85,7 +85,7 @@ class Clip:
     measures : mapping of str to float
         As the gate names them.
     verdict, verdict_reason : str
-        The gate's words; empty where nobody asked it yet.
+        The gate's words; empty before the clip is measured.
     parents : tuple of Parent
         The recordings; two for a mash-up. Of a clip that a model generated without a mash-up,
         those that the generation began from.
@@ -202,7 +202,7 @@ def read_folder(folder: str | Path) -> ClipFolder:
 
 
 def is_export(folder: str | Path) -> bool:
-    """Whether a folder is a clips export: decoded clips, not somebody's own sounds."""
+    """Whether a folder is a clips export: decoded clips, not a person's own sounds."""
     return (Path(folder) / CLIPS_NAME).is_file()
 
 

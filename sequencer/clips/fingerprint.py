@@ -72,7 +72,7 @@ class Likeness:
     shift_seconds: float
 
     def reason(self, name: str) -> str:
-        """Say it on one line; `name` is the other clip's."""
+        """Return the likeness on one line; `name` is the other clip's."""
         shift = f", shifted by {self.shift_seconds * 1000:.0f} ms" if self.shift_seconds else ""
         return (
             f"sounds like {name!r}: spectra differ by {self.spectrum_db:.1f} dB, "

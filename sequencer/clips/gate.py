@@ -3,7 +3,7 @@
 A sample-level network that fails, fails in one of three ways: it falls silent, it holds a tone, or
 it hisses. `verdict` names these, and clipping and an offset beside them, with the measured reason.
 A recording may well be tonal or noisy; it is a failure when it is also *steady*, which sounds that
-happen are not: that is what tells a held tone from a bell and hiss from a cymbal.
+happen are not: that is how a held tone differs from a bell and hiss from a cymbal.
 """
 
 from __future__ import annotations

@@ -62,9 +62,9 @@ def find_candidates(
 
     A clip that cannot be read, or is shorter than `LEAST_SECONDS`, is left out with a note; so is,
     unless `keep_all`, a clip of an export whose verdict is not ``good``: the model failed there.
-    In a plain folder a held tone, noise or clipping are as somebody made them, so they play, with
+    In a plain folder a held tone, noise or clipping may be meant, so they play, with
     a note; only what `UNPLAYABLE` names is left out. Of clips that sound nearly the same the first
-    one stays. What somebody rejected never plays, and what somebody kept plays in any case.
+    one stays. What the choices reject never plays, and what they keep plays in any case.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def find_candidates(
 
 
 def _unnamed(candidates: Sequence[Candidate]) -> Iterator[str]:
-    """Warn of recordings whose licence asks for an author that nobody knows."""
+    """Warn of recordings whose licence asks for an author that is unknown."""
     parents = {p.file_id: p.rights for each in candidates for p in each.clip.parents}
     unnamed = [rights for rights in parents.values() if names_nobody(rights)]
     if unnamed:

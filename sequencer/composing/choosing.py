@@ -23,7 +23,7 @@ MOST_COMPARED = 256
 """Of more clips that may play, this many are drawn and compared."""
 
 Rows = npt.NDArray[np.int64]
-# Ranks rows of clips: the lower the better, and what to say of the one that was taken.
+# Ranks rows of clips: the lower the better, and words for the one that was taken.
 _Ranked = tuple[npt.NDArray[np.float64], Callable[[int], str]]
 
 
@@ -201,13 +201,13 @@ class Choosing:
         ranked = self._ranked(pool, layer, before, demand)
         if ranked is None:
             return int(pool[self._rng.integers(len(pool))]), ""
-        ranks, say = ranked
+        ranks, words = ranked
         few = min(5, max(1, len(pool) // 8))
         best = np.argsort(ranks, kind="stable")[:few]
         # Only those as good as the best, where the ranks are steps and not a distance.
         best = best[ranks[best] <= ranks[best[0]] + 1.0]
         at = int(best[self._rng.integers(len(best))])
-        return int(pool[at]), f"{say(at)}, "
+        return int(pool[at]), f"{words(at)}, "
 
     def _ranked(self, pool: Rows, layer: int, before: int, demand: Demand) -> _Ranked | None:
         choose = self._style.choose
@@ -250,11 +250,11 @@ class Choosing:
             steps = len(common) == 1 and self._parents[row] != here
             ranks[at] = 0.0 if steps and common <= onward else 10.0 if common else 20.0
 
-        def say(at: int) -> str:
+        def words(at: int) -> str:
             common = self._parents[pool[at]] & here
             return f"shares {min(common)[:12]!r} with the clip before" if common else "a new walk"
 
-        return ranks, say
+        return ranks, words
 
 
 def _parent_pairs(clips: Sequence[Clip]) -> Rows:

@@ -81,6 +81,21 @@ def compose(
     ------
     SequencerError
         No clips, none that the rules allow, or an argument out of its bounds.
+
+    Examples
+    --------
+    >>> from sequencer.clips.clips import Clip
+    >>> from sequencer.clips.measures import measure
+    >>> tone = np.sin(np.arange(32_000) / 20).astype(np.float32)
+    >>> clips = [
+    ...     Candidate(Clip(name, f"{name}.wav", seconds=2.0), 32_000, measure(tone, 16_000))
+    ...     for name in ("a", "b", "c")
+    ... ]
+    >>> score = compose(clips, minutes=0.1, seed=7)
+    >>> score.seconds, sorted(score.clips)
+    (6.0, ['a', 'b', 'c'])
+    >>> score == compose(clips, minutes=0.1, seed=7)
+    True
     """
     rules = rules or Rules()
     if not clips:

@@ -64,7 +64,7 @@ def checked(rules: Rules) -> Rules:
 
 @dataclass(frozen=True)
 class Allowed:
-    """The clips that may play, and what to say of the others."""
+    """The clips that may play, and a note for each of the others."""
 
     clips: tuple[Candidate, ...]
     notes: tuple[str, ...]
@@ -89,7 +89,9 @@ def allowed(clips: Sequence[Candidate], rules: Rules) -> Allowed:
     if not left:
         into = f"goes into {rules.target}" if rules.target else "may be used"
         each = [f"{name!r}: {why}" for name, why in found.left_out.items()]
-        raise SequencerError(f"none of the {len(in_category)} clips {into}: {_listed(each, '; ')}")
+        raise SequencerError(
+            f"none of the {counted(len(in_category), 'clip')} {into}: {_listed(each, '; ')}"
+        )
     notes = [f"left out {name!r}: {why}" for name, why in found.left_out.items()]
     if found.conflicts:
         notes.append(
@@ -101,7 +103,7 @@ def allowed(clips: Sequence[Candidate], rules: Rules) -> Allowed:
 
 @dataclass(frozen=True)
 class ResultLicence:
-    """What a composition is under, empty where that cannot be stated, and what to say of it."""
+    """What a composition is under, empty where that cannot be stated, and notes on it."""
 
     licence: str
     notes: tuple[str, ...]

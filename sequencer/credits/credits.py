@@ -131,8 +131,20 @@ def result_licences(score: Score) -> list[Licence]:
 def credits_text(score: Score) -> str:
     """Write the credits as plain text: the same score gives the same text.
 
-    Titles and names are somebody else's words: line breaks and control characters in them become
-    spaces, so that nobody can write a second credit into his title.
+    Titles and names are other people's words: line breaks and control characters in them become
+    spaces, so that no title can hold a second credit.
+
+    Examples
+    --------
+    >>> from sequencer.clips.clips import Clip
+    >>> from sequencer.score.score import Event, Master
+    >>> wind = Parent("1" * 40, rights=Rights("Wind", "Ann", "CC0-1.0"))
+    >>> clip = Clip("a1", "a1.wav", seconds=4.0, parents=(wind,))
+    >>> score = Score(
+    ...     7, 16_000, 64_000, "matched", Master(), {"a1": clip}, (Event(0, "a1", 0, 64_000),)
+    ... )
+    >>> print(credits_text(score).splitlines()[-3])
+    1. "Wind" by Ann
     """
     every, trained = sources(score), trainings(score)
     lines = ["Credits", "=======", "", f"{summary(score, every, trained)} {NO_ENDORSEMENT}"]

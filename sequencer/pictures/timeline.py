@@ -63,7 +63,7 @@ def timeline(score: Score, sound: Path | None = None, name: str = "") -> bytes:
     palette = _Palette(spans)
     rows = len(score.layers)
     heights = [0.9 * rows, *([0.8] if sound else [])]
-    # Titles are somebody else's: a dollar sign in them begins no formula, and where the font lacks
+    # Titles are other people's: a dollar sign in them begins no formula, and where the font lacks
     # a letter a box stands for it.
     with matplotlib.rc_context({"text.parse_math": False}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)

@@ -77,7 +77,7 @@ def joins_csv(joins: Sequence[JoinFigures]) -> str:
 
 
 def joins_summary(joins: Sequence[JoinFigures]) -> str:
-    """Say on one line how the joins are."""
+    """Return on one line how the joins are."""
     if not joins:
         return "no joins"
     levels = [join.level_db for join in joins if join.level_db is not None]

@@ -72,7 +72,7 @@ class Limiter:
         return np.concatenate([rest, self._limited(quiet)], axis=1)
 
     def _threshold(self) -> float:
-        """Tell what level neither needs a gain nor is a new peak."""
+        """Return the level that neither needs a gain nor is a new peak."""
         return min(self._ceiling, self.peak)
 
     def _limited(self, envelope: Samples) -> Samples:

@@ -99,7 +99,7 @@ def render(
     tags : Tags
     cues : tuple of Cue
     loudness : Loudness, optional
-        Of the output, where `measured` told it; it is measured otherwise.
+        Of the output, where `measured` found it; it is measured otherwise.
 
     Returns
     -------

@@ -94,7 +94,7 @@ class Spool:
         Parameters
         ----------
         name : str
-            What tells its content.
+            What identifies its content.
         samples : int
             How many it holds.
         make : callable

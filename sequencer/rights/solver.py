@@ -97,6 +97,16 @@ def solve(
     ------
     SequencerError
         A target that the table does not hold.
+
+    Examples
+    --------
+    >>> works = {
+    ...     "a": [Rights("Wind", "Ann", "CC-BY-4.0"), Rights("Choir", "Bob", "CC-BY-SA-4.0")],
+    ...     "b": [Rights("Bell", "Eve", "CC-BY-NC-4.0")],
+    ... }
+    >>> found = solve(works)
+    >>> found.licence, found.left_out["b"]
+    ('CC-BY-SA-4.0', '"Bell" (CC-BY-NC-4.0) excludes commerce; --allow-nc plays it')
     """
     wanted = _target(target)
     allow = _Allowed(allow_nc or (wanted is not None and is_non_commercial(wanted)), allow_nd)

@@ -89,6 +89,7 @@ def match_sources(
 
     Examples
     --------
+    >>> from sequencer.rights.rights import Rights
     >>> row = SourceRow("./Bell.wav", Rights(author="Ann"))
     >>> found = match_sources({"./Bell.wav": row}, ["bell.wav", "owl.wav"])
     >>> {name: row.rights.author for name, row in found.rows.items()}, found.warnings

@@ -147,6 +147,15 @@ class Score:
         empty where it could not be found, since a source's licence is not known.
     target : str
         The licence that was asked for; empty for none.
+
+    Examples
+    --------
+    >>> from sequencer.clips.clips import Clip
+    >>> clip = Clip("a1", "a1.wav", seconds=4.0)
+    >>> event = Event(start=0, clip="a1", offset=0, length=64_000, fade_out=8_000)
+    >>> score = Score(7, 16_000, 80_000, "matched", Master(), {"a1": clip}, (event,))
+    >>> score.seconds, event.end, score.corpora
+    (5.0, 64000, ())
     """
 
     seed: int

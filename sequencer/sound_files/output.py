@@ -74,7 +74,7 @@ def form_of(path: Path, *, sample_rate: int, channels: int, frames: int, bits: i
     container = _CONTAINERS.get(path.suffix.lower())
     if container is None:
         known = ", ".join(_CONTAINERS)
-        raise SequencerError(f"{path}: end the name in one of {known}, which tells the format")
+        raise SequencerError(f"{path}: end the name in one of {known}, which chooses the format")
     if bits not in BITS:
         raise SequencerError(f"a depth of {bits} bits is not written; choose 16 or 24")
     if container == "OPUS" and sample_rate not in OPUS_RATES:
@@ -181,7 +181,7 @@ class _Encoder:
 class _Writer:
     """The face of a stream towards libsndfile, which swallows what its callbacks raise.
 
-    The first error is kept, and libsndfile is told that nothing more was written.
+    The first error is kept, and libsndfile learns that nothing more was written.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
