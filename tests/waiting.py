@@ -15,6 +15,7 @@ def until(
     seconds: float = 60.0,
     *,
     process: Popen[Any] | None = None,
+    failed: Callable[[], object] | None = None,
     pause: float = 0.01,
 ) -> _Found:
     """Return what a condition returns as soon as that is true.
@@ -26,16 +27,16 @@ def until(
     seconds : float
         The deadline; generous, since other programs may have the processors.
     process : Popen, optional
-        Who brings the condition about: there is no point in waiting once it has ended.
+        Brings the condition about: once it has ended, waiting is in vain.
+    failed : callable, optional
+        Returns something true, to be shown, once waiting is in vain.
     pause : float
         Seconds between two questions.
     """
     deadline = time.monotonic() + seconds
     while not (found := condition()):
-        ended = process is not None and process.poll() is not None
-        if ended and (found := condition()):
-            break
-        assert not ended, f"the process ended with {process.returncode} before it came about"
+        assert process is None or process.poll() is None, f"it ended with {process.returncode}"
+        assert failed is None or not (reason := failed()), reason
         assert time.monotonic() < deadline, f"it did not come about in {seconds:g} s"
-        time.sleep(pause)  # the one place that polls
+        time.sleep(pause)  # the only sleep that polls
     return found

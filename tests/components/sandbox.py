@@ -25,6 +25,9 @@ _SHARED = ("--tmpfs", "/dev/shm")
 _NAMESPACES = {name: name for name in ("user", "net", "pid", "ipc", "uts")} | {"mnt": "mount"}
 """What they are to the kernel, and to nsenter."""
 
+SECONDS = 120.0
+"""What anything in a container may take, on a machine with much else to do."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -132,6 +135,10 @@ class Container:
     def ended(self) -> bool:
         """Tell whether it has ended."""
         return self._process.poll() is not None
+
+    def failed(self) -> str:
+        """Return what it said if it has ended, for who waits for something of it."""
+        return f"it ended: {self.output()}" if self.ended() else ""
 
     def execute(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command beside the container's own, as its healthcheck is run."""

@@ -26,8 +26,8 @@ from tests.components.hadoop.daemon import java
 from tests.components.hadoop.jars import hadoop
 from tests.components.images import ROOT, Image
 from tests.components.needs import need
-from tests.components.sandbox import Container, Options
-from tests.docker.test_containers import SECONDS, until
+from tests.components.sandbox import SECONDS, Container, Options
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(1200)  # whichever test is first builds the image
 
@@ -180,7 +180,9 @@ def test_our_services_do_the_main_job_together(
     with ExitStack() as stack:
         scheduler = started("scheduler")
         check = moved(system["scheduler"]["healthcheck"]["test"])
-        until(lambda: scheduler.execute(*check[1:]).returncode == 0, scheduler)
+        until(
+            lambda: scheduler.execute(*check[1:]).returncode == 0, SECONDS, failed=scheduler.failed
+        )
         started("worker")
         run = started("run")
         assert run.wait(SECONDS) == 0, run.output()

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.components.images import Image
-from tests.components.sandbox import Container, Options
+from tests.components.sandbox import SECONDS, Container, Options
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(1200)  # whichever test is first builds the image
 
-SECONDS = 120.0
 RECORDINGS = "/opt/nsynth-batch/recordings"
 _PLAIN = Options()
 SCHEDULER = ("scheduler", "--port", "8786", "--dashboard-address", ":8787")
@@ -25,15 +24,6 @@ def run(image: Image, folder: Path, *arguments: str, options: Options = _PLAIN) 
     """Run a container to its end; give its exit code and output."""
     with Container(image, arguments, options, folder) as container:
         return container.wait(SECONDS), container.output()
-
-
-def until(condition: Callable[[], bool], container: Container) -> None:
-    """Wait for something to be the case while a container runs."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert not container.ended(), container.output()
-        assert time.monotonic() < deadline, container.output()
-        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -83,7 +73,9 @@ def test_sigterm_drains_and_the_next_run_goes_on(
     options = Options(volume=volume)
     job = ("run", RECORDINGS, "--store", "sounds", "--pairs", "2", "--workers", "1", "--seed", "1")
     with Container(image, job, options, tmp_path) as container:
-        until(lambda: any(volume.glob("sounds/audio/*/manifests/*")), container)
+        until(
+            lambda: any(volume.glob("sounds/audio/*/manifests/*")), SECONDS, failed=container.failed
+        )
         container.send(signal.SIGTERM)
         assert container.wait(SECONDS) == 143, container.output()
     assert not any(volume.glob("sounds/clips/*/manifests/*")), "there was nothing left to drain"
@@ -113,7 +105,11 @@ def test_a_scheduler_that_answers_is_healthy_and_one_that_hangs_is_not(
 ) -> None:
     check = image.config["Healthcheck"]["Test"][1:]
     with Container(image, SCHEDULER, Options(entrypoint=("dask",)), tmp_path) as container:
-        until(lambda: container.execute(*check, "8787").returncode == 0, container)
+        until(
+            lambda: container.execute(*check, "8787").returncode == 0,
+            SECONDS,
+            failed=container.failed,
+        )
         assert container.execute(*check).stdout == "healthy\n"
         container.send(signal.SIGSTOP)
         hung = container.execute(*check)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
-import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from nsynth_batch.reporting.metrics import NAMESPACE, Metrics
 from tests.components.needs import need
 from tests.nsynth_batch.job import Job
 from tests.nsynth_batch.recordings import tone, write_wav
+from tests.waiting import until
 
 TEXT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
 ALLOWED_MEGABITS = 25
@@ -24,6 +25,12 @@ def table(heading: str) -> list[list[str]]:
     """Give the rows of the table whose first row begins with a cell."""
     [found] = re.findall(rf"^\| {heading} \|.*\n\|[-|]+\n((?:\|.*\n)+)", TEXT, re.MULTILINE)
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in found.splitlines()]
+
+
+def more_than(count: int, store: Path) -> int:
+    """How many shards are committed, if they are more; else 0."""
+    now = len(list(store.glob("*/*/manifests/*")))
+    return now if now > count else 0
 
 
 def test_every_figure_that_is_served_is_explained_and_no_other() -> None:
@@ -69,10 +76,7 @@ def test_a_store_that_a_run_writes_to_is_copied_whole_and_goes_on(
         seen = 0
         for command in commands:
             # Shards are committed between the two: in the other order the copy would lack them.
-            while (now := len(list(Path(job.url).glob("*/*/manifests/*")))) <= seen:
-                assert process.poll() is None
-                time.sleep(0.01)
-            seen = now
+            seen = until(partial(more_than, seen, Path(job.url)), process=process)
             here = command.replace("/srv/sounds", job.url).replace("/backup/sounds", str(copy))
             done = subprocess.run(["sh", "-c", here], stderr=subprocess.PIPE, check=False)
             assert done.returncode in {0, 24}, done.stderr

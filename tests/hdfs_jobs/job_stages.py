@@ -19,6 +19,7 @@ from hdfs_jobs.errors import BadInput
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
 from hdfs_jobs.storage.base import Entry
 from hdfs_jobs.storage.local import LocalStorage
+from tests.waiting import until
 
 SCHEMA = pa.schema([("key", pa.string()), ("row", pa.int32()), ("value", pa.int64())])
 
@@ -79,9 +80,9 @@ class Plain:
                 hoard = []
                 while True:
                     hoard.append(bytearray(os.urandom(1 << 20)) * 32)
-                    time.sleep(0.02)
+                    time.sleep(0.02)  # the nanny looks now and then how much it takes
             case "hang":
-                time.sleep(3600)
+                time.sleep(3600)  # far beyond any time limit
             case "hang, interpreter locked":
                 re.match(r"(a|aa)+$", "a" * 200 + "b")
             case "die":
@@ -90,12 +91,11 @@ class Plain:
                 os.kill(os.getpid(), signal.SIGKILL)
             case "slow but alive":
                 for _ in range(8):
-                    time.sleep(0.25)
+                    time.sleep(0.25)  # work between two signs of life
                     task.heartbeat()
             case "wait":
                 self._first(item)
-                while not (Path(self.traps) / "go").exists():
-                    time.sleep(0.02)
+                until((Path(self.traps) / "go").exists, seconds=600.0)
 
     def _first(self, item: Item) -> bool:
         try:

@@ -14,6 +14,7 @@ import pytest
 from distributed import Client, get_worker
 
 from tests.components.daskcluster import DaskServers, dask_servers
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def noted(folder: str, seconds: float) -> str:
     worker = str(get_worker().name)
     with Path(folder, "begun").open("a", encoding="utf-8") as lines:
         lines.write(worker + "\n")
-    time.sleep(seconds)
+    time.sleep(seconds)  # the task's work
     return worker
 
 
@@ -43,12 +44,13 @@ def leave(servers: DaskServers, name: str, seconds: float) -> subprocess.Complet
 
 
 def begun(folder: Path, times: int) -> list[str]:
-    deadline = time.monotonic() + 20
-    while True:
-        lines = (folder / "begun").read_text().split() if (folder / "begun").exists() else []
-        if len(lines) >= times or time.monotonic() > deadline:
-            return lines
-        time.sleep(0.05)
+    """Wait until so many tasks have begun; return by which workers."""
+
+    def lines() -> list[str]:
+        return (folder / "begun").read_text().split() if (folder / "begun").exists() else []
+
+    until(lambda: len(lines()) >= times)
+    return lines()
 
 
 def test_a_task_is_ended_and_no_other_begun(servers: DaskServers, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from tests.components.certificates import Authority
 from tests.components.needs import need
 from tests.k8s.commands import Command, component_command, settings_text
 from tests.k8s.rendering import overlay
+from tests.waiting import until
 
 RECORDINGS = Path(nsynth_batch.__file__).parent / "recordings"
 _READY_SECONDS = 60.0
@@ -98,13 +98,15 @@ class Stage:
                 process.wait()
 
     def _await(self, url: str, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + _READY_SECONDS
-        while process.poll() is None and time.monotonic() < deadline:
+        def answers() -> bool:
             with suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
-                if answer.status == 200:
-                    return
-            time.sleep(0.1)
-        raise AssertionError(f"{url} does not answer: {self.said()}")
+                return bool(answer.status == 200)
+            return False
+
+        def failed() -> str:
+            return "" if process.poll() is None else f"{url} does not answer: {self.said()}"
+
+        until(answers, _READY_SECONDS, failed=failed, pause=0.1)
 
     def said(self) -> str:
         """Give what all of them said."""

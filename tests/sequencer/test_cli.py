@@ -11,6 +11,7 @@ import pytest
 
 from sequencer.clips.clips import Clip, write_clips_jsonl
 from tests.sequencer.sounds import encoded, pluck, tone
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 COMMAND = "import sys; from sequencer.cli import main; sys.exit(main())"
@@ -125,10 +126,8 @@ def test_an_interrupt_is_one_line_wherever_it_comes(sounds: Path, tmp_path: Path
             stderr=subprocess.PIPE,
             text=True,
         )
-        deadline = time.monotonic() + 60
-        while not list(tmp_path.glob(".piece.wav.*.part")) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        time.sleep(0.013 * number)
+        until(lambda: list(tmp_path.glob(".piece.wav.*.part")), process=process)
+        time.sleep(0.013 * number)  # another moment each time
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 130, errors

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from sequencer.piece import Piece, make_piece, write_piece
 from sequencer.rights.rights import Rights
 from sequencer.score.files import read_score
 from tests.sequencer.sounds import RATE, RECORDINGS, encoded, noise, pluck
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -282,9 +282,7 @@ def test_a_killed_render_leaves_no_half_file(export: Path, tmp_path: Path) -> No
     process = subprocess.Popen(
         [*command, "--minutes", "40"], env=environment, stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".piece.wav.*.part")) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: list(tmp_path.glob(".piece.wav.*.part")), process=process)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert list(tmp_path.glob(".piece.wav.*.part"))

@@ -15,6 +15,7 @@ from hdfs_jobs.runs.gc import DAY, collect_garbage
 from hdfs_jobs.runs.worker import do_shard
 from tests.hdfs_jobs.builders import SETTINGS, begun, ended, job_of, planned, three_a_shard
 from tests.system.faults.points import FaultyStage, FaultyStorage, steps_of_a_shard
+from tests.waiting import until
 
 
 def test_an_attempt_at_work_keeps_its_files_at_every_step(
@@ -27,10 +28,8 @@ def test_an_attempt_at_work_keeps_its_files_at_every_step(
         stopping = Dataset(FaultyStorage(store.storage, point, fault="stop"), "plain", SETTINGS)
         process = begun(do_shard, job_of(stopping, stage, shard=shard), 1)
         assert process.pid is not None
-        deadline = time.monotonic() + 30
-        while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
-            assert time.monotonic() < deadline, point
-            time.sleep(0.005)
+        stopped = psutil.Process(process.pid)
+        until(lambda stopped=stopped: stopped.status() == psutil.STATUS_STOPPED)
         try:
             collect_garbage(store, older_than=-1)
         finally:

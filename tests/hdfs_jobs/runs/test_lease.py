@@ -25,6 +25,7 @@ from hdfs_jobs.storage.open import open_storage
 from tests.components.hadoop import SCHEMES, Hdfs
 from tests.hdfs_jobs.builders import ended
 from tests.system.faults.points import FaultyStorage
+from tests.waiting import until
 
 SECONDS = 1.2
 BRIEF = 0.3
@@ -259,7 +260,7 @@ class SafeMode(LocalStorage):
     def _wait(self) -> None:
         if not self._writable.is_set():
             self._writable.wait()
-            time.sleep(self._late)
+            time.sleep(self._late)  # this much later than the others
 
     def replace(self, path: str, data: bytes) -> None:
         self._wait()
@@ -277,8 +278,7 @@ def test_a_run_that_cannot_beat_for_the_storage_s_sake_is_alive(
     writable = threading.Event()
     writable.set()
     lease = take(SafeMode(str(tmp_path), writable, late=SECONDS / 4))
-    while not (tmp_path / FOLDER / f"{lease.holder.id}.beat").exists():
-        time.sleep(0.01)
+    until((tmp_path / FOLDER / f"{lease.holder.id}.beat").exists)
     if begins == "before":
         writable.clear()
     timer = threading.Timer(2 * SECONDS, writable.set)
@@ -291,7 +291,7 @@ def test_a_run_that_cannot_beat_for_the_storage_s_sake_is_alive(
             on_wait=lambda _: writable.clear() if begins == "meanwhile" else None,
         )
     timer.join()
-    time.sleep(SECONDS / 2)
+    time.sleep(SECONDS / 2)  # long enough for beats, too short to count as dead
     lease.check()
     lease.release()
     assert files(LocalStorage(str(tmp_path))) == set()
@@ -317,10 +317,10 @@ def test_a_storage_that_is_away_for_a_while_is_no_loss(tmp_path: Path) -> None:
     storage = AwayNowAndThen(str(tmp_path))
     lease = take(storage)
     storage.away = True
-    time.sleep(SECONDS / 2)
+    time.sleep(SECONDS / 2)  # beats fail, for less than counts as dead
     lease.check()
     storage.away = False
-    time.sleep(SECONDS / 2)
+    time.sleep(SECONDS / 2)  # beats come through again
     lease.check()
     lease.release()
     assert files(storage) == set()

@@ -34,6 +34,7 @@ from hdfs_jobs.runs.worker import do_shard
 from hdfs_jobs.storage.local import LocalStorage
 from tests.hdfs_jobs.builders import job_of
 from tests.hdfs_jobs.job_stages import Growing, Plain, Sums
+from tests.waiting import until
 
 
 def items(*wrongs: str) -> list[Item]:
@@ -276,11 +277,9 @@ def test_a_stop_finishes_what_runs_and_begins_nothing(
     stop = threading.Event()
 
     def stop_when_two_run() -> None:
-        while len(list(traps.iterdir())) < 2:
-            time.sleep(0.02)
+        until(lambda: len(list(traps.iterdir())) >= 2)
         stop.set()
-        while not [*store.storage.list("runs/drain")]:
-            time.sleep(0.02)
+        until(lambda: [*store.storage.list("runs/drain")])
         (traps / "go").touch()
 
     helper = threading.Thread(target=stop_when_two_run)
@@ -325,9 +324,7 @@ def test_a_killed_run_is_taken_up_with_the_same_bytes(
     command = [sys.executable, str(script), store.url, str(traps)]
     here = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(command, env=here, start_new_session=True)
-    while not (traps / "seen-k2").exists():
-        assert process.poll() is None
-        time.sleep(0.02)
+    until((traps / "seen-k2").exists, process=process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert sorted(dataset.committed()) == [0, 1]
@@ -370,8 +367,7 @@ def test_a_scheduler_that_goes_away_ends_the_run(store: Store, traps: Path) -> N
     )
 
     def close_when_it_works() -> None:
-        while not (traps / "seen-k0").exists():
-            time.sleep(0.02)
+        until((traps / "seen-k0").exists)
         running.close()
 
     helper = threading.Thread(target=close_when_it_works)

@@ -17,16 +17,16 @@ def block(seconds: float, record: Path) -> None:
     # The watchdog's thread gets its turn only when the main thread sleeps, which is at the end.
     sys.setswitchinterval(60.0)
     with time_limit(LIMIT, record.touch):
-        time.sleep(0.1)
+        time.sleep(0.1)  # the watchdog's thread begins
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             pass
-    time.sleep(0.5)
+    time.sleep(0.5)  # the watchdog's thread gets its turn at last
 
 
 def hang(record: Path) -> None:
     with time_limit(LIMIT, record.touch):
-        time.sleep(60)
+        time.sleep(60)  # far beyond the limit
 
 
 def ended(target: object, *args: object) -> int | None:

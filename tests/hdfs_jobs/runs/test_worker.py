@@ -19,6 +19,7 @@ from hdfs_jobs.runs.worker import SHOWN_ENTRIES, do_shard, partials_folder
 from hdfs_jobs.storage.local import LocalStorage
 from tests.hdfs_jobs.builders import SETTINGS, job_of, kinds_of_files, planned, wrong
 from tests.hdfs_jobs.job_stages import Bytes, Plain, Sums
+from tests.waiting import until
 
 
 def test_a_shard_becomes_rows_and_a_manifest(store: Store) -> None:
@@ -181,10 +182,7 @@ def test_of_two_who_commit_one_wins(store: Store, traps: Path) -> None:
     job = job_of(dataset, Plain(traps=str(traps)))
     with ProcessPoolExecutor(2, multiprocessing.get_context("forkserver")) as pool:
         both = [pool.submit(do_shard, job, 1) for _ in range(2)]
-        deadline = time.monotonic() + 60
-        while len([*store.storage.list(dataset.path, temporary=True)]) < 3:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: len([*store.storage.list(dataset.path, temporary=True)]) >= 3)
         (traps / "go").touch()
         results = [future.result() for future in both]
     assert results[0] == results[1]
@@ -212,14 +210,13 @@ def test_an_attempt_after_a_death_is_alone_in_its_process(store: Store, traps: P
             done.append(pool.submit(do_shard, job, 1))
 
         begin(first)
-        while not (traps / "seen-a").exists():
-            time.sleep(0.01)
+        until((traps / "seen-a").exists)
         begin(second)
         done[-1].result(60)
         begin(third)
-        time.sleep(0.5)
+        time.sleep(0.5)  # what must not happen gets the time for it
         begin(fourth)
-        time.sleep(0.5)
+        time.sleep(0.5)  # and this one, too
         # The third waits for the first, and nothing new begins beside them.
         assert committed() == [1]
         (traps / "go").touch()
@@ -241,8 +238,7 @@ def test_an_unfinished_write_is_never_read(store: Store, traps: Path) -> None:
     job = job_of(dataset, Plain(traps=str(traps)))
     worker = threading.Thread(target=do_shard, args=(job, 1))
     worker.start()
-    while not (traps / "seen-a").exists():
-        time.sleep(0.01)
+    until((traps / "seen-a").exists)
     assert (list(dataset.tables()), dataset.totals().committed) == ([], 0)
     (traps / "go").touch()
     worker.join()

@@ -73,7 +73,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Iterator[Wa
         with subprocess.Popen(job.command(*words), stderr=subprocess.PIPE, text=True) as process:
             while process.poll() is None:
                 pods.ask()
-                time.sleep(0.2)
+                time.sleep(0.2)  # as often as a Prometheus would ask
             assert process.returncode == 0, process.communicate()[1]
         time.sleep(2.0)  # until Prometheus has asked for the last of it
         yield Watched(server, job, pods.exposed)

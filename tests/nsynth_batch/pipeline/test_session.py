@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from tests.nsynth_batch.job import Job
 from tests.nsynth_batch.recordings import tone, write_wav
+from tests.waiting import until
 
 LEASE = ("--lease-seconds", "2")
 PAIRS = ("--pairs", "4", "--workers", "1")
@@ -37,9 +37,7 @@ def at_work(job: Job, lease_seconds: int = 2) -> Iterator[subprocess.Popen[str]]
         text=True,
     )
     try:
-        while not list(Path(job.url).glob("runs/partial/audio/**/begin-*")):
-            assert process.poll() is None
-            time.sleep(0.01)
+        until(lambda: list(Path(job.url).glob("runs/partial/audio/**/begin-*")), process=process)
         yield process
     finally:
         process.kill()

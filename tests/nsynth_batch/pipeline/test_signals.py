@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -14,6 +13,7 @@ import pytest
 
 from nsynth_batch.pipeline.signals import Drain, EndedAtOnce, draining
 from tests.nsynth_batch.recordings import tone, write_wav
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -65,9 +65,7 @@ def test_a_second_sigterm_ends_at_once_and_with_143(tmp_path: Path) -> None:
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr is not None
-    while not list(tmp_path.glob("store/runs/partial/audio/**/begin-*")):
-        assert process.poll() is None
-        time.sleep(0.01)
+    until(lambda: list(tmp_path.glob("store/runs/partial/audio/**/begin-*")), process=process)
     process.send_signal(signal.SIGTERM)
     lines = []
     while "draining" not in (line := process.stderr.readline()):

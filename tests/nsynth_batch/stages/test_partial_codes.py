@@ -6,7 +6,6 @@ import pickle
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from nsynth_batch.stages.partial_codes import LONGEST_LOSS, Progress
 from nsynth_batch.store.arrays import list_column, matrix_column
 from nsynth_batch.store.schemas import MASHUPS, PARENT
 from tests.nsynth_batch.builders import task
+from tests.waiting import until
 
 FRAMES = 900
 WORKER = (
@@ -113,9 +113,7 @@ def test_a_killed_decode_goes_on_and_makes_the_same_bytes(
     process.stdin.write(pickle.dumps(shard_job))
     process.stdin.close()
     kept = tmp_path / "killed" / clips.partials
-    while not list(kept.rglob("*.codes.*.arrow")):
-        assert process.poll() is None, "it ended before it was killed"
-        time.sleep(0.01)
+    until(lambda: list(kept.rglob("*.codes.*.arrow")), process=process)
     process.kill()
     process.wait()
     assert not clips.committed()

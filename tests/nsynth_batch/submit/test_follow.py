@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 from nsynth_batch.submit.job_manifest import Run, job
 from tests.components.kubernetes import Kubernetes, Play, Refusal
 from tests.nsynth_batch.submit.conftest import Submit
+from tests.waiting import until
 
 
 def test_a_run_is_followed_and_ends_as_it_ended(cluster: Kubernetes, submit: Submit) -> None:
@@ -211,7 +211,7 @@ def test_trouble_that_passes_is_waited_for(cluster: Kubernetes, submit: Submit) 
     def make_room() -> None:
         until(lambda: cluster.get("Job", "one") is not None)
         [pod] = until(lambda: cluster.pods(cluster.objects["Job", "one"]["metadata"]["uid"]))
-        time.sleep(0.5)
+        time.sleep(0.5)  # the follower sees the trouble in the meantime
         cluster.plays = [Play(["at last"])]
         with cluster.lock:
             cluster.objects.pop(("Pod", pod["metadata"]["name"]))
@@ -225,14 +225,6 @@ def test_trouble_that_passes_is_waited_for(cluster: Kubernetes, submit: Submit) 
         done = submit("--name", "one", "--start-timeout", "20")
         made.result()
     assert (done.code, done.out) == (0, "at last\n")
-
-
-def until(condition: Callable[[], object]) -> list[dict[str, dict[str, str]]]:
-    for _ in range(500):
-        if found := condition():
-            return found if isinstance(found, list) else []
-        time.sleep(0.02)
-    raise AssertionError("it did not come to pass")
 
 
 @pytest.mark.parametrize(
@@ -384,7 +376,7 @@ def test_a_job_that_is_held_back_is_waited_for(cluster: Kubernetes, submit: Subm
     cluster.plays = [Play(["begun"])]
 
     def resume() -> None:
-        time.sleep(1.5)
+        time.sleep(1.5)  # the follower sees a suspended Job in the meantime
         held["spec"]["suspend"] = False
 
     threading.Thread(target=resume, daemon=True).start()

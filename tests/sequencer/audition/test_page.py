@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from sequencer.clips.choices import read_choices, write_choices
 from tests.components.chromium import chromium
 from tests.components.needs import need
 from tests.sequencer.audition.exports import BREAKER, export
+from tests.waiting import until
 
 FOCUSABLE = "a[href], button, input, select, summary, [tabindex]"
 
@@ -56,13 +57,6 @@ def served(tmp_path: Path, pictures: Path) -> Iterator[tuple[str, Path]]:
         yield server.address, choices
         server.shutdown()
         thread.join()
-
-
-def until(check: Callable[[], object], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.02)
 
 
 def text_of(browser: Chrome, name: str) -> str:

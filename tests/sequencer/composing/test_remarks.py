@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sequencer.composing.compose import compose
 from sequencer.composing.remarks import remarks
-from tests.sequencer.composing.test_compose import candidate
+from tests.sequencer.builders import candidate
 
 
 def test_clips_that_play_again_are_counted_as_the_score_is_now() -> None:

@@ -8,8 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from sequencer.score.files import read_score, score_json
 from sequencer.score.score import Event, Layer, Score
 from tests.sequencer.rendered import opened, score_of, written
 from tests.sequencer.sounds import RATE, encoded, noise, pluck
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 COMMAND = "import sys; from sequencer.cli import main; sys.exit(main())"
@@ -145,6 +146,10 @@ def test_a_kept_spool_serves_another_output(score: Score, tmp_path: Path) -> Non
     assert not list(tmp_path.glob(".*.spool"))
 
 
+def at_least(count: int, spool: Path) -> bool:
+    return len(list(spool.glob("*.f32"))) >= count
+
+
 def command(folder: Path, name: str) -> list[str]:
     return [
         *(sys.executable, "-c", COMMAND, "render", str(folder / "x.score.json")),
@@ -176,11 +181,7 @@ def test_a_killed_rendering_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
         process = subprocess.Popen(
             command(tmp_path, "killed"), env=environment, stderr=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < deadline:
-            if len(list(spool.glob("*.f32"))) >= least:
-                break
-            time.sleep(0.005)
+        until(partial(at_least, least, spool), process=process, pause=0.005)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         kept.append(len(list(spool.glob("*.f32"))))

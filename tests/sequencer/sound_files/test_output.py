@@ -243,7 +243,7 @@ def test_the_same_piece_is_the_same_bytes_at_another_time(
     score: Score, tmp_path: Path, suffix: str
 ) -> None:
     first = written(score, tmp_path, f"x.{suffix}").out.read_bytes()
-    time.sleep(1.1)
+    time.sleep(1.1)  # another second of the clock, which no file may hold
     path = written(score, tmp_path, f"x.{suffix}").out
     assert path.read_bytes() == first
     if suffix in ("ogg", "opus"):

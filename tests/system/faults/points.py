@@ -62,7 +62,7 @@ def fail_here(once: str = "", fault: str = "die") -> None:
         except FileExistsError:
             return
     if fault == "hang":
-        time.sleep(3600)
+        time.sleep(3600)  # far beyond any time limit
     os.kill(os.getpid(), signal.SIGSTOP if fault == "stop" else signal.SIGKILL)
 
 

@@ -6,11 +6,12 @@ import os
 import resource
 import signal
 import subprocess
-import time
+from functools import partial
 from pathlib import Path
 
 from tests.nsynth_batch.job import Job
 from tests.nsynth_batch.recordings import tone, write_wav
+from tests.waiting import until
 
 PAIRS = ("--pairs", "6", "--workers", "1", "--lease-seconds", "1")
 STAGES = ("audio", "encodings", "mashups", "clips")
@@ -32,6 +33,10 @@ def shas(job: Job) -> dict[str, list[str]]:
     return found
 
 
+def any_of(folder: Path, *forms: str) -> bool:
+    return any(next(folder.glob(form), None) for form in forms)
+
+
 def test_a_driver_killed_in_each_stage_leaves_the_same_clips(tmp_path: Path, tiny: Path) -> None:
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
@@ -45,12 +50,8 @@ def test_a_driver_killed_in_each_stage_leaves_the_same_clips(tmp_path: Path, tin
             start_new_session=True,
         )
         # As soon as one shard of the stage is at work or done.
-        while not (
-            list(Path(job.url).glob(f"runs/partial/{stage}/**/begin-*"))
-            or list(Path(job.url).glob(f"{stage}/*/manifests/*.json"))
-        ):
-            assert process.poll() is None, stage
-            time.sleep(0.002)
+        begun, done = f"runs/partial/{stage}/**/begin-*", f"{stage}/*/manifests/*.json"
+        until(partial(any_of, Path(job.url), begun, done), process=process, pause=0.002)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert job.do("verify", more=False).returncode == 0

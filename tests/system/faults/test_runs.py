@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from tests.components.daskcluster import dask_servers
 from tests.hdfs_jobs.builders import SETTINGS, data_of, in_a_process, job_of, planned, wrong
 from tests.hdfs_jobs.job_stages import Plain
 from tests.system.faults.points import FaultyStorage
+from tests.waiting import until
 
 
 def test_a_killed_scheduler_ends_the_run_and_the_next_makes_the_same_bytes(
@@ -31,8 +31,7 @@ def test_a_killed_scheduler_ends_the_run_and_the_next_makes_the_same_bytes(
         servers.start_worker()
 
         def kill_when_it_works() -> None:
-            while not (traps / "seen-c").exists():
-                time.sleep(0.02)
+            until((traps / "seen-c").exists)
             servers.scheduler.kill()
 
         killer = threading.Thread(target=kill_when_it_works)

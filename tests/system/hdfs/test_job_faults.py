@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from hdfs_jobs.storage.open import open_storage
 from tests.components.hadoop import Hdfs
 from tests.nsynth_batch.job import Job
 from tests.nsynth_batch.recordings import tone, write_wav
+from tests.waiting import until
 
 PAIRS = ("--pairs", "6", "--seed", "3")
 
@@ -85,9 +85,7 @@ def test_a_namenode_that_dies_ends_the_run_and_the_next_one_finishes(
         job.command("run", str(job.recordings), *PAIRS), stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            while not storage.exists("audio"):
-                assert process.poll() is None
-                time.sleep(0.05)
+            until(lambda: storage.exists("audio"), process=process)
             namenode.kill()
             _, said = process.communicate()
         finally:

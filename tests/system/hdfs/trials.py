@@ -21,6 +21,7 @@ from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
 from hdfs_jobs.storage.open import open_storage
 from tests.hdfs_jobs.job_stages import Bytes
+from tests.waiting import until
 
 SHARDS = 8
 
@@ -37,8 +38,7 @@ class Held(Bytes):
         self, item: Item, source: BinaryIO | pa.Table, task: Task
     ) -> Iterator[pa.RecordBatch | Rejected | Counted]:
         (Path(self.traps) / f"begun-{item.key}").touch()
-        while not (Path(self.traps) / "go").exists():
-            time.sleep(0.02)
+        until((Path(self.traps) / "go").exists, seconds=600.0)
         yield from super().process(item, source, task)
 
 
@@ -85,14 +85,13 @@ def with_an_event(
     cluster.client()  # by the thread that closes it
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(run_stage, dataset, stage, cluster=cluster, **options)
-        while not list(traps.glob("begun-*")) and not running.done():
-            time.sleep(0.02)
+        until(lambda: list(traps.glob("begun-*")) or running.done())
         try:
             event()
         finally:
             (traps / "go").touch()
         if afterwards:
-            time.sleep(1)
+            time.sleep(1)  # the job goes on meanwhile, as it says
             afterwards()
         running.result()
 

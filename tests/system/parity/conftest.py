@@ -17,7 +17,7 @@ import pytest
 from nsynth_batch.nsynth import Model, load_model
 
 if TYPE_CHECKING:
-    from .checkpoints import Published
+    from tests.system.parity.checkpoints import Published
 
 collect_ignore_glob = [] if importlib.util.find_spec("magenta") else ["test_*.py"]
 
@@ -28,7 +28,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
-    from .checkpoints import write_published
+    from tests.system.parity.checkpoints import write_published
 
     folder = tmp_path_factory.mktemp("published")
     yield write_published(folder, seed=20)

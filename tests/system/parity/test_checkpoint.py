@@ -13,9 +13,8 @@ import tensorflow.compat.v1 as tf
 from nsynth_batch.models.checkpoint import convert, inspect, load_checkpoint
 from nsynth_batch.models.wavenet.config import tensor_shapes
 from nsynth_batch.nsynth import CheckpointError, Config, Model, load_model
-
-from .checkpoints import AVERAGE, Published, digest
-from .recordings import recording
+from tests.system.parity.checkpoints import AVERAGE, Published, digest
+from tests.system.parity.recordings import recording
 
 
 def save(folder: Path, tensors: dict[str, npt.NDArray[np.float32]]) -> Path:

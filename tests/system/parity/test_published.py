@@ -10,9 +10,8 @@ from magenta.models.nsynth.wavenet import fastgen
 from nsynth_batch.models import quantiser
 from nsynth_batch.models.draws import Draws
 from nsynth_batch.nsynth import Model
-
-from .checkpoints import Published
-from .recordings import recording
+from tests.system.parity.checkpoints import Published
+from tests.system.parity.recordings import recording
 
 # A minute each on two cores at rest: magenta makes a session call a sample.
 pytestmark = pytest.mark.timeout(1200)

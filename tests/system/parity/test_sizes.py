@@ -12,8 +12,7 @@ from nsynth_batch.models.engine import EngineUnavailableError
 from nsynth_batch.models.wavenet.config import Config
 from nsynth_batch.models.weights import Weights, random_weights, save_weights
 from nsynth_batch.nsynth import load_model
-
-from .recordings import recording
+from tests.system.parity.recordings import recording
 
 NARROW = Config(
     num_layers=8,

@@ -145,7 +145,7 @@ def test_other_threads_run_while_it_decodes(engine: NativeEngine) -> None:
     assert decoding.wait(20)
     while thread.is_alive():
         counted += 1
-        time.sleep(0.001)
+        time.sleep(0.001)  # counts how often this thread gets the interpreter
     thread.join()
     assert counted > 100
 

@@ -44,7 +44,7 @@ def test_no_window_holds_more_than_the_rate_allows(rate: float, burst: int, unse
 def test_a_bucket_fills_up_again_but_no_more_than_the_burst() -> None:
     bucket = Bucket(1e6, 1000)
     assert bucket.take(1000) == 0
-    time.sleep(0.05)
+    time.sleep(0.05)  # the bucket fills by the clock
     assert bucket.take(1000) == 0
     assert bucket.take(500_000) > 0.4
 
@@ -59,7 +59,7 @@ def test_a_gate_lets_so_many_in() -> None:
             with lock:
                 inside += 1
                 most = max(most, inside)
-            time.sleep(0.02)
+            time.sleep(0.02)  # others would come in meanwhile, if they could
             with lock:
                 inside -= 1
 

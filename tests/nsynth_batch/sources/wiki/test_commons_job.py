@@ -9,7 +9,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from sequencer.cli import main as sequencer
 from tests.components.faults import Fault, FaultProxy
 from tests.components.mediawiki import Upload, Wiki
 from tests.nsynth_batch.sources.wikis import CC0, CHORUS, catalog, raw
+from tests.waiting import until
 
 LARGE_BYTES = 200_000_000
 SMALL_BYTES = 24_000_000
@@ -123,11 +123,7 @@ def test_a_killed_download_goes_on_where_it_was(
 
     arguments = ("harvest", "commons:File:Large two.wav")
     process = start(environment, *arguments, megabits=100)
-    deadline = time.monotonic() + 60
-    while not pieces():
-        require_running(process)
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(pieces, failed=lambda: require_running(process))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not list(storage.walk("raw"))
@@ -152,9 +148,10 @@ def test_sigterm_ends_with_143_and_keeps_all_that_came(
 ) -> None:
     front.fail("Fault_5", Fault(pace=(0.05, 1500)))
     process = start(environment, "harvest", "commons:Category:Faults", megabits=4000)
-    while not front.files("Fault_5") or front.files("Fault_5")[0].bytes < 4000:
-        require_running(process)
-        time.sleep(0.01)
+    until(
+        lambda: front.files("Fault_5") and front.files("Fault_5")[0].bytes >= 4000,
+        failed=lambda: require_running(process),
+    )
     process.send_signal(signal.SIGTERM)
     told = process.communicate()[1]
     assert process.returncode == 143, told
