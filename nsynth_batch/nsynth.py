@@ -2,6 +2,7 @@
 
 >>> from nsynth_batch.nsynth import load_model  # doctest: +SKIP
 >>> model = load_model("small")  # doctest: +SKIP
+>>> audio = load_audio("rain.m4a", model.config.sample_rate)[None]  # doctest: +SKIP
 >>> encodings = model.encode(audio)  # doctest: +SKIP
 >>> clips = model.decode(encodings, seed=7)  # doctest: +SKIP
 """
@@ -13,6 +14,7 @@ from nsynth_batch.models.loading import load_model
 from nsynth_batch.models.wavenet.config import CONFIGS, SAMPLE_RATE, Config
 from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.models.weights import CheckpointError
+from sequencer.audio.recording import load_audio
 
 __all__ = [
     "CONFIGS",
@@ -21,5 +23,6 @@ __all__ = [
     "Config",
     "EngineUnavailableError",
     "Model",
+    "load_audio",
     "load_model",
 ]

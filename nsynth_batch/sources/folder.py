@@ -14,7 +14,7 @@ from hdfs_jobs.storage.local import LocalStorage
 from hdfs_jobs.storage.open import scheme_of
 from nsynth_batch.sources.source import Offer
 from nsynth_batch.text import one_line
-from sequencer.audio.recording import is_audio_name
+from sequencer.audio.suffixes import HEAD_BYTES, is_sound, needs_head
 from sequencer.rights.rights import Rights
 from sequencer.rights.sources_csv import SOURCES_NAME, SourceRow, read_sources
 
@@ -71,18 +71,18 @@ class FolderSource:
         tables: dict[PurePosixPath, dict[str, SourceRow]] = {}
         stores: list[str] = []
         dead_links: list[str] = []
-        others = 0
+        others: list[str] = []
         for entry in self._files(stores, dead_links):
             path = PurePosixPath(entry.path)
             if _is_hidden(path, self._marks):
-                others += 1
+                others.append(entry.path)
             elif path.name == SOURCES_NAME:
                 tables[path.parent] = self._read_sources(entry.path)
-            elif is_audio_name(path.name):
+            elif is_sound(path.name, self._head(entry)):
                 recordings.append(entry)
             else:
-                others += 1
-        self.other_files = others + len(stores) + len(dead_links)
+                others.append(entry.path)
+        self.other_files = len(others) + len(stores) + len(dead_links)
         absent = _listed(tables) - {entry.path for entry in recordings}
         notes = (
             (f"no recording is where a {SOURCES_NAME} lists one", sorted(absent)),
@@ -91,9 +91,11 @@ class FolderSource:
         )
         self.notes = tuple(f"{what}: {_first_few(names)}" for what, names in notes if names)
         if not recordings:
+            named = f"; there are {_first_few(sorted(others))}" if others else ""
             raise UsageError(
                 f"{self._storage.url}: no audio in this folder ({self.other_files} other files); "
-                "recordings are known by their suffix, such as .wav, .flac, .ogg, .mp3"
+                "recordings are known by their suffix, such as .wav, .flac, .ogg, .mp3, .m4a"
+                f"{named}"
             )
         return (self._offer(entry, tables) for entry in sorted(recordings, key=lambda e: e.path))
 
@@ -109,6 +111,13 @@ class FolderSource:
             dead_links += _dead_links(self._storage, folder)
             folders += (entry.path for entry in found if entry.is_dir)
             yield from (entry for entry in found if not entry.is_dir)
+
+    def _head(self, entry: Entry) -> bytes:
+        """Return the first bytes of a file whose name may be that of sound or not."""
+        if not needs_head(entry.path):
+            return b""
+        with self._storage.open(entry.path) as stream:
+            return stream.read(HEAD_BYTES)
 
     def _read_sources(self, path: str) -> dict[str, SourceRow]:
         with self._storage.open(path) as stream:

@@ -13,8 +13,9 @@ import numpy.typing as npt
 import soxr
 
 from nsynth_batch.models.wavenet.config import SAMPLE_RATE
-from sequencer.audio.recording import is_audio_name, mono_blocks
+from sequencer.audio.recording import mono_blocks
 from sequencer.audio.samples import from_int16, to_int16
+from sequencer.audio.suffixes import is_audio_name
 from sequencer.errors import AudioError
 
 Samples = npt.NDArray[np.int16]

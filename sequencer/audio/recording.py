@@ -25,10 +25,7 @@ from sequencer.audio.decoding import SoundFileDecoder, UnreadableCodec
 from sequencer.audio.ffmpeg import FfmpegDecoder
 from sequencer.audio.mixing import BROUGHT_DOWN_TO, Block, Meter, Mix
 from sequencer.audio.samples import Resampler, Samples
-from sequencer.audio.suffixes import is_audio_name
 from sequencer.errors import AudioError
-
-__all__ = ["AudioReader", "is_audio_name", "load_audio", "mono_blocks", "open_recording"]
 
 SAMPLE_RATE = 16_000
 MIN_SAMPLE_RATE = 1_000

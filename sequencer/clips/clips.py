@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from sequencer.audio.recording import is_audio_name
+from sequencer.audio.suffixes import is_audio_name
 from sequencer.clips.corpus import (
     CORPUS_SUFFIX,
     Corpus,

@@ -38,6 +38,19 @@ def test_folders_below_and_suffixes_in_capitals_count_and_other_files_are_counte
     assert source.other_files == 1
 
 
+def test_what_only_ffmpeg_reads_is_taken_and_other_files_are_named(tmp_path: Path) -> None:
+    (tmp_path / "phone.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
+    (tmp_path / "film.ts").write_bytes((b"G" + bytes(187)) * 5)
+    (tmp_path / "code.ts").write_text("export class Rain {}")
+    source = resolve(str(tmp_path))
+    assert [offer.path for offer in source.offers()] == ["film.ts", "phone.m4a"]
+    assert source.other_files == 1
+    (tmp_path / "film.ts").unlink()
+    (tmp_path / "phone.m4a").rename(tmp_path / "phone.txt")
+    with pytest.raises(UsageError, match=r"\(2 other files\).*; there are code.ts, phone.txt"):
+        resolve(str(tmp_path)).offers()
+
+
 def test_the_nearest_sources_csv_gives_the_rights(tmp_path: Path) -> None:
     for name in ("here.wav", "below/both.wav", "below/above.wav"):
         write_wav(tmp_path / name)
