@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 
 def one_line(text: str) -> str:
     """Make control characters and line ends visible, and keep every other script as it is."""
@@ -47,5 +45,7 @@ def command_line(words: str, store: str | None) -> str:
     >>> command_line("status --quarantine", "my store")
     "`nsynth-batch status --quarantine --store 'my store'`"
     """
+    import shlex
+
     where = "" if store is None else f" --store {shlex.quote(store)}"
     return f"`nsynth-batch {words}{where}`"

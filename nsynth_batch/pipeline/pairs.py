@@ -191,7 +191,7 @@ def _too_few(
     if categories is None:
         return UsageError(
             f"a mash-up needs two different recordings and {len(first)} can be had: "
-            "harvest more, or see in `nsynth-batch status` what was quarantined"
+            "harvest more, or see in the quarantine why others are missing"
         )
     return UsageError(
         f"--pair {':'.join(categories)} finds {len(first)} and {len(second)} "

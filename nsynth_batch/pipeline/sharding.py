@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.plan import Item, RowRange
 from nsynth_batch.catalog.catalog import Recording
+from nsynth_batch.text import command_line
 
 PARTS = 16
 """Into how many shards work is cut where there is enough of it, for workers to share."""
@@ -116,5 +117,5 @@ def uncommitted(dataset: Dataset, command: str) -> tuple[str, ...]:
         return ()
     return (
         f"{left} of {len(dataset.shards())} shards of {dataset.name} are not committed yet: "
-        f"`nsynth-batch {command}` completes them",
+        f"{command_line(command, dataset.storage.url)} completes them",
     )

@@ -17,6 +17,7 @@ from nsynth_batch.pipeline.retries import with_retries
 from nsynth_batch.pipeline.step import PlannedStep, Step
 from nsynth_batch.stages.withheld import WithheldStage
 from nsynth_batch.store.lineage import Lineage, Link, pending_recordings
+from nsynth_batch.text import command_line
 
 STEPS: tuple[Step, ...] = (AudioStep(), EncodeStep(), MashStep(), DecodeStep())
 """What `run` does, in order."""
@@ -129,10 +130,11 @@ def nothing_to_read(step: Step, context: Context) -> UsageError:
     for name in step.reads:
         if context.current(name) is None:
             return UsageError(
-                f"{url} has no {name} yet: run `nsynth-batch {step_named(name).command}` first, "
-                "or `nsynth-batch run` for all steps"
+                f"{url} has no {name} yet: run {command_line(step_named(name).command, url)} "
+                f"first, or {command_line('run', url)} for all steps"
             )
-    return UsageError(f"{url} has no recordings yet: run `nsynth-batch harvest SOURCE` first")
+    harvest = command_line("harvest SOURCE", url)
+    return UsageError(f"{url} has no recordings yet: run {harvest} first")
 
 
 def check_steps(

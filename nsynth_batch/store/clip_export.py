@@ -21,6 +21,7 @@ from nsynth_batch.choices import MODEL_FACTS
 from nsynth_batch.store.arrays import vectors
 from nsynth_batch.store.layout import upstream_of
 from nsynth_batch.store.lineage import LineageOf, Link
+from nsynth_batch.text import command_line
 from sequencer.clips.clips import Clip, Parent, write_clips_jsonl
 from sequencer.clips.gate import verdict
 from sequencer.clips.measures import Measures
@@ -101,7 +102,8 @@ def export_clips(
         raise UsageError(f"{folder} is a {kind}: give clips a folder of their own with --to")
     current = [one for one in store.current("clips") if producer in (None, one.producer)]
     if not any(dataset.committed() for dataset in current):
-        raise UsageError(f"{store.url} has no clips yet: run `nsynth-batch run` first")
+        run = command_line("run", store.url)
+        raise UsageError(f"{store.url} has no clips yet: run {run} first")
     datasets = store.datasets("clips") if every else current
     recordings = Catalog(store.storage).recordings()
     report = Exported(0, 0, 0.0, {})

@@ -12,7 +12,7 @@ from nsynth_batch.catalog.catalog import Recording, Recordings
 from nsynth_batch.catalog.content import RAW
 from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone
 from nsynth_batch.store.lineage import ItemKey, pending_recordings
-from nsynth_batch.text import one_line
+from nsynth_batch.text import command_line, one_line
 
 _SHORTEST_PREFIX = 7
 _SHOWN = 10
@@ -72,8 +72,9 @@ def erasable(store: Store, recordings: Sequence[Recording]) -> list[str]:
         if waiting := ids & pending_recordings(dataset, None, ItemKey()):
             raise UsageError(
                 f"{', '.join(sorted(waiting))} is planned in {dataset.path} and not cut yet: "
-                "forget it first, complete that by `nsynth-batch shard`, which quarantines it, and "
-                "erase it then; or delete that dataset and its plan under runs/plans"
+                f"forget it first, complete that by {command_line('shard', store.url)}, which "
+                "quarantines it, and erase it then; or delete that dataset and its plan under "
+                "runs/plans"
             )
     paths = (recording.raw_url for recording in recordings)
     return [path for path in paths if path.startswith(f"{RAW}/") and store.storage.exists(path)]

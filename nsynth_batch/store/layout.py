@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hdfs_jobs.errors import UsageError
+from nsynth_batch.text import command_line
 
 if TYPE_CHECKING:
     from hdfs_jobs.datasets.dataset import Dataset
@@ -39,6 +40,6 @@ def upstream_of(store: Store, dataset: Dataset, name: str) -> Dataset:
     if found is None:
         raise UsageError(
             f"{store.url}/{name}/{digest} is missing, and later datasets were made from it: "
-            "restore it, or make new ones by `nsynth-batch run`"
+            f"restore it, or make new ones by {command_line('run', store.url)}"
         )
     return found

@@ -15,6 +15,7 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.catalog import Catalog
 from nsynth_batch.catalog.withheld import bars
 from nsynth_batch.store.arrays import vectors
+from nsynth_batch.text import command_line
 from nsynth_batch.training.corpus import Corpus
 
 Samples = npt.NDArray[np.int16]
@@ -37,7 +38,8 @@ def store_corpus(store: Store) -> Corpus:
     """
     dataset = store.current_of("audio")
     if dataset is None or not dataset.committed():
-        raise UsageError(f"{store.url} has no audio yet: run `nsynth-batch shard` first")
+        shard = command_line("shard", store.url)
+        raise UsageError(f"{store.url} has no audio yet: run {shard} first")
 
     barred = bars(Catalog(store.storage).recordings(), allow_unknown=True)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -93,15 +95,15 @@ def run(store: Store, given: dict[str, Any], cluster: Cluster, *names: str) -> N
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("encodings", "has no audio yet: run `nsynth-batch shard` first"),
-        ("mashups", "has no encodings yet: run `nsynth-batch encode` first"),
-        ("clips", "has no mashups yet: run `nsynth-batch mash` first"),
+        ("encodings", "has no audio yet: run `nsynth-batch shard --store {}` first"),
+        ("mashups", "has no encodings yet: run `nsynth-batch encode --store {}` first"),
+        ("clips", "has no mashups yet: run `nsynth-batch mash --store {}` first"),
     ],
 )
 def test_a_stage_without_the_one_before_says_which(
     store: Store, given: dict[str, Any], name: str, words: str
 ) -> None:
-    with pytest.raises(UsageError, match=words):
+    with pytest.raises(UsageError, match=re.escape(words.format(shlex.quote(store.url)))):
         plan(load_settings(given), store, name)
 
 
@@ -156,7 +158,7 @@ def test_workers_keep_to_the_instruction_set_of_the_plan(
 
 def test_an_empty_store_says_what_comes_first(tmp_path: Path) -> None:
     empty = Store.open(str(tmp_path / "empty"), create=True)
-    with pytest.raises(UsageError, match="run `nsynth-batch harvest SOURCE` first"):
+    with pytest.raises(UsageError, match=r"run `nsynth-batch harvest SOURCE --store .*` first"):
         plan(load_settings({"store": empty.url}), empty, "audio")
 
 
