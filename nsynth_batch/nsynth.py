@@ -1,10 +1,15 @@
 """The NSynth WaveNet autoencoder: configuration, checkpoints, engines, training.
 
->>> from nsynth_batch.nsynth import load_model  # doctest: +SKIP
->>> model = load_model("small")  # doctest: +SKIP
->>> audio = load_audio("rain.m4a", model.config.sample_rate)[None]  # doctest: +SKIP
->>> encodings = model.encode(audio)  # doctest: +SKIP
->>> clips = model.decode(encodings, seed=7)  # doctest: +SKIP
+>>> from importlib.resources import files
+>>> from nsynth_batch.nsynth import load_audio, load_model
+>>> model = load_model("small")
+>>> crow = files("nsynth_batch") / "recordings" / "misc_crow.flac"
+>>> audio = load_audio(crow, model.config.sample_rate)[None, :1024]
+>>> encodings = model.encode(audio)
+>>> encodings.shape
+(1, 2, 16)
+>>> model.decode(encodings, seed=7).shape
+(1, 1024)
 """
 
 from __future__ import annotations

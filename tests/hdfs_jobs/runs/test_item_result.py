@@ -14,8 +14,8 @@ from hdfs_jobs.datasets.retry import notes
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.stage import Counted, Noted, Rejected, Restarted, Task
 from hdfs_jobs.runs.worker import do_shard
+from tests.hdfs_jobs.builders import job_of, planned, wrong
 from tests.hdfs_jobs.job_stages import Plain, rows_of
-from tests.hdfs_jobs.shards import job_of, planned, wrong
 
 
 @dataclass(frozen=True)
