@@ -1,4 +1,4 @@
-"""The settings of harvests from the web."""
+"""The settings of harvests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Names = Annotated[tuple[str, ...], NoDecode]
 
 
 class WebSettings(BaseModel):
-    """What is fetched from the web, and how.
+    """What is taken of a source, and how the web is asked.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class WebSettings(BaseModel):
         An e-mail address or a page by which the operators of servers reach who runs this. Nothing
         is harvested from the web without one.
     types
-        Types of audio that are taken.
+        Types of audio that are taken; of a folder all, unless they are given.
     depth
         Levels of subcategories that are looked into.
     min_seconds, max_seconds, max_bytes
@@ -44,6 +44,8 @@ class WebSettings(BaseModel):
         Recordings whose content is of this day or later.
     limit
         The most recordings taken of a source.
+    accept_missing
+        Withdraw recordings that a folder no longer has however many they are.
     commons_api
         The ``api.php`` of the wiki that ``commons:`` means.
     upload_hosts
@@ -65,6 +67,7 @@ class WebSettings(BaseModel):
     licence: Names = ()
     since: date | None = None
     limit: int | None = Field(default=None, ge=1)
+    accept_missing: bool = False
     commons_api: str = COMMONS_API
     upload_hosts: Names = (COMMONS_UPLOADS,)
     harvest_megabits: float = Field(default=WIKIMEDIA_MEGABITS, gt=0, allow_inf_nan=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,9 @@ class Recording:
         Whether it may not be used any more: its source has it no more, or it was forgotten.
     source_path
         Where its source had it: what messages call it. None in stores of before this was kept.
+    source
+        The folder that `source_path` begins at, as a path or URL. None for the web, and in stores
+        of before this was kept.
     """
 
     file_id: str
@@ -67,6 +70,7 @@ class Recording:
     retrieved_at: datetime
     deleted: bool = False
     source_path: str | None = None
+    source: str | None = None
 
     @property
     def usable(self) -> bool:
@@ -89,6 +93,10 @@ class Recording:
             The other attributes.
         """
         return cls(**asdict(rights), **facts)
+
+    def with_rights(self, rights: Rights) -> Recording:
+        """Return the recording with other rights."""
+        return replace(self, **asdict(rights))
 
     def rights(self) -> Rights:
         """Return the part that the credits are made of."""
@@ -197,7 +205,7 @@ class Recordings(Mapping[str, Recording]):
         self._ids: pa.StringArray = ids.dictionary
         times = table.column("retrieved_at").cast("int64").to_numpy()
         self._latest = np.empty(len(self._ids), np.int64)
-        # Of several rows of one recording the last in this order stays: a later one of one time.
+        # For each recording keep the row with the latest time; on a tie, the later row.
         order = np.argsort(times, kind="stable")
         self._latest[ids.indices.to_numpy()[order]] = order
 

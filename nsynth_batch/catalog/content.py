@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -12,6 +13,7 @@ from hdfs_jobs.errors import BadInput
 from hdfs_jobs.storage.base import Storage
 from sequencer.audio.recording import open_recording
 from sequencer.errors import AudioError
+from sequencer.sound_files.marks import is_made_here
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -81,16 +83,38 @@ def store_content(storage: Storage, path: str, content: Iterable[bytes], file_id
         return
 
 
-def declared_seconds(stream: BinaryIO) -> float | None:
-    """Return the length that a recording's header declares; None where it cannot be read.
+@dataclass(frozen=True)
+class Header:
+    """What a recording's header says.
+
+    Attributes
+    ----------
+    seconds : float or None
+        Its length; None where it does not say.
+    made_here : bool
+        Whether this program wrote the file.
+    """
+
+    seconds: float | None = None
+    made_here: bool = False
+
+
+def header_of(stream: BinaryIO) -> Header:
+    """Read the header of a recording; an empty one where it cannot be read.
 
     Whatever is wrong with the header, the audio stage quarantines the recording with the reason.
     """
     try:
         with open_recording(stream) as recording:
-            return recording.seconds
+            seconds = recording.seconds
     except AudioError:
-        return None
+        return Header()
+    return Header(seconds, is_made_here(stream))
+
+
+def declared_seconds(stream: BinaryIO) -> float | None:
+    """Return the length in seconds that a recording's header declares; see `header_of`."""
+    return header_of(stream).seconds
 
 
 class ContentIndex:

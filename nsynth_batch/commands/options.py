@@ -27,7 +27,7 @@ STORE_OPTIONS = "Store"
 MODEL_OPTIONS = "Model"
 MASH_OPTIONS = "Mash-ups"
 DECODE_OPTIONS = "Segments and clips"
-WEB_OPTIONS = "Recordings from the web"
+WEB_OPTIONS = "Which recordings"
 WORKER_OPTIONS = "Workers"
 LIMIT_OPTIONS = "When something goes wrong"
 REPORT_OPTIONS = "Logs and metrics"
@@ -85,16 +85,20 @@ HARVEST_FLAGS: dict[str, Flag] = {
     "contact": Flag(
         str, "Your e-mail address or page, for the operators of web servers.", WEB_OPTIONS
     ),
-    "types": Flag(str, "Of wav, flac, ogg, opus, mp3, from the web.", WEB_OPTIONS),
+    "types": Flag(str, "Of wav, flac, ogg, opus, mp3.", WEB_OPTIONS, unset="wav; of a folder all"),
     "depth": Flag(int, "Levels of subcategories.", WEB_OPTIONS, "N"),
-    "min_seconds": Flag(float, "Skip shorter ones of the web.", WEB_OPTIONS, "S"),
-    "max_seconds": Flag(float, "Skip longer ones of the web.", WEB_OPTIONS, "S"),
-    "max_bytes": Flag(str, "Skip larger ones of the web: 50MB.", WEB_OPTIONS, "SIZE"),
-    "licence": Flag(
-        str, "Take only these of the web: CC0-1.0,CC-BY-4.0,CC-BY-*.", WEB_OPTIONS, "SPDX"
+    "min_seconds": Flag(float, "Skip shorter ones.", WEB_OPTIONS, "S"),
+    "max_seconds": Flag(float, "Skip longer ones.", WEB_OPTIONS, "S"),
+    "max_bytes": Flag(str, "Skip larger ones: 50MB.", WEB_OPTIONS, "SIZE"),
+    "licence": Flag(str, "Take only these: CC0-1.0,CC-BY-4.0,CC-BY-*.", WEB_OPTIONS, "SPDX"),
+    "since": Flag(str, "Take what is of that day or later: 2026-01-31.", WEB_OPTIONS, "DATE"),
+    "limit": Flag(int, "Take so many recordings at most.", WEB_OPTIONS, "N"),
+    "accept_missing": Flag(
+        bool,
+        "Withdraw what a folder no longer has, however much it is.",
+        WEB_OPTIONS,
+        names=("--accept-missing",),
     ),
-    "since": Flag(str, "Take what was uploaded since then: 2026-01-31.", WEB_OPTIONS, "DATE"),
-    "limit": Flag(int, "Take so many recordings of the web at most.", WEB_OPTIONS, "N"),
 }
 
 FLAGS_OF_SETTINGS: dict[str, Flag] = {

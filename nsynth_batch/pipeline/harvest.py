@@ -85,10 +85,11 @@ def harvest_source(settings: Settings, source: str, session: Session) -> Harvest
             )
     else:
         done = harvest_files(
-            resolve(source),
+            resolve(source, settings),
             lambda: writer.open(create=True).storage,
             on_progress=on_progress,
             stop=session.drain.asked,
+            accept_missing=settings.accept_missing,
         )
     emit(harvest_progress(done, ended=True))
     counts = (
@@ -157,8 +158,8 @@ def preview_harvest(settings: Settings, source: str) -> HarvestPreview:
     there = open_storage(settings.store).exists(MARKER)
     storage = Store.open(settings.store).storage if there else None
     if not is_on_the_web(source):
-        found, seconds, categories = preview(resolve(source), storage)
-        notes = tuple(Note(text, NAME, "warning") for text in found.notes)
+        found, seconds, categories = preview(resolve(source, settings), storage)
+        notes = tuple(_remarks(found, "would go on as LicenseRef-unknown" + _way_out(source)))
         return HarvestPreview(found, seconds, categories, False, notes)
     place, _ = web_source(source, settings)
     found, seconds, categories = preview_web(place, storage)
@@ -178,7 +179,7 @@ def _remarks(done: Harvest, unknown: str) -> Iterator[Note]:
     if done.skipped:
         yield Note(f"{done.skipped.total()} skipped: {_counts(done.skipped)}", NAME)
     if done.deleted:
-        yield Note(f"{done.deleted} marked as deleted: their source has them no more", NAME)
+        yield Note(f"{done.deleted} marked as deleted: their source no longer has them", NAME)
     if done.forgotten:
         yield Note(f"{done.forgotten} were forgotten and are not taken again", NAME)
     if done.quarantined:
@@ -187,6 +188,12 @@ def _remarks(done: Harvest, unknown: str) -> Iterator[Note]:
     if done.last_error:
         trouble = f"{done.unfetched} not fetched, the last of them for: {done.last_error}"
         yield Note(trouble, NAME, "warning")
+    if done.without_author:
+        line = (
+            f"{done.without_author} recordings are under a licence that asks for their author, "
+            "and nobody is known: credits cannot name anybody"
+        )
+        yield Note(line, NAME, "warning")
     if done.without_rights:
         line = f"{done.without_rights} recordings have no licence and {unknown}"
         yield Note(line, NAME, "warning")

@@ -20,7 +20,7 @@ class Harvest:
         Those that the store had and whose rights or title changed.
     duplicates
         Those whose content another one of the same source has; the first one stands, but for
-        one without a known licence.
+        one without a known licence, and the stricter of rights that contradict each other.
     without_rights
         Those that are left with no known licence, duplicates not counted again; in a preview,
         which reads no content, all that are offered without one.
@@ -31,9 +31,14 @@ class Harvest:
     drained
         Whether it was asked to stop before it was through.
     skipped
-        Those that a filter skipped, by the filter.
+        Those that a filter skipped, by the filter, and entries of a folder that cannot be taken,
+        by the reason.
     quarantined
         Those quarantined, by the reason; the quarantine has each of them.
+    without_author
+        Those whose licence asks for an author, and nobody is known.
+    contradictions
+        Those in whose content several claim different rights; the stricter hold.
     deleted
         Those of the store that their source no longer has, or not with this content.
     forgotten
@@ -61,6 +66,8 @@ class Harvest:
     drained: bool = False
     skipped: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
+    without_author: int = 0
+    contradictions: int = 0
     deleted: int = 0
     forgotten: int = 0
     received_bytes: int = 0

@@ -6,9 +6,10 @@ from typing import BinaryIO
 
 from hdfs_jobs.storage.base import Storage
 from nsynth_batch.catalog.catalog import Catalog
-from nsynth_batch.catalog.content import RAW, content_sha1, declared_seconds
+from nsynth_batch.catalog.content import RAW, content_sha1
 from nsynth_batch.sources.counts import Harvest
 from nsynth_batch.sources.folder import printable
+from nsynth_batch.sources.selection import LeftOutError, Selection, UnreadableError, reading
 from nsynth_batch.sources.source import Offer, Source
 
 Categories = tuple[tuple[str, ...], ...]
@@ -37,18 +38,28 @@ def preview(source: Source, storage: Storage | None = None) -> tuple[Harvest, fl
     report, seconds = Harvest(), 0.0
     categories: list[tuple[str, ...]] = []
     known = None if storage is None else _Known(storage)
+    selection = Selection(source)
     for offer in source.offers():
-        report.found += 1
-        report.without_rights += not offer.rights.known
-        with offer.storage.open(offer.path) as stream:
-            if known is not None and known.has(offer, stream):
-                continue
-            stream.seek(0)
-            seconds += declared_seconds(stream) or 0.0
+        try:
+            with reading(offer.url is not None), offer.open() as stream:
+                header = selection.header(offer, stream)
+                report.found += 1
+                report.without_rights += not offer.rights.known
+                stream.seek(0)
+                if known is not None and known.has(offer, stream):
+                    continue
+        except LeftOutError as error:
+            selection.leave_out(offer, error.reason)
+            continue
+        except UnreadableError as error:
+            report.quarantined[error.bad.reason] += 1
+            continue
+        seconds += header.seconds or 0.0
         report.added += 1
         report.bytes += offer.size
         categories.append(offer.categories)
-    report.other_files, report.notes = source.other_files, source.notes
+    report.other_files, report.skipped = source.other_files, selection.skipped
+    report.notes = (*source.notes, *selection.notes())
     return report, seconds, tuple(categories)
 
 

@@ -4,42 +4,79 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from hdfs_jobs.errors import UsageError
+from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.settings import Settings
 from nsynth_batch.sources import url_list
+from nsynth_batch.sources.filters import HarvestFilter
 from nsynth_batch.sources.folder import FolderSource
 from nsynth_batch.sources.source import Source, WebSource
 from nsynth_batch.sources.web.client import Client, ClientPolicy
-from nsynth_batch.sources.web.filters import HarvestFilter
 from nsynth_batch.sources.web.throttle import require_allowed
 from nsynth_batch.sources.wiki import commons
 from nsynth_batch.sources.wiki.mediawiki import MediaWiki
+from sequencer.audio.suffixes import is_audio_name, needs_head
 
 _OF_THE_WEB = re.compile(r"https?://|(category|file):(?!//)", re.IGNORECASE)
 
 
-def resolve(source: str) -> Source:
+def resolve(source: str, settings: Settings | None = None) -> Source:
     """Find the source that a SOURCE argument names, unless it is on the web.
 
     Parameters
     ----------
     source : str
-        A folder of recordings, on this machine or on HDFS.
+        A folder of recordings, on this machine or on HDFS, or one recording.
+    settings : Settings, optional
+        Which of them are taken; all by default.
 
     Raises
     ------
     UsageError
-        If there is no such folder.
+        If there is no such folder or recording.
     """
     if _OF_THE_WEB.match(source) and not Path(source).exists():
         raise UsageError(
             f"{source}: no folder; recordings of a wiki are commons:Category:NAME or "
             "commons:File:NAME, and urls:PATH is a list of addresses with their rights"
         )
-    return FolderSource(open_storage(source))
+    wanted = HarvestFilter(types=None)
+    if settings is not None:
+        types = settings.types if "types" in settings.model_fields_set else None
+        wanted = replace(_filter_of(settings), types=types)
+    storage = open_storage(source)
+    parent, only = storage.parent(), storage.url.rstrip("/").rpartition("/")[2]
+    if parent is None or not _is_file(storage):
+        return FolderSource(storage, wanted)
+    if not (is_audio_name(only) or needs_head(only)):
+        raise UsageError(
+            f"{source}: no recording by its suffix, such as .wav, .flac, .ogg, .mp3; SOURCE is a "
+            "folder of recordings, or one recording"
+        )
+    return FolderSource(parent, wanted, only)
+
+
+def _is_file(storage: Storage) -> bool:
+    try:
+        return not storage.stat("").is_dir
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _filter_of(settings: Settings) -> HarvestFilter:
+    return HarvestFilter(
+        types=settings.types,
+        min_seconds=settings.min_seconds,
+        max_seconds=settings.max_seconds,
+        max_bytes=settings.max_bytes,
+        licences=settings.licence,
+        since=settings.since_time,
+        limit=settings.limit,
+    )
 
 
 def is_on_the_web(source: str) -> bool:
@@ -79,15 +116,7 @@ def web_source(
         backoff=settings.harvest_backoff,
     )
     client = Client(policy, stop or threading.Event())
-    wanted = HarvestFilter(
-        types=settings.types,
-        min_seconds=settings.min_seconds,
-        max_seconds=settings.max_seconds,
-        max_bytes=settings.max_bytes,
-        licences=settings.licence,
-        since=settings.since_time,
-        limit=settings.limit,
-    )
+    wanted = _filter_of(settings)
     if source.startswith(url_list.PREFIX):
         listed = url_list.UrlListSource(Path(source.removeprefix(url_list.PREFIX)), wanted)
         require_allowed(settings.harvest_megabits, listed.hosts)

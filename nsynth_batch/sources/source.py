@@ -3,39 +3,50 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
-from hdfs_jobs.storage.base import Storage
 from nsynth_batch.catalog.catalog import Recording
+from nsynth_batch.sources.filters import HarvestFilter
 from sequencer.rights.rights import Rights
+
+Stop = Callable[[], bool]
+"""Whether to stop."""
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A recording that a source offers.
+    """A recording that a folder offers.
 
     Attributes
     ----------
-    storage, path
-        Where its bytes are; people know it by the path.
+    path
+        Where it is in its folder; people know it by this.
     size
         In bytes.
     rights
         Title, author and licence, as far as the source knows them.
     categories
         What pairs are chosen by.
+    modified
+        When its content last changed, in seconds since 1970.
+    open
+        Opens its bytes; raises BadInput if it is no plain file.
+    source
+        URL of the folder.
     url
-        Where it stays and is read in place; none if its bytes are to be copied.
+        Where it stays and is read in place; None if its bytes are to be copied.
     """
 
-    storage: Storage
     path: str
     size: int
     rights: Rights
     categories: tuple[str, ...]
+    modified: float
+    open: Callable[[], BinaryIO] = field(compare=False)
+    source: str
     url: str | None = None
 
 
@@ -44,17 +55,31 @@ class Source(Protocol):
 
     Attributes
     ----------
+    wanted
+        Which of its recordings are taken.
     other_files
         How many files it holds that are no recordings; known once `offers` was called.
+    left_out
+        Paths of entries that it left out, by the reason; known then too.
     notes
-        What a person should know of the place, a sentence each; known then too.
+        Warnings about the place, a sentence each; known then too.
     """
 
+    wanted: HarvestFilter
     other_files: int
+    left_out: Mapping[str, Sequence[str]]
     notes: tuple[str, ...]
 
-    def offers(self) -> Iterator[Offer]:
-        """Look at the place now, and give each recording it has in an order that stays."""
+    def offers(self, stop: Stop = ...) -> Iterator[Offer]:
+        """Look at the place now, and yield each recording it has in an order that stays."""
+        ...
+
+    def path_of(self, row: Recording) -> str | None:
+        """Return the path at which the place gave a recording; None if it did not."""
+        ...
+
+    def has(self, path: str) -> bool | None:
+        """Whether there is a recording at a path now; None where that cannot be known."""
         ...
 
 
@@ -86,10 +111,16 @@ class WebOffer:
     uploaded_at: datetime | None = None
     revision: str | None = None
 
+    def skipped_by(self, wanted: HarvestFilter) -> str | None:
+        """Return the filter that skips it; None if it is wanted."""
+        return wanted.rejects(
+            licence=self.rights.licence, size=self.size, at=self.uploaded_at, seconds=self.seconds
+        )
+
 
 @dataclass(frozen=True)
 class BadRecording:
-    """A recording that its source names and that cannot be taken, for its own sake.
+    """A recording that its source names and that cannot be taken.
 
     Attributes
     ----------
@@ -116,9 +147,9 @@ class WebSource(Protocol):
     other_files
         How many files it named so far that are no recordings.
     skipped
-        How many its filters left out so far, by the filter.
+        How many its filters skipped so far, by the filter.
     notes
-        What a person should know of it, a sentence each.
+        Warnings about it, a sentence each.
     """
 
     hosts: Collection[str]

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.catalog import Recording
+from nsynth_batch.sources.filters import HarvestFilter
 from nsynth_batch.sources.source import BadRecording, WebOffer
-from nsynth_batch.sources.web.filters import HarvestFilter
 from sequencer.rights.sources_csv import SourceRow, read_sources
 
 PREFIX = "urls:"
@@ -52,7 +52,7 @@ class UrlListSource:
             if taken == self._wanted.limit:
                 self.notes = (f"--limit {taken} ends the list: there is more",)
                 return
-            if why := self._wanted.rejects(offer):
+            if why := offer.skipped_by(self._wanted):
                 self.skipped[why] += 1
             else:
                 taken += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
 from sequencer.rights.compatibility import terms_of
@@ -39,11 +39,15 @@ def names_nobody(rights: Rights) -> bool:
     )
 
 
+def claim_key(rights: Rights) -> Hashable:
+    """Return what is equal for rights that say the same: licence, and whom to name."""
+    asks = asks_for_author(rights.licence)
+    return _licence_key(rights.licence), _credit_key(rights) if asks else None
+
+
 def agree(first: Rights, second: Rights) -> bool:
-    """Whether two claims say the same of a content: its licence, and whom to name."""
-    if _licence_key(first.licence) != _licence_key(second.licence):
-        return False
-    return not asks_for_author(first.licence) or _credit_key(first) == _credit_key(second)
+    """Whether two claims say the same of a content."""
+    return claim_key(first) == claim_key(second)
 
 
 def stricter(claims: Sequence[Rights]) -> Rights:

@@ -17,8 +17,9 @@ import soundfile
 from sequencer.audio.loudness import Loudness
 from sequencer.errors import SequencerError
 from sequencer.files import naming
+from sequencer.sound_files.marks import SOFTWARE
 from sequencer.sound_files.oggpages import set_serial
-from sequencer.sound_files.tags import SOFTWARE, Cue, Tags
+from sequencer.sound_files.tags import Cue, Tags
 from sequencer.sound_files.wavfile import CHUNKS_ROOM, RIFF_LIMIT, WavFile
 
 OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)

@@ -9,9 +9,9 @@ from sequencer.credits.aligned import aligned, model_of, parents_of
 from sequencer.credits.captions import section_words, span_words
 from sequencer.rights.rights import licence_url
 from sequencer.score.score import Score
+from sequencer.sound_files.marks import COMMENT
 from sequencer.text import counted, flattened
 
-SOFTWARE = "sequencer"
 MOST_CUES = 999
 """More clips than these are not marked one by one, only the sections are."""
 
@@ -63,7 +63,7 @@ def tags_of(score: Score, *, title: str = "", artist: str = "") -> Tags:
         or ", ".join(sorted(models)),
         "licence": flattened(licence),
         "comment": flattened(
-            f"Made from {len(score.clips)} clips of {_made_of(score, len(parents))}; "
+            f"{COMMENT} {len(score.clips)} clips of {_made_of(score, len(parents))}; "
             "the credits beside it name authors, licences and changes"
         ),
     }

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sequencer.audio.loudness import Loudness
-from sequencer.sound_files.tags import SOFTWARE, Cue, Tags
+from sequencer.sound_files.marks import SOFTWARE
+from sequencer.sound_files.tags import Cue, Tags
 
 # Where the sizes in a RIFF header, which have 32 bits, come to their end.
 RIFF_LIMIT = 0xFFFFFFFF

@@ -81,7 +81,7 @@ def harvest_web(
         if work is not None:
             work.save()
         report.other_files, report.skipped = source.other_files, source.skipped
-        report.notes = source.notes
+        report.notes = (*source.notes, *report.notes)
     return report
 
 
@@ -177,7 +177,7 @@ class _WebHarvest:
 
     def save(self) -> None:
         """Write what was not written yet."""
-        self._catalog.save()
+        self._catalog.finish()
         self._quarantine.save()
 
     def _raw_url(self, file_id: str) -> str | None:

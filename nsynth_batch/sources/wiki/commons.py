@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from hdfs_jobs.errors import BadInput, UsageError
 from nsynth_batch.catalog.catalog import Recording
+from nsynth_batch.sources.filters import HarvestFilter
 from nsynth_batch.sources.source import BadRecording, WebOffer
-from nsynth_batch.sources.web.filters import HarvestFilter
 from nsynth_batch.sources.wiki.mediawiki import MediaWiki
 from nsynth_batch.sources.wiki.rights import rights_of
 
@@ -208,7 +208,7 @@ class CommonsSource:
             self.other_files += 1
             return None
         found = self._read(page)
-        if isinstance(found, WebOffer) and (why := self._wanted.rejects(found)):
+        if isinstance(found, WebOffer) and (why := found.skipped_by(self._wanted)):
             self.skipped[why] += 1
             return None
         return found

@@ -50,6 +50,7 @@ def test_the_columns_are_those_of_the_design(storage: Storage, tmp_path: Path) -
             "retrieved_at",
             "deleted",
             "source_path",
+            "source",
         ]
     )
 

@@ -89,7 +89,7 @@ def test_no_folder_and_no_audio_are_one_line(tmp_path: Path) -> None:
         resolve(str(tmp_path)).offers()
     with pytest.raises(UsageError, match="no such folder"):
         resolve(str(tmp_path / "missing"))
-    with pytest.raises(UsageError, match="no such folder"):
+    with pytest.raises(UsageError, match="no recording by its suffix"):
         resolve(str(tmp_path / "readme.txt"))
 
 
@@ -131,7 +131,7 @@ def test_a_store_inside_is_left_alone(tmp_path: Path) -> None:
     source = resolve(str(tmp_path))
     assert [offer.path for offer in source.offers()] == ["deep/beside.wav", "song.wav"]
     assert source.other_files == 1
-    assert source.notes == ("a store is left alone with all that is in it: deep/store",)
+    assert source.left_out == {"a store is left alone with all that is in it": ["deep/store"]}
 
 
 def test_a_store_is_no_source(tmp_path: Path) -> None:
@@ -153,8 +153,8 @@ def test_what_a_sources_csv_lists_in_vain_is_named(tmp_path: Path) -> None:
     (tmp_path / "below" / "sources.csv").write_text(f"{header}b.wav,B,CC0-1.0\n{rows}")
     source.offers()
     assert source.notes == (
-        "no recording is where a sources.csv lists one: below/gone 0.wav, below/gone 1.wav, "
-        "below/gone 2.wav, below/gone 3.wav, below/gone 4.wav and 1 more",
+        "no recording is where below/sources.csv lists one: gone 0.wav, gone 1.wav, gone 2.wav, "
+        "gone 3.wav, gone 4.wav and 1 more",
     )
 
 
@@ -167,4 +167,4 @@ def test_links_are_followed_and_dead_ones_counted(tmp_path: Path) -> None:
     source = resolve(str(folder))
     assert [offer.path for offer in source.offers()] == ["live.wav"]
     assert source.other_files == 1
-    assert source.notes == ("a link leads nowhere: below/dead.wav",)
+    assert source.left_out == {"a link leads nowhere": ["below/dead.wav"]}

@@ -173,9 +173,12 @@ def test_what_has_rights_keeps_them_when_it_comes_without(
     assert (report.updated, report.without_rights) == (0, 0)
     assert dict(Catalog(store).recordings()) == before
     (tmp_path / "bare" / "sources.csv").write_text(f"{HEADER}0123.wav,,Another,CC0-1.0\n")
+    assert take(tmp_path / "bare", store).contradictions == 1
+    assert dict(Catalog(store).recordings()) == before
+    (tmp_path / "bare" / "sources.csv").write_text(f"{HEADER}0123.wav,,Another,CC-BY-SA-4.0\n")
     assert take(tmp_path / "bare", store).updated == 1
     row = Catalog(store).recordings()[hashlib.sha1((folder / "a.wav").read_bytes()).hexdigest()]
-    assert (row.title, row.author, row.licence) == ("0123", "Another", "CC0-1.0")
+    assert (row.title, row.author, row.licence) == ("0123", "Another", "CC-BY-SA-4.0")
 
 
 @pytest.mark.parametrize("later", ["0 copy.wav", "z copy.wav"])

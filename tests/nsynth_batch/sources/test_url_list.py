@@ -14,9 +14,9 @@ import pytest
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.cli import main
 from nsynth_batch.settings import Settings
+from nsynth_batch.sources.filters import HarvestFilter
 from nsynth_batch.sources.resolve import web_source
 from nsynth_batch.sources.url_list import UrlListSource
-from nsynth_batch.sources.web.filters import HarvestFilter
 from sequencer.errors import SequencerError
 from tests.components.faults import Fault, FaultProxy
 from tests.nsynth_batch.recordings import tone, write_wav

@@ -12,9 +12,9 @@ import pytest
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone
+from nsynth_batch.sources.filters import HarvestFilter
 from nsynth_batch.sources.quarantine import HarvestQuarantine
 from nsynth_batch.sources.resolve import web_source
-from nsynth_batch.sources.web.filters import HarvestFilter
 from nsynth_batch.sources.web.harvest import harvest_web
 from nsynth_batch.sources.web.preview import preview_web
 from nsynth_batch.sources.wiki.commons import CommonsSource, read_titles

@@ -1,4 +1,4 @@
-"""Which of the recordings on the web are wanted."""
+"""Which of the recordings that a source offers are wanted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from nsynth_batch.sources.source import WebOffer
 from sequencer.rights.spdx import licence_ids
 
 TYPES = {
@@ -27,9 +26,9 @@ class HarvestFilter:
     Attributes
     ----------
     types
-        Names of `TYPES`.
+        Names of `TYPES`; None for all.
     min_seconds, max_seconds
-        Its length; one whose length its source does not tell fits no limit.
+        Its length; one whose length is not known fits no limit.
     max_bytes
         Its size, likewise.
     licences
@@ -40,7 +39,7 @@ class HarvestFilter:
         The most recordings taken.
     """
 
-    types: tuple[str, ...] = ("wav",)
+    types: tuple[str, ...] | None = ("wav",)
     min_seconds: float | None = None
     max_seconds: float | None = None
     max_bytes: int | None = None
@@ -51,24 +50,45 @@ class HarvestFilter:
     def has_type(self, name: str) -> bool:
         """Whether a file is of a wanted type by its name."""
         suffix = PurePosixPath(name).suffix.lower()
-        return any(suffix in TYPES[kind] for kind in self.types)
+        return self.types is None or any(suffix in TYPES[kind] for kind in self.types)
 
-    def rejects(self, offer: WebOffer) -> str | None:
-        """Return the filter that leaves a recording out; none if it is wanted."""
-        seconds, size, at = offer.seconds, offer.size, offer.uploaded_at
+    def rejects(
+        self, *, licence: str, size: int | None, at: datetime | None, seconds: float | None
+    ) -> str | None:
+        """Return the filter that skips a recording; None if it is wanted.
+
+        Parameters
+        ----------
+        licence : str
+            An SPDX expression.
+        size : int or None
+            In bytes.
+        at : datetime or None
+            When its content was last changed.
+        seconds : float or None
+            Its length.
+        """
+        return self.rejects_length(seconds) or self.rejects_file(licence=licence, size=size, at=at)
+
+    def rejects_length(self, seconds: float | None) -> str | None:
+        """Return the filter on lengths that skips a recording; None if it is wanted."""
         if (self.min_seconds is not None or self.max_seconds is not None) and not seconds:
             return "unknown length"
         if self.min_seconds is not None and (seconds or 0) < self.min_seconds:
             return "shorter than --min-seconds"
         if self.max_seconds is not None and (seconds or 0) > self.max_seconds:
             return "longer than --max-seconds"
+        return None
+
+    def rejects_file(self, *, licence: str, size: int | None, at: datetime | None) -> str | None:
+        """Return what skips a recording before it is opened; None if it is wanted."""
         if self.max_bytes is not None and size is None:
             return "unknown size"
         if self.max_bytes is not None and (size or 0) > self.max_bytes:
             return "more than --max-bytes"
         if self.since is not None and (at is None or at < self.since):
             return "older than --since"
-        if self.licences and not self._has_licence(offer.rights.licence):
+        if self.licences and not self._has_licence(licence):
             return "another --licence"
         return None
 
