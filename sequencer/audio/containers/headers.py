@@ -6,10 +6,12 @@ is the header and so much of the file as is sound.
 
 from __future__ import annotations
 
+import functools
 import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import xor
 
 from sequencer.audio.containers import filler, lengths
 from sequencer.audio.containers.lengths import Claim
@@ -17,6 +19,7 @@ from sequencer.audio.containers.view import Found, Part, Source
 from sequencer.errors import AudioError
 
 _SAME_BYTES = 16
+_SDS_BLOCK = 127
 
 
 @dataclass(frozen=True)
@@ -278,5 +281,18 @@ def read_sds(source: Source, at: int) -> Header:
     head = source.read(at, 21)
     frames = head[10] | head[11] << 7 | head[12] << 14
     _ = head[20]
-    in_block = 120 // -(-head[6] // 7)
-    return Header("SDS", 21, -(-frames // in_block) * 127, unit=127)
+    if not 8 <= head[6] <= 28:
+        raise AudioError("corrupt", f"the SDS header gives samples of {head[6]} bits")
+    blocks = -(-frames // (120 // -(-head[6] // 7)))
+    for number in range(min(blocks, (source.size - at - 21) // _SDS_BLOCK)):
+        block = source.read(at + 21 + number * _SDS_BLOCK, _SDS_BLOCK)
+        # libsndfile prints to stdout where one does not begin as it should.
+        if (
+            block[:2] != b"\xf0\x7e"
+            or block[3] != 2
+            or functools.reduce(xor, block[1:125]) != block[125]
+        ):
+            raise AudioError(
+                "corrupt", f"block {number:,} of {blocks:,} of the SDS file is damaged"
+            )
+    return Header("SDS", 21, blocks * _SDS_BLOCK, unit=_SDS_BLOCK)

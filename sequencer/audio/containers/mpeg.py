@@ -13,6 +13,9 @@ from sequencer.errors import AudioError
 
 # Encoders differ in whether they count the frame that holds the count.
 SLACK_FRAMES = 2
+# libsndfile 1.2.2 takes some bare streams for Sound Designer files and divides by zero; behind a
+# tag that is not empty it takes all of them for what they are.
+_MARK = b"ID3\3\0\0\0\0\0\x10" + bytes(16)
 _SEARCHED = 1 << 16
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
 _BLOCK = 1 << 20
@@ -235,7 +238,7 @@ def _part(stream: _Stream, source: Source, notes: list[str], is_cut: bool) -> Pa
     ranges = list(stream.ranges)
     declared, frames = stream.declared, stream.frames
     if not declared:
-        return Part(tuple(ranges), endless=True, is_mpeg=True)
+        return Part((_MARK, *ranges), endless=True, is_mpeg=True)
     if frames + (0 if is_cut else SLACK_FRAMES) < declared:
         raise AudioError(
             "truncated",
@@ -246,12 +249,20 @@ def _part(stream: _Stream, source: Source, notes: list[str], is_cut: bool) -> Pa
         notes.append(
             f"the MP3 header declares {declared:,} frames; all {frames:,} that are there are read"
         )
-        return Part(tuple(ranges), endless=True, is_mpeg=True)
+        return Part((_MARK, *ranges), endless=True, is_mpeg=True)
     assert stream.header is not None
-    return Part((stream.header, *ranges), is_mpeg=True)
+    return Part((_MARK, stream.header, *ranges), is_mpeg=True)
 
 
-def is_free_format(head: bytes) -> bool:
+def free_format(source: Source, at: int) -> Found | None:
+    """Return a stream of frames whose headers leave their length open; None where none begins."""
+    if not _is_free_format(source.read(at, 4)):
+        return None
+    stop = filler.before_tags(source, at, source.size)
+    return Found((Part((_MARK, (at, stop)), endless=True, is_mpeg=True),), stop)
+
+
+def _is_free_format(head: bytes) -> bool:
     """Whether a stream begins with a frame whose header leaves its length open."""
     as_if = head[:2] + bytes([head[2] & 0x0F | 0x10]) + head[3:4] if len(head) >= 4 else b""
     return len(head) >= 4 and head[2] >> 4 == 0 and parse_frame(as_if) is not None

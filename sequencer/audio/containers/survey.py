@@ -105,8 +105,8 @@ def _foreign(source: Source, at: int, name: str) -> Survey:
         if head[:4] == b"RIFF":
             _require_whole(head, source.size - at, foreign)
         return Survey((), (), foreign)
-    if mpeg.is_free_format(head):
-        return Survey((Part(((at, source.size),), endless=True, is_mpeg=True),))
+    if (free := mpeg.free_format(source, at)) is not None:
+        return Survey(free.parts)
     shown = head.decode("ascii", "replace").encode("unicode_escape").decode()
     raise AudioError(
         "not-audio", f"the {source.size:,} bytes start with '{shown}', as no sound does"
@@ -201,6 +201,15 @@ def _is_htk(head: bytes) -> bool:
     return head[8:12] == b"\0\x02\0\0" and 13 <= period <= 10_000 and head[:2] != b"\xff\xfb"
 
 
+def _is_sds(head: bytes) -> bool:
+    return head[:2] == b"\xf0\x7e" and head[3:4] == b"\x01" and head[2] < 0x80
+
+
+def _is_mat4(head: bytes) -> bool:
+    known = (b"\0\0\0\0\1\0\0\0", b"\0\0\3\xe8\0\0\0\1")
+    return head[:8] in known and head[20:31] == b"samplerate\0"
+
+
 def _is_mpc(head: bytes) -> bool:
     name = head[2:19]
     rate = int.from_bytes(head[40:42], "little")
@@ -218,10 +227,10 @@ _HEADED: tuple[
     (headers.read_pvf, "pvf", lambda head: head[:5] in (b"PVF1\n", b"PVF1 ")),
     (headers.read_ircam, "ircam", _is_ircam),
     (headers.read_mat5, "mat5", lambda head: head[:19] == b"MATLAB 5.0 MAT-file"),
-    (headers.read_mat4, "mat4", lambda head: head[20:31] == b"samplerate\0"),
-    (headers.read_wve, "wve", lambda head: head[:15] == b"ALawSoundFile**"),
+    (headers.read_mat4, "mat4", _is_mat4),
+    (headers.read_wve, "wve", lambda head: head[:16] == b"ALawSoundFile**\0"),
     (headers.read_xi, "xi", lambda head: head[:21] == b"Extended Instrument: "),
-    (headers.read_sds, "sds", lambda head: head[:2] == b"\xf0\x7e" and head[3:4] == b"\x01"),
+    (headers.read_sds, "sds", _is_sds),
     (headers.read_mpc, "mpc2k", _is_mpc),
     (headers.read_htk, "htk", _is_htk),
 )
