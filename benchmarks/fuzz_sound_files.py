@@ -201,8 +201,10 @@ def _serve(pipe: Connection, files: dict[str, bytes], whole: dict[str, float]) -
 class _Worker:
     """A process that reads one file after the other; it is replaced when it dies or hangs."""
 
-    def __init__(self, files: dict[str, bytes], whole: dict[str, float]) -> None:
-        self._files, self._whole = files, whole
+    def __init__(
+        self, files: dict[str, bytes], whole: dict[str, float], limit_seconds: float
+    ) -> None:
+        self._files, self._whole, self._limit = files, whole, limit_seconds
         self._start()
 
     def _start(self) -> None:
@@ -217,7 +219,7 @@ class _Worker:
     def read(self, number: int) -> str:
         self._pipe.send(number)
         try:
-            if self._pipe.poll(LIMIT_SECONDS):
+            if self._pipe.poll(self._limit):
                 return str(self._pipe.recv())
             found = "HANGS"
         except (EOFError, OSError):
@@ -236,7 +238,9 @@ class _Worker:
         self._process.join()
 
 
-def fuzz(numbers: range, workers: int) -> Iterator[tuple[Trial, str]]:
+def fuzz(
+    numbers: range, workers: int, limit_seconds: float = LIMIT_SECONDS
+) -> Iterator[tuple[Trial, str]]:
     """Yield each trial of some seeds with its verdict; a crash or a hang is tried once more."""
     from concurrent.futures import ThreadPoolExecutor
     from queue import SimpleQueue
@@ -244,7 +248,7 @@ def fuzz(numbers: range, workers: int) -> Iterator[tuple[Trial, str]]:
     files = make_files()
     whole = {kind: shard_seconds(data) for kind, data in files.items()}
     free: SimpleQueue[_Worker] = SimpleQueue()
-    made = [_Worker(files, whole) for _ in range(workers)]
+    made = [_Worker(files, whole, limit_seconds) for _ in range(workers)]
     for worker in made:
         worker.read(numbers.start)
         free.put(worker)

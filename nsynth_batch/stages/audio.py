@@ -1,4 +1,4 @@
-"""Recordings to segments: 16 kHz mono, cut, streamed."""
+"""Recordings to segments: mono, at one rate, cut, streamed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from hdfs_jobs.runs.stage import Counted, Noted, Restarted, Task
 from hdfs_jobs.storage.open import is_remote
 from nsynth_batch.catalog.content import HashingStream
 from nsynth_batch.store.arrays import list_column
-from nsynth_batch.store.lengths import sample_seconds
 from nsynth_batch.store.schemas import AUDIO
 from sequencer.audio.mixing import Mix
-from sequencer.audio.recording import SAMPLE_RATE, AudioReader, open_recording
+from sequencer.audio.recording import AudioReader, open_recording
 from sequencer.audio.samples import to_int16
 from sequencer.errors import AudioError
 
@@ -33,14 +32,17 @@ class AudioStage:
     Attributes
     ----------
     segment_samples
-        Length of a segment at 16 kHz, a multiple of `hop`.
+        Length of a segment, a multiple of `hop`.
     hop
         Samples a frame of an encoding stands for; a tail shorter than one is dropped and
         counted.
+    sample_rate
+        Of the segments, in Hz.
     """
 
     segment_samples: int
     hop: int
+    sample_rate: int = 16_000
 
     name = "audio"
     schema = AUDIO
@@ -90,7 +92,7 @@ class AudioStage:
         self, item: Item, reader: AudioReader, mix: Mix, task: Task
     ) -> Iterator[pa.RecordBatch | Counted]:
         total = 0
-        blocks = reader.mono_blocks(SAMPLE_RATE, refuse_silent=True, mix=mix)
+        blocks = reader.mono_blocks(self.sample_rate, refuse_silent=True, mix=mix)
         for segment in cut(blocks, self.segment_samples):
             whole = len(segment) // self.hop * self.hop
             if whole < len(segment):
@@ -100,14 +102,16 @@ class AudioStage:
             total += len(segment)
             task.heartbeat()
         if total < self.hop:
-            raise BadInput("too-short", f"{total} samples at 16 kHz; one hop is {self.hop}")
+            raise BadInput(
+                "too-short", f"{total} samples at {self.sample_rate} Hz; one hop is {self.hop}"
+            )
 
     def _row(self, file_id: str, start: int, samples: npt.NDArray[np.int16]) -> pa.RecordBatch:
         return pa.record_batch(
             [
                 pa.array([file_id]),
                 pa.array([start // self.segment_samples], pa.int32()),
-                pa.array([start / SAMPLE_RATE]),
+                pa.array([start / self.sample_rate]),
                 list_column([samples], pa.int16()),
             ],
             schema=AUDIO,
@@ -115,7 +119,7 @@ class AudioStage:
 
     def seconds(self, batch: pa.RecordBatch) -> float:
         """Seconds of audio in some rows."""
-        return sample_seconds(batch)
+        return len(batch.column("samples").flatten()) / self.sample_rate
 
     def facts(self, threads: int) -> dict[str, str]:
         """Name the libraries that the bytes depend on."""
