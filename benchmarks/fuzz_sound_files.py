@@ -5,7 +5,7 @@
 Small files of every container that libsndfile writes, and of those that ffmpeg writes where it is
 installed, are damaged by seed: cut, lengthened with filler, joined, bytes turned, counts made
 wrong. Each is opened as a harvest opens it and decoded as a shard does, in processes that are
-killed after ten seconds for one file.
+killed after ten seconds of work on one file.
 
 A file may be refused with a reason, or read. What is read is compared with what its undamaged file
 holds: the sound has to be found in it, and nothing that was appended as filler may be in it.
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import io
 import multiprocessing
+import os
 import random
 import shutil
 import struct
@@ -41,6 +42,8 @@ from nsynth_batch.stages.audio import AudioStage
 RATE = 16_000
 SECONDS = 0.4
 LIMIT_SECONDS = 10.0
+_PATIENCE = 12
+"""A process that does nothing is waited for so many times longer."""
 HOP = 512
 FFMPEG_KINDS = ("m4a", "webm", "wma", "aac", "ac3", "mkv", "avi", "mp2", "wv", "ts", "flv")
 WITHOUT_LENGTH = frozenset({"IRCAM", "PAF", "PVF", "XI"})
@@ -198,6 +201,12 @@ def _serve(pipe: Connection, files: dict[str, bytes], whole: dict[str, float]) -
         pipe.send(verdict(make_trial(number, files), whole))
 
 
+def _cpu_seconds(pid: int | None) -> float:
+    """Return the seconds of CPU that a process used, and those of its children that ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
+
 class _Worker:
     """A process that reads one file after the other; it is replaced when it dies or hangs."""
 
@@ -219,7 +228,7 @@ class _Worker:
     def read(self, number: int) -> str:
         self._pipe.send(number)
         try:
-            if self._pipe.poll(self._limit):
+            if self._is_done():
                 return str(self._pipe.recv())
             found = "HANGS"
         except (EOFError, OSError):
@@ -232,6 +241,16 @@ class _Worker:
         self._pipe.poll(60)
         self._pipe.recv()
         return found
+
+    def _is_done(self) -> bool:
+        """Wait for an answer: on a busy machine only the process's own seconds count."""
+        begun, used = time.monotonic(), _cpu_seconds(self._process.pid)
+        while not self._pipe.poll(1.0):
+            wall = time.monotonic() - begun
+            worked = _cpu_seconds(self._process.pid) - used
+            if worked > self._limit or wall > _PATIENCE * self._limit:
+                return False
+        return True
 
     def close(self) -> None:
         self._pipe.send(None)

@@ -73,6 +73,28 @@ def foreign_format(source: Source, at: int) -> Foreign | None:
     return None
 
 
+def second_file(source: Source, at: int, foreign: Foreign) -> int | None:
+    """Return where another file of the same format is joined to one, if ffmpeg reads the first."""
+    if foreign.demuxer == "asf":
+        again = source.find(source.read(at, 16), at + 16, source.size)
+        return again if again >= 0 else None
+    if foreign is not _MP4:
+        return None
+    seen = 0
+    while at + 8 <= source.size:
+        head = source.read(at, 16)
+        size = int.from_bytes(head[:4], "big")
+        if size == 1:
+            size = int.from_bytes(head[8:16], "big")
+        seen += head[4:8] == b"ftyp"
+        if seen > 1:
+            return at
+        if size < 8:
+            return None
+        at += size
+    return None
+
+
 def _is_atom(head: bytes, left: int) -> bool:
     size = int.from_bytes(head[:4], "big")
     return size in (0, 1) or 8 <= size <= max(left, 1 << 16)

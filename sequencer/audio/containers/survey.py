@@ -10,7 +10,7 @@ from typing import BinaryIO
 from sequencer.audio.containers import filler, headers, mpeg, riff
 from sequencer.audio.containers.caf import find_caf
 from sequencer.audio.containers.flac import find_flac
-from sequencer.audio.containers.foreign import Foreign, foreign_format
+from sequencer.audio.containers.foreign import Foreign, foreign_format, second_file
 from sequencer.audio.containers.headers import find_headed
 from sequencer.audio.containers.iff import find_aiff, find_svx
 from sequencer.audio.containers.lengths import SLACK_BYTES, stands_for_unknown
@@ -104,6 +104,12 @@ def _foreign(source: Source, at: int, name: str) -> Survey:
     if foreign is not None:
         if head[:4] == b"RIFF":
             _require_whole(head, source.size - at, foreign)
+        if (again := second_file(source, at, foreign)) is not None:
+            raise AudioError(
+                "wrong-length",
+                f"{foreign.name}: another file begins at byte {again:,} of {source.size:,}, which "
+                "ffmpeg would not read: take them apart",
+            )
         return Survey((), (), foreign)
     if (free := mpeg.free_format(source, at)) is not None:
         return Survey(free.parts)

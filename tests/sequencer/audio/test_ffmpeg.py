@@ -131,3 +131,16 @@ def test_without_ffmpeg_each_file_is_named_with_what_to_install(
 
 def test_the_version_is_known() -> None:
     assert (ffmpeg_version() == "none") == (FFMPEG is None)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(("name", "options"), MADE)
+def test_joined_files_are_read_to_the_end_or_refused(
+    tmp_path: Path, name: str, options: str
+) -> None:
+    data = made(tmp_path, name, options).read_bytes()
+    once = len(load_audio(io.BytesIO(data), RATE))
+    try:
+        assert abs(len(load_audio(io.BytesIO(data + data), RATE)) - 2 * once) < 2500
+    except AudioError as error:
+        assert error.reason in {"wrong-length", "corrupt", "truncated"}
