@@ -12,6 +12,9 @@ Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json
 DIGEST_LENGTH = 16
 """Hexadecimal digits kept of a SHA-256: 64 bits tell apart the settings and shards of one store."""
 
+ID_LENGTH = 24
+"""Hexadecimal digits of an id: 96 bits tell apart the rows of all stores."""
+
 
 def canonical_json(value: Json) -> bytes:
     """Return the one JSON text of a value: sorted keys, no spaces, ASCII.
@@ -29,4 +32,17 @@ def canonical_json(value: Json) -> bytes:
 
 def digest_of(value: Json) -> str:
     """Return 16 hexadecimal digits of the SHA-256 of a value's canonical JSON."""
-    return hashlib.sha256(canonical_json(value)).hexdigest()[:DIGEST_LENGTH]
+    return _hash(value)[:DIGEST_LENGTH]
+
+
+def derived_id(facts: Json) -> str:
+    """Return the id of a piece of work: 24 digits of the SHA-256 of all that it follows from.
+
+    >>> derived_id({"seed": 7, "parents": ["a", "b"]})
+    '1c1f979f0b495113bebbde03'
+    """
+    return _hash(facts)[:ID_LENGTH]
+
+
+def _hash(value: Json) -> str:
+    return hashlib.sha256(canonical_json(value)).hexdigest()

@@ -23,7 +23,7 @@ LOOK_SECONDS = 1.0
 TEMPORARY_FAILURE = 75
 
 
-def leave(client: Client, name: str, seconds: float) -> bool:
+def retire(client: Client, name: str, seconds: float) -> bool:
     """Give a worker nothing more to do, and wait until it has ended what it is at.
 
     Parameters
@@ -88,14 +88,14 @@ def main() -> int:
     try:
         patience = min(CONNECT_SECONDS, given.seconds)
         with Client(given.scheduler, timeout=patience, set_as_default=False) as client:
-            done = leave(client, given.name, given.seconds)
+            done = retire(client, given.name, given.seconds)
     except (OSError, TimeoutError) as error:
         print(
-            f"leave: {given.scheduler} does not answer: {in_one_line(str(error))}", file=sys.stderr
+            f"retire: {given.scheduler} does not answer: {in_one_line(str(error))}", file=sys.stderr
         )
         return TEMPORARY_FAILURE
     if not done:
-        print(f"leave: {given.name} is not done after {given.seconds:g} seconds", file=sys.stderr)
+        print(f"retire: {given.name} is not done after {given.seconds:g} seconds", file=sys.stderr)
         return TEMPORARY_FAILURE
     return 0
 

@@ -107,14 +107,19 @@ class Dataset:
         """Folder of the quarantine files."""
         return f"quarantine/{self.path}"
 
-    def hold(self) -> Dataset:
-        """List the manifests now and no more, for a run that nobody else commits beside.
+    def snapshot(self) -> Dataset:
+        """List the manifests now and no more, for a run that no other run commits beside.
 
-        On HDFS 100,000 names take seconds. A run that holds the store's lease hears of each
-        shard that its workers commit, and so does this object; a worker that a dead run has left
-        may commit one as well, which the run then finds when it gives out that shard.
+        On HDFS 100,000 names take seconds. A run that holds the store's lease adds each shard
+        that its workers commit by `compact`; a worker that a dead run has left may commit one as
+        well, which the run then finds when it gives out that shard.
+
+        Returns
+        -------
+        Dataset
+            This object.
         """
-        self._manifests.hold()
+        self._manifests.snapshot()
         return self
 
     def plan(
@@ -286,39 +291,6 @@ class Dataset:
         from hdfs_jobs.datasets.verify import verify_dataset
 
         return verify_dataset(self.storage, self.path)
-
-    def freeze(self, require: Mapping[str, str]) -> dict[str, str]:
-        """Settle what the workers of this dataset must be, for all runs from the first commit on.
-
-        Parameters
-        ----------
-        require : mapping of str to str
-            Facts that every worker must report; empty to keep to what was settled.
-
-        Returns
-        -------
-        dict of str to str
-            What holds.
-
-        Raises
-        ------
-        UsageError
-            Something else was settled, and shards were committed with it.
-        """
-        path = f"{self.path}/frozen.json"
-        if require and not self._manifests.names():
-            self.storage.replace(path, canonical_json(dict(require)))
-            return dict(require)
-        try:
-            settled = parse_object(self.storage.read_bytes(path), f"{self.storage.url}/{path}")
-        except FileNotFoundError:
-            return {}
-        if require and settled != dict(require):
-            raise UsageError(
-                f"{self.name}/{self.digest} was begun with {describe(settled)}, not with "
-                f"{describe(require)}: go on with that, or use other settings for a new dataset"
-            )
-        return settled
 
     def _name_of(self, number: int) -> str:
         """Return a manifest's name, listing anew only for a shard not seen: names never change."""

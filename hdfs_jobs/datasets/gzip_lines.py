@@ -15,12 +15,12 @@ DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error, ValueError, TypeError, KeyErr
 
 
 @contextmanager
-def packed_lines(storage: Storage, path: str) -> Iterator[gzip.GzipFile]:
+def gzip_lines(storage: Storage, path: str) -> Iterator[gzip.GzipFile]:
     """Open a file as a stream of lines."""
     with storage.open(path) as stream, gzip.GzipFile(fileobj=stream, mode="rb") as lines:
         yield lines
 
 
-def pack(stream: IO[bytes]) -> gzip.GzipFile:
+def gzip_writer(stream: IO[bytes]) -> gzip.GzipFile:
     """Return a writer of such a file: the same lines give the same bytes."""
     return gzip.GzipFile(filename="", fileobj=stream, mode="wb", compresslevel=6, mtime=0)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from hdfs_jobs.canonical_json import canonical_json
-from hdfs_jobs.datasets.gzip_lines import DAMAGED, pack, packed_lines
+from hdfs_jobs.datasets.gzip_lines import DAMAGED, gzip_lines, gzip_writer
 from hdfs_jobs.datasets.manifest import (
     Manifest,
     Summary,
@@ -42,15 +42,15 @@ class Manifests:
         self._storage = storage
         self.folder = f"{dataset}/manifests"
         self.index = f"{dataset}/index.jsonl.gz"
-        self._held: dict[int, str] | None = None
+        self._names: dict[int, str] | None = None
         self._opened: dict[str, Summary] = {}
 
-    def hold(self) -> None:
+    def snapshot(self) -> None:
         """List the manifests now and no more, and open each at most once for its summary.
 
-        `compact` is told of all that come to be later.
+        `compact` adds those that come to be later.
         """
-        self._held = self._listed()
+        self._names = self._list()
 
     def names(self) -> dict[int, str]:
         """Return the manifest name of each committed shard, by number in order.
@@ -60,9 +60,9 @@ class Manifests:
         UsageError
             Two manifests claim the same shard.
         """
-        return self._listed() if self._held is None else self._held
+        return self._list() if self._names is None else self._names
 
-    def _listed(self) -> dict[int, str]:
+    def _list(self) -> dict[int, str]:
         found: dict[int, str] = {}
         for entry in self._storage.list(self.folder):
             parsed = parse_manifest_name(entry.name)
@@ -97,7 +97,7 @@ class Manifests:
     def indexed(self) -> Iterator[Summary]:
         """Yield the lines of the index up to the first that is damaged."""
         try:
-            with packed_lines(self._storage, self.index) as lines:
+            with gzip_lines(self._storage, self.index) as lines:
                 for line in lines:
                     yield Summary(**json.loads(line))
         except (FileNotFoundError, *DAMAGED):
@@ -106,11 +106,11 @@ class Manifests:
     def compact(self, known: Iterable[Summary] = ()) -> None:
         """Bring the index up to date, with summaries known already so as not to open those."""
         at_hand = {summary.manifest_name: summary for summary in known}
-        if self._held is not None:
+        if self._names is not None:
             more = {summary.shard: name for name, summary in at_hand.items()}
-            self._held = dict(sorted((self._held | more).items()))
+            self._names = dict(sorted((self._names | more).items()))
         packed = io.BytesIO()
-        with pack(packed) as lines:
+        with gzip_writer(packed) as lines:
             for summary in self._merged(at_hand):
                 lines.write(canonical_json(asdict(summary)) + b"\n")
         self._storage.replace(self.index, packed.getvalue())
@@ -136,6 +136,6 @@ class Manifests:
                 yield self._opened[name]
             else:
                 summary = self.load(name).summary()
-                if self._held is not None:
+                if self._names is not None:
                     self._opened[name] = summary
                 yield summary

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import IO
 
 from hdfs_jobs.canonical_json import canonical_json
-from hdfs_jobs.datasets.gzip_lines import DAMAGED, pack, packed_lines
+from hdfs_jobs.datasets.gzip_lines import DAMAGED, gzip_lines, gzip_writer
 from hdfs_jobs.datasets.plan import Item, Shard, Shards, group
 from hdfs_jobs.errors import InfrastructureError, UsageError
 from hdfs_jobs.storage.base import Storage
@@ -89,7 +89,7 @@ class PlanFiles:
     def shards(self, skip: frozenset[int] | None = None) -> Iterator[Shard]:
         """Yield the planned shards by number, without parsing those to skip."""
         for header in self.headers():
-            with packed_lines(self._storage, self._path(header.number)) as lines:
+            with gzip_lines(self._storage, self._path(header.number)) as lines:
                 lines.readline()
                 for number, line in enumerate(lines, start=header.first):
                     if skip is None or number not in skip:
@@ -115,7 +115,7 @@ class PlanFiles:
         # The body outlives this call in a dry run: it is all there is to read the shards from.
         body = _spool()
         hashed, shards, count = hashlib.sha256(), 0, 0
-        with pack(body) as packed:
+        with gzip_writer(body) as packed:
             known = set[str]() if again else self._keys()
             for shard in group(items, known, first, per_shard):
                 line = shard.to_line()
@@ -151,7 +151,7 @@ class PlanFiles:
     def _keys(self) -> set[str]:
         known: set[str] = set()
         for header in self.headers():
-            with packed_lines(self._storage, self._path(header.number)) as lines:
+            with gzip_lines(self._storage, self._path(header.number)) as lines:
                 lines.readline()
                 for line in lines:
                     known.update(json.loads(line)["keys"])
@@ -161,7 +161,7 @@ class PlanFiles:
         where = self._where(self._path(number))
         hashed, digests = hashlib.sha256(), dict[int, str]()
         try:
-            with packed_lines(self._storage, self._path(number)) as lines:
+            with gzip_lines(self._storage, self._path(number)) as lines:
                 header = Header(**json.loads(lines.readline()))
                 for line in lines:
                     hashed.update(line)

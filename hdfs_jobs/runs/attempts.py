@@ -27,7 +27,7 @@ from hdfs_jobs.storage.base import Storage, is_temporary
 DEATHS_BLAMED = 2
 
 
-class _Company:
+class _OtherAttempts:
     """Lets the attempts of a process run beside each other, and a careful one alone."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class _Company:
                 self._changed.notify_all()
 
 
-_COMPANY = _Company()
+_OTHER_ATTEMPTS = _OtherAttempts()
 
 
 class Attempt:
@@ -84,7 +84,7 @@ class Attempt:
     @contextmanager
     def begun(self) -> Iterator[None]:
         """Mark the attempt while the block runs, once it is its turn in this process."""
-        with _COMPANY.turn(careful=self._careful), self._mark(f"begin-{self.id}"):
+        with _OTHER_ATTEMPTS.turn(careful=self._careful), self._mark(f"begin-{self.id}"):
             yield
 
     @contextmanager

@@ -9,7 +9,7 @@ from hdfs_jobs.datasets.manifest import Quarantined, Summary
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StageOutcome:
     """What one run of a stage did.
 
     Attributes
@@ -98,7 +98,7 @@ class ItemQuarantined:
 class StageFinished:
     """A stage ended without an error."""
 
-    outcome: Outcome
+    outcome: StageOutcome
 
 
 Event = StageStarted | ShardCommitted | ShardRetried | ShardFailed | ItemQuarantined | StageFinished

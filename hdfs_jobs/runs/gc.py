@@ -109,7 +109,7 @@ def _of_dataset(dataset: Dataset) -> Iterator[tuple[Entry, str]]:
     # In this order: a shard that is committed in between has a manifest in the last list.
     files = [entry for path in (dataset.path, dataset.quarantine) for entry in storage.list(path)]
     kept = list(storage.list(dataset.partials))
-    attempts = {summary.shard: summary.attempt for summary in dataset.hold().summaries()}
+    attempts = {summary.shard: summary.attempt for summary in dataset.snapshot().summaries()}
     for entry in files:
         name = _ATTEMPT.fullmatch(entry.name)
         if name is None or attempts.get(int(name[1])) == name[2]:

@@ -11,7 +11,7 @@ PROBES = 16
 """About how many more shards are tried, from here to the end of the plan, where all fail."""
 
 
-class Pending:
+class ShardOrder:
     """The pending shards of a dataset, each given out once.
 
     While all fail, the next one is further ahead: about `PROBES` of them, at random places, reach

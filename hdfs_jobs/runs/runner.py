@@ -23,14 +23,15 @@ from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.runs.events import (
     Event,
     ItemQuarantined,
-    Outcome,
     ShardCommitted,
     ShardFailed,
     ShardRetried,
     StageFinished,
+    StageOutcome,
     StageStarted,
 )
-from hdfs_jobs.runs.order import Pending
+from hdfs_jobs.runs.options import DEFAULTS, RunOptions
+from hdfs_jobs.runs.order import ShardOrder
 from hdfs_jobs.runs.stage import Stage
 from hdfs_jobs.runs.workers import Workers
 
@@ -48,28 +49,21 @@ def run_stage(
     dataset: Dataset,
     stage: Stage,
     *,
-    upstream: Dataset | None = None,
     cluster: Cluster,
-    time_limit: float | None = None,
-    retries: int = 3,
-    window: int | None = None,
-    require: Mapping[str, str] | None = None,
-    resources: Mapping[str, float] | None = None,
-    prefer: Mapping[str, float] | None = None,
+    upstream: Dataset | None = None,
+    options: RunOptions = DEFAULTS,
     on_event: Callable[[Event], None] | None = None,
     stop: threading.Event | None = None,
     check: Callable[[], None] | None = None,
-    backoff: float = 1.0,
-    patience: float = 120.0,
-) -> Outcome:
+) -> StageOutcome:
     """Commit every planned shard that is not committed yet.
 
-    A shard whose attempt fails is tried again `retries` times, after growing delays; one that
-    lost its worker to an item that can be named is tried again for free. Bad input is
-    quarantined at once; what a stage cannot explain (any exception that is no OSError), on the
-    last try. If a shard fails to the last, for a source file that is gone as well, the others are
-    still done; where nothing succeeds any more, a few more of them are tried first, from here to
-    the end of the plan. Then the run ends with InfrastructureError.
+    A shard whose attempt fails is tried again, after growing delays; one that lost its worker to
+    an item that can be named is tried again for free. Bad input is quarantined at once; what a
+    stage cannot explain (any exception that is no OSError), on the last try. If a shard fails to
+    the last, for a source file that is missing as well, the others are still done; where nothing
+    succeeds any more, a few more of them are tried first, from here to the end of the plan. Then
+    the run ends with InfrastructureError.
 
     Parameters
     ----------
@@ -77,37 +71,22 @@ def run_stage(
         Planned; where the rows go.
     stage : Stage
         What is done.
-    upstream : Dataset or None
-        What the rows of the items refer to.
     cluster : Cluster
         Started only if there is something to do.
-    time_limit : float or None
-        Seconds an item; after them its process is ended and the item quarantined.
-    retries : int
-        Further tries for a shard.
-    window : int or None
-        Shards given to Dask at once; None for three a worker thread: one is brought to storage
-        while the next is done, and one waits.
-    require : mapping of str to str or None
-        Facts that each worker must report, settled with the first run of the dataset.
-    resources : mapping of str to float or None
-        Dask resources that a shard takes.
-    prefer : mapping of str to float or None
-        Dask resources that a shard takes as well where any worker offers them.
+    upstream : Dataset or None
+        What the rows of the items refer to.
+    options : RunOptions
+        Tries, limits and what a worker must be.
     on_event : callable or None
-        Told of everything, in the calling thread.
+        Called with each event, in the calling thread.
     stop : threading.Event or None
         Once set, what runs is finished, and nothing else is begun.
     check : callable or None
         Raises once this run may write no more; called every moment.
-    backoff : float
-        Seconds before the first retry; doubled for each further one, up to half a minute.
-    patience : float
-        Seconds to wait for workers or the scheduler to come back.
 
     Returns
     -------
-    Outcome
+    StageOutcome
         What this run did.
 
     Raises
@@ -116,26 +95,27 @@ def run_stage(
         The plan was altered, or a worker cannot keep to it. Nothing is retried.
     InfrastructureError
         Shards are left undone. The same call takes up where this one ended.
+    ValueError
+        Facts are required that the dataset's settings do not name.
     """
+    settings = dataset.settings
+    if loose := [n for n, fact in options.require.items() if settings.get(n) != fact]:
+        raise ValueError(f"{loose}: what a worker must be belongs into the dataset's settings")
     run = _Run(
         dataset=dataset,
         stage=stage,
         upstream=upstream,
-        retries=retries,
-        window=window,
-        resources=dict(resources or {}),
-        prefer=dict(prefer or {}),
-        backoff=backoff,
-        patience=patience,
-        tell=on_event or _ignore,
+        options=options,
+        resources=dict(options.resources),
+        emit=on_event or _ignore,
         stop=stop or threading.Event(),
         check=check or _no_objection,
     )
-    return run.go(cluster, dataset.freeze(require or {}), time_limit)
+    return run.go(cluster)
 
 
 def _ignore(event: Event) -> None:
-    """Tell nobody."""
+    """Drop an event."""
 
 
 def _no_objection() -> None:
@@ -168,13 +148,9 @@ class _Run:
     dataset: Dataset
     stage: Stage
     upstream: Dataset | None
-    retries: int
-    window: int | None
+    options: RunOptions
     resources: dict[str, float]
-    prefer: Mapping[str, float]
-    backoff: float
-    patience: float
-    tell: Callable[[Event], None]
+    emit: Callable[[Event], None]
     stop: threading.Event
     check: Callable[[], None]
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -184,21 +160,21 @@ class _Run:
     failed: dict[int, str] = field(default_factory=dict)
     failed_in_a_row: int = 0
     fresh: list[Summary] = field(default_factory=list)
-    outcome: Outcome = field(init=False)
+    outcome: StageOutcome = field(init=False)
 
-    def go(self, cluster: Cluster, require: Mapping[str, str], limit: float | None) -> Outcome:
+    def go(self, cluster: Cluster) -> StageOutcome:
         """Do all, from the plan to the outcome."""
         started = time.monotonic()
         dataset = self.dataset
-        pending = Pending(dataset)
+        pending = ShardOrder(dataset)
         shards = len(dataset.shards())
-        self.outcome = Outcome(dataset.name, shards, 0, 0, 0, 0, 0.0, 0.0, False)
-        self.tell(StageStarted(dataset.name, shards, len(pending)))
+        self.outcome = StageOutcome(dataset.name, shards, 0, 0, 0, 0, 0.0, 0.0, False)
+        self.emit(StageStarted(dataset.name, shards, len(pending)))
         if len(pending) and not self.stop.is_set():
             dataset.forget_deleted()
             client = cluster.client()
-            self.resources |= {k: n for k, n in self.prefer.items() if cluster.offers(k)}
-            template = self._template(require, limit)
+            self.resources |= {k: n for k, n in self.options.prefer.items() if cluster.offers(k)}
+            template = self._template()
             try:
                 self._drive(client, pending, template, cluster.slots)
             finally:
@@ -212,10 +188,10 @@ class _Run:
         left = len(pending) - self.outcome.committed
         wall = round(time.monotonic() - started, 3)
         self.outcome = replace(self.outcome, wall_seconds=wall, drained=left > 0)
-        self.tell(StageFinished(self.outcome))
+        self.emit(StageFinished(self.outcome))
         return self.outcome
 
-    def _template(self, require: Mapping[str, str], limit: float | None) -> ShardJob:
+    def _template(self) -> ShardJob:
         """Return a job that lacks only its shard."""
         from distributed.protocol.pickle import dumps
 
@@ -227,8 +203,8 @@ class _Run:
             stage=dumps(self.stage, protocol=pickle.HIGHEST_PROTOCOL),
             upstream=self.upstream.storage if self.upstream else None,
             upstream_files=self.upstream.data_paths() if self.upstream else {},
-            require=require,
-            time_limit=limit,
+            require=self.options.require,
+            time_limit=self.options.time_limit,
             last=False,
             drain=f"{DRAINS}/{self.id}",
             slots={},
@@ -237,12 +213,12 @@ class _Run:
     def _drive(
         self,
         client: Client,
-        pending: Pending,
+        pending: ShardOrder,
         template: ShardJob,
         slots: Mapping[str, int],
     ) -> None:
         """Keep the window full until nothing is left to do or to wait for."""
-        workers = Workers(client, self.resources, self.patience, slots)
+        workers = Workers(client, self.resources, self.options.patience, slots)
         draining = False
         more = True
         committed = 0
@@ -257,7 +233,7 @@ class _Run:
                 draining = True
                 self.dataset.storage.publish(template.drain, b"")
             self.check()
-            window = self.window or max(3, 3 * workers.threads)
+            window = self.options.window or max(3, 3 * workers.threads)
             failing = self.failed_in_a_row >= max(4, window)
             while not draining and len(self.running) < window:
                 due = self._next_due()
@@ -303,7 +279,7 @@ class _Run:
             template,
             shard=due.shard,
             upstream_files={number: template.upstream_files[number] for number in wanted},
-            last=due.failures >= self.retries,
+            last=due.failures >= self.options.retries,
             slots=slots,
         )
         key = f"{self.dataset.name}-{due.number}-{uuid.uuid4().hex}"
@@ -352,9 +328,9 @@ class _Run:
         if len(self.fresh) >= max(COMPACT_AFTER, self.outcome.shards // 10):
             self._compact()
         for entry in result.quarantined:
-            self.tell(ItemQuarantined(name, done.shard, entry))
+            self.emit(ItemQuarantined(name, done.shard, entry))
         committed = self.outcome.committed
-        self.tell(ShardCommitted(name, done, committed, result.worker, result.reasons))
+        self.emit(ShardCommitted(name, done, committed, result.worker, result.reasons))
 
     def _retry(self, tried: _Try, error: BaseException) -> None:
         from hdfs_jobs.runs.worker import partials_folder
@@ -365,15 +341,15 @@ class _Run:
         # A death that names an item brings the shard on: each item is named twice at most for
         # each time that its partial results grew.
         failures = tried.failures + (blamed <= tried.blamed)
-        if failures > self.retries:
+        if failures > self.options.retries:
             self.failed[tried.number] = text
             self.failed_in_a_row += 1
-            self.tell(ShardFailed(self.dataset.name, tried.number, failures, text))
+            self.emit(ShardFailed(self.dataset.name, tried.number, failures, text))
             return
-        delay = min(LONGEST_DELAY, self.backoff * 2 ** max(0, failures - 1))
+        delay = min(LONGEST_DELAY, self.options.backoff * 2 ** max(0, failures - 1))
         again = _Try(time.monotonic() + delay, tried.number, tried.shard, failures, blamed)
         heapq.heappush(self.waiting, again)
-        self.tell(ShardRetried(self.dataset.name, tried.number, failures, text, delay))
+        self.emit(ShardRetried(self.dataset.name, tried.number, failures, text, delay))
 
     def _compact(self) -> None:
         self.check()

@@ -49,7 +49,7 @@ class PartUploader(io.RawIOBase):
         self._send = send
         self._patiently = patiently
         self._kept = kept
-        self._held = _spool()
+        self._spool = _spool()
         self._queue: queue.Queue[bytes | None] = queue.Queue(_QUEUE_BLOCKS)
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -67,7 +67,7 @@ class PartUploader(io.RawIOBase):
         """Take bytes; once they are many, wait until the transfer keeps up."""
         view = memoryview(data).cast("B")
         if self._thread is None:
-            self._held.write(view)
+            self._spool.write(view)
         else:
             for start in range(0, len(view), BLOCK_BYTES):
                 self._put(bytes(view[start : start + BLOCK_BYTES]))
@@ -101,11 +101,11 @@ class PartUploader(io.RawIOBase):
                     self._thread.join(0.01)
                 else:
                     self._thread.join()
-        self._held.close()
+        self._spool.close()
 
     def _blocks(self) -> Iterator[bytes]:
-        self._held.seek(0)
-        while block := self._held.read(BLOCK_BYTES):
+        self._spool.seek(0)
+        while block := self._spool.read(BLOCK_BYTES):
             yield block
 
     def _stream(self) -> None:

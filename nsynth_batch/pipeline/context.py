@@ -109,5 +109,5 @@ class Context:
     def _snapshot(self, dataset: Dataset) -> Dataset:
         """Return the one object that this run has for a dataset; its manifests are listed once."""
         if dataset.path not in self._datasets:
-            self._datasets[dataset.path] = dataset.hold()
+            self._datasets[dataset.path] = dataset.snapshot()
         return self._datasets[dataset.path]

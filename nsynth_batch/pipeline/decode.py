@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from hdfs_jobs.canonical_json import Json
+from hdfs_jobs.canonical_json import Json, derived_id
 from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import UsageError
@@ -24,7 +24,6 @@ from nsynth_batch.pipeline.sharding import (
 )
 from nsynth_batch.pipeline.step import Amount, Expected, PlannedStep, Step, left_of, seconds_a_row
 from nsynth_batch.stages.decode import DecodeStage
-from nsynth_batch.store.ids import derived_id
 from nsynth_batch.store.lineage import Link
 from sequencer.audio.recording import SAMPLE_RATE
 

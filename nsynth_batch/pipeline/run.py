@@ -20,7 +20,7 @@ from nsynth_batch.text import command_line
 if TYPE_CHECKING:
     from hdfs_jobs.datasets.dataset import Dataset
     from hdfs_jobs.runs.cluster import Cluster
-    from hdfs_jobs.runs.events import Outcome
+    from hdfs_jobs.runs.events import StageOutcome
     from nsynth_batch.pipeline.model import RunModel
     from nsynth_batch.pipeline.signals import Drain
     from nsynth_batch.reporting.report import Listener
@@ -106,7 +106,7 @@ def _run(
     context = Context(settings, session.writer.open(), models=models)
     check_steps(steps, context)
     certificates = Certificates(settings.tls_ca, settings.tls_cert, settings.tls_key)
-    outcomes: list[Outcome] = []
+    outcomes: list[StageOutcome] = []
     excesses: list[Problem] = []
     with Cluster(settings.scheduler, settings.workers, certificates=certificates) as cluster:
         session.slots = partial(_threads, cluster)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nsynth_batch.errors import OK
 
 if TYPE_CHECKING:
-    from hdfs_jobs.runs.events import Outcome
+    from hdfs_jobs.runs.events import StageOutcome
     from nsynth_batch.sources.counts import Harvest
 
 
@@ -36,7 +36,7 @@ class RunReport:
     ----------
     harvest : Harvest or None
         What was harvested; None without a source.
-    outcomes : tuple of Outcome
+    outcomes : tuple of StageOutcome
         What was done for each dataset, in order.
     problems : tuple of Problem
         What is missing, or quarantined beyond what the settings allow.
@@ -45,7 +45,7 @@ class RunReport:
     """
 
     harvest: Harvest | None = None
-    outcomes: tuple[Outcome, ...] = ()
+    outcomes: tuple[StageOutcome, ...] = ()
     problems: tuple[Problem, ...] = ()
     drain_code: int | None = None
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.plan import Shards
 from hdfs_jobs.runs.cluster import Cluster
-from hdfs_jobs.runs.events import Event, Outcome
+from hdfs_jobs.runs.events import Event, StageOutcome
+from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.stage import Stage
 from nsynth_batch.models.engine import GPU
@@ -210,7 +211,7 @@ class PlannedStep:
         on_event: Callable[[Event], None],
         stop: threading.Event | None = None,
         check: Callable[[], None] | None = None,
-    ) -> Outcome:
+    ) -> StageOutcome:
         """Do what is left of the step; the parameters are those of `run_stage`."""
         # What is planned on a GPU has other bytes elsewhere; the rest is for any worker.
         on_gpu = self.step.prefers_gpu or self.require.get("instruction_set") == GPU
@@ -219,10 +220,12 @@ class PlannedStep:
             self.stage,
             upstream=self.upstream,
             cluster=cluster,
-            time_limit=settings.time_limit or self.step.time_limit,
-            retries=settings.retries,
-            require=self.require,
-            prefer={settings.gpu_resource: 1} if on_gpu and settings.gpu_resource else None,
+            options=RunOptions(
+                time_limit=settings.time_limit or self.step.time_limit,
+                retries=settings.retries,
+                require=self.require,
+                prefer={settings.gpu_resource: 1} if on_gpu and settings.gpu_resource else {},
+            ),
             on_event=on_event,
             stop=stop,
             check=check,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from hdfs_jobs.canonical_json import derived_id
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
 from nsynth_batch.models.engine import NotFiniteError
@@ -16,7 +17,6 @@ from nsynth_batch.models.loading import memory_errors_as_usage
 from nsynth_batch.stages.model_stage import ModelStage
 from nsynth_batch.stages.partial_codes import Progress, stream_of
 from nsynth_batch.store.arrays import list_column, matrices
-from nsynth_batch.store.ids import derived_id
 from nsynth_batch.store.lengths import sample_seconds
 from nsynth_batch.store.schemas import CLIPS
 from sequencer.audio.recording import SAMPLE_RATE

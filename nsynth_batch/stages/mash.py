@@ -9,13 +9,13 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
+from hdfs_jobs.canonical_json import derived_id
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
 from hdfs_jobs.runs.stage import Task
 from nsynth_batch.choices import Curve
 from nsynth_batch.stages.fades import fade
 from nsynth_batch.store.arrays import list_column, matrices, matrix_column
-from nsynth_batch.store.ids import derived_id
 from nsynth_batch.store.lengths import frame_seconds
 from nsynth_batch.store.schemas import MASHUPS, PARENT
 from sequencer.audio.recording import SAMPLE_RATE

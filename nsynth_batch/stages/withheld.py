@@ -9,11 +9,11 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from hdfs_jobs.canonical_json import derived_id
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
 from hdfs_jobs.runs.stage import Counted, Rejected, Stage, Task
 from nsynth_batch.catalog.withheld import Bar
-from nsynth_batch.store.ids import derived_id
 from nsynth_batch.store.lineage import Columns, Source
 
 

@@ -8,12 +8,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dask.system import CPU_COUNT
 from distributed import LocalCluster
 
+from hdfs_jobs.canonical_json import Json
 from hdfs_jobs.datasets.dataset import DRAINS, Dataset
 from hdfs_jobs.datasets.plan import Item, RowRange
 from hdfs_jobs.datasets.store import Store
@@ -22,13 +25,14 @@ from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.runs.events import (
     Event,
     ItemQuarantined,
-    Outcome,
     ShardCommitted,
     ShardFailed,
     ShardRetried,
     StageFinished,
+    StageOutcome,
     StageStarted,
 )
+from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.worker import do_shard
 from hdfs_jobs.storage.local import LocalStorage
@@ -44,16 +48,25 @@ def items(*wrongs: str) -> list[Item]:
     ]
 
 
-def planned(store: Store, what: list[Item], per_shard: int = 1, **settings: int) -> Dataset:
+def planned(store: Store, what: list[Item], per_shard: int = 1, **settings: Json) -> Dataset:
     dataset = store.dataset("plain", settings)
     dataset.plan(what, per_shard)
     return dataset
 
 
 def run(
-    dataset: Dataset, cluster: Cluster, stage: Plain | None = None, **options: object
-) -> Outcome:
-    return run_stage(dataset, stage or Plain(), cluster=cluster, backoff=0.01, **options)
+    dataset: Dataset,
+    cluster: Cluster,
+    stage: Plain | None = None,
+    *,
+    on_event: Callable[[Event], None] | None = None,
+    stop: threading.Event | None = None,
+    **options: Any,
+) -> StageOutcome:
+    chosen = RunOptions(**{"backoff": 0.01, **options})
+    return run_stage(
+        dataset, stage or Plain(), cluster=cluster, options=chosen, on_event=on_event, stop=stop
+    )
 
 
 def test_all_shards_are_committed_and_told_of(store: Store, cluster: Cluster) -> None:
@@ -79,7 +92,7 @@ def test_all_shards_are_committed_and_told_of(store: Store, cluster: Cluster) ->
 def test_a_dataset_that_is_held_knows_of_all_that_was_committed_since(
     store: Store, cluster: Cluster
 ) -> None:
-    dataset = planned(store, items(*[""] * 6, "bad")).hold()
+    dataset = planned(store, items(*[""] * 6, "bad")).snapshot()
     other = next(iter(dataset.pending()))
     # As a worker does whose driver died.
     assert do_shard(job_of(dataset, Plain(), shard=other), 1) is not None
@@ -245,16 +258,16 @@ def test_upstream_rows_must_be_committed(store: Store, cluster: Cluster) -> None
         run_stage(dataset, Sums(), upstream=upstream, cluster=cluster)
 
 
-def test_workers_must_be_what_the_first_run_settled(store: Store, cluster: Cluster) -> None:
-    dataset = planned(store, items("", ""))
+def test_workers_must_be_what_the_settings_say(store: Store, cluster: Cluster) -> None:
+    other, dataset = (
+        planned(store, items("", ""), precision=kind) for kind in ("float16", "exact")
+    )
     with pytest.raises(UsageError, match="float16"):
+        run(other, cluster, require={"precision": "float16"})
+    assert other.committed() == {}
+    with pytest.raises(ValueError, match="settings"):
         run(dataset, cluster, require={"precision": "float16"})
-    assert dataset.committed() == {}
-    run(dataset, cluster, require={"precision": "exact"})
-    planned(store, items("", "", ""))
-    with pytest.raises(UsageError, match="begun with precision exact"):
-        run(dataset, cluster, require={"precision": "float16"})
-    assert run(dataset, cluster).committed == 1
+    assert run(dataset, cluster, require={"precision": "exact"}).committed == 2
 
 
 def test_an_altered_plan_is_refused_before_any_work(store: Store) -> None:
@@ -304,6 +317,7 @@ RUN_UNTIL_KILLED = """
 import sys
 from tests.hdfs_jobs.job_stages import Plain
 from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.datasets.store import Store
 

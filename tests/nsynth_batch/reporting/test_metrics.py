@@ -21,11 +21,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from hdfs_jobs.datasets.manifest import Quarantined, Summary
 from hdfs_jobs.runs.events import (
     ItemQuarantined,
-    Outcome,
     ShardCommitted,
     ShardFailed,
     ShardRetried,
     StageFinished,
+    StageOutcome,
     StageStarted,
 )
 from nsynth_batch.errors import CommandError
@@ -154,7 +154,7 @@ def test_counters_of_a_stage_begin_at_0_and_its_speed_stays_when_it_has_ended() 
     seen = told(begun)
     assert seen["stage_active", "audio"] == 1
     assert seen["rows_total", "audio"] == seen["shards_committed_total", "audio"] == 0
-    outcome = Outcome("audio", 2, 2, 2, 9, 0, 30.0, 10.0, False)
+    outcome = StageOutcome("audio", 2, 2, 2, 9, 0, 30.0, 10.0, False)
     seen = told([*begun, StageFinished(outcome)])
     assert seen["stage_active", "audio"] == 0
     assert seen["stage_speed_ratio", "audio"] == 3.0

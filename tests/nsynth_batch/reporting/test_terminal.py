@@ -11,11 +11,11 @@ import pytest
 from hdfs_jobs.datasets.manifest import Quarantined, Summary
 from hdfs_jobs.runs.events import (
     ItemQuarantined,
-    Outcome,
     ShardCommitted,
     ShardFailed,
     ShardRetried,
     StageFinished,
+    StageOutcome,
     StageStarted,
 )
 from nsynth_batch.reporting.events import (
@@ -41,7 +41,7 @@ def finished(**changes: object) -> StageFinished:
         "name": "clips", "shards": 2, "committed": 2, "items": 2, "rows": 16, "quarantined": 0,
         "seconds": 99.8, "wall_seconds": 61.0, "drained": False,
     }  # fmt: skip
-    return StageFinished(Outcome(**{**values, **changes}))
+    return StageFinished(StageOutcome(**{**values, **changes}))
 
 
 def quarantined(title: str) -> ItemQuarantined:

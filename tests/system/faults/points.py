@@ -38,7 +38,6 @@ _KINDS = {
     r".*/manifests/.*": "manifest",
     r".*/index\.jsonl\.gz": "index",
     r".*/settings\.json": "settings",
-    r".*/frozen\.json": "frozen facts",
     r".*/latest\.json": "pointer",
     r"runs/lease/holder\.json": "lease",
     r"runs/lease/\.tmp-[0-9a-f]{32}-\d": "dead lease",

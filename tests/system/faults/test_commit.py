@@ -12,6 +12,7 @@ from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.runs.gc import collect_garbage
+from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.worker import do_shard
 from hdfs_jobs.storage.base import Storage
@@ -128,7 +129,8 @@ def test_dask_workers_that_die_at_each_point_leave_the_same_bytes(
     deadly = {f"{n:08d}-": point for n, point in enumerate(points) if n not in dies}
     storage = FaultyStorage(store.storage, folder=str(traps), points=deadly)
     dying = Dataset(storage, "plain", SETTINGS)
-    run_stage(dying, FaultyStage(traps=str(traps)), cluster=cluster, backoff=0.01, retries=5)
+    options = RunOptions(backoff=0.01, retries=5)
+    run_stage(dying, FaultyStage(traps=str(traps)), cluster=cluster, options=options)
     assert len(list(traps.iterdir())) == len(points)
     whole = uninterrupted(str(tmp_path / "whole"), what, traps)
     dataset = store.current_of("plain")
@@ -139,7 +141,6 @@ def test_dask_workers_that_die_at_each_point_leave_the_same_bytes(
 def plan_and_compact(storage: Storage) -> None:
     dataset = Dataset(storage, "plain", SETTINGS)
     dataset.plan(three_a_shard(4), 3)
-    dataset.freeze({"engine": "plain"})
     dataset.compact()
 
 
@@ -162,7 +163,6 @@ def test_a_kill_at_every_step_of_planning_and_of_the_index(tmp_path: Path) -> No
         dataset = store.dataset("plain", SETTINGS)
         dataset.plan(three_a_shard(4), 3)
         assert [shard.to_line() for shard in dataset.shards()] == expected
-        assert dataset.freeze({"engine": "plain"}) == {"engine": "plain"}
         assert list(dataset.verify()) == []
         collect_garbage(store, older_than=-1)
         assert not [e for e in store.storage.walk(temporary=True) if ".tmp-" in e.path]

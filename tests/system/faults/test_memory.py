@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.worker import ShardJob, do_shard
 from tests.components.daskcluster import dask_servers
@@ -22,7 +23,9 @@ def test_a_worker_over_its_memory_limit_is_killed_and_the_item_blamed(
     with dask_servers(tmp_path) as servers:
         servers.start_worker(flags=("--memory-limit", "700MiB"))
         with Cluster(servers.address) as cluster:
-            outcome = run_stage(dataset, Plain(), cluster=cluster, backoff=0.01, time_limit=60.0)
+            outcome = run_stage(
+                dataset, Plain(), cluster=cluster, options=RunOptions(backoff=0.01, time_limit=60.0)
+            )
     assert (outcome.committed, outcome.quarantined) == (2, 1)
     (entry,) = dataset.manifest(0).quarantined
     assert (entry.key, entry.reason) == ("b", "crash")

@@ -11,6 +11,7 @@ from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import InfrastructureError
 from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.runner import run_stage
 from tests.hdfs_jobs.job_stages import Bytes
 
@@ -25,10 +26,12 @@ def test_a_missing_file_keeps_its_shard_open_until_it_is_back(
     dataset.plan([Item(str(n), f"sub/{n}.bin", url=str(file)) for n, file in enumerate(files)], 1)
     line = rf"1 of 3 shards not done.*sub/1\.bin: {re.escape(str(files[1]))} is gone .*harvest it"
     with pytest.raises(InfrastructureError, match=line) as failed:
-        run_stage(dataset, Bytes(), cluster=cluster, retries=1, backoff=0.01)
+        run_stage(dataset, Bytes(), cluster=cluster, options=RunOptions(retries=1, backoff=0.01))
     assert failed.value.exit_code == 75
     assert sorted(dataset.committed()) == [0, 2]
     files[1].write_bytes(bytes([3]))
-    outcome = run_stage(dataset, Bytes(), cluster=cluster, retries=1, backoff=0.01)
+    outcome = run_stage(
+        dataset, Bytes(), cluster=cluster, options=RunOptions(retries=1, backoff=0.01)
+    )
     assert (outcome.committed, outcome.quarantined) == (1, 0)
     assert dataset.read(1)["value"].to_pylist() == [3]

@@ -11,6 +11,7 @@ from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import InfrastructureError
 from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.time_limit import TIMED_OUT
 from hdfs_jobs.runs.worker import do_shard
@@ -40,7 +41,7 @@ def test_a_killed_scheduler_ends_the_run_and_the_next_makes_the_same_bytes(
             Cluster(servers.address) as cluster,
             pytest.raises(InfrastructureError) as failed,
         ):
-            run_stage(dataset, stage, cluster=cluster, patience=2.0, retries=0)
+            run_stage(dataset, stage, cluster=cluster, options=RunOptions(patience=2.0, retries=0))
         killer.join()
         assert failed.value.exit_code == 75
         assert "\n" not in str(failed.value)
@@ -49,7 +50,7 @@ def test_a_killed_scheduler_ends_the_run_and_the_next_makes_the_same_bytes(
         servers.scheduler = servers.start_scheduler()
         servers.start_worker()
         with Cluster(servers.address) as cluster:
-            run_stage(dataset, stage, cluster=cluster, backoff=0.01)
+            run_stage(dataset, stage, cluster=cluster, options=RunOptions(backoff=0.01))
     whole = planned(Store.open(str(tmp_path / "whole"), create=True), items, 1)
     for shard in whole.pending():
         do_shard(job_of(whole, stage, shard=shard), 1)
@@ -81,8 +82,10 @@ def test_a_stretch_that_fails_keeps_no_other_shard_from_being_done(
     dataset = planned(store, [wrong(str(n), what) for n, what in enumerate(wrongs)], 1)
     stage = Plain(traps=str(traps))
     with pytest.raises(InfrastructureError, match="on fire") as failed:
-        run_stage(dataset, stage, cluster=cluster, backoff=0.01, retries=0)
+        run_stage(dataset, stage, cluster=cluster, options=RunOptions(backoff=0.01, retries=0))
     assert failed.value.exit_code == 75
     assert sorted(dataset.committed()) == [n for n, what in enumerate(wrongs) if not what]
     (traps / "go").touch()
-    assert run_stage(dataset, stage, cluster=cluster, backoff=0.01).committed == 40
+    assert (
+        run_stage(dataset, stage, cluster=cluster, options=RunOptions(backoff=0.01)).committed == 40
+    )

@@ -6,6 +6,7 @@ import pytest
 
 from hdfs_jobs.errors import InfrastructureError
 from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.storage.base import is_temporary
 from tests.components.hadoop import Hdfs
@@ -28,13 +29,13 @@ def test_a_quota_ends_the_run_and_nothing_is_there_by_half(
     dataset = planned(hdfs.url(scheme) + hdfs_folder)
     hdfs.set_quota(hdfs_folder, **{of: _used(hdfs, hdfs_folder, of) + left})
     with pytest.raises(InfrastructureError, match="quota") as caught:
-        run_stage(dataset, Bytes(), cluster=cluster, retries=0)
+        run_stage(dataset, Bytes(), cluster=cluster, options=RunOptions(retries=0))
     assert caught.value.exit_code == 75
     assert "\n" not in str(caught.value)
     assert not [e.path for e in dataset.storage.walk(temporary=True) if is_temporary(e.path)]
     assert len(hashes(dataset)) < SHARDS
     hdfs.set_quota(hdfs_folder)
-    run_stage(dataset, Bytes(), cluster=cluster, retries=0)
+    run_stage(dataset, Bytes(), cluster=cluster, options=RunOptions(retries=0))
     assert hashes(dataset) == undisturbed
 
 

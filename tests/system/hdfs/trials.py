@@ -17,6 +17,7 @@ from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
 from hdfs_jobs.storage.open import open_storage
@@ -65,7 +66,7 @@ def whole_job(url: str) -> list[str]:
     """Do the job from beginning to end, with a worker of its own."""
     dataset = planned(url)
     with Cluster(workers=1) as cluster:
-        run_stage(dataset, Bytes(), cluster=cluster, retries=0)
+        run_stage(dataset, Bytes(), cluster=cluster, options=RunOptions(retries=0))
     return hashes(dataset)
 
 
@@ -84,7 +85,8 @@ def with_an_event(
     stage = Held(traps=str(traps))
     cluster.client()  # by the thread that closes it
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(run_stage, dataset, stage, cluster=cluster, **options)
+        chosen = RunOptions(**options)
+        running = pool.submit(run_stage, dataset, stage, cluster=cluster, options=chosen)
         until(lambda: list(traps.glob("begun-*")) or running.done())
         try:
             event()
