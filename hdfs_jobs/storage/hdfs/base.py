@@ -18,7 +18,7 @@ from hdfs_jobs.storage.upload import BLOCK_BYTES, PartUploader
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a NameNode says of one path.
+    """What a NameNode knows of one path.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class HdfsStorage(RemoteStorage, RenamingStorage):
 
     A file is written under a temporary name, its length checked, and renamed by a rename that the
     NameNode itself refuses if the target exists. What was renamed is known by its identity: a
-    rename whose answer was lost is recognised, and is not taken for one that somebody else won.
+    rename whose answer was lost is recognised, and is not taken for one that another process won.
 
     Making the object connects to nothing; it is pickled as its URL.
 
@@ -193,7 +193,7 @@ class HdfsStorage(RemoteStorage, RenamingStorage):
         try:
             yield
         except BaseException as error:
-            # What cannot be removed now stays under a name that nobody lists, until gc.
+            # What cannot be removed now stays under a name that no listing shows, until gc.
             with suppress(OSError):
                 self._remove(temporary, recursive=False)
             if not isinstance(error, OSError) or temporary not in str(error):
@@ -212,7 +212,7 @@ class HdfsStorage(RemoteStorage, RenamingStorage):
             try:
                 self._move(temporary, target, overwrite=overwrite)
             except FileNotFoundError:
-                # Nobody else moves this file: an earlier request of ours did, its answer lost.
+                # No other process moves this file: an earlier request of ours did, its answer lost.
                 if not self._is_at(target, arrived.identity):
                     raise
 

@@ -1,4 +1,4 @@
-"""What HDFS says when it refuses: Java exceptions as OSErrors of one line that names the URL."""
+"""The refusals of HDFS: Java exceptions as OSErrors of one line that names the URL."""
 
 from __future__ import annotations
 
@@ -103,12 +103,31 @@ def refusal(url: str, java_class: str, message: str) -> OSError:
     return OSError(f"{url}: {name}: {line}" if name else f"{url}: {line}")
 
 
-def unreachable(url: str, why: str) -> LostAnswerError:
-    """Return the error of a cluster that does not answer."""
+def unreachable(url: str, why: str, proxy: str = "") -> LostAnswerError:
+    """Return the error of a cluster that does not answer.
+
+    Parameters
+    ----------
+    url : str
+        What was asked for.
+    why : str
+        The library's own reason.
+    proxy : str
+        The proxy that was asked instead, if one was.
+    """
+    if proxy:
+        return LostAnswerError(
+            f"{url}: cannot be reached through the proxy {_without_password(proxy)} "
+            f"({_first_line(why)}): see that it runs, or name the host in no_proxy"
+        )
     return LostAnswerError(
         f"{url}: cannot be reached ({_first_line(why)}): see that host and port are right and HDFS "
         "runs"
     )
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", url)
 
 
 def _first_line(message: str) -> str:

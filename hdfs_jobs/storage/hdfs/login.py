@@ -9,6 +9,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from hdfs_jobs.storage.base import UnsuitableError
 from hdfs_jobs.storage.remote import LoginError
 
 USER = "HADOOP_USER_NAME"
@@ -18,6 +19,10 @@ TOKEN_FILE = "HADOOP_TOKEN_FILE_LOCATION"
 _MAGIC = b"HDTS"
 _NAME_SERVICE = "ha-hdfs:"
 _KINDS = {b"HDFS_DELEGATION_TOKEN", b"WEBHDFS delegation", b"SWEBHDFS delegation"}
+
+
+class NoUserNameError(LoginError, UnsuitableError):
+    """The user of this process has no name to ask by."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,29 @@ class Token:
     service: str
 
 
-def user_name() -> str:
-    """Return the name to ask as, where the cluster believes it."""
-    return os.environ.get(USER) or getpass.getuser()
+def user_name() -> str | None:
+    """Return the name to ask as, where the cluster believes it; None for a user without a name."""
+    try:
+        return os.environ.get(USER) or getpass.getuser()
+    except (KeyError, OSError):
+        # Containers run as user ids that no list of users names.
+        return None
+
+
+def require_user_name() -> str:
+    """Return the name to ask as.
+
+    Raises
+    ------
+    NoUserNameError
+        This process's user has none.
+    """
+    name = user_name()
+    if name is None:
+        raise NoUserNameError(
+            f"user id {os.getuid()} has no name here, and HDFS asks for one: set {USER}"
+        )
+    return name
 
 
 def delegation_token(hosts: tuple[str, ...]) -> str | None:
@@ -86,7 +111,7 @@ def as_in_token(host: str) -> str:
 
 
 def _places(host: str) -> list[str]:
-    """Return the name in ``host:port`` and the addresses that it has, as far as can be told."""
+    """Return the name in ``host:port`` and the addresses that it has, as far as they are known."""
     name, _, port = host.rpartition(":")
     try:
         found = socket.getaddrinfo(name.strip("[]"), int(port), type=socket.SOCK_STREAM)

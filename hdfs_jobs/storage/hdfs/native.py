@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import hdfs_native
 
+from hdfs_jobs.storage.base import UnsuitableError
 from hdfs_jobs.storage.hdfs.base import HdfsStorage, Status
 from hdfs_jobs.storage.hdfs.java_errors import refusal, unreachable
 from hdfs_jobs.storage.hdfs.login import as_in_token
@@ -17,6 +18,13 @@ from hdfs_jobs.storage.ranged import FIRST_RANGE, Ranges
 from hdfs_jobs.storage.remote import LoginError, PassingError, WrongAddressError, patience
 
 _JAVA = re.compile(r'(?:RPCError|FatalRPCError)\("([\w.$]+)", "(.*)"\)', re.DOTALL)
+_ZONE = re.compile(r"encryption (is not|zone)|Unsupported KMS|KMS client has no", re.IGNORECASE)
+# Of what the library says itself, these no second try mends; all else may be the network.
+_SETTLED = re.compile(
+    r"not supported|not yet implemented|Unsupported|(Url|Xml)ParseError|Invalid(Path|Argument)"
+    r"|fs\.defaultFS|viewfs",
+    re.IGNORECASE,
+)
 _ATTEMPTS = 3  # the library's own patience is three minutes for a host that does not exist
 _FAILOVER = {
     "dfs.client.failover.sleep.base.millis": "100",
@@ -147,10 +155,21 @@ def _explained(url: str, text: str) -> OSError:
             f"{url}: no port in the URL, and no such name service in HADOOP_CONF_DIR: give "
             "hdfs://namenode:8020/path, or the folder of hdfs-site.xml in that variable"
         )
-    if any(word in text for word in ("SASL", "GSSAPI", "gssapi")):
+    if any(word in text for word in ("SASL", "GSSAPI", "gssapi", "SPNEGO")):
         return LoginError(
             f"{url}: the login failed ({text[:200]}): run kinit, and set HADOOP_CONF_DIR to the "
             "cluster's configuration"
+        )
+    if _ZONE.search(text):
+        return UnsuitableError(
+            f"{url}: in an encryption zone that is closed to this process ({text[:200]}): name its "
+            "key server in core-site.xml (hadoop.security.key.provider.path) and that file's "
+            "folder in HADOOP_CONF_DIR, or give a folder outside the zone"
+        )
+    if _SETTLED.search(text):
+        return UnsuitableError(
+            f"{url}: {text[:300]}: give webhdfs:// or another folder, or mend the configuration "
+            "in HADOOP_CONF_DIR"
         )
     return PassingError(f"{url}: {text[:300]}")
 

@@ -15,10 +15,17 @@ from typing import Any
 import hdfs
 import requests
 import urllib3
+from requests.utils import get_environ_proxies
 
 from hdfs_jobs.storage.hdfs.base import HdfsStorage, Status
 from hdfs_jobs.storage.hdfs.java_errors import refusal, unreachable
-from hdfs_jobs.storage.hdfs.login import PROXY_USER, delegation_token, user_name
+from hdfs_jobs.storage.hdfs.login import (
+    PROXY_USER,
+    delegation_token,
+    require_user_name,
+    user_name,
+)
+from hdfs_jobs.storage.hdfs.url import HdfsUrl
 from hdfs_jobs.storage.ranged import FIRST_RANGE, Ranges
 from hdfs_jobs.storage.remote import LoginError, LostAnswerError, WrongAddressError
 from hdfs_jobs.storage.upload import BLOCK_BYTES
@@ -29,6 +36,7 @@ logging.getLogger("hdfs").addHandler(logging.NullHandler())
 TIMEOUT = (30.0, 120.0)
 """Seconds to connect, and to wait for the next bytes."""
 
+_PROTOCOLS = {"webhdfs": "http", "swebhdfs": "https"}
 _local = threading.local()
 
 
@@ -125,7 +133,7 @@ class WebHdfsStorage(HdfsStorage):
                 "file of your authority's certificate in REQUESTS_CA_BUNDLE"
             ) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise unreachable(url, _cause(error)) from error
+            raise unreachable(url, _cause(error), _proxy_for(self._place)) from error
 
     def _refused(self, url: str, error: hdfs.HdfsError) -> OSError:
         message = error.message
@@ -202,7 +210,7 @@ def _status(found: dict[str, Any]) -> Status:
 
 
 def _cause(error: BaseException) -> str:
-    """Return the innermost message: what wraps it says the same at length."""
+    """Return the innermost message: what wraps it repeats it at length."""
     reason = getattr(error, "reason", None) or next(
         (part for part in error.args if isinstance(part, BaseException)), None
     )
@@ -212,6 +220,13 @@ def _cause(error: BaseException) -> str:
         re.sub(r"^<?HTTPS?Connection\S*( at \w+>| port=\d+\)): ", "", str(error))
         or type(error).__name__
     )
+
+
+def _proxy_for(place: HdfsUrl) -> str:
+    """Return the proxy that requests to a cluster go through, as the environment says, or ""."""
+    protocol = _PROTOCOLS[place.scheme]
+    proxies = get_environ_proxies(f"{protocol}://{place.hosts[0]}/")
+    return proxies.get(protocol, "") or proxies.get("all", "")
 
 
 def _forget_clients() -> None:
@@ -231,15 +246,15 @@ def _client_of(scheme: str, hosts: tuple[str, ...], url: str) -> Any:
 
 
 def _log_in(scheme: str, hosts: tuple[str, ...], url: str) -> Any:
-    bases = tuple(f"{'https' if scheme == 'swebhdfs' else 'http'}://{host}" for host in hosts)
+    bases = tuple(f"{_PROTOCOLS[scheme]}://{host}" for host in hosts)
     options = {"timeout": TIMEOUT, "proxy": os.environ.get(PROXY_USER)}
     if token := delegation_token(hosts):
-        # A token says already whom it stands for.
+        # A token names its user already.
         client = hdfs.TokenClient(";".join(bases), token, timeout=TIMEOUT)
     elif _asks_for_kerberos(bases):
         client = _kerberos_client(bases, options, url)
     else:
-        client = hdfs.InsecureClient(";".join(bases), user=user_name(), **options)
+        client = hdfs.InsecureClient(";".join(bases), user=require_user_name(), **options)
     client.resolve = _as_it_is
     return client
 
@@ -257,6 +272,7 @@ def _asks_for_kerberos(bases: tuple[str, ...]) -> bool:
         try:
             with requests.get(
                 f"{base}/webhdfs/v1/",
+                # A value of None is no parameter: Kerberos does without a name.
                 params={"op": "GETFILESTATUS", "user.name": user_name()},
                 timeout=TIMEOUT,
             ) as answer:
