@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 COPY_BYTES = 1 << 20
+_THREADS = False
+"""Whether Arrow's threads read from Python streams: see `parse_table` for what may come of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,29 @@ def difference(storage: Storage, path: str, expected: FileFacts) -> str | None:
 def read_table(storage: Storage, path: str, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a whole data file."""
     with storage.open(path) as stream, pq.ParquetFile(stream) as file:
-        return file.read(columns=columns)
+        return file.read(columns=columns, use_threads=_THREADS)
+
+
+def parse_table(data: bytes, schema: pa.Schema | None = None) -> pa.Table:
+    """Return the table of a Parquet file that is in memory.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    schema : pyarrow.Schema or None
+        The columns to return; those that the file lacks are null.
+
+    Raises
+    ------
+    pyarrow.ArrowException, OSError
+        It is no Parquet file, or a damaged one.
+    """
+    # In memory of Arrow's own: a thread of Arrow's that lets go of a Python object while the
+    # interpreter ends aborts the process.
+    held = pa.allocate_buffer(len(data))
+    memoryview(held).cast("B")[:] = data
+    return pq.read_table(pa.BufferReader(held), schema=schema)
 
 
 def read_ranges(
@@ -254,5 +278,5 @@ def _read_range(file: pq.ParquetFile, part: RowRange, columns: Sequence[str] | N
                 first = begin
             wanted.append(number)
         begin = end
-    table = file.read_row_groups(wanted, columns=columns)
+    table = file.read_row_groups(wanted, columns=columns, use_threads=_THREADS)
     return table.slice(part.start - first, part.stop - part.start)

@@ -35,13 +35,14 @@ def read_table(
         The storage failed.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from hdfs_jobs.datasets.parquet import parse_table
 
     # Parsing what is in memory cannot fail for the storage: whatever it raises, an OSError as
     # well, is the content's fault and stays so.
     data = storage.read_bytes(path)
     try:
-        return pq.read_table(pa.BufferReader(data), schema=schema)
+        return parse_table(data, schema)
     except (pa.ArrowException, OSError) as error:
         raise UsageError(
             f"{storage.url}/{path} cannot be read ({in_one_line(str(error))}): {remedy}"

@@ -53,7 +53,7 @@ def _unreadable(store: Store, folder: str) -> Iterator[Problem]:
             continue
         try:
             with store.storage.open(entry.path) as stream:
-                pq.read_table(stream)
+                pq.ParquetFile(stream).read(use_threads=False)
         except (pa.ArrowException, OSError) as error:
             yield Problem(entry.path, f"cannot be read: {error}")
 

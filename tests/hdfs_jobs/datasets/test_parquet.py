@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import tempfile
 from itertools import pairwise
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +18,7 @@ from hdfs_jobs.datasets.parquet import (
     ShardWriter,
     Spool,
     difference,
+    parse_table,
     read_ranges,
     read_table,
 )
@@ -145,3 +149,39 @@ def test_only_the_row_groups_wanted_are_read(store: Store) -> None:
         read_ranges(store.storage, paths, [RowRange(0, 50, 51)])
     with pytest.raises(OSError, match=r"deserialize|Corrupt|Couldn|rror"):
         read_table(store.storage, "file")
+
+
+def test_a_table_in_memory_is_read_whole_and_lacks_nothing() -> None:
+    table = pa.table({"a": [1, 2, 3], "b": ["x", None, "z"]})
+    packed = io.BytesIO()
+    pq.write_table(table, packed)
+    assert parse_table(packed.getvalue()).equals(table)
+    wider = pa.schema([("a", pa.int64()), ("new", pa.string())])
+    assert parse_table(packed.getvalue(), wider).column_names == ["a", "new"]
+    for damaged in (b"", b"PAR1", packed.getvalue()[:-9]):
+        with pytest.raises((pa.ArrowException, OSError)):
+            parse_table(damaged)
+
+
+READ_AND_END = """
+import sys
+from hdfs_jobs.datasets.parquet import parse_table, read_table
+from hdfs_jobs.storage.local import LocalStorage
+storage = LocalStorage(sys.argv[1])
+tables = [parse_table(storage.read_bytes("table")), read_table(storage, "table")]
+print([table.num_rows for table in tables])
+"""
+
+
+def test_a_process_that_read_a_table_ends_as_it_should(tmp_path: Path) -> None:
+    """Arrow's threads may outlive the interpreter: about one in thirty processes was aborted."""
+    columns = {f"c{n}": [f"text {row} {n}" for row in range(200)] for n in range(14)}
+    pq.write_table(pa.table(columns), tmp_path / "table")
+    command = [sys.executable, "-c", READ_AND_END, str(tmp_path)]
+    for _ in range(6):
+        started = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for _ in range(6)
+        ]
+        ends = [(*process.communicate(), process.returncode) for process in started]
+        assert ends == [("[200, 200]\n", "", 0)] * 6
