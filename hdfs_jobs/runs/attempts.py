@@ -1,7 +1,7 @@
 """What attempts at a shard leave for the next one, should their process die.
 
 An attempt leaves a mark when it begins and takes it away when it ends, well or with an exception.
-A mark that is found was left by a process that died: the next attempt is then careful, which is
+A mark that is found was left by a process that died: the next attempt is then exclusive, which is
 to mark each item as well. An item whose marks were left twice has most likely killed two
 processes, and is quarantined rather than given a third. A mark holds how large the shard's
 partial results were when the item began, and those of a time when they were smaller do not count:
@@ -9,7 +9,7 @@ an item that got further since is long rather than deadly. An item that ran out 
 mark only, for the watchdog that ended the process knew why. That mark holds the limit, and does
 not count where an item is given more time.
 
-A careful attempt is the only one of its process: what dies beside an item must not be its fault.
+An exclusive attempt is the only one of its process: no item is blamed for what runs beside it.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ DEATHS_BLAMED = 2
 
 
 class _OtherAttempts:
-    """Lets the attempts of a process run beside each other, and a careful one alone."""
+    """Lets the attempts of a process run beside each other, and an exclusive one alone."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._running = 0
-        self._careful = 0
+        self._exclusive = 0
 
     @contextmanager
-    def turn(self, *, careful: bool) -> Iterator[None]:
+    def turn(self, *, exclusive: bool) -> Iterator[None]:
         """Wait until an attempt may run, and have others wait while it does."""
         with self._changed:
-            self._careful += careful
-            self._changed.wait_for(lambda: not (self._running if careful else self._careful))
+            self._exclusive += exclusive
+            self._changed.wait_for(lambda: not (self._running if exclusive else self._exclusive))
             self._running += 1
         try:
             yield
         finally:
             with self._changed:
                 self._running -= 1
-                self._careful -= careful
+                self._exclusive -= exclusive
                 self._changed.notify_all()
 
 
@@ -73,10 +73,10 @@ class Attempt:
         self._partials = folder
         self._folder = marks_folder(folder)
         left = [entry.name.split("-") for entry in storage.list(self._folder)]
-        self._careful = bool(left)
-        # As a name can hold it: without an exponent.
+        self._exclusive = bool(left)
+        # Rounded, because it becomes part of a file name.
         self._limit = max(0.001, round(limit, 3)) if limit else math.inf
-        # A mark of an earlier release says no limit.
+        # A mark of an earlier release has no limit.
         passed = sorted((m[1], float(m[2])) for m in left if m[0] == "timeout" and m[2:])
         self._timed_out = {key: seconds for key, seconds in passed if seconds >= self._limit}
         self._deaths = Counter((mark[1], int(mark[2])) for mark in left if mark[0] == "item")
@@ -84,13 +84,13 @@ class Attempt:
     @contextmanager
     def begun(self) -> Iterator[None]:
         """Mark the attempt while the block runs, once it is its turn in this process."""
-        with _OTHER_ATTEMPTS.turn(careful=self._careful), self._mark(f"begin-{self.id}"):
+        with _OTHER_ATTEMPTS.turn(exclusive=self._exclusive), self._mark(f"begin-{self.id}"):
             yield
 
     @contextmanager
     def item(self, key: str) -> Iterator[None]:
         """Mark an item while the block runs, if a process died at this shard before."""
-        if not self._careful:
+        if not self._exclusive:
             yield
             return
         with self._mark(f"item-{_short(key)}-{self._kept()}-{self.id}"):
@@ -132,9 +132,9 @@ def marks_folder(folder: str) -> str:
 
 
 def is_mark_of_attempt(path: str) -> bool:
-    """Whether a file says that an attempt has begun, and has not ended unless its process died.
+    """Whether a file marks an attempt that has begun, and has not ended unless its process died.
 
-    So does a mark that is being written.
+    A mark that is being written counts as one.
     """
     folder, _, name = path.rpartition("/")
     return folder.endswith("/.attempts") and (name.startswith("begin-") or is_temporary(name))

@@ -173,14 +173,15 @@ class Cluster:
                     dashboard_address=f"{LOOPBACK}:0",
                     scheduler_kwargs={"dashboard": False},
                     memory_limit=0,
-                    # What a task raises comes back with its future; nothing is to be said twice.
+                    # What a task raises comes back with its future; it need not be logged as well.
                     silence_logs=logging.CRITICAL,
                 )
+                # Before an interrupt that came meanwhile: it must find something to close.
+                self._stack.enter_context(local)
         except (OSError, RuntimeError) as error:
             raise InfrastructureError(
                 f"{self.workers} worker processes could not be started here ({error}); try fewer"
             ) from error
-        self._stack.enter_context(local)
         client: Client = self._stack.enter_context(Client(local))
         return client
 
@@ -209,8 +210,12 @@ class Cluster:
         try:
             client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
         except TimeoutError as error:
+            count = len(client.scheduler_info(n_workers=-1)["workers"])
             raise InfrastructureError(
-                f"{address}: the scheduler has no worker; start one with `dask worker`"
+                f"{address}: its {count} workers are paused, because their memory is nearly full; "
+                "give them a larger --memory-limit, or fewer threads each"
+                if count
+                else f"{address}: the scheduler has no worker; start one with `dask worker`"
             ) from error
         return client
 

@@ -1,4 +1,4 @@
-"""What a run tells its caller while it works; only a command draws it."""
+"""The events of a run while it works; only a command draws them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class StageOutcome:
     committed : int
         Shards that this run saw committed.
     items, rows, quarantined : int
-        Items worked on, rows written and rows set aside, in those shards.
+        Items worked on, rows written and rows quarantined, in those shards.
     seconds : float
         Seconds in those rows, as the stage counts them.
     wall_seconds : float
@@ -54,7 +54,7 @@ class StageStarted:
 class ShardCommitted:
     """A shard is done, by the worker at an address; `done` of the run's pending shards are.
 
-    `reasons` counts the rows that it set aside.
+    `reasons` counts the rows that it quarantined.
     """
 
     name: str
@@ -87,11 +87,30 @@ class ShardFailed:
 
 @dataclass(frozen=True, slots=True)
 class ItemQuarantined:
-    """One item (or row of one) was set aside with its reason; of a shard the first are told."""
+    """One item (or row of one) was quarantined; of each shard, the first ones have an event."""
 
     name: str
     shard: int
     entry: Quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLost:
+    """The scheduler lost a worker, and with it its work on `shards`, which is done again."""
+
+    name: str
+    worker: str
+    shards: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersAwaited:
+    """No worker takes shards, for a `reason`, since `waited` seconds; `patience` is the most."""
+
+    name: str
+    reason: str
+    waited: float
+    patience: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +120,13 @@ class StageFinished:
     outcome: StageOutcome
 
 
-Event = StageStarted | ShardCommitted | ShardRetried | ShardFailed | ItemQuarantined | StageFinished
+Event = (
+    StageStarted
+    | ShardCommitted
+    | ShardRetried
+    | ShardFailed
+    | ItemQuarantined
+    | WorkerLost
+    | WorkersAwaited
+    | StageFinished
+)

@@ -1,7 +1,7 @@
 """Remove what killed attempts left behind, and nothing that an attempt in progress may need.
 
 A caller holds the store's lease, so no driver is at work; but a worker that lost its driver goes
-on with its shard until that is committed. Its mark says so. While a young mark stands, the files
+on with its shard until that is committed, and has a mark. While a young mark stands, the files
 of attempts at that dataset stay for a day, however young garbage may be; and a manifest that is
 published meanwhile is looked for before its file is deleted.
 """
@@ -37,7 +37,7 @@ def collect_garbage(
 ) -> list[Garbage]:
     """Delete what no manifest, no unfinished shard and no attempt in progress needs.
 
-    Ages are told by the storage's own clock: this machine's may be hours off.
+    Ages are by the storage's own clock: this machine's may be hours off.
 
     Parameters
     ----------

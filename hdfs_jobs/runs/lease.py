@@ -134,7 +134,7 @@ class Lease:
             raise InfrastructureError(self._lost)
 
     def release(self) -> None:
-        """Let the next run have the store; one that is lost already is left to whom it is."""
+        """Free the store for the next run, unless another run has taken it already."""
         self._ended.set()
         self._thread.join()
         with suppress(OSError):
@@ -155,7 +155,7 @@ class Lease:
                 return
 
     def _look(self) -> None:
-        """Find out whose the store is; a storage that does not answer says nothing about that."""
+        """Find out which run holds the store; a storage that does not answer leaves that open."""
         now = time.monotonic()
         try:
             held = _read(self._storage, HOLDER)
@@ -195,7 +195,7 @@ def acquire(
     stop : threading.Event or None
         Once set, it is waited for no longer.
     on_wait : callable or None
-        Told whom it is waited for, once.
+        Called once with the holder that is waited for.
 
     Returns
     -------

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hdfs_jobs.runs.code import OWN_CODE, Code
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -29,6 +31,8 @@ class RunOptions:
         Dask resources that a shard takes.
     prefer : mapping of str to float
         Dask resources that a shard takes as well where any worker offers them.
+    code : Code
+        What workers must run as well, beside the package of the stage.
     """
 
     time_limit: float | None = None
@@ -39,6 +43,7 @@ class RunOptions:
     require: Mapping[str, str] = field(default_factory=dict)
     resources: Mapping[str, float] = field(default_factory=dict)
     prefer: Mapping[str, float] = field(default_factory=dict)
+    code: Code = OWN_CODE
 
 
 DEFAULTS = RunOptions()

@@ -15,7 +15,7 @@ class ShardOrder:
     """The pending shards of a dataset, each given out once.
 
     While all fail, the next one is further ahead: about `PROBES` of them, at random places, reach
-    the end of the plan. So a long stretch of shards whose recordings are gone keeps no other from
+    the end of the plan. So a long stretch of shards whose sources are missing keeps no other from
     being done, in this run or a later one; and where nothing works, that is known soon. What was
     passed over is come back to if anything was committed since.
 

@@ -20,6 +20,7 @@ from hdfs_jobs.datasets.plan import Shard
 from hdfs_jobs.errors import InfrastructureError, UsageError, in_one_line
 from hdfs_jobs.runs.attempts import count_blamed
 from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.code import cannot_load, is_missing_here
 from hdfs_jobs.runs.events import (
     Event,
     ItemQuarantined,
@@ -29,18 +30,21 @@ from hdfs_jobs.runs.events import (
     StageFinished,
     StageOutcome,
     StageStarted,
+    WorkerLost,
 )
+from hdfs_jobs.runs.job import ShardJob, ShardResult, partials_folder
 from hdfs_jobs.runs.options import DEFAULTS, RunOptions
 from hdfs_jobs.runs.order import ShardOrder
 from hdfs_jobs.runs.stage import Stage
+from hdfs_jobs.runs.watch import Begun, Watch
 from hdfs_jobs.runs.workers import Workers
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from hdfs_jobs.runs.worker import ShardJob, ShardResult
-
 POLL_SECONDS = 0.2
+DRAIN_SECONDS = 2.0
+"""How long after a request to stop tasks may announce that they had begun before it."""
 LONGEST_DELAY = 30.0
 COMPACT_AFTER = 1000
 
@@ -105,25 +109,20 @@ def run_stage(
         dataset=dataset,
         stage=stage,
         upstream=upstream,
-        options=options,
-        resources=dict(options.resources),
-        emit=on_event or _ignore,
+        options=replace(options, code=options.code.with_package_of(type(stage))),
+        emit=on_event or _nothing,
         stop=stop or threading.Event(),
-        check=check or _no_objection,
+        check=check or _nothing,
     )
     return run.go(cluster)
 
 
-def _ignore(event: Event) -> None:
-    """Drop an event."""
-
-
-def _no_objection() -> None:
-    """Let the run go on."""
+def _nothing(*_: object) -> None:
+    """Stand in for a callback that was not given."""
 
 
 def _reason(error: BaseException) -> str:
-    """Say what went wrong with a shard; Dask's own words for a lost worker fill a screen."""
+    """Return what went wrong with a shard; Dask's own words for a lost worker fill a screen."""
     name = type(error).__name__
     if name == "KilledWorker":
         return "its workers died, or were lost"
@@ -149,12 +148,13 @@ class _Run:
     stage: Stage
     upstream: Dataset | None
     options: RunOptions
-    resources: dict[str, float]
     emit: Callable[[Event], None]
     stop: threading.Event
     check: Callable[[], None]
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     running: dict[str, tuple[Future[Any], _Try]] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
+    draining: float = 0.0
     ended: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
     waiting: list[_Try] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
@@ -173,7 +173,8 @@ class _Run:
         if len(pending) and not self.stop.is_set():
             dataset.forget_deleted()
             client = cluster.client()
-            self.resources |= {k: n for k, n in self.options.prefer.items() if cluster.offers(k)}
+            more = {k: n for k, n in self.options.prefer.items() if cluster.offers(k)}
+            self.options = replace(self.options, resources={**self.options.resources, **more})
             template = self._template()
             try:
                 self._drive(client, pending, template, cluster.slots)
@@ -195,8 +196,6 @@ class _Run:
         """Return a job that lacks only its shard."""
         from distributed.protocol.pickle import dumps
 
-        from hdfs_jobs.runs.worker import ShardJob
-
         return ShardJob(
             dataset=self.dataset,
             shard=Shard.of(0, ()),
@@ -208,6 +207,7 @@ class _Run:
             last=False,
             drain=f"{DRAINS}/{self.id}",
             slots={},
+            run=self.id,
         )
 
     def _drive(
@@ -218,46 +218,72 @@ class _Run:
         slots: Mapping[str, int],
     ) -> None:
         """Keep the window full until nothing is left to do or to wait for."""
-        workers = Workers(client, self.resources, self.options.patience, slots)
-        draining = False
+        workers = Workers(client, self.dataset.name, self.options, slots, self.emit)
         more = True
         committed = 0
-        while True:
-            if client.status in {"closing", "closed"}:
-                raise InfrastructureError(
-                    f"{self.dataset.name}: the scheduler went away; what is committed stays, run "
-                    "the command again when it is back"
-                )
-            if self.stop.is_set() and not draining:
-                # Tasks that wait in a worker's own queue cannot be told apart from here.
-                draining = True
-                self.dataset.storage.publish(template.drain, b"")
-            self.check()
-            window = self.options.window or max(3, 3 * workers.threads)
-            failing = self.failed_in_a_row >= max(4, window)
-            while not draining and len(self.running) < window:
-                due = self._next_due()
-                if due is None and more:
-                    shard = pending.next(failing=failing)
-                    more = shard is not None
-                    due = _Try(0.0, shard.number, shard) if shard else None
-                if due is None:
-                    break
-                self._submit(client, due, template, workers.slots)
-            if not self.running and (draining or not (self.waiting or more)):
-                if draining or not pending.passed_over:
-                    return
-                if self.outcome.committed == committed:
+        with Watch(client, self.id) as watch:
+            while True:
+                if client.status in {"closing", "closed"}:
                     raise InfrastructureError(
-                        f"{self.dataset.name}: {self.failed_in_a_row} shards in a row failed, the "
-                        f"last with {next(reversed(self.failed.values()))}; run the command again "
-                        "when that is mended"
+                        f"{self.dataset.name}: the scheduler went away; what is committed stays, "
+                        "run the command again when it is back"
                     )
-                committed = self.outcome.committed
-                pending.come_back()
-                more = True
-            self._take_ended()
-            workers.refresh()
+                self.check()
+                self._heed(watch)
+                self._drain(client, template)
+                window = self.options.window or max(3, 3 * workers.threads)
+                failing = self.failed_in_a_row >= max(4, window)
+                while not self.draining and len(self.running) < window:
+                    due = self._next_due()
+                    if due is None and more:
+                        shard = pending.next(failing=failing)
+                        more = shard is not None
+                        due = _Try(0.0, shard.number, shard) if shard else None
+                    if due is None:
+                        break
+                    self._submit(client, due, template, workers.slots)
+                if not self.running and (self.draining or not (self.waiting or more)):
+                    if self.draining or not pending.passed_over:
+                        return
+                    if self.outcome.committed == committed:
+                        raise InfrastructureError(
+                            f"{self.dataset.name}: {self.failed_in_a_row} shards in a row failed, "
+                            f"the last with {next(reversed(self.failed.values()))}; run the "
+                            "command again when that is mended"
+                        )
+                    committed = self.outcome.committed
+                    pending.come_back()
+                    more = True
+                self._take_ended()
+                workers.refresh()
+
+    def _heed(self, watch: Watch) -> None:
+        """Take what was announced: tasks that have begun, workers that are lost."""
+        for announced in watch.take():
+            if isinstance(announced, Begun):
+                self.begun.add(announced.key)
+                continue
+            ours = sorted(announced.keys & self.running.keys())
+            self.begun.difference_update(ours)
+            if ours or not announced.expected:
+                shards = tuple(self.running[key][1].number for key in ours)
+                self.emit(WorkerLost(self.dataset.name, announced.worker, shards))
+
+    def _drain(self, client: Client, template: ShardJob) -> None:
+        """Once the run is to stop, take back what no worker has begun.
+
+        Tasks in a worker's own queue see the mark and end at once, but a paused worker, or none,
+        begins nothing. What was announced as begun is finished.
+        """
+        if not self.stop.is_set():
+            return
+        if not self.draining:
+            self.draining = time.monotonic()
+            self.dataset.storage.publish(template.drain, b"")
+        if time.monotonic() - self.draining < DRAIN_SECONDS:
+            return
+        left = [key for key in self.running if key not in self.begun]
+        client.cancel([self.running.pop(key)[0] for key in left])
 
     def _next_due(self) -> _Try | None:
         if self.waiting and self.waiting[0].due <= time.monotonic():
@@ -267,7 +293,7 @@ class _Run:
     def _submit(
         self, client: Client, due: _Try, template: ShardJob, slots: Mapping[str, int]
     ) -> None:
-        from hdfs_jobs.runs.worker import run_shard
+        from hdfs_jobs.runs.worker import submit_shard
 
         wanted = {part.shard for item in due.shard.items for part in item.rows}
         if missing := wanted - template.upstream_files.keys():
@@ -283,9 +309,8 @@ class _Run:
             slots=slots,
         )
         key = f"{self.dataset.name}-{due.number}-{uuid.uuid4().hex}"
-        future = client.submit(
-            run_shard, job, key=key, pure=False, resources=dict(self.resources) or None
-        )
+        resources = dict(self.options.resources) or None
+        future = submit_shard(client, job, self.options.code, key=key, resources=resources)
         self.running[key] = (future, due)
         future.add_done_callback(lambda ended: self.ended.put(ended.key))
 
@@ -295,17 +320,21 @@ class _Run:
             key = self.ended.get(timeout=POLL_SECONDS)
         except queue.Empty:
             return
+        if key not in self.running:
+            return
         future, tried = self.running.pop(key)
         error: BaseException | None
         try:
             error = CancelledError("lost") if future.cancelled() else future.exception()
             result: ShardResult | None = None if error else future.result()
         except Exception as lost:
-            # What was said went away with the scheduler, or with its worker, before it was fetched
+            # The result was lost with the scheduler, or with its worker, before it was fetched
             # from there: Dask then does the shard again, and that can end in any way.
             error = lost
         if isinstance(error, UsageError):
             raise error
+        if error and is_missing_here(error, self.options.code):
+            raise UsageError(cannot_load("a worker", error)) from error
         if error:
             self._retry(tried, error)
         elif result is not None:
@@ -333,8 +362,6 @@ class _Run:
         self.emit(ShardCommitted(name, done, committed, result.worker, result.reasons))
 
     def _retry(self, tried: _Try, error: BaseException) -> None:
-        from hdfs_jobs.runs.worker import partials_folder
-
         text = _reason(error)
         folder = partials_folder(self.dataset, tried.shard)
         blamed = count_blamed(self.dataset.storage, folder)

@@ -51,7 +51,7 @@ class Restarted:
 class Partial:
     """Results of a shard that is not committed yet, kept for the next attempt at it.
 
-    They are gone after the shard's commit. The next attempt may run on another machine. An item
+    They are deleted after the shard's commit. The next attempt may run on another machine. An item
     that takes long should see that they grow: after two processes died at it, and they did not
     grow in between, the item is quarantined.
 

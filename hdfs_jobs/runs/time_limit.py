@@ -95,9 +95,9 @@ def _set_backstop(block: int, deadline: float | None) -> None:
 
 @lru_cache(maxsize=1)
 def _nowhere() -> int:
-    """Return a descriptor for tracebacks: the quarantine says what a terminal need not."""
+    """Return a descriptor for tracebacks that no terminal needs: the quarantine has the reason."""
     return os.open(os.devnull, os.O_WRONLY)
 
 
 def _nothing() -> None:
-    """Restart no clock."""
+    """Stand in for the clock where there is no limit."""

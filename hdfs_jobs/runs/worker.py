@@ -10,111 +10,73 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import lru_cache, partial
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 
+from hdfs_jobs.cores import usable_cores
 from hdfs_jobs.datasets.dataset import Dataset, describe
-from hdfs_jobs.datasets.manifest import Manifest, Note, Quarantined, Summary
+from hdfs_jobs.datasets.manifest import Manifest, Note, Quarantined
 from hdfs_jobs.datasets.parquet import FileFacts, ShardWriter, Spool, difference, read_ranges
-from hdfs_jobs.datasets.plan import Item, Shard
+from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput, UsageError, in_one_line
 from hdfs_jobs.runs.attempts import Attempt
+from hdfs_jobs.runs.code import Code, prove, submit_by_name
+from hdfs_jobs.runs.code import difference as code_difference
 from hdfs_jobs.runs.item_result import ItemResult
+from hdfs_jobs.runs.job import ShardJob, ShardResult
 from hdfs_jobs.runs.stage import Partial, Stage, Task
 from hdfs_jobs.runs.time_limit import time_limit
-from hdfs_jobs.storage.base import Storage
+from hdfs_jobs.runs.watch import announce
 from hdfs_jobs.storage.open import open_source
 
-SHOWN_ENTRIES = 100
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
 SPOOL_BYTES = 8 << 20
-STALL_SECONDS = 900.0
 
 
-@dataclass(frozen=True)
-class ShardJob:
-    """All that a worker is told about one shard.
+def submit_shard(
+    client: Client, job: ShardJob, code: Code, **options: object
+) -> Future[ShardResult | None]:
+    """Submit a shard to Dask; the options are those of `Client.submit`."""
+    # By value what a script defines, as Dask has it.
+    from distributed.protocol.pickle import dumps
 
-    Attributes
-    ----------
-    dataset : Dataset
-        Where the rows go.
-    shard : Shard
-        What to do.
-    stage : bytes
-        The pickled stage: its bytes are how a process recognises the one it has already.
-    upstream : Storage or None
-        The storage that the items' rows are on.
-    upstream_files : mapping of int to str
-        The data files that hold those rows, by upstream shard.
-    require : mapping of str to str
-        Facts that the worker must report.
-    time_limit : float or None
-        Seconds an item.
-    last : bool
-        Whether this is the last try: what cannot be explained is quarantined then.
-    drain : str
-        A path; if it exists, nothing is to be begun.
-    slots : mapping of str to int
-        Workers on each machine, by its address.
-    stall : float
-        Seconds in which something must happen between items, where these have a time limit: a
-        storage that never answers would keep the worker for ever.
-    """
-
-    dataset: Dataset
-    shard: Shard
-    stage: bytes
-    upstream: Storage | None
-    upstream_files: Mapping[int, str]
-    require: Mapping[str, str]
-    time_limit: float | None
-    last: bool
-    drain: str
-    slots: Mapping[str, int]
-    stall: float = STALL_SECONDS
-
-    @property
-    def partials(self) -> str:
-        """Folder for the shard's partial results."""
-        return partials_folder(self.dataset, self.shard)
+    arguments = (dumps(job), code.packages, code.distribution, code.proof())
+    return submit_by_name(client, run_shard, *arguments, **options)
 
 
-@dataclass(frozen=True, slots=True)
-class ShardResult:
-    """What comes back over the network: the first entries of the quarantine, and never rows."""
-
-    summary: Summary
-    quarantined: tuple[Quarantined, ...]
-    reasons: Mapping[str, int]
-    worker: str = ""
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> ShardResult:
-        """Take from a manifest what is worth sending."""
-        reasons = Counter[str]()
-        for entry in manifest.quarantined:
-            reasons[entry.reason] += entry.rows
-        return cls(manifest.summary(), manifest.quarantined[:SHOWN_ENTRIES], dict(reasons))
-
-
-def partials_folder(dataset: Dataset, shard: Shard) -> str:
-    """Return the folder for partial results of one shard."""
-    return f"{dataset.partials}/{shard.number:08d}-{shard.digest}"
-
-
-def run_shard(job: ShardJob) -> ShardResult | None:
+def run_shard(
+    pickled: bytes, packages: tuple[str, ...], distribution: str, proof: Mapping[str, str]
+) -> ShardResult | None:
     """Do one shard on a Dask worker; see `do_shard`.
 
     Its thread is given up for the next shard while this one is brought to storage: that is a wait
     more than work, such as hdfs-native's of half a second for the NameNode to know the last block.
+
+    Parameters
+    ----------
+    pickled : bytes
+        The `ShardJob`: not opened before the code is known to be the same.
+    packages : tuple of str
+        What counts of the code.
+    distribution : str
+        What its version is that of.
+    proof : mapping of str to str
+        What the command's own code shows.
     """
     from distributed import get_worker, secede
 
+    worker = get_worker()
+    if fault := code_difference(proof, prove(packages, distribution), f"worker {worker.address}"):
+        raise UsageError(fault)
+    job: ShardJob = pickle.loads(pickled)
+    announce(job.run, str(worker.get_current_task()))
     done = do_shard(job, threads_for(job.slots), secede)
-    return done and replace(done, worker=get_worker().address)
+    return done and replace(done, worker=worker.address)
 
 
 def do_shard(
@@ -141,7 +103,7 @@ def do_shard(
     UsageError
         This worker is not what the plan demands.
     OSError
-        Storage failed, or the file of an item is gone; the shard can be tried again.
+        Storage failed, or the file of an item is missing; the shard can be tried again.
     """
     storage = job.dataset.storage
     done = job.dataset.find(job.shard)
@@ -152,7 +114,7 @@ def do_shard(
         facts = stage.facts(threads)
         _refuse_other_facts(job, facts)
         attempt = Attempt(storage, job.partials, job.time_limit)
-        # Nobody is to blame who could be named: the shard is tried again.
+        # No item caused this, so none is quarantined; the shard is retried.
         longest = None if job.time_limit is None else job.time_limit + job.stall
         try:
             with attempt.begun(), time_limit(longest, _nothing) as alive:
@@ -170,7 +132,7 @@ def do_shard(
 
 
 def _nothing() -> None:
-    """Blame no item, and tell nobody."""
+    """Blame no item, and call nobody back."""
 
 
 @lru_cache(maxsize=4)
@@ -256,7 +218,7 @@ class _Work:
             dataset.storage.publish(entries, self._quarantine_lines(manifest))
         if dataset.publish(manifest):
             return manifest
-        # A publish whose answer was lost looks like one that was beaten: the attempt tells.
+        # A publish whose answer was lost looks like one that was beaten: the attempt decides.
         winner = dataset.find(self._job.shard)
         if winner is None:
             raise OSError(f"{dataset.path}: the manifest of shard {manifest.shard} vanished")
@@ -287,21 +249,21 @@ class _Work:
     def _do_item(self, item: Item, writer: ShardWriter) -> None:
         """Write an item's rows, or quarantine it, or raise to have the shard tried again."""
         if passed := self._attempt.timed_out(item.key):
-            self._set_aside(item, "timeout", f"took more than {passed:g} seconds", "TimeLimit")
+            self._quarantine(item, "timeout", f"took more than {passed:g} seconds", "TimeLimit")
         elif self._attempt.killed(item.key):
-            self._set_aside(item, "crash", "two worker processes died at it", "WorkerDied")
+            self._quarantine(item, "crash", "two worker processes died at it", "WorkerDied")
         else:
             try:
                 self._process_patiently(item, writer)
             except BadInput as error:
-                self._set_aside(item, error.reason, error.detail, type(error).__name__)
+                self._quarantine(item, error.reason, error.detail, type(error).__name__)
             except (OSError, UsageError):
                 raise
             except Exception as error:
                 if not self._job.last:
                     raise
                 reason = "memory" if isinstance(error, MemoryError) else "error"
-                self._set_aside(item, reason, str(error), type(error).__name__)
+                self._quarantine(item, reason, str(error), type(error).__name__)
 
     def _process_patiently(self, item: Item, writer: ShardWriter) -> None:
         """Run the stage on an item, on the last try twice.
@@ -347,7 +309,7 @@ class _Work:
             try:
                 return stack.enter_context(open_source(self._job.dataset.storage, item.url))
             except FileNotFoundError as error:
-                # A mount that was dropped looks like this: nothing of it is given up for good.
+                # A dropped mount looks the same, so nothing is quarantined for it.
                 raise FileNotFoundError(
                     f"{item.title or item.key}: {error.filename or item.url} is gone since it was "
                     "planned: bring it back, or harvest it again"
@@ -358,8 +320,10 @@ class _Work:
             return read_ranges(self._job.upstream, self._job.upstream_files, item.rows)
         return pa.table({})
 
-    def _set_aside(self, item: Item, reason: str, detail: str, error: str) -> None:
-        entry = Quarantined(item.key, item.title, reason, in_one_line(detail), error, item.weight)
+    def _quarantine(self, item: Item, reason: str, detail: str, error: str) -> None:
+        entry = Quarantined(
+            item.key, item.title, reason, in_one_line(detail), error, item.lost_rows
+        )
         self._quarantined.append(entry)
 
 
@@ -367,7 +331,7 @@ def _pass_on(spool: Spool, writer: ShardWriter) -> None:
     """Write an item's rows into the shard's file.
 
     Whatever fails here is the shard's failure, for some of the rows are in its file already: the
-    item must neither be run again on that file nor be set aside.
+    item must neither be run again on that file nor be quarantined.
     """
     try:
         for batch in spool.replay():
@@ -383,10 +347,9 @@ def quarantine_path(dataset: Dataset, manifest: Manifest) -> str:
 
 def threads_for(slots: Mapping[str, int]) -> int:
     """Return the threads that a task may use: cores of this machine over the workers on it."""
-    from dask.system import CPU_COUNT
     from distributed import get_worker
     from distributed.comm.addressing import get_address_host
 
     worker = get_worker()
     mates = slots.get(get_address_host(worker.address), worker.state.nthreads)
-    return max(1, CPU_COUNT // mates)
+    return max(1, usable_cores() // mates)

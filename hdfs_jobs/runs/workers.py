@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from hdfs_jobs.errors import InfrastructureError
+from hdfs_jobs.errors import InfrastructureError, UsageError
+from hdfs_jobs.runs.code import ask_worker, fault_of
+from hdfs_jobs.runs.events import WorkersAwaited
+from hdfs_jobs.runs.options import RunOptions
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
-REFRESH_SECONDS = 5.0
+REFRESH_SECONDS = 2.0
+REMIND_SECONDS = 15.0
+RUNNING = "running"
+"""The status of a worker that takes tasks; one that is paused for want of memory takes none."""
 
 
 class Workers:
@@ -22,25 +28,41 @@ class Workers:
     ----------
     client : distributed.Client
         Connected.
-    resources : mapping of str to float
-        What a worker must offer to count.
-    patience : float
-        Seconds without such a worker, or without an answer, before giving up.
+    name : str
+        The dataset that is worked on, for events.
+    options : RunOptions
+        For patience, and what a worker must offer to count.
     slots : mapping of str to int
         Workers that are to be on each machine, though some may be restarting just now.
+    emit : callable
+        Called with an event where no worker takes shards.
+
+    Attributes
+    ----------
+    threads : int
+        Of all workers that take shards.
     """
 
     def __init__(
         self,
         client: Client,
-        resources: Mapping[str, float],
-        patience: float,
+        name: str,
+        options: RunOptions,
         slots: Mapping[str, int],
+        emit: Callable[[WorkersAwaited], None],
     ) -> None:
         self._client = client
-        self._resources = resources
-        self._patience = patience
+        self._name = name
+        self._resources = options.resources
+        self._patience = options.patience
+        self._code = options.code
+        self._proof = options.code.proof()
+        self._known: frozenset[str] = frozenset()
+        self._asked: dict[str, Future[dict[str, str]]] = {}
+        self._emit = emit
         self._seen = self._looked = time.monotonic()
+        self._reminded = float("-inf")
+        self._paused = 0
         self.slots = slots
         self.threads = 0
         self._look()
@@ -50,9 +72,12 @@ class Workers:
 
         Raises
         ------
+        UsageError
+            A worker runs other code.
         InfrastructureError
-            For too long the scheduler was silent, or had no worker for the task.
+            For too long the scheduler was silent, or had no worker that takes shards.
         """
+        self._check_code()
         now = time.monotonic()
         if now - self._looked < min(REFRESH_SECONDS, self._patience):
             return
@@ -61,38 +86,64 @@ class Workers:
             self._look()
         except (OSError, RuntimeError) as error:
             # The client reconnects by itself; only a scheduler that stays away ends the run.
-            self._give_up_after_patience(f"the scheduler does not answer ({error})")
+            self._wait(f"the scheduler does not answer ({error})", "when it is back")
+            return
+        if self.threads:
+            self._seen, self._reminded = now, float("-inf")
+            return
+        demand = ", ".join(f"{n} {name}" for name, n in self._resources.items()) or "a thread"
+        if self._paused:
+            self._wait(
+                f"no worker with {demand} takes work: {self._paused} are paused, because their "
+                "memory is nearly full",
+                "with a larger --memory-limit of the workers, or fewer threads in each",
+            )
         else:
-            if self.threads:
-                self._seen = now
-            else:
-                demand = ", ".join(f"{n} {name}" for name, n in self._resources.items())
-                self._give_up_after_patience(f"no worker with {demand or 'a thread'} is left")
+            self._wait(f"no worker with {demand} is left", "when workers are there")
 
     def _look(self) -> None:
         from distributed.comm.addressing import get_address_host
 
-        # All of them: some releases tell of the first five only, unless asked.
+        # All of them: some releases list the first five only, unless asked.
         workers: Mapping[str, Any] | None
         workers = self._client.scheduler_info(n_workers=-1).get("workers")
         if workers is None:
-            # So answers a client that has just given the scheduler up.
+            # A client that has lost its scheduler answers with None.
             raise OSError("the connection is closed")
         slots: Counter[str] = Counter()
-        threads = 0
+        threads = paused = 0
         for address, worker in workers.items():
             slots[get_address_host(address)] += worker["nthreads"]
             offered = worker.get("resources", {})
-            if all(offered.get(name, 0) >= n for name, n in self._resources.items()):
+            if any(offered.get(name, 0) < n for name, n in self._resources.items()):
+                continue
+            if worker.get("status", RUNNING) == RUNNING:
                 threads += worker["nthreads"]
+            else:
+                paused += 1
         # A worker that restarts will be back: the others must not take its cores meanwhile.
         hosts = slots.keys() | self.slots.keys()
         self.slots = {host: max(slots[host], self.slots.get(host, 0)) for host in hosts}
-        self.threads = threads
+        self.threads, self._paused = threads, paused
+        for address in workers.keys() - self._known:
+            self._asked[address] = ask_worker(self._client, self._code, address)
+        self._known = frozenset(workers)
 
-    def _give_up_after_patience(self, what: str) -> None:
-        if time.monotonic() - self._seen >= self._patience:
+    def _check_code(self) -> None:
+        """Take the answers of workers that were asked for their code when they were first seen."""
+        for address in [address for address, answer in self._asked.items() if answer.done()]:
+            if fault := fault_of(self._asked.pop(address), self._proof, f"worker {address}"):
+                raise UsageError(fault)
+
+    def _wait(self, reason: str, remedy: str) -> None:
+        """Emit that the run waits, now and then; give up after the patience."""
+        now = time.monotonic()
+        if now - self._seen >= self._patience:
             raise InfrastructureError(
-                f"{what} for {self._patience:.0f} seconds; what is committed stays, run the "
-                "command again when workers are there"
+                f"{reason} for {self._patience:.0f} seconds; what is committed stays, run the "
+                f"command again {remedy}"
             )
+        if now - self._reminded >= REMIND_SECONDS:
+            self._reminded = now
+            waited = round(now - self._seen, 1)
+            self._emit(WorkersAwaited(self._name, reason, waited, self._patience))

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import platform
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
+from hdfs_jobs.cores import usable_cores
 from hdfs_jobs.datasets.store import MARKER, Store
 from hdfs_jobs.runs.cluster import Certificates, Cluster
+from hdfs_jobs.runs.code import check_workers
 from hdfs_jobs.storage.open import open_storage
+from hdfs_jobs.storage.probe import probe
 from nsynth_batch.choices import EngineName
 from nsynth_batch.doctor.gpus import describe, find_devices, seen_by_tensorflow
 from nsynth_batch.errors import failure
 from nsynth_batch.models.machine import available_memory
+from nsynth_batch.pipeline.step import CODE
 from nsynth_batch.settings import Settings
 from nsynth_batch.text import one_line, size
 
@@ -24,6 +27,7 @@ _PACKAGES = (
     "nsynth-batch", "dask", "distributed", "numpy", "pyarrow", "soundfile", "soxr", "safetensors",
     "tensorflow", "tensorflow-cpu", "tensorflow-rocm",
 )  # fmt: skip
+_ANSWER_SECONDS = 30.0
 _ENGINES: tuple[EngineName, ...] = ("native", "tensorflow", "magenta")
 
 
@@ -67,7 +71,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     Finding
     """
     yield Finding("python", f"{platform.python_version()} on {platform.platform()}")
-    yield Finding("cores", f"{len(os.sched_getaffinity(0))}, {_memory()}")
+    yield Finding("cores", f"{usable_cores()}, {_memory()}")
     yield Finding("packages", ", ".join(f"{name} {v}" for name, v in _versions()))
     yield _gpus(needed=settings.engine == "tensorflow")
     for engine in _ENGINES:
@@ -145,11 +149,10 @@ def _store(url: str) -> str:
     storage = open_storage(url)
     if storage.exists(MARKER):
         Store.open(url)
-        probe = f"runs/doctor-{uuid.uuid4().hex}"
-        storage.publish(probe, b"")
-        storage.delete(probe)
+        probe(storage)
         return f"{storage.url} can be read and written"
     if next(storage.list(), None) is None:
+        probe(storage)
         return f"{storage.url} is free; the first harvest makes the store"
     Store.open(url)
     return f"{storage.url} can be read"
@@ -158,6 +161,7 @@ def _store(url: str) -> str:
 def _scheduler(settings: Settings) -> str:
     certificates = Certificates(settings.tls_ca, settings.tls_cert, settings.tls_key)
     with Cluster(settings.scheduler, certificates=certificates) as cluster:
+        check_workers(cluster.client(), CODE, _ANSWER_SECONDS)
         workers = cluster.client().scheduler_info(n_workers=-1)["workers"]
         threads = sum(worker["nthreads"] for worker in workers.values())
         return f"{len(workers)} workers, {threads} threads"

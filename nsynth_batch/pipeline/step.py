@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.plan import Shards
 from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.code import Code
 from hdfs_jobs.runs.events import Event, StageOutcome
 from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.runner import run_stage
@@ -21,6 +22,9 @@ from nsynth_batch.store.lineage import Lineage, Source
 
 if TYPE_CHECKING:
     from nsynth_batch.pipeline.context import Context
+
+CODE = Code(("nsynth_batch", "hdfs_jobs", "sequencer"), "nsynth-batch")
+"""What workers must run as the command does."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +229,7 @@ class PlannedStep:
                 retries=settings.retries,
                 require=self.require,
                 prefer={settings.gpu_resource: 1} if on_gpu and settings.gpu_resource else {},
+                code=CODE,
             ),
             on_event=on_event,
             stop=stop,

@@ -14,6 +14,8 @@ from hdfs_jobs.runs.events import (
     ShardRetried,
     StageFinished,
     StageStarted,
+    WorkerLost,
+    WorkersAwaited,
 )
 from hdfs_jobs.runs.log import json_line
 from nsynth_batch.reporting.events import (
@@ -222,6 +224,10 @@ def line_of(event: RunEvent) -> str | None:
         return retry_line(event)
     if isinstance(event, ShardFailed):
         return failure_line(event)
+    if isinstance(event, WorkerLost):
+        return lost_line(event)
+    if isinstance(event, WorkersAwaited):
+        return waiting_line(event)
     if isinstance(event, StageFinished):
         return finish_line(event)
     if isinstance(event, DrainRequested):
@@ -250,6 +256,19 @@ def failure_line(event: ShardFailed) -> str:
         f"{event.name}: shard {event.shard} is left to the next run after attempt "
         f"{event.attempt}: {one_line(event.error)}"
     )
+
+
+def lost_line(event: WorkerLost) -> str:
+    """Return which worker was lost, and with which shards."""
+    had = ", ".join(map(str, event.shards))
+    of = f" with shard{'s' * (len(event.shards) > 1)} {had}, to be done again" if had else ""
+    return f"{event.name}: worker {event.worker} was lost{of}"
+
+
+def waiting_line(event: WorkersAwaited) -> str:
+    """Return for what a run waits, and how much longer."""
+    left = max(0.0, event.patience - event.waited)
+    return f"{event.name}: {event.reason}: waiting, {left:.0f} s more at most"
 
 
 def finish_line(event: StageFinished) -> str:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+ROOT = Path(__file__).parents[2]
 _READY_SECONDS = 60.0
 
 
@@ -52,9 +53,16 @@ class DaskServers:
         return self._start("scheduler", *flags, *self._tls)
 
     def start_worker(
-        self, *, resources: Mapping[str, float] | None = None, flags: Sequence[str] = ()
+        self,
+        *,
+        resources: Mapping[str, float] | None = None,
+        flags: Sequence[str] = (),
+        code: Path = ROOT,
     ) -> subprocess.Popen[bytes]:
-        """Start a worker of one thread; its Nanny is the process that is returned."""
+        """Start a worker of one thread; its Nanny is the process that is returned.
+
+        It imports the product, and the tests' own stages, from the folder `code`.
+        """
         offers = " ".join(f"{name}={n:g}" for name, n in (resources or {}).items())
         return self._start(
             *("worker", self.address, "--nworkers", "1", "--nthreads", "1", "--no-dashboard"),
@@ -62,6 +70,7 @@ class DaskServers:
             *(("--resources", offers) if offers else ()),
             *flags,
             *self._tls,
+            code=code,
         )
 
     def stop(self) -> None:
@@ -76,7 +85,7 @@ class DaskServers:
                 process.kill()
                 process.wait()
 
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def _start(self, *arguments: str, code: Path = ROOT) -> subprocess.Popen[bytes]:
         log = self._folder / f"{arguments[0]}-{len(self._started)}.log"
         dask = Path(sys.executable).with_name("dask")
         with log.open("wb") as stream:
@@ -85,8 +94,7 @@ class DaskServers:
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
-                # The workers import the tests' own stages.
-                env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+                env={**os.environ, "PYTHONPATH": f"{code}{os.pathsep}{ROOT}"},
             )
         self._started.append(process)
         ready = b"Scheduler at:" if arguments[0] == "scheduler" else b"Registered to:"

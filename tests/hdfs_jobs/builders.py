@@ -11,8 +11,9 @@ from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.manifest import Manifest
 from hdfs_jobs.datasets.plan import Item, Shard
 from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.job import STALL_SECONDS
 from hdfs_jobs.runs.stage import Stage
-from hdfs_jobs.runs.worker import STALL_SECONDS, ShardJob, do_shard
+from hdfs_jobs.runs.worker import ShardJob, do_shard
 from hdfs_jobs.storage.base import Storage
 
 SETTINGS = {"kind": "test"}

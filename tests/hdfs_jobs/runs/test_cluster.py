@@ -3,6 +3,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +64,48 @@ def test_ctrl_c_is_left_to_the_command(cluster: Cluster) -> None:
     client.restart()
     assert set(client.run(blocks_it).values()) == {True}
     assert not set(client.run(os.getpid).values()) & set(pids.values())
+
+
+START = """
+import signal
+import sys
+from hdfs_jobs.runs.cluster import Cluster
+
+if __name__ == "__main__":
+    # A process that is started in the background has Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with Cluster(workers=2) as cluster:
+            print("starting", flush=True)
+            cluster.client()
+            print("started", flush=True)
+            sys.stdin.read()
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("after", [0.0, 0.3, 0.7, 1.2, 2.0, 4.0])
+def test_ctrl_c_while_workers_start_ends_the_command_and_them(tmp_path: Path, after: float) -> None:
+    """A terminal's goes to the command and to the workers, whatever they are at by then."""
+    script = tmp_path / "start.py"
+    script.write_text(START)
+    command = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        start_new_session=True,
+    )
+    assert command.stdout is not None
+    assert command.stdout.readline() == "starting\n"
+    time.sleep(after)  # the moment is what is tried
+    os.killpg(command.pid, signal.SIGINT)
+    _, errors = command.communicate(timeout=120)
+    assert (command.returncode, errors) == (130, "")
+    with pytest.raises(ProcessLookupError):
+        while True:  # what was reparented is waited for by another process
+            os.killpg(command.pid, 0)
+            time.sleep(0.05)

@@ -15,7 +15,8 @@ from hdfs_jobs.datasets.plan import Item, RowRange, Shard
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.runs.attempts import marks_folder
-from hdfs_jobs.runs.worker import SHOWN_ENTRIES, do_shard, partials_folder
+from hdfs_jobs.runs.job import SHOWN_ENTRIES, partials_folder
+from hdfs_jobs.runs.worker import do_shard
 from hdfs_jobs.storage.local import LocalStorage
 from tests.hdfs_jobs.builders import SETTINGS, job_of, kinds_of_files, planned, wrong
 from tests.hdfs_jobs.job_stages import Bytes, Plain, Sums

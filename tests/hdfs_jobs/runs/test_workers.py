@@ -3,6 +3,7 @@ from __future__ import annotations
 from distributed import Client, LocalCluster
 
 from hdfs_jobs.runs.cluster import LOOPBACK
+from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.workers import Workers
 
 
@@ -18,6 +19,6 @@ def test_every_worker_counts_however_many_there_are() -> None:
         ) as running,
         Client(running) as client,
     ):
-        workers = Workers(client, {}, patience=1.0, slots={})
+        workers = Workers(client, "plain", RunOptions(patience=1.0), {}, print)
         assert workers.threads == 7
         assert sum(workers.slots.values()) == 7

@@ -8,7 +8,8 @@ from pathlib import Path
 from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.plan import Item, RowRange
 from hdfs_jobs.datasets.store import Store
-from hdfs_jobs.runs.worker import ShardJob, do_shard
+from hdfs_jobs.runs.job import ShardJob
+from hdfs_jobs.runs.worker import do_shard
 from nsynth_batch.pipeline.mash import mash_items
 from nsynth_batch.pipeline.pairs import PoolSegment
 from nsynth_batch.pipeline.run import excess
@@ -49,4 +50,4 @@ def test_every_mash_up_of_a_lost_batch_counts(tmp_path: Path) -> None:
 
 def test_a_lost_mash_up_counts_once_though_it_has_two_parents() -> None:
     a, b = PoolSegment("a", 1, 2, 3, 195), PoolSegment("b", 4, 5, 6, 195)
-    assert [item.weight for item in mash_items([(a, b)])] == [1]
+    assert [item.lost_rows for item in mash_items([(a, b)])] == [1]

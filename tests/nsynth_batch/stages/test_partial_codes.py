@@ -21,8 +21,9 @@ from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.manifest import Manifest
 from hdfs_jobs.datasets.plan import Item, RowRange
 from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.job import ShardJob
 from hdfs_jobs.runs.stage import Partial, Task
-from hdfs_jobs.runs.worker import ShardJob, do_shard
+from hdfs_jobs.runs.worker import do_shard
 from nsynth_batch.choices import Precision
 from nsynth_batch.models.engine import Codes
 from nsynth_batch.models.loading import open_model

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.job import ShardJob
 from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.runner import run_stage
-from hdfs_jobs.runs.worker import ShardJob, do_shard
+from hdfs_jobs.runs.worker import do_shard
 from tests.components.daskcluster import dask_servers
 from tests.hdfs_jobs.builders import ended, job_of, planned, wrong
 from tests.hdfs_jobs.job_stages import Plain
