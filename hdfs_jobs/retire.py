@@ -1,6 +1,6 @@
 """Let a Dask worker end the shard that it is at, and begin no other, before it is stopped.
 
-Dask gives a worker ten seconds when its nanny is told to stop: what it was at is begun again
+Dask gives a worker ten seconds when its nanny is asked to stop: what it was at is begun again
 elsewhere. ``python -m hdfs_jobs.retire``, run beside a worker before that, waits until it is done.
 Kubernetes calls this a preStop hook.
 """
@@ -24,7 +24,7 @@ TEMPORARY_FAILURE = 75
 
 
 def retire(client: Client, name: str, seconds: float) -> bool:
-    """Give a worker nothing more to do, and wait until it has ended what it is at.
+    """Send a worker no more work, and wait until it has ended what it is at.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def _count_begun(dask_worker: Worker) -> int:
 
 
 def command_line() -> argparse.ArgumentParser:
-    """Give what reads the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="python -m hdfs_jobs.retire", description=__doc__)
     parser.add_argument("--scheduler", default=os.environ.get("DASK_SCHEDULER_ADDRESS"))
     parser.add_argument("--name", default=os.environ.get("DASK_WORKER_NAME"))
@@ -71,7 +71,7 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Leave, as the command line says.
+    """Retire the worker that the command line names.
 
     Returns
     -------

@@ -19,6 +19,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from hdfs_jobs.cores import usable_cores
 from hdfs_jobs.errors import UsageError
 from nsynth_batch import defaults
 from nsynth_batch.choices import Curve, EngineName, LogFormat, PrecisionChoice
@@ -52,7 +53,7 @@ _SEED_OF_A_NAME = "name:"
 
 
 def _default_workers() -> int:
-    return min(len(os.sched_getaffinity(0)), _MOST_DEFAULT_WORKERS)
+    return min(usable_cores(), _MOST_DEFAULT_WORKERS)
 
 
 class Settings(WebSettings, BaseSettings):

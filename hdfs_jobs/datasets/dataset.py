@@ -40,7 +40,7 @@ class Totals:
     shards, committed : int
         Shards planned, and of those committed.
     items, rows, quarantined : int
-        Items taken in, rows written, rows set aside; what was tried again counts once.
+        Items taken in, rows written, rows quarantined; what was tried again counts once.
     bytes : int
         Of the data files.
     seconds, wall_seconds : float
@@ -74,6 +74,23 @@ class Dataset:
         JSON values.
     producer : str
         Who plans it, where datasets of one name come from several; the name of none is empty.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from hdfs_jobs.datasets.store import Store
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> dataset = Store.open(folder.name, create=True).dataset("squares", {"power": 2})
+    >>> dataset.path
+    'squares/b1130014ec867c9e'
+    >>> new = dataset.plan([Item("a"), Item("b"), Item("c")], per_shard=2)
+    >>> [[item.key for item in shard.items] for shard in new]
+    [['a', 'b'], ['c']]
+    >>> len(dataset.plan([Item("a"), Item("d")], per_shard=2)), len(dataset.pending())
+    (1, 3)
+    >>> dataset.totals().committed
+    0
+    >>> folder.cleanup()
     """
 
     def __init__(
@@ -138,7 +155,7 @@ class Dataset:
         per_shard : int
             Items a new shard.
         again : bool
-            Plan the items although they are planned: to try again what was set aside.
+            Plan the items although they are planned: to try again what was quarantined.
         dry_run : bool
             Write nothing.
 
@@ -231,10 +248,10 @@ class Dataset:
         self._manifests.compact(known)
 
     def forget_deleted(self) -> None:
-        """Drop from the index what it says of manifests that were deleted.
+        """Drop the lines of deleted manifests from the index.
 
-        To be done before shards are worked on: one that is made again has a manifest of the same
-        name, which could not be told any more from the one that the index knows.
+        Call it before shards are worked on: a shard that is made again has a manifest of the same
+        name, for which the index would still hold the old line.
         """
         self._manifests.forget_deleted()
 

@@ -18,7 +18,7 @@ _NAME = re.compile(r"(\d{8,})-([0-9a-f]{16})\.json")
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """One input set aside: an item, or one row of one.
+    """One quarantined input: an item, or one row of one.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Quarantined:
     error : str
         The class of the exception, or how the process ended.
     rows : int
-        How many rows are lost with it: a batch of eight that is set aside whole counts as eight.
+        How many rows are lost with it: a batch of eight that is quarantined whole counts as eight.
     item : str
         The key of the item that it is one row of; empty where it is an item.
     row : int or None
@@ -69,12 +69,12 @@ class Note:
 class Settled:
     """A quarantine entry of an earlier shard whose input was tried again.
 
-    It counts no more, whatever came of it: a new entry says so where it failed again.
+    It counts no more, whatever the result: where it failed again there is a new entry.
 
     Attributes
     ----------
     shard : int
-        The shard that set it aside.
+        The shard that quarantined it.
     key : str
         The entry's.
     rows : int
@@ -101,7 +101,7 @@ class Summary:
     file : str
         Name of the data file in the dataset's folder.
     items, rows, quarantined : int
-        Items taken in, rows written, rows set aside.
+        Items taken in, rows written, rows quarantined.
     bytes : int
         Size of the data file.
     sha256 : str
@@ -109,7 +109,7 @@ class Summary:
     seconds, wall_seconds : float
         Seconds in the rows, as the stage counts them, and seconds of work.
     settled : int
-        Rows that earlier shards had set aside and that this one tried again. A shard tries again
+        Rows that earlier shards quarantined and that this one tried again. A shard tries again
         all of its items or none.
     notes : int
         How many notes its manifest has.
@@ -148,7 +148,7 @@ class Manifest:
     counters : mapping of str to int
         What the stage counted, for example dropped tails.
     quarantined : tuple of Quarantined
-        What was set aside, and why.
+        What was quarantined, and why.
     settles : tuple of Settled
         Quarantine entries of earlier shards that are this shard's input.
     notes : tuple of Note

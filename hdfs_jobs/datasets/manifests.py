@@ -1,10 +1,10 @@
 """The manifests of one dataset, and the index that saves opening each of them.
 
-What exists is what the listing of manifest names says. The index holds summaries of manifests
+The listing of manifest names decides what exists. The index holds summaries of manifests
 that exist, one line each, and is only an accelerator: lines without a manifest are ignored,
 manifests without a line are opened, and a missing or damaged index is like an empty one. A shard
 that is made again, because its manifest was deleted, has a manifest of the same name: so the line
-of the old one must be gone by then.
+of the old one must be dropped before.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Manifests:
     def snapshot(self) -> None:
         """List the manifests now and no more, and open each at most once for its summary.
 
-        `compact` adds those that come to be later.
+        `compact` adds those that are published later.
         """
         self._names = self._list()
 
@@ -116,7 +116,7 @@ class Manifests:
         self._storage.replace(self.index, packed.getvalue())
 
     def forget_deleted(self) -> None:
-        """Compact the index if it has lines of manifests that are gone."""
+        """Compact the index if it has lines of manifests that were deleted."""
         names = set(self.names().values())
         if any(line.manifest_name not in names for line in self.indexed()):
             self.compact()

@@ -39,10 +39,10 @@ class Item:
     extra : mapping
         Small JSON values for the stage.
     counts_as : int or None
-        How many rows are lost with the item when it is set aside whole; None for as many as its
+        How many rows are lost with the item when it is quarantined whole; None for as many as its
         upstream rows, or one if it has none.
     settles : tuple of Settled
-        What earlier shards had set aside, where the item tries that again.
+        What earlier shards quarantined, where the item tries that again.
     """
 
     key: str
@@ -54,8 +54,8 @@ class Item:
     settles: tuple[Settled, ...] = ()
 
     @property
-    def weight(self) -> int:
-        """How many rows are lost with the item when it is set aside whole."""
+    def lost_rows(self) -> int:
+        """How many rows are lost with the item when it is quarantined whole."""
         if self.counts_as is not None:
             return self.counts_as
         return sum(part.stop - part.start for part in self.rows) or 1

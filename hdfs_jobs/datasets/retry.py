@@ -1,8 +1,8 @@
-"""Try again what was set aside.
+"""Try again what was quarantined.
 
 A manifest is never overwritten and a committed shard never regrouped, so what is tried again is
 planned as new shards. Their items name the quarantine entries that they are made from, and their
-manifests say that these are settled: what was set aside counts until its new shard is committed,
+manifests say that these are settled: what was quarantined counts until its new shard is committed,
 and from then on counts there, if it failed again.
 """
 
@@ -96,7 +96,7 @@ def find_retries(dataset: Dataset, reason: str | None = None) -> Retries:
 
 
 def _items_of(shard: Shard, entries: Sequence[Quarantined]) -> Iterator[Item]:
-    """Yield an item for each one that was set aside whole or lost some of its rows."""
+    """Yield an item for each one that was quarantined whole or lost some of its rows."""
     whole = {entry.key: entry for entry in entries if not entry.item}
     rows: dict[str, list[Quarantined]] = {}
     for entry in entries:

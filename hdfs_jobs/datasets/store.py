@@ -29,6 +29,19 @@ class Store:
         All of the store's files.
     url : str
         Where it is.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> store = Store.open(folder.name, create=True)
+    >>> dataset = store.dataset("squares", {"power": 2})
+    >>> store.datasets("squares")
+    []
+    >>> shards = dataset.plan([], per_shard=1)
+    >>> [found.name for found in store.datasets("squares")]
+    ['squares']
+    >>> folder.cleanup()
     """
 
     def __init__(self, storage: Storage) -> None:

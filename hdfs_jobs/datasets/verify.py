@@ -1,4 +1,4 @@
-"""Read again everything that a dataset says is committed."""
+"""Read again everything that a dataset has committed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def verify_dataset(storage: Storage, dataset: str) -> Iterator[Problem]:
     Raises
     ------
     OSError
-        The storage could not be read: nothing is said then about the file.
+        The storage could not be read, so nothing is known of the file.
     """
     plans, manifests = PlanFiles(storage, dataset), Manifests(storage, dataset)
     # Manifests before the plan: another run may plan and commit in between.

@@ -80,7 +80,7 @@ class Storage(ABC):
 
     Paths are relative to the URL, with ``/`` between their parts. Every failure of the storage
     is an OSError (FileNotFoundError and FileExistsError where they apply), so that callers can
-    tell it from bad input. A storage is small and can be pickled.
+    distinguish it from bad input. A storage is small and can be pickled.
     """
 
     url: str
@@ -99,7 +99,7 @@ class Storage(ABC):
         Raises
         ------
         FileExistsError
-            The name is taken; at the end of the block if somebody took it meanwhile.
+            The name is taken; at the end of the block if another process took it meanwhile.
         """
 
     @abstractmethod
@@ -189,10 +189,10 @@ class Storage(ABC):
 class RenamingStorage(Storage):
     """A storage that compares and swaps by an exclusive rename, as file systems and HDFS have it.
 
-    Whoever replaces a content first renames its file to a temporary name that is made from the
-    content alone, which of several only one can do. In between readers find no file, and another
-    process may create one: then that one wins. Who comes late with an old content finds its
-    temporary name taken, and disturbs nobody; `gc` removes it after a day.
+    A process that replaces a content first renames its file to a temporary name that is made from
+    the content alone, which of several only one can do. In between readers find no file, and
+    another process may create one: then that one wins. A process that comes late with an old
+    content finds its temporary name taken, and changes nothing; `gc` removes it after a day.
     """
 
     @abstractmethod
@@ -206,7 +206,7 @@ class RenamingStorage(Storage):
         """Rename what was seen out of the way, then publish what is to replace it."""
         if seen is not None and not self._take_away(path, seen, forget=data is None):
             return False
-        # A publish whose answer was lost looks like one that was beaten: the content tells.
+        # A publish whose answer was lost looks like one that was beaten: the content decides.
         return data is None or self.publish(path, data) or self._holds(path, data)
 
     def _take_away(self, path: str, seen: bytes, *, forget: bool) -> bool:

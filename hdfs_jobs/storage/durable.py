@@ -28,7 +28,7 @@ _NOT_SYNCED = frozenset(
 
 
 def move_exclusively(source: Path, target: Path, *, one_step: bool = False) -> None:
-    """Rename a file to a name that nobody has; it is never under a part of its content.
+    """Rename a file to a name that is free; the name never holds a part of its content.
 
     Parameters
     ----------

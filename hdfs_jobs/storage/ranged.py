@@ -37,7 +37,7 @@ class Ranges(Protocol):
         PassingError
             The transfer broke off.
         OSError
-            It is another file by now, or it is gone.
+            It is another file by now, or it is missing.
         """
         ...
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from functools import cached_property
 
+from hdfs_jobs.cores import usable_cores
 from nsynth_batch.choices import PrecisionChoice
 from nsynth_batch.models.engine import GPU
 from nsynth_batch.models.loading import (
@@ -41,11 +42,9 @@ def planned_spec(settings: Settings) -> ModelSpec:
     )
     if settings.scheduler is not None or engine != "native":
         return spec
-    from dask.system import CPU_COUNT
-
     return replace(
         spec,
-        threads=settings.threads or max(1, CPU_COUNT // settings.workers),
+        threads=settings.threads or max(1, usable_cores() // settings.workers),
         memory=settings.memory or allowed_memory(None) // settings.workers,
     )
 

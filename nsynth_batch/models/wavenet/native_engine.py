@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from hdfs_jobs.cores import usable_cores
 from nsynth_batch.choices import Precision
 from nsynth_batch.models import quantiser
 from nsynth_batch.models.engine import (
@@ -133,7 +133,7 @@ class NativeEngine:
             raise EngineUnavailableError(str(error)) from None
         self.config = weights.config
         self.precision = precision
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or usable_cores()
         self.instruction_set = self._model.instruction_set
         self.device = f"CPU, {self.threads} threads"
         self.versions = {"numpy": np.__version__}

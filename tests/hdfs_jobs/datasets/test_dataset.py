@@ -15,7 +15,8 @@ from hdfs_jobs.datasets.plan import Item, RowRange, Shard
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.runs.gc import collect_garbage
-from hdfs_jobs.runs.worker import ShardJob, ShardResult, do_shard
+from hdfs_jobs.runs.job import ShardJob, ShardResult
+from hdfs_jobs.runs.worker import do_shard
 from tests.hdfs_jobs.job_stages import MeanwhileStorage, Plain
 
 

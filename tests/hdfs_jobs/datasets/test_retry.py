@@ -15,8 +15,9 @@ from hdfs_jobs.datasets.manifest import Settled
 from hdfs_jobs.datasets.plan import Item, RowRange
 from hdfs_jobs.datasets.retry import find_retries, open_entries
 from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.runs.job import ShardJob
 from hdfs_jobs.runs.stage import Counted, Rejected, Stage, Task
-from hdfs_jobs.runs.worker import ShardJob, do_shard
+from hdfs_jobs.runs.worker import do_shard
 from tests.hdfs_jobs.job_stages import Plain, rows_of
 
 
@@ -159,7 +160,7 @@ def test_single_rows_are_tried_again_without_those_that_are_there(
     (shard,) = dataset.pending()
     (item,) = shard.items
     assert item.rows == (RowRange(0, 2, 3), RowRange(0, 3, 4), RowRange(1, 0, 1), RowRange(1, 2, 3))
-    assert item.weight == 4
+    assert item.lost_rows == 4
     (traps / "go").touch()
     commit(dataset, stage, upstream)
     assert counts(dataset) == (2, 7, 0)
