@@ -32,7 +32,7 @@ ENVIRONMENT_PREFIX = "NSYNTH_BATCH_"
 SETTINGS_VARIABLE = "NSYNTH_BATCH_CONFIG"
 
 _NO_SETTINGS = re.compile(
-    # What other parts read, what tests set, and what Kubernetes tells of services so named.
+    # Environment variables with our prefix that are no settings.
     r"CONFIG|INSTRUCTION_SET|TEST_.*|(.*_)?SERVICE_(HOST|PORT.*)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP).*)?"
 )
 
@@ -80,7 +80,7 @@ class Settings(WebSettings, BaseSettings):
         Address of a running Dask scheduler; none starts workers on this machine.
     tls_ca, tls_cert, tls_key
         PEM files for a scheduler of ``tls://``: who signed the cluster's certificates, and this
-        program's own certificate and key; none takes what Dask's own configuration says.
+        program's own certificate and key; empty ones take what Dask's own configuration says.
     gpu_resource
         The Dask resource by which workers with a GPU are known: mash-ups are decoded on those
         alone, where there are any, and recordings encoded too if the plan is for a GPU. Empty
@@ -111,7 +111,7 @@ class Settings(WebSettings, BaseSettings):
     time_limit
         Seconds an item may take before its process is ended; none takes the stage's own.
     log_format
-        How progress is told on stderr: lines for people, or JSON for a log collector.
+        How events are printed on stderr: lines for people, or JSON for a log collector.
     retry_failed
         Try again what is in quarantine: for one reason, or for ``all``.
     lease_seconds
@@ -121,7 +121,7 @@ class Settings(WebSettings, BaseSettings):
     metrics_port
         Where a run serves ``/metrics`` for Prometheus; 0 serves none.
     metrics_host
-        The address that it is served at: this machine alone unless it says otherwise.
+        The address that it is served at: this machine alone by default.
     """
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True)
@@ -232,7 +232,7 @@ def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
     Parameters
     ----------
     flags : Mapping, optional
-        What the command line says; none where it says nothing.
+        Of the command line; None where a flag is not given.
 
     Returns
     -------
@@ -259,7 +259,7 @@ def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
 
 
 def check_flags(flags: Mapping[str, Any]) -> None:
-    """Check what flags say, for a command that runs elsewhere: no file and no variable is read.
+    """Check flags of a command that runs elsewhere: no file and no variable is read.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Numbers and somebody else's words, as people read them."""
+"""Numbers and texts of others, as people read them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def clock(seconds: float) -> str:
-    """Give a duration as 0:42 or 1:02:03."""
+    """Return a duration as 0:42 or 1:02:03."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
@@ -21,9 +21,9 @@ def counted(number: int, word: str) -> str:
 
 
 def flattened(text: str) -> str:
-    """Give a text as one line: line breaks, control and format characters become spaces.
+    """Return a text as one line: line breaks, control and format characters become spaces.
 
-    Unlike an escape, this leaves nothing strange to read, which suits credits; it does not tell
+    Unlike an escape, this leaves nothing strange to read, which suits credits; it does not show
     what was there.
     """
     plain = "".join(

@@ -212,7 +212,7 @@ def _corpus(settings: Settings, folder: Path | None) -> Corpus:
 
 
 def _held_out(corpus: Corpus, held_out: str) -> tuple[Corpus, Corpus]:
-    """Give what to train on and what to score on."""
+    """Return what to train on and what to score on."""
     try:
         share = float(held_out)
     except ValueError:

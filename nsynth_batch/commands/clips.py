@@ -53,7 +53,7 @@ def clips(
         f" ({verdicts})"
     )
     if done.left_out:
-        typer.echo(f"{done.left_out} clips rest on forgotten recordings and are left out")
+        typer.echo(f"{done.left_out} clips are derived from forgotten recordings and are skipped")
     if done.stale:
         typer.echo(
             f"an earlier export left {len(done.stale)} wav files of them, which no clips.jsonl "

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nsynth_batch.settings import Settings
 
 _DEMO_PAIRS = 40
-"""Enough for a minute in which no clip is heard twice."""
+"""Enough for a minute in which no clip plays twice."""
 
 
 def register(app: typer.Typer) -> None:

@@ -23,7 +23,7 @@ def doctor(settings: Settings) -> int:
     """Check what a run needs here.
 
     Versions, engines, checkpoint, storage, scheduler. Ends with 1 if something that the
-    settings ask for is broken, and says what to do.
+    settings ask for is broken; each line names what to do.
 
     Example: nsynth-batch doctor --store my-store
     """

@@ -35,7 +35,7 @@ def forget(
         list[Path] | None,
         typer.Option(metavar="DIR", help="Look here for scores that play it; may be repeated."),
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why, for whoever asks later.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; kept with the tombstone.")] = "",
     erase: Annotated[
         bool, typer.Option("--erase", help="Delete its bytes under raw/ as well.")
     ] = False,
@@ -44,9 +44,9 @@ def forget(
 ) -> int:
     """Make nothing of a recording any more.
 
-    No later stage uses it and no harvest brings it back, until --restore. What was made of it
+    No later step uses it and no harvest brings it back, until --restore. What was made of it
     before is listed: clips, and scores below the folders that --compositions names. Committed
-    shards are never rewritten; it is said which of them still hold something of it.
+    shards are never rewritten; those that still hold something of it are listed.
 
     Example: nsynth-batch forget "File:Owl.wav" --store my-store --compositions my-pieces
     """
@@ -100,7 +100,7 @@ def _forget(
         typer.echo(f"{_done('erased', dry_run)}: {path}")
     for recording in found:
         if erase and recording.raw_url not in raw:
-            typer.echo(f"not in this store, or gone already: {recording.raw_url}")
+            typer.echo(f"not in this store, or erased already: {recording.raw_url}")
     for note in notes:
         typer.echo(note)
     if compositions is None:
@@ -114,7 +114,7 @@ def _forget(
 
 
 def _what_is_derived(derived: Derived) -> Iterator[str]:
-    yield f"{len(derived.clips)} clips rest on it{':' if derived.clips else ''}"
+    yield f"{len(derived.clips)} clips are derived from it{':' if derived.clips else ''}"
     yield from (f"  {clip_id}" for clip_id in derived.clips)
     yield from (f"composition: {path}" for path in derived.compositions)
     yield from (f"{rows} rows of it are in {path}" for path, rows in sorted(derived.rows.items()))

@@ -222,7 +222,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", help="Show the traceback of 
 
 
 def settings_from(*names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a command the flags of some settings, and the settings themselves as one object.
+    """Add the flags of some settings to a command, which gets the settings as one object.
 
     The command takes ``settings`` first; its other parameters are its own. Every command gets
     ``--verbose`` beside them.

@@ -66,7 +66,7 @@ def status(
     lost = withdrawn(store, lineage_of)
     if as_json:
         content = {name: status_json(parts) for name, parts in stages.items()}
-        # The key is there only where there is something to say.
+        # The key is there only where a recording was withdrawn.
         more = {"gone": [asdict(one) for one in lost]} if lost else {}
         typer.echo(json.dumps({"store": store.url, "stages": content, **more}))
         return OK
@@ -126,7 +126,8 @@ def _show_quarantine(label: str, dataset: Dataset, *, whole: bool) -> None:
 
 def _show_withdrawn(one: Withdrawn) -> None:
     """Print which clips are derived from a recording that may not be used any more."""
-    line = f"{one.why}: {one_line(one.title)} ({one.file_id}): {len(one.clips)} clips rest on it"
+    name = f"{one_line(one.title)} ({one.file_id})"
+    line = f"{one.why}: {name}: {len(one.clips)} clips are derived from it"
     if one.clips:
         line += f": {', '.join(one.clips[:_SHOWN_CLIPS])}"
     if (more := len(one.clips) - _SHOWN_CLIPS) > 0:

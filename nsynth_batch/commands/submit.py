@@ -74,7 +74,7 @@ def submit(
     cpu: Annotated[str, typer.Option(metavar="N", help="Cores of the pod.")] = "2",
     memory: Annotated[str, typer.Option(metavar="SIZE", help="Memory of the pod.")] = "4Gi",
     scratch: Annotated[
-        str, typer.Option(metavar="SIZE", help="Disk of the pod, gone with it.")
+        str, typer.Option(metavar="SIZE", help="Disk of the pod, deleted with it.")
     ] = "10Gi",
     gpus: Annotated[
         int,
@@ -86,7 +86,7 @@ def submit(
     ] = None,
     hdfs_auth: Annotated[
         Literal["user", "kerberos", "token"],
-        typer.Option(help="How HDFS is told who asks."),
+        typer.Option(help="How the pod logs in to HDFS."),
     ] = "user",
     env: Annotated[Texts, typer.Option(metavar="NAME=VALUE", help="A variable.")] = None,
     volume: Annotated[
@@ -127,7 +127,7 @@ def submit(
     The command and its flags come last and are checked here, as they would be there. What
     applies to the pod comes before it. The Job's log is followed, through broken connections and
     pods that take over, and submit ends with the run's exit code. Interrupted, it leaves the Job
-    alone and says how to follow it again. With --cron it makes or updates a CronJob.
+    alone and prints how to follow it again. With --cron it makes or updates a CronJob.
 
     Example: nsynth-batch submit --image nsynth-batch-cpu:0.1.0 run --store hdfs://namenode/sounds
     """
@@ -196,7 +196,7 @@ def submit(
     if detach or schedule is not None:
         typer.echo(f"{manifest['kind'].lower()}.batch/{run.name} {applied.done}")
         return OK
-    _say(f"job {run.name} in namespace {namespace} {applied.done}")
+    _log(f"job {run.name} in namespace {namespace} {applied.done}")
     made = applied.done != "found"
     return _follow(api, applied.thing, Patience(start_timeout, patience), made=made)
 
@@ -209,7 +209,7 @@ def _follow(api: Api, thing: Object, patience: Patience, *, made: bool) -> int:
     from nsynth_batch.submit.start_timeout import NeverStartedError
 
     name, namespace = thing["metadata"]["name"], thing["metadata"]["namespace"]
-    follower = Follower(api, thing, typer.echo, _say, patience)
+    follower = Follower(api, thing, typer.echo, _log, patience)
     try:
         with _leaving():
             outcome = follower.follow()
@@ -237,7 +237,7 @@ def _follow(api: Api, thing: Object, patience: Patience, *, made: bool) -> int:
         ) from error
     if outcome.exit_code != OK:
         raise CommandError(outcome.line, outcome.exit_code)
-    _say(f"job {name} succeeded")
+    _log(f"job {name} succeeded")
     return OK
 
 
@@ -257,5 +257,5 @@ def _leaving() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     typer.echo(f"submit: {line}", err=True)

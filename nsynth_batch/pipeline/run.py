@@ -125,7 +125,7 @@ def _run(
 
 
 def _plan(step: Step, context: Context, excesses: Sequence[Problem]) -> PlannedStep:
-    """Plan a step; where there is nothing to work on because of the quarantine, say that first."""
+    """Plan a step; where there is nothing to work on because of the quarantine, name that first."""
     from hdfs_jobs.errors import UsageError
 
     try:

@@ -1,1 +1,1 @@
-"""What a run tells while it works: events, and those who listen to them."""
+"""The events of a run, and their listeners: terminal, metrics, log."""

@@ -15,7 +15,7 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 @contextmanager
 def download_report(stream: TextIO | None = None) -> Iterator[Callable[[int, int | None], None]]:
-    """Give what draws a download, from the bytes that are there and, where known, all of them.
+    """Return what draws a download, from the bytes that are there and, where known, all of them.
 
     Parameters
     ----------

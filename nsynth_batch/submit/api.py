@@ -62,7 +62,7 @@ class Unreachable(CommandError):
 
 
 class Api:
-    """A cluster, as a kubeconfig or the pod that this runs in tells of it.
+    """A cluster, as a kubeconfig or the pod that this runs in describes it.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Api:
     def __init__(self, kubeconfig: str | None = None, context: str | None = None) -> None:
         self._given = (kubeconfig, context)
         # Where a program gives tickets, the client logs its failure; the request that follows
-        # fails as well, and tells it in our one line.
+        # fails as well, and its line is ours.
         logging.getLogger().addHandler(logging.NullHandler())
         self.renew()
 
@@ -140,9 +140,9 @@ class Api:
         Raises
         ------
         Refused
-            If the server says no.
+            If the server refuses.
         Unreachable
-            If it says nothing.
+            If it does not answer.
         """
         content = "application/json" if of_json else "application/yaml"
         response = self._send(method, path, query or {}, body, content)
@@ -202,21 +202,21 @@ def refused(status: int, body: bytes) -> Refused:
     body : bytes
         A ``Status`` object as JSON, or whatever a proxy in between said.
     """
-    told = flattened(_message(body)) or f"HTTP status {status}"
+    answer = flattened(_message(body)) or f"HTTP status {status}"
     if status == 401:
-        line, code = f"the cluster does not know who asks ({told}): renew the kubeconfig", USAGE
-    elif status == 403 and "exceeded quota" in told:
-        line, code = f"the namespace's quota is used up: {told}", INFRASTRUCTURE
-    elif status == 403 and "admission webhook" in told:
-        line, code = f"the cluster's policy refuses it: {told}", USAGE
+        line, code = f"the cluster does not know who asks ({answer}): renew the kubeconfig", USAGE
+    elif status == 403 and "exceeded quota" in answer:
+        line, code = f"the namespace's quota is used up: {answer}", INFRASTRUCTURE
+    elif status == 403 and "admission webhook" in answer:
+        line, code = f"the cluster's policy refuses it: {answer}", USAGE
     elif status == 403:
-        line, code = f"missing rights: {told}; ask who runs the cluster for them", USAGE
+        line, code = f"missing rights: {answer}; ask who runs the cluster for them", USAGE
     elif status == 404:
-        line, code = f"not there: {told}", USAGE
+        line, code = f"not there: {answer}", USAGE
     elif status in {400, 409, 413, 415, 422}:
-        line, code = f"refused: {told}", USAGE
+        line, code = f"refused: {answer}", USAGE
     else:
-        line, code = f"the cluster cannot answer now ({status}): {told}", INFRASTRUCTURE
+        line, code = f"the cluster cannot answer now ({status}): {answer}", INFRASTRUCTURE
     return Refused(line, code, status)
 
 

@@ -42,7 +42,7 @@ class Applied:
 
 
 def path_of(kind: str, namespace: str, name: str = "") -> str:
-    """Give the path of an object or, without a name, of all of its kind in a namespace."""
+    """Return the path of an object or, without a name, of all of its kind in a namespace."""
     folder = f"/apis/batch/v1/namespaces/{namespace}/{_RESOURCES[kind]}"
     return f"{folder}/{name}" if name else folder
 
@@ -62,7 +62,7 @@ def apply(api: Api, manifest: Manifest, *, replace: bool) -> Applied:
     Raises
     ------
     CommandError
-        If the one that is there is another's, differs, or is over, and nothing says what to do.
+        If the one that is there is another's, differs, or is over, and no flag decides what to do.
     """
     kind, name = manifest["kind"], name_of(manifest)
     namespace = manifest["metadata"]["namespace"]
@@ -151,7 +151,7 @@ def _update(
         raise CommandError(
             f"{what} and differs in {_listed(differing)}: --replace updates it", USAGE
         )
-    # The server takes the change only if nobody changed the object since it was read.
+    # The server takes the change only if the object is unchanged since it was read.
     seen = {"resourceVersion": there["metadata"]["resourceVersion"]}
     body = as_yaml({**manifest, "metadata": {**manifest["metadata"], **seen}})
     return Applied(api.ask("PUT", path, body=body), "updated")
@@ -161,7 +161,7 @@ def _other_owner(metadata: Object) -> str | None:
     """Name who else an object belongs to: what submit printed may have been applied by hand."""
     label = (metadata.get("labels") or {}).get(OWNER_LABEL)
     if label != OWNER:
-        return label or "nobody known"
+        return label or "an unknown program"
     for owner in metadata.get("ownerReferences") or ():
         return f"{owner.get('kind')} {owner.get('name')}"
     if _OF_KUBECTL in (metadata.get("annotations") or {}):

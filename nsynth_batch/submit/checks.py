@@ -39,7 +39,7 @@ _PART = re.compile(r"(\*|\?|([a-z]+|[0-9]+)(-([a-z]+|[0-9]+))?)(/([0-9]+))?")
 
 
 def default_name(words: Sequence[str], image: str) -> str:
-    """Give the name of a run that was given none: the same for the same command and image."""
+    """Return the name of a run that was given none: the same for the same command and image."""
     digest = hashlib.sha256("\0".join([*words, image]).encode("utf-8", "surrogateescape"))
     return f"nsynth-batch-{words[0]}-{digest.hexdigest()[:10]}"
 

@@ -48,7 +48,7 @@ class _Pod:
     ended
         How it ended, or none while it goes on.
     done
-        Whether all is told of it.
+        Whether its end was logged.
     failed_reads
         How often its last lines could not be read.
     """
@@ -70,7 +70,7 @@ class Follower:
         The Job, as the server has it.
     write : callable
         Takes each line of the run's log.
-    say : callable
+    log : callable
         Takes each remark of ours.
     patience : Patience
         How long is waited.
@@ -86,7 +86,7 @@ class Follower:
         api: Api,
         job: Object,
         write: Callable[[str], None],
-        say: Callable[[str], None],
+        log: Callable[[str], None],
         patience: Patience,
     ) -> None:
         self._api = api
@@ -94,10 +94,10 @@ class Follower:
         self._namespace: str = job["metadata"]["namespace"]
         self._uid: str = job["metadata"]["uid"]
         self._write = write
-        self._say = say
+        self._log = log
         self._patience = patience
         self._pods: dict[str, _Pod] = {}
-        self._waits = Waits(say, patience)
+        self._waits = Waits(log, patience)
         self._logs_refused = False
         self.begun = False
 
@@ -136,7 +136,7 @@ class Follower:
         if known.done:
             return False
         if fresh and len(self._pods) > 1:
-            self._say(f"pod {name} takes over, number {len(self._pods)} of this job")
+            self._log(f"pod {name} takes over, number {len(self._pods)} of this job")
         known.ended = ending(pod)
         moved = fresh
         if has_begun(pod):
@@ -148,7 +148,7 @@ class Follower:
         known.done = True
         self._waits.over()
         if known.ended.exit_code != 0:
-            self._say(f"pod {name} {known.ended}")
+            self._log(f"pod {name} {known.ended}")
         return True
 
     def _has_more(self, pod: Object) -> bool:
@@ -157,12 +157,12 @@ class Follower:
 
     def _miss(self, there: set[str]) -> bool:
         """Tell of pods that are no more; whether there was any."""
-        gone = [name for name, pod in self._pods.items() if not pod.done and name not in there]
-        for name in gone:
+        missing = [name for name, pod in self._pods.items() if not pod.done and name not in there]
+        for name in missing:
             self._pods[name].done = True
             self._pods[name].ended = Ending(None)
-            self._say(f"pod {name} was taken away")
-        return bool(gone)
+            self._log(f"pod {name} was taken away")
+        return bool(missing)
 
     def _read(self, name: str, known: _Pod) -> bool:
         """Write what is new in a pod's log; whether there was anything."""
@@ -184,11 +184,11 @@ class Follower:
         except Refused as error:
             if error.status == _FORBIDDEN:
                 self._logs_refused = True
-                self._say(f"warning: the log cannot be followed, the job is: {error}")
+                self._log(f"warning: the log cannot be followed, the job is: {error}")
             elif known.ended is not None:
                 known.failed_reads += 1
                 if known.failed_reads == _TRIES_OF_THE_LAST_READ:
-                    self._say(f"warning: the end of the log of pod {name} is lost: {error}")
+                    self._log(f"warning: the end of the log of pod {name} is lost: {error}")
         return lines > 0
 
     def _wait(self, job: Object, pods: list[Object]) -> None:
@@ -198,9 +198,9 @@ class Follower:
             self._waits.hold(f"job {self._name} is suspended: waiting until it is resumed")
         elif not waiting:
             last = pods[-1]["metadata"]["creationTimestamp"] if pods else ""
-            told = no_pod(self._name, self._events(self._uid), last)
-            if told is not None:
-                self._waits.see(told, begun=self.begun)
+            kept_back = no_pod(self._name, self._events(self._uid), last)
+            if kept_back is not None:
+                self._waits.see(kept_back, begun=self.begun)
         for pod in waiting:
             if not has_begun(pod):
                 events = self._events(pod["metadata"]["uid"])
@@ -232,7 +232,7 @@ class Follower:
         try:
             return self._items("events", {"fieldSelector": f"involvedObject.uid={uid}"})
         except (Refused, Unreachable):
-            # They only say more of what is seen without them.
+            # They only add to what is seen without them.
             return []
 
     def _items(self, what: str, query: dict[str, str]) -> list[Object]:
@@ -244,7 +244,7 @@ class Follower:
         """Make a request again while the cluster does not answer, or does not know us any more."""
         started = time.monotonic()
         pause = _FIRST_PAUSE
-        renewed = told = False
+        renewed = logged = False
         while True:
             try:
                 return request()
@@ -263,8 +263,8 @@ class Follower:
                         f"{self._name} --namespace {self._namespace}` follows it again",
                         INFRASTRUCTURE,
                     ) from error
-                if not told:
-                    self._say(f"{error}; trying again")
-                    told = True
+                if not logged:
+                    self._log(f"{error}; trying again")
+                    logged = True
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)

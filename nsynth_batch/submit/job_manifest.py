@@ -70,7 +70,7 @@ class Run:
     groups
         Numbers of the groups that own the GPU devices on the nodes (video and render).
     hdfs_auth
-        How HDFS is told who asks: by user name, by a keytab, or by a delegation token.
+        How the pod logs in to HDFS: by user name, by a keytab, or by a delegation token.
     environment
         Variables and their values.
     volumes
@@ -134,7 +134,7 @@ class Schedule:
 
 
 def job(run: Run) -> Manifest:
-    """Give the Job of one run.
+    """Return the Job of one run.
 
     Wrong usage and too much quarantine (2, 3) end the Job, since no other try mends them; a drain
     (143) and a pod that Kubernetes took away are made up for without limit; anything else, 75
@@ -149,7 +149,7 @@ def job(run: Run) -> Manifest:
 
 
 def cron_job(run: Run, schedule: Schedule) -> Manifest:
-    """Give the CronJob that starts a run again and again, one at a time.
+    """Return the CronJob that starts a run again and again, one at a time.
 
     Each night's Job has a name of its own. Unless the run's flags or variables give a seed, that
     name does: new recordings meet in new pairs, and a pod that takes over goes on with the same.
@@ -324,7 +324,7 @@ def _seed_of_the_job(run: Run) -> list[Manifest]:
 def _settings(run: Run) -> Manifest:
     sources = [
         {"configMap": _items("nsynth-batch-config", "nsynth-batch.toml")},
-        # Only a scheduler of tls:// asks for it, and says so itself where it is missing.
+        # Only a scheduler of tls:// needs it, and the run names it where it is missing.
         {"secret": {**_items("nsynth-batch-tls", "ca.crt", "tls.crt", "tls.key", folder="tls/"),
                     "optional": True}},
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What Job and pods say of themselves, read into what an operator has to know; pure functions."""
+"""The state of a Job and its pods, read into what an operator has to know; pure functions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CANNOT_START = {"StartError", "ContainerCannotRun"}
 _NEVER_PULLED = {"InvalidImageName", "ErrImageNeverPull"}
 _NOT_PULLED = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"}
 _PULLING = {"Pulling", "Pulled"}
-"""Told once all volumes are mounted."""
+"""The event once all volumes are mounted."""
 
 _NO_SUCH_IMAGE = re.compile(
     r"not found|manifest unknown|unauthorized|denied|forbidden|authentication required"
@@ -37,11 +37,11 @@ class Ending:
     Attributes
     ----------
     exit_code
-        Of the container; none where Kubernetes does not tell.
+        Of the container; None where Kubernetes does not give it.
     reason
         A word such as ``OOMKilled`` or ``Evicted``, or empty.
     message
-        What is told beside it, in one line, or empty.
+        The message beside it, in one line, or empty.
     """
 
     exit_code: int | None
@@ -52,11 +52,11 @@ class Ending:
         """Say it in a few words."""
         if self.reason == "OOMKilled":
             return "ran out of memory (OOMKilled)"
-        told = f"{self.reason}: {self.message}" if self.message else self.reason
+        words = f"{self.reason}: {self.message}" if self.message else self.reason
         if self.exit_code is None:
-            return f"was taken away ({told})" if told else "was taken away"
+            return f"was taken away ({words})" if words else "was taken away"
         ended = f"ended with {self.exit_code}"
-        return f"{ended} ({told})" if told not in {"", "Error", "Completed"} else ended
+        return f"{ended} ({words})" if words not in {"", "Error", "Completed"} else ended
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Outcome:
     exit_code
         What to end with.
     line
-        What to say; empty if all is well.
+        The line for people; empty if all is well.
     """
 
     exit_code: int
@@ -95,7 +95,7 @@ class Outcome:
 
 
 def own_pods(pods: Iterable[Object], uid: str) -> list[Object]:
-    """Give a Job's pods, the oldest first."""
+    """Return a Job's pods, the oldest first."""
     of_job = [
         pod
         for pod in pods
@@ -105,7 +105,7 @@ def own_pods(pods: Iterable[Object], uid: str) -> list[Object]:
 
 
 def name_of(thing: Object) -> str:
-    """Give an object's name."""
+    """Return an object's name."""
     name: str = thing["metadata"]["name"]
     return name
 
@@ -144,22 +144,22 @@ def trouble(pod: Object, events: Sequence[Object]) -> Trouble:
     pod : dict
         The pod.
     events : sequence of dict
-        What was told of it.
+        Its events.
     """
     name = name_of(pod)
     warnings = _warnings(events)
     unscheduled = _condition(pod.get("status") or {}, "PodScheduled", "False")
     if unscheduled is not None:
-        told = _told(unscheduled)
-        if _NO_SUCH_CLAIM.search(told):
-            return Trouble(f"pod {name} lacks a volume: {told}; correct --volume", USAGE, True)
-        return Trouble(f"pod {name} finds no node: {told}", INFRASTRUCTURE)
+        words = _words_of(unscheduled)
+        if _NO_SUCH_CLAIM.search(words):
+            return Trouble(f"pod {name} lacks a volume: {words}; correct --volume", USAGE, True)
+        return Trouble(f"pod {name} finds no node: {words}", INFRASTRUCTURE)
     waiting = _state(pod).get("waiting") or {}
     reason, message = waiting.get("reason") or "", flattened(waiting.get("message") or "")
     if reason in _NEVER_PULLED | _NOT_PULLED:
-        told = "; ".join([message, *warnings.get("Failed", ())])
-        never = reason in _NEVER_PULLED or bool(_NO_SUCH_IMAGE.search(told))
-        line = f"image {_image(pod)} cannot be pulled ({reason}): {message or told}"
+        words = "; ".join([message, *warnings.get("Failed", ())])
+        never = reason in _NEVER_PULLED or bool(_NO_SUCH_IMAGE.search(words))
+        line = f"image {_image(pod)} cannot be pulled ({reason}): {message or words}"
         if never:
             line += "; correct --image, or give --pull-secret if its registry asks who you are"
         return Trouble(line, USAGE if never else INFRASTRUCTURE, never)
@@ -170,9 +170,11 @@ def trouble(pod: Object, events: Sequence[Object]) -> Trouble:
         return Trouble(
             f"pod {name} lacks a volume: {mount}", USAGE if lacking else INFRASTRUCTURE, lacking
         )
-    told = message or "; ".join(told for lines in warnings.values() for told in lines)
-    if reason not in {"", "ContainerCreating", "PodInitializing"} or told:
-        return Trouble(f"pod {name} does not start ({reason or 'Pending'}): {told}", INFRASTRUCTURE)
+    words = message or "; ".join(words for lines in warnings.values() for words in lines)
+    if reason not in {"", "ContainerCreating", "PodInitializing"} or words:
+        return Trouble(
+            f"pod {name} does not start ({reason or 'Pending'}): {words}", INFRASTRUCTURE
+        )
     return Trouble(f"pod {name} has not started yet", INFRASTRUCTURE)
 
 
@@ -184,24 +186,24 @@ def no_pod(name: str, events: Sequence[Object], since: str) -> Trouble | None:
     name : str
         Of the Job.
     events : sequence of dict
-        What was told of it.
+        Its events.
     since : str
         When its last pod was made, as the API writes times; empty if there was none.
     """
     later = [e for e in events if (e.get("lastTimestamp") or e.get("eventTime") or "") >= since]
-    told = _warnings(later).get("FailedCreate")
-    if not told:
+    words = _warnings(later).get("FailedCreate")
+    if not words:
         return None if since else Trouble(f"job {name} has no pod yet", INFRASTRUCTURE)
-    passes = bool(_TAKEN_BACK.search(told[-1]))
+    passes = bool(_TAKEN_BACK.search(words[-1]))
     return Trouble(
-        f"job {name} may not have a pod: {told[-1]}",
+        f"job {name} may not have a pod: {words[-1]}",
         INFRASTRUCTURE if passes else USAGE,
         not passes,
     )
 
 
 def is_suspended(job: Object) -> bool:
-    """Whether somebody holds a Job back."""
+    """Whether a Job is suspended."""
     return bool((job.get("spec") or {}).get("suspend"))
 
 
@@ -232,15 +234,15 @@ def outcome(job: Object, last: Ending | None) -> Outcome:
             f"job {name} took longer than its deadline of {seconds} s; what is committed stays: "
             "submit it again to go on, with a longer --deadline if need be",
         )
-    told = flattened(failed.get("message") or "")
+    words = flattened(failed.get("message") or "")
     if last is None:
-        return Outcome(_code_in(told) or INFRASTRUCTURE, f"job {name} failed ({why}): {told}")
+        return Outcome(_code_in(words) or INFRASTRUCTURE, f"job {name} failed ({why}): {words}")
     if last.reason in _CANNOT_START:
         return Outcome(
             USAGE, f"job {name} failed: {_image(job['spec']['template'])} does not start: {last}"
         )
     if why == "PodFailurePolicy":
-        code = _code_in(told) or last.exit_code or UNEXPECTED
+        code = _code_in(words) or last.exit_code or UNEXPECTED
         return Outcome(code, f"job {name} failed: its run {last}, which no other try mends")
     tries = (job.get("status") or {}).get("failed") or 1
     line = f"job {name} failed for good after {tries} pods: the last one {last}"
@@ -263,14 +265,14 @@ def _condition(status: Object, kind: str, value: str = "True") -> Object | None:
 
 
 def _warnings(events: Sequence[Object]) -> dict[str, list[str]]:
-    told: dict[str, list[str]] = {}
+    words: dict[str, list[str]] = {}
     for event in events:
         if event.get("type") == "Warning":
-            told.setdefault(event.get("reason") or "", []).append(_told(event))
-    return told
+            words.setdefault(event.get("reason") or "", []).append(_words_of(event))
+    return words
 
 
-def _told(thing: Object) -> str:
+def _words_of(thing: Object) -> str:
     return flattened(thing.get("message") or thing.get("reason") or "")
 
 

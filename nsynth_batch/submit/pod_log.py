@@ -43,7 +43,7 @@ class Tail:
         self._from = self.since
 
     def take(self, line: bytes) -> str | None:
-        """Give the text of a line, or none if it was given before.
+        """Return the text of a line, or None if it was returned before.
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ def read_log(api: Api, path: str, tail: Tail, *, follow: bool) -> Generator[str]
     tail : Tail
         What was read before.
     follow : bool
-        Whether to stay until the log ends, or the connection does: one cannot tell which.
+        Whether to stay until the log ends, or the connection does: the two look alike.
 
     Yields
     ------

@@ -41,14 +41,14 @@ class Waits:
 
     Parameters
     ----------
-    say : callable
+    log : callable
         Takes each remark.
     patience : Patience
         How long is waited.
     """
 
-    def __init__(self, say: Callable[[str], None], patience: Patience) -> None:
-        self._say = say
+    def __init__(self, log: Callable[[str], None], patience: Patience) -> None:
+        self._log = log
         self._patience = patience
         self._told: set[str] = set()
         self.over()
@@ -59,7 +59,7 @@ class Waits:
         self._stays_since: float | None = None
 
     def hold(self, line: str) -> None:
-        """Wait as long as it takes: somebody holds the Job back, or it is on its way."""
+        """Wait as long as it takes: the Job is suspended, or it is on its way."""
         self.over()
         self._tell(line)
 
@@ -102,4 +102,4 @@ class Waits:
         subject = line.partition(":")[0]
         if subject not in self._told:
             self._told.add(subject)
-            self._say(line)
+            self._log(line)

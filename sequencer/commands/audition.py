@@ -63,7 +63,7 @@ def audition_command(
         print(f"sequencer: warning: {note}", file=sys.stderr)
     more = len(listing.notes) - _MOST_NOTES
     if more > 0:
-        print(f"sequencer: warning: {more} more clips left out", file=sys.stderr)
+        print(f"sequencer: warning: {more} more clips skipped", file=sys.stderr)
     drawing = bool(find_spec("librosa") and find_spec("matplotlib"))
     if not drawing:
         print(

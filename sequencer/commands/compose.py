@@ -130,7 +130,7 @@ def compose_command(
     keep_all: Annotated[
         bool,
         typer.Option(
-            "--keep-all", help="Play what would be left out: silence, noise, near-duplicates."
+            "--keep-all", help="Play what would be skipped: silence, noise, near-duplicates."
         ),
     ] = False,
     force: Force = False,
@@ -142,10 +142,10 @@ def compose_command(
     the credits. The same clips, seed and options give the same bytes; an earlier composition of
     this name is replaced.
 
-    Clips of an export that fell silent, hold a tone or hiss are left out; in a folder of your own
+    Clips of an export that fell silent, hold a tone or hiss are skipped; in a folder of your own
     sounds only silence and a bare offset are. Of near-duplicates one plays.
 
-    The licence of the result is found first. Clips whose licences do not go together are left out,
+    The licence of the result is found first. Clips whose licences do not go together are skipped,
     as few as can be, and the warnings name them.
 
     Example: sequencer compose clips/ -o piece.wav --minutes 2 --seed 7

@@ -1,4 +1,4 @@
-"""`sequencer credits`: who is heard, in every form, or at one second."""
+"""`sequencer credits`: who plays, in every form, or at one second."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def credits_command(
     ] = None,
     at: Annotated[
         float | None,
-        typer.Option("--at", help="Tell instead what is heard at this second.", metavar="SECONDS"),
+        typer.Option("--at", help="Print instead what plays at this second.", metavar="SECONDS"),
     ] = None,
     force: Force = False,
     verbose: Verbose = False,
@@ -42,7 +42,7 @@ def credits_command(
     """Write the credits of a composition, from its score alone.
 
     text and html are for people, json for programs; vtt (for players) and labels (for Audacity)
-    say when each recording is heard.
+    give when each recording plays.
 
     Example: sequencer credits piece.score.json --at 83.5
     """

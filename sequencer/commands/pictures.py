@@ -59,11 +59,11 @@ def _draw_timeline(score_path: Path, out: Path, sound: Path | None) -> None:
     score = read_score(score_path)
     stem = score_path.name.removesuffix(SCORE_SUFFIX)
     beside = (score_path.with_name(f"{stem}{suffix}") for suffix in (".wav", ".flac", ".ogg"))
-    heard = sound or next((path for path in beside if path.is_file()), None)
+    sounding = sound or next((path for path in beside if path.is_file()), None)
     picture = out if out.suffix.lower() == ".png" and not out.is_dir() else None
     picture = picture or out / f"{stem}.timeline.png"
-    write_output(picture, timeline(score, heard, stem))
-    print(f"{picture}: timeline, {f'loudness of {heard}' if heard else 'without loudness'}")
+    write_output(picture, timeline(score, sounding, stem))
+    print(f"{picture}: timeline, {f'loudness of {sounding}' if sounding else 'without loudness'}")
 
 
 def _draw_clips(folder: Path, out: Path) -> None:

@@ -36,7 +36,7 @@ def more_than(count: int, store: Path) -> int:
 def test_every_figure_that_is_served_is_explained_and_no_other() -> None:
     explained = {row[0].strip("`"): row[1] for row in table("metric, after `nsynth_batch_`")}
     served = {}
-    for family in Metrics(0.5, threading.Event()).registry.collect():
+    for family in Metrics(0.5, threading.Event(), {}).registry.collect():
         if family.name.startswith(NAMESPACE):
             name = family.name.removeprefix(f"{NAMESPACE}_")
             suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")

@@ -82,10 +82,13 @@ def test_it_is_told_what_rests_on_it(job: Job, tmp_path: Path) -> None:
     ]
     assert set(status) == {"store", "stages", "gone"}
     text = say(job, "status").stdout
-    assert f"forgotten: owl ({owl.file_id}): {len(expected)} clips rest on it" in text
+    assert f"forgotten: owl ({owl.file_id}): {len(expected)} clips are derived from it" in text
 
     again = say(job, "clips", "--to", str(tmp_path / "clips"))
-    assert f"{len(expected)} clips rest on forgotten recordings and are left out" in again.stdout
+    assert (
+        f"{len(expected)} clips are derived from forgotten recordings and are skipped"
+        in again.stdout
+    )
     assert f"left {len(expected)} wav files" in again.stdout
     assert all(f"{clip_id}.wav" in again.stdout for clip_id in expected)
     left = [json.loads(line)["clip_id"] for line in (tmp_path / "clips" / "clips.jsonl").open()]
@@ -100,7 +103,9 @@ def test_status_tells_what_rests_on_what_its_source_has_deleted(job: Job) -> Non
     )
     [one] = withdrawn(job.store(), lineage_of)
     assert (one.file_id, one.why) == (owl.file_id, "deleted")
-    line = f"deleted: owl ({owl.file_id}): {len(one.clips)} clips rest on it: {one.clips[0]}"
+    line = (
+        f"deleted: owl ({owl.file_id}): {len(one.clips)} clips are derived from it: {one.clips[0]}"
+    )
     assert line in say(job, "status").stdout
 
 

@@ -75,7 +75,7 @@ def test_a_job_that_is_over_is_made_anew_where_that_is_asked_for(
 @pytest.mark.parametrize(
     ("metadata", "owner"),
     [
-        ({"labels": None}, "nobody known"),
+        ({"labels": None}, "an unknown program"),
         ({"labels": {"app.kubernetes.io/managed-by": "Helm"}}, "Helm"),
         ({"ownerReferences": [{"kind": "CronJob", "name": "nightly"}]}, "CronJob nightly"),
         (

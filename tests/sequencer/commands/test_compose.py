@@ -100,6 +100,7 @@ def test_choices_are_kept_to(export: Path, tmp_path: Path) -> None:
         (("--max-share", "0"), "--max-share 0: above 0% and at most 100% is expected"),
         (("--max-share", "x%"), "--max-share x%: "),
         (("--tempo", "fast"), "--tempo fast: give beats a minute, or free"),
+        (("--tempo", "-9"), "--tempo must be from 20 to 400, not -9"),
         (("--tempo", "3"), "--tempo must be from 20 to 400, not 3"),
         (("--event-seconds", "9-2"), "--event-seconds: 9 is more than 2"),
         (("--sections", "loud"), "--sections: 'loud' is none of steady"),

@@ -185,14 +185,14 @@ def test_what_commands_say_and_end_with(
     assert main(["harvest", "commons:Category:Bird songs", "--min-seconds", "1"]) == 0
     told = capsys.readouterr().err
     assert "2 recordings, 1 new" in told
-    assert "harvest: 4 left out: 4 shorter than --min-seconds" in told
+    assert "harvest: 4 skipped: 4 shorter than --min-seconds" in told
     front.fail("img_auth.php", Fault(503), times=100)
     assert main(["harvest", "commons:File:Robin.wav", "--store", str(tmp_path / "b")]) == 75
     told = capsys.readouterr().err
     assert "1 of 1 recordings could not be fetched" in told
     assert "1 not fetched, the last of them for: File:Robin.wav: the server answers 503" in told
     assert main(["harvest", "commons:Category:Bird songs", "--since", "2100-01-01"]) == 0
-    assert "5 left out: 5 older than --since" in capsys.readouterr().err
+    assert "5 skipped: 5 older than --since" in capsys.readouterr().err
     with host_lock({front.host}):
         assert main(["harvest", "commons:File:Robin.wav", "--store", str(tmp_path / "b")]) == 75
     assert "another harvest on this machine fetches from" in capsys.readouterr().err
