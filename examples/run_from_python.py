@@ -12,6 +12,7 @@ from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.events import StageFinished
 from nsynth_batch.pipeline.run import run
 from nsynth_batch.pipeline.signals import draining
+from nsynth_batch.pipeline.steps import lineage_of
 from nsynth_batch.reporting.events import Note, RunEvent
 from nsynth_batch.settings import load_settings
 from nsynth_batch.store.clip_export import export_clips
@@ -33,7 +34,7 @@ def main(recordings: str, store: str, clips: str) -> int:
     if report.exit_code:
         print(report.message or "drained: run it again to go on")
         return report.exit_code
-    exported = export_clips(Store.open(store), Path(clips))
+    exported = export_clips(Store.open(store), Path(clips), lineage_of)
     print(f"{exported.clips} clips in {clips}")
     return 0
 
