@@ -27,41 +27,41 @@ HEAD = "file,author,licence\n"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Storage:
+def storage(tmp_path: Path) -> Storage:
     return open_storage(str(tmp_path / "store"))
 
 
-def claimed(folder: Path, store: Storage, **rows: tuple[str, str]) -> Harvest:
+def claimed(folder: Path, storage: Storage, **rows: tuple[str, str]) -> Harvest:
     """Harvest copies of one recording with the rights of each."""
     for name in rows:
         write_wav(folder / f"{name}.wav", tone(0.3, 440.0))
     lines = (f"{name}.wav,{author},{licence}\n" for name, (author, licence) in rows.items())
     (folder / "sources.csv").write_text(HEAD + "".join(lines))
-    return harvest(resolve(str(folder)), lambda: store)
+    return harvest(resolve(str(folder)), lambda: storage)
 
 
-def only(store: Storage) -> Recording:
-    [row] = Catalog(store).recordings().values()
+def only(storage: Storage) -> Recording:
+    [row] = Catalog(storage).recordings().values()
     return row
 
 
 @pytest.mark.parametrize("order", itertools.permutations("abc"))
 def test_the_order_of_paths_decides_nothing(
-    tmp_path: Path, store: Storage, order: tuple[str, ...]
+    tmp_path: Path, storage: Storage, order: tuple[str, ...]
 ) -> None:
     claims = [("Ann", "CC0-1.0"), ("Bob", "CC-BY-SA-4.0"), ("Cat", "CC-BY-4.0")]
     named = dict(zip(order, claims, strict=True))
-    report = claimed(tmp_path / "in", store, **named)
-    row = only(store)
+    report = claimed(tmp_path / "in", storage, **named)
+    row = only(storage)
     assert (row.author, row.licence) == ("Bob", "CC-BY-SA-4.0")
     assert (report.contradictions, report.duplicates, report.updated) == (1, 2, 0)
     [note] = report.notes
     assert "(CC-BY-SA-4.0 holds)" in note
     assert all(f"{name}.wav" in note for name in order)
     before = row
-    again = claimed(tmp_path / "in", store, **named)
+    again = claimed(tmp_path / "in", storage, **named)
     assert (again.contradictions, again.updated) == (1, 0)
-    assert only(store) == before
+    assert only(storage) == before
 
 
 @settings(
@@ -78,11 +78,11 @@ def test_harvests_one_after_the_other_end_where_one_of_all_does(
     tmp_path_factory: pytest.TempPathFactory, claims: list[tuple[str, str]]
 ) -> None:
     here = tmp_path_factory.mktemp("claims")
-    store = open_storage(str(here / "store"))
+    storage = open_storage(str(here / "store"))
     for _ in range(2):
         for number, claim in enumerate(claims):
-            claimed(here / f"in{number}", store, x=claim)
-    row = only(store)
+            claimed(here / f"in{number}", storage, x=claim)
+    row = only(storage)
     wanted = stricter([Rights("x", author, licence) for author, licence in claims])
     assert row.licence == wanted.licence
     # Whoever was named beside a licence that gave way later may be named still.
@@ -91,38 +91,40 @@ def test_harvests_one_after_the_other_end_where_one_of_all_does(
 
 
 def test_what_a_table_says_later_of_the_same_file_replaces_what_it_said(
-    tmp_path: Path, store: Storage
+    tmp_path: Path, storage: Storage
 ) -> None:
-    claimed(tmp_path / "in", store, a=("Bob", "CC-BY-SA-4.0"))
-    report = claimed(tmp_path / "in", store, a=("Ann", "CC0-1.0"))
+    claimed(tmp_path / "in", storage, a=("Bob", "CC-BY-SA-4.0"))
+    report = claimed(tmp_path / "in", storage, a=("Ann", "CC0-1.0"))
     assert (report.updated, report.contradictions) == (1, 0)
-    assert only(store).licence == "CC0-1.0"
+    assert only(storage).licence == "CC0-1.0"
 
 
 def test_a_file_that_was_moved_and_has_other_rights_now_contradicts_nothing(
-    tmp_path: Path, store: Storage
+    tmp_path: Path, storage: Storage
 ) -> None:
-    claimed(tmp_path / "in", store, a=("Bob", "CC-BY-SA-4.0"))
+    claimed(tmp_path / "in", storage, a=("Bob", "CC-BY-SA-4.0"))
     (tmp_path / "in" / "a.wav").unlink()
-    report = claimed(tmp_path / "in", store, b=("Ann", "CC0-1.0"))
+    report = claimed(tmp_path / "in", storage, b=("Ann", "CC0-1.0"))
     assert (report.updated, report.contradictions) == (1, 0)
-    assert only(store).licence == "CC0-1.0"
+    assert only(storage).licence == "CC0-1.0"
 
 
-def test_corrected_rights_of_all_copies_end_a_contradiction(tmp_path: Path, store: Storage) -> None:
-    claimed(tmp_path / "in", store, a=("Ann", "CC0-1.0"), b=("Bob", "CC-BY-SA-4.0"))
-    report = claimed(tmp_path / "in", store, a=("Ann", "CC0-1.0"), b=("Ann", "CC0-1.0"))
+def test_corrected_rights_of_all_copies_end_a_contradiction(
+    tmp_path: Path, storage: Storage
+) -> None:
+    claimed(tmp_path / "in", storage, a=("Ann", "CC0-1.0"), b=("Bob", "CC-BY-SA-4.0"))
+    report = claimed(tmp_path / "in", storage, a=("Ann", "CC0-1.0"), b=("Ann", "CC0-1.0"))
     assert (report.updated, report.contradictions) == (1, 0)
-    assert (only(store).licence, only(store).author) == ("CC0-1.0", "Ann")
+    assert (only(storage).licence, only(storage).author) == ("CC0-1.0", "Ann")
 
 
-def test_a_page_of_a_wiki_replaces_its_own_words_and_no_others(store: Storage) -> None:
+def test_a_page_of_a_wiki_replaces_its_own_words_and_no_others(storage: Storage) -> None:
     page = replace(ROW, revision="1", page_url="https://wiki.example/A", source_path="File:A.wav")
     page = page.with_rights(replace(page.rights(), licence="CC-BY-SA-4.0", author="Ann"))
 
     def add(row: Recording) -> Harvest:
         report = Harvest()
-        catalog = CatalogWriter(store, report)
+        catalog = CatalogWriter(storage, report)
         catalog.add(row)
         catalog.finish()
         return report
@@ -131,28 +133,28 @@ def test_a_page_of_a_wiki_replaces_its_own_words_and_no_others(store: Storage) -
     other = replace(page, page_url="https://wiki.example/B", source_path="File:B.wav")
     freed = other.with_rights(replace(other.rights(), licence="CC0-1.0"))
     assert add(freed).contradictions == 1
-    assert only(store).licence == "CC-BY-SA-4.0"
+    assert only(storage).licence == "CC-BY-SA-4.0"
     freed = page.with_rights(replace(page.rights(), licence="CC0-1.0"))
     assert add(freed).contradictions == 0
-    assert only(store).licence == "CC0-1.0"
+    assert only(storage).licence == "CC0-1.0"
 
 
-def test_an_interrupted_harvest_gives_no_claim_up(tmp_path: Path, store: Storage) -> None:
-    claimed(tmp_path / "in", store, a=("Ann", "CC0-1.0"), b=("Bob", "CC-BY-SA-4.0"))
+def test_an_interrupted_harvest_gives_no_claim_up(tmp_path: Path, storage: Storage) -> None:
+    claimed(tmp_path / "in", storage, a=("Ann", "CC0-1.0"), b=("Bob", "CC-BY-SA-4.0"))
     report = Harvest()
-    catalog = CatalogWriter(store, report, lambda row: True)
-    row = only(store)
+    catalog = CatalogWriter(storage, report, lambda row: True)
+    row = only(storage)
     ann = replace(row, source_path="a.wav").with_rights(Rights("a", "Ann", "CC0-1.0"))
     catalog.add(ann)
     catalog.finish(complete=False)
-    assert only(store) == row
+    assert only(storage) == row
 
 
 def test_licences_that_ask_for_an_author_and_have_none_are_counted(
-    tmp_path: Path, store: Storage
+    tmp_path: Path, storage: Storage
 ) -> None:
-    report = claimed(tmp_path / "in", store, a=("", "CC-BY-4.0"))
+    report = claimed(tmp_path / "in", storage, a=("", "CC-BY-4.0"))
     assert report.without_author == 1
-    report = claimed(tmp_path / "in", store, a=("", "CC-BY-4.0"), b=("Ann", "CC-BY-4.0"))
-    assert (report.without_author, only(store).author) == (0, "Ann")
-    assert claimed(tmp_path / "other", store, a=("", "CC0-1.0")).without_author == 0
+    report = claimed(tmp_path / "in", storage, a=("", "CC-BY-4.0"), b=("Ann", "CC-BY-4.0"))
+    assert (report.without_author, only(storage).author) == (0, "Ann")
+    assert claimed(tmp_path / "other", storage, a=("", "CC0-1.0")).without_author == 0

@@ -29,36 +29,36 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Storage:
+def storage(tmp_path: Path) -> Storage:
     return open_storage(str(tmp_path / "store"))
 
 
-def take(folder: Path, store: Storage, stop: threading.Event | None = None) -> Harvest:
-    return harvest(resolve(str(folder)), lambda: store, stop=stop)
+def take(folder: Path, storage: Storage, stop: threading.Event | None = None) -> Harvest:
+    return harvest(resolve(str(folder)), lambda: storage, stop=stop)
 
 
-def raw(store: Storage) -> dict[str, bytes]:
-    return {entry.path: store.read_bytes(entry.path) for entry in store.walk("raw")}
+def raw(storage: Storage) -> dict[str, bytes]:
+    return {entry.path: storage.read_bytes(entry.path) for entry in storage.walk("raw")}
 
 
-def test_bytes_are_kept_as_they_are_under_their_sha1(folder: Path, store: Storage) -> None:
-    report = take(folder, store)
+def test_bytes_are_kept_as_they_are_under_their_sha1(folder: Path, storage: Storage) -> None:
+    report = take(folder, storage)
     assert (report.found, report.added, report.duplicates) == (3, 3, 0)
     assert report.bytes == sum(path.stat().st_size for path in folder.iterdir())
     expected = {}
     for path in folder.iterdir():
         sha1 = hashlib.sha1(path.read_bytes()).hexdigest()
         expected[f"raw/{sha1[:2]}/{sha1}{path.suffix.lower()}"] = path.read_bytes()
-    assert raw(store) == expected
+    assert raw(storage) == expected
 
 
-def test_the_catalog_says_what_came(folder: Path, store: Storage) -> None:
+def test_the_catalog_says_what_came(folder: Path, storage: Storage) -> None:
     (folder / "sources.csv").write_text(
         "file,title,author,licence,category,source_url\n"
         "a.wav,Ä tone,Somebody,CC-BY-4.0,music;nature,https://example.org/a\n"
     )
-    report = take(folder, store)
-    rows = {row.title: row for row in Catalog(store).recordings().values()}
+    report = take(folder, storage)
+    rows = {row.title: row for row in Catalog(storage).recordings().values()}
     a = rows["Ä tone"]
     assert (a.author, a.licence, a.categories) == ("Somebody", "CC-BY-4.0", ("music", "nature"))
     assert (a.page_url, a.licence_url) == (
@@ -66,28 +66,28 @@ def test_the_catalog_says_what_came(folder: Path, store: Storage) -> None:
         "https://creativecommons.org/licenses/by/4.0/",
     )
     assert a.duration == pytest.approx(0.3)
-    assert store.read_bytes(a.raw_url) == (folder / "a.wav").read_bytes()
+    assert storage.read_bytes(a.raw_url) == (folder / "a.wav").read_bytes()
     assert rows["b"].licence == "LicenseRef-unknown"
     assert rows["b"].usable
     assert report.without_rights == 2
 
 
-def test_a_second_harvest_changes_nothing(folder: Path, store: Storage) -> None:
-    take(folder, store)
-    before = {entry.path for entry in store.walk()}
-    report = take(folder, store)
+def test_a_second_harvest_changes_nothing(folder: Path, storage: Storage) -> None:
+    take(folder, storage)
+    before = {entry.path for entry in storage.walk()}
+    report = take(folder, storage)
     assert (report.found, report.added, report.updated, report.bytes) == (3, 0, 0, 0)
-    assert {entry.path for entry in store.walk()} == before
+    assert {entry.path for entry in storage.walk()} == before
 
 
-def test_new_recordings_and_changed_rights_are_added(folder: Path, store: Storage) -> None:
-    take(folder, store)
-    first = list(Catalog(store).recordings())
+def test_new_recordings_and_changed_rights_are_added(folder: Path, storage: Storage) -> None:
+    take(folder, storage)
+    first = list(Catalog(storage).recordings())
     write_wav(folder / "new.wav")
     (folder / "sources.csv").write_text("file,author,licence\nb.wav,Found out,CC0-1.0\n")
-    report = take(folder, store)
+    report = take(folder, storage)
     assert (report.added, report.updated) == (1, 1)
-    recordings = Catalog(store).recordings()
+    recordings = Catalog(storage).recordings()
     assert list(recordings)[:3] == first
     assert {row.title: row.licence for row in recordings.values()} == {
         "a": "LicenseRef-unknown",
@@ -97,28 +97,28 @@ def test_new_recordings_and_changed_rights_are_added(folder: Path, store: Storag
     }
 
 
-def test_the_same_content_twice_is_one_recording(folder: Path, store: Storage) -> None:
+def test_the_same_content_twice_is_one_recording(folder: Path, storage: Storage) -> None:
     (folder / "z copy.wav").write_bytes((folder / "a.wav").read_bytes())
-    report = take(folder, store)
+    report = take(folder, storage)
     assert (report.found, report.added, report.duplicates) == (4, 3, 1)
-    assert sorted(row.title for row in Catalog(store).recordings().values()) == ["a", "b", "c"]
+    assert sorted(row.title for row in Catalog(storage).recordings().values()) == ["a", "b", "c"]
 
 
-def test_what_was_copied_before_a_kill_is_not_copied_again(folder: Path, store: Storage) -> None:
-    take(folder, store)
-    store.delete("catalog", recursive=True)
-    report = take(folder, store)
+def test_what_was_copied_before_a_kill_is_not_copied_again(folder: Path, storage: Storage) -> None:
+    take(folder, storage)
+    storage.delete("catalog", recursive=True)
+    report = take(folder, storage)
     assert report.added == 0
-    assert len(Catalog(store).recordings()) == 3
+    assert len(Catalog(storage).recordings()) == 3
 
 
-def test_a_harvest_that_is_asked_to_stop_keeps_what_it_has(folder: Path, store: Storage) -> None:
+def test_a_harvest_that_is_asked_to_stop_keeps_what_it_has(folder: Path, storage: Storage) -> None:
     stop = threading.Event()
     stop.set()
-    assert take(folder, store, stop).drained
-    assert len(Catalog(store).recordings()) == 0
-    assert not take(folder, store).drained
-    assert len(Catalog(store).recordings()) == 3
+    assert take(folder, storage, stop).drained
+    assert len(Catalog(storage).recordings()) == 0
+    assert not take(folder, storage).drained
+    assert len(Catalog(storage).recordings()) == 3
 
 
 def test_a_source_with_nothing_makes_no_store(tmp_path: Path) -> None:
@@ -135,16 +135,16 @@ def test_a_source_with_nothing_makes_no_store(tmp_path: Path) -> None:
 
 
 def test_the_same_content_under_another_suffix_is_not_copied_again(
-    folder: Path, store: Storage
+    folder: Path, storage: Storage
 ) -> None:
-    take(folder, store)
-    before = raw(store)
+    take(folder, storage)
+    before = raw(storage)
     [first, *_] = sorted(folder.glob("*.wav"))
     first.rename(first.with_suffix(".wave.flac"))
     (folder / "twin.aiff").write_bytes(first.with_suffix(".wave.flac").read_bytes())
-    again = take(folder, store)
+    again = take(folder, storage)
     assert again.added == 0
-    assert raw(store) == before
+    assert raw(storage) == before
 
 
 HEADER = "file,title,author,licence\n"
@@ -162,27 +162,29 @@ def test_a_harvest_of_the_folder_that_holds_the_store_keeps_the_rights(folder: P
 
 
 def test_what_has_rights_keeps_them_when_it_comes_without(
-    folder: Path, store: Storage, tmp_path: Path
+    folder: Path, storage: Storage, tmp_path: Path
 ) -> None:
     (folder / "sources.csv").write_text(f"{HEADER}a.wav,A tone,Somebody,CC-BY-4.0\n")
-    take(folder, store)
-    before = dict(Catalog(store).recordings())
+    take(folder, storage)
+    before = dict(Catalog(storage).recordings())
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare" / "0123.wav").write_bytes((folder / "a.wav").read_bytes())
-    report = take(tmp_path / "bare", store)
+    report = take(tmp_path / "bare", storage)
     assert (report.updated, report.without_rights) == (0, 0)
-    assert dict(Catalog(store).recordings()) == before
+    assert dict(Catalog(storage).recordings()) == before
     (tmp_path / "bare" / "sources.csv").write_text(f"{HEADER}0123.wav,,Another,CC0-1.0\n")
-    assert take(tmp_path / "bare", store).contradictions == 1
-    assert dict(Catalog(store).recordings()) == before
+    assert take(tmp_path / "bare", storage).contradictions == 1
+    assert dict(Catalog(storage).recordings()) == before
     (tmp_path / "bare" / "sources.csv").write_text(f"{HEADER}0123.wav,,Another,CC-BY-SA-4.0\n")
-    assert take(tmp_path / "bare", store).updated == 1
-    row = Catalog(store).recordings()[hashlib.sha1((folder / "a.wav").read_bytes()).hexdigest()]
+    assert take(tmp_path / "bare", storage).updated == 1
+    row = Catalog(storage).recordings()[hashlib.sha1((folder / "a.wav").read_bytes()).hexdigest()]
     assert (row.title, row.author, row.licence) == ("0123", "Another", "CC-BY-SA-4.0")
 
 
 @pytest.mark.parametrize("later", ["0 copy.wav", "z copy.wav"])
-def test_of_two_alike_the_one_with_rights_stands(folder: Path, store: Storage, later: str) -> None:
+def test_of_two_alike_the_one_with_rights_stands(
+    folder: Path, storage: Storage, later: str
+) -> None:
     (folder / later).write_bytes((folder / "a.wav").read_bytes())
     file_id = hashlib.sha1((folder / "a.wav").read_bytes()).hexdigest()
 
@@ -190,40 +192,40 @@ def test_of_two_alike_the_one_with_rights_stands(folder: Path, store: Storage, l
         (folder / "sources.csv").write_text(f"{HEADER}{name},Named,Somebody,{licence}\n")
 
     listed(later, "CC-BY-4.0")
-    report = take(folder, store)
+    report = take(folder, storage)
     assert (report.found, report.added, report.duplicates, report.updated) == (4, 3, 1, 0)
     assert report.without_rights == 2
-    assert Catalog(store).recordings()[file_id].licence == "CC-BY-4.0"
-    assert take(folder, store).updated == 0
+    assert Catalog(storage).recordings()[file_id].licence == "CC-BY-4.0"
+    assert take(folder, storage).updated == 0
     listed("a.wav", "CC-BY-SA-4.0")
-    assert take(folder, store).updated == 1
-    row = Catalog(store).recordings()[file_id]
+    assert take(folder, storage).updated == 1
+    row = Catalog(storage).recordings()[file_id]
     assert (row.licence, row.source_path) == ("CC-BY-SA-4.0", "a.wav")
 
 
-def test_rights_found_for_a_later_copy_are_one_update(folder: Path, store: Storage) -> None:
-    take(folder, store)
+def test_rights_found_for_a_later_copy_are_one_update(folder: Path, storage: Storage) -> None:
+    take(folder, storage)
     (folder / "a.wav").rename(folder / "a renamed.wav")
     (folder / "z copy.wav").write_bytes((folder / "a renamed.wav").read_bytes())
     (folder / "sources.csv").write_text(f"{HEADER}z copy.wav,Named,Somebody,CC0-1.0\n")
-    report = take(folder, store)
+    report = take(folder, storage)
     assert (report.updated, report.without_rights) == (1, 2)
 
 
-def test_a_duplicate_without_a_licence_is_not_counted_again(folder: Path, store: Storage) -> None:
+def test_a_duplicate_without_a_licence_is_not_counted_again(folder: Path, storage: Storage) -> None:
     for name in ("y copy.wav", "z copy.wav"):
         (folder / name).write_bytes((folder / "a.wav").read_bytes())
-    assert take(folder, store).without_rights == 3
+    assert take(folder, storage).without_rights == 3
 
 
 def test_recordings_of_one_title_are_told_apart_by_their_path(
-    tmp_path: Path, store: Storage
+    tmp_path: Path, storage: Storage
 ) -> None:
     for name in ("cut.wav", "cut.flac", "sub/dir/cut.wav"):
         write_wav(tmp_path / "in" / name, tone(0.3, 100.0 + len(name)))
     (tmp_path / "in" / "sources.csv").write_text(f"{HEADER}cut.wav,The cut,Somebody,CC0-1.0\n")
-    take(tmp_path / "in", store)
-    rows = list(Catalog(store).recordings().values())
+    take(tmp_path / "in", storage)
+    rows = list(Catalog(storage).recordings().values())
     assert {(row.source_path, row.title) for row in rows} == {
         ("cut.wav", "The cut"),
         ("cut.flac", "cut"),
@@ -234,9 +236,9 @@ def test_recordings_of_one_title_are_told_apart_by_their_path(
     assert next(audio_items([before])).title == before.title
 
 
-def test_a_missing_raw_file_comes_back_by_another_harvest(folder: Path, store: Storage) -> None:
-    take(folder, store)
-    before = raw(store)
-    store.delete(next(iter(before)))
-    assert take(folder, store).added == 1
-    assert raw(store) == before
+def test_a_missing_raw_file_comes_back_by_another_harvest(folder: Path, storage: Storage) -> None:
+    take(folder, storage)
+    before = raw(storage)
+    storage.delete(next(iter(before)))
+    assert take(folder, storage).added == 1
+    assert raw(storage) == before

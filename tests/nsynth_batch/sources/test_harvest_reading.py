@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Storage:
+def storage(tmp_path: Path) -> Storage:
     return open_storage(str(tmp_path / "store"))
 
 
@@ -52,12 +52,12 @@ class Between:
         return [self._change(offer) for offer in self._source.offers(stop)]
 
 
-def take(folder: Path, store: Storage, change: Callable[[Offer], Offer]) -> Harvest:
-    return harvest(Between(resolve(str(folder)), change), lambda: store)
+def take(folder: Path, storage: Storage, change: Callable[[Offer], Offer]) -> Harvest:
+    return harvest(Between(resolve(str(folder)), change), lambda: storage)
 
 
-def names(store: Storage) -> set[str | None]:
-    return {row.source_path for row in Catalog(store).recordings().values()}
+def names(storage: Storage) -> set[str | None]:
+    return {row.source_path for row in Catalog(storage).recordings().values()}
 
 
 def vanish(path: Path) -> None:
@@ -79,18 +79,18 @@ def become_folder(path: Path) -> None:
     [(vanish, VANISHED), (become_pipe, NO_PLAIN_FILE), (become_folder, NO_PLAIN_FILE)],
 )
 def test_what_happens_to_one_file_after_it_was_listed(
-    folder: Path, store: Storage, happens: Callable[[Path], None], reason: str
+    folder: Path, storage: Storage, happens: Callable[[Path], None], reason: str
 ) -> None:
     def change(offer: Offer) -> Offer:
         if offer.path == "b.wav":
             happens(folder / offer.path)
         return offer
 
-    report = take(folder, store, change)
+    report = take(folder, storage, change)
     assert (report.found, report.added) == (2, 2)
     assert report.skipped == {reason: 1}
     assert f"{reason}: b.wav" in report.notes
-    assert names(store) == {"a.wav", "c.wav"}
+    assert names(storage) == {"a.wav", "c.wav"}
 
 
 class Failing:
@@ -116,38 +116,38 @@ class Failing:
 
 @pytest.mark.parametrize("good", [0, 60, 1 << 12])
 def test_a_recording_that_may_not_be_read_any_more_is_left_out(
-    folder: Path, store: Storage, good: int
+    folder: Path, storage: Storage, good: int
 ) -> None:
     def change(offer: Offer) -> Offer:
         error = PermissionError(13, "Permission denied", offer.path)
         opened: Any = lambda: Failing(offer.open(), error, good)  # noqa: E731
         return replace(offer, open=opened) if offer.path == "b.wav" else offer
 
-    report = take(folder, store, change)
+    report = take(folder, storage, change)
     assert report.skipped == {UNREADABLE: 1}
-    assert names(store) == {"a.wav", "c.wav"}
+    assert names(storage) == {"a.wav", "c.wav"}
 
 
 @pytest.mark.parametrize("good", [0, 60, 1 << 12])
 def test_a_disk_that_fails_at_one_recording_quarantines_it_until_it_is_read(
-    folder: Path, store: Storage, good: int
+    folder: Path, storage: Storage, good: int
 ) -> None:
     def change(offer: Offer) -> Offer:
         opened: Any = lambda: Failing(offer.open(), OSError(5, "Input/output error"), good)  # noqa: E731
         return replace(offer, open=opened) if offer.path == "b.wav" else offer
 
-    report = take(folder, store, change)
+    report = take(folder, storage, change)
     assert report.quarantined == {"unreadable": 1}
-    assert names(store) == {"a.wav", "c.wav"}
-    [entry] = HarvestQuarantine(store).known.values()
+    assert names(storage) == {"a.wav", "c.wav"}
+    [entry] = HarvestQuarantine(storage).known.values()
     assert entry.name == f"{folder}/b.wav"
     assert "Input/output error" in entry.detail
-    assert take(folder, store, lambda offer: offer).added == 1
-    assert not HarvestQuarantine(store).known
+    assert take(folder, storage, lambda offer: offer).added == 1
+    assert not HarvestQuarantine(storage).known
 
 
 def test_a_recording_that_is_still_written_is_taken_by_the_next_harvest(
-    folder: Path, store: Storage
+    folder: Path, storage: Storage
 ) -> None:
     class Growing(Failing):
         def __init__(self, stream: BinaryIO) -> None:
@@ -166,10 +166,10 @@ def test_a_recording_that_is_still_written_is_taken_by_the_next_harvest(
         opened: Any = lambda: Growing(offer.open())  # noqa: E731
         return replace(offer, open=opened) if offer.path == "b.wav" else offer
 
-    report = take(folder, store, change)
+    report = take(folder, storage, change)
     assert report.skipped == {CHANGED: 1}
-    assert names(store) == {"a.wav", "c.wav"}
-    assert take(folder, store, lambda offer: offer).added == 1
+    assert names(storage) == {"a.wav", "c.wav"}
+    assert take(folder, storage, lambda offer: offer).added == 1
 
 
 def test_a_failing_store_is_not_the_recordings_fault(folder: Path, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_failing_store_is_not_the_recordings_fault(folder: Path, tmp_path: Pat
         harvest(resolve(str(folder)), lambda: open_storage(str(tmp_path / "file" / "store")))
 
 
-def test_a_stop_ends_within_a_large_file(folder: Path, store: Storage) -> None:
+def test_a_stop_ends_within_a_large_file(folder: Path, storage: Storage) -> None:
     stop = threading.Event()
 
     def change(offer: Offer) -> Offer:
@@ -188,28 +188,28 @@ def test_a_stop_ends_within_a_large_file(folder: Path, store: Storage) -> None:
 
         return replace(offer, open=opened)
 
-    report = harvest(Between(resolve(str(folder)), change), lambda: store, stop=stop)
+    report = harvest(Between(resolve(str(folder)), change), lambda: storage, stop=stop)
     assert report.drained
-    assert names(store) == set()
+    assert names(storage) == set()
 
 
 def test_what_this_program_made_is_known_by_what_lies_beside_it(
-    folder: Path, store: Storage
+    folder: Path, storage: Storage
 ) -> None:
     for name in ("clips/one.wav", "clips/own.wav", "piece.wav", "sub/piece.flac"):
         write_wav(folder / name, tone(0.3, 900.0 + len(name)))
     (folder / "clips" / "clips.jsonl").write_text('{"file": "one.wav"}\nnot json\n[]\n')
     (folder / "piece.score.json").write_text("{}")
     (folder / "sub" / "piece.score.json").write_text("{}")
-    report = take(folder, store, lambda offer: offer)
-    assert names(store) == {"a.wav", "b.wav", "c.wav", "clips/own.wav"}
+    report = take(folder, storage, lambda offer: offer)
+    assert names(storage) == {"a.wav", "b.wav", "c.wav", "clips/own.wav"}
     assert f"{MADE_HERE}: clips/one.wav, piece.wav, sub/piece.flac" in report.notes
     assert report.skipped == {MADE_HERE: 3}
 
 
 @pytest.mark.parametrize("suffix", [".flac", ".ogg"])
 def test_what_this_program_made_is_known_by_its_mark(
-    folder: Path, store: Storage, suffix: str
+    folder: Path, storage: Storage, suffix: str
 ) -> None:
     with soundfile.SoundFile(folder / f"renamed{suffix}", "w", 16_000, 1) as out:
         out.software, out.comment = "sequencer", "Made from 2 clips of 3 recordings; and so on"
@@ -217,14 +217,14 @@ def test_what_this_program_made_is_known_by_its_mark(
     with soundfile.SoundFile(folder / f"other{suffix}", "w", 16_000, 1) as out:
         out.software, out.comment = "another sequencer", "Made from scratch"
         out.write(tone(0.4))
-    report = take(folder, store, lambda offer: offer)
+    report = take(folder, storage, lambda offer: offer)
     assert f"{MADE_HERE}: renamed{suffix}" in report.notes
-    assert names(store) == {"a.wav", "b.wav", "c.wav", f"other{suffix}"}
+    assert names(storage) == {"a.wav", "b.wav", "c.wav", f"other{suffix}"}
 
 
 def test_what_was_harvested_before_it_was_known_for_our_own_is_withdrawn(
-    folder: Path, store: Storage
+    folder: Path, storage: Storage
 ) -> None:
-    take(folder, store, lambda offer: offer)
+    take(folder, storage, lambda offer: offer)
     (folder / "b.score.json").write_text("{}")
-    assert take(folder, store, lambda offer: offer).deleted == 1
+    assert take(folder, storage, lambda offer: offer).deleted == 1

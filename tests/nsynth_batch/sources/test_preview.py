@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(folder: Path, tmp_path: Path) -> Storage:
+def storage(folder: Path, tmp_path: Path) -> Storage:
     storage = Store.open(str(tmp_path / "store"), create=True).storage
     harvest(resolve(str(folder)), lambda: storage)
     return storage
@@ -39,31 +39,31 @@ def test_all_that_a_folder_has_is_new_to_no_store(folder: Path) -> None:
     assert sorted(categories) == [(), (), (), ("birds",)]
 
 
-def test_what_was_harvested_is_not_new(folder: Path, store: Storage) -> None:
-    before = {entry.path for entry in store.walk()}
+def test_what_was_harvested_is_not_new(folder: Path, storage: Storage) -> None:
+    before = {entry.path for entry in storage.walk()}
     write_wav(folder / "later.wav", tone(1.0, 300))
-    found, seconds, categories = preview(resolve(str(folder)), store)
+    found, seconds, categories = preview(resolve(str(folder)), storage)
     assert (found.found, found.added) == (4, 1)
     assert found.bytes == (folder / "later.wav").stat().st_size
     assert (seconds, categories) == (pytest.approx(1.0), ((),))
-    assert {entry.path for entry in store.walk()} == before
+    assert {entry.path for entry in storage.walk()} == before
 
 
-def test_a_renamed_recording_is_known_by_its_content(folder: Path, store: Storage) -> None:
+def test_a_renamed_recording_is_known_by_its_content(folder: Path, storage: Storage) -> None:
     (folder / "0.wav").rename(folder / "moved.wav")
-    assert preview(resolve(str(folder)), store)[0].added == 0
+    assert preview(resolve(str(folder)), storage)[0].added == 0
 
 
 def test_a_recording_of_the_size_of_another_is_not_taken_for_it(
-    folder: Path, store: Storage
+    folder: Path, storage: Storage
 ) -> None:
     write_wav(folder / "like 0.wav", tone(0.5, 777))
     assert (folder / "like 0.wav").stat().st_size == (folder / "0.wav").stat().st_size
-    assert preview(resolve(str(folder)), store)[0].added == 1
+    assert preview(resolve(str(folder)), storage)[0].added == 1
 
 
-def test_what_was_forgotten_and_erased_is_not_new(folder: Path, store: Storage) -> None:
-    erased = next(store.walk("raw"))
-    add_tombstone(store, Tombstone(erased.name.partition(".")[0]))
-    store.delete(erased.path)
-    assert preview(resolve(str(folder)), store)[0].added == 0
+def test_what_was_forgotten_and_erased_is_not_new(folder: Path, storage: Storage) -> None:
+    erased = next(storage.walk("raw"))
+    add_tombstone(storage, Tombstone(erased.name.partition(".")[0]))
+    storage.delete(erased.path)
+    assert preview(resolve(str(folder)), storage)[0].added == 0

@@ -13,7 +13,7 @@ STORE = "hdfs://namenode:8020/sounds"
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Kubernetes]:
+def kubernetes(tmp_path: Path) -> Iterator[Kubernetes]:
     with Kubernetes(tmp_path / "kubernetes") as running:
         yield running
 
@@ -33,11 +33,11 @@ Submit = Callable[..., Done]
 
 
 @pytest.fixture
-def submit(cluster: Kubernetes, capsys: pytest.CaptureFixture[str]) -> Submit:
+def submit(kubernetes: Kubernetes, capsys: pytest.CaptureFixture[str]) -> Submit:
     """Run `submit` against the cluster: its own flags, then the command."""
 
     def run(*flags: str, command: tuple[str, ...] = ("run", "--store", STORE)) -> Done:
-        code = main(["submit", "--kubeconfig", str(cluster.kubeconfig), *flags, *command])
+        code = main(["submit", "--kubeconfig", str(kubernetes.kubeconfig), *flags, *command])
         captured = capsys.readouterr()
         return Done(code, captured.out, captured.err)
 

@@ -25,31 +25,31 @@ IMAGE = "nsynth-batch-cpu:0.1.0"
 
 @pytest.mark.parametrize("flags", [(), ("--cron", "0 3 * * *", "--time-zone", "Europe/Vienna")])
 def test_what_is_rendered_is_what_is_sent(
-    flags: tuple[str, ...], cluster: Kubernetes, submit: Submit
+    flags: tuple[str, ...], kubernetes: Kubernetes, submit: Submit
 ) -> None:
     rendered = submit("--render", *flags)
-    assert (rendered.code, rendered.err, cluster.bodies) == (0, "", [])
+    assert (rendered.code, rendered.err, kubernetes.bodies) == (0, "", [])
     assert submit("--detach", *flags).code == 0
-    assert cluster.bodies == [("POST", rendered.out)]
+    assert kubernetes.bodies == [("POST", rendered.out)]
 
 
-def test_detach_ends_once_the_job_is_there(cluster: Kubernetes, submit: Submit) -> None:
+def test_detach_ends_once_the_job_is_there(kubernetes: Kubernetes, submit: Submit) -> None:
     done = submit("--detach", "--name", "one")
     assert (done.code, done.out, done.err) == (0, "job.batch/one created\n", "")
-    assert cluster.get("Job", "one") is not None
+    assert kubernetes.get("Job", "one") is not None
 
 
 def test_the_same_job_under_way_is_followed_instead_of_made(
-    cluster: Kubernetes, submit: Submit
+    kubernetes: Kubernetes, submit: Submit
 ) -> None:
     assert submit("--detach").code == 0
-    cluster.plays = [Play(["a line"] * 30, pause_seconds=0.02)]
+    kubernetes.plays = [Play(["a line"] * 30, pause_seconds=0.02)]
     done = submit()
     assert (done.code, done.out) == (0, "a line\n" * 30)
     assert done.err.splitlines()[0].endswith("found")
 
 
-def test_another_job_of_the_name_is_left_alone(cluster: Kubernetes, submit: Submit) -> None:
+def test_another_job_of_the_name_is_left_alone(kubernetes: Kubernetes, submit: Submit) -> None:
     assert submit("--detach", "--name", "one").code == 0
     done = submit("--name", "one", "--memory", "8Gi")
     assert done.code == 2
@@ -60,9 +60,9 @@ def test_another_job_of_the_name_is_left_alone(cluster: Kubernetes, submit: Subm
 
 
 def test_a_job_that_is_over_is_made_anew_where_that_is_asked_for(
-    cluster: Kubernetes, submit: Submit
+    kubernetes: Kubernetes, submit: Submit
 ) -> None:
-    cluster.plays = [Play(["first"], 3), Play(["second"])]
+    kubernetes.plays = [Play(["first"], 3), Play(["second"])]
     assert submit("--name", "one").code == 3
     done = submit("--name", "one")
     assert done.code == 2
@@ -89,19 +89,19 @@ def test_what_is_not_of_submit_is_never_touched(
     metadata: dict[str, Any],
     owner: str,
     flags: tuple[str, ...],
-    cluster: Kubernetes,
+    kubernetes: Kubernetes,
     submit: Submit,
 ) -> None:
     run = Run("one", ("run",), IMAGE)
     thing = cron_job(run, Schedule("@daily")) if flags else job(run)
-    cluster.add({**thing, "metadata": thing["metadata"] | metadata})
+    kubernetes.add({**thing, "metadata": thing["metadata"] | metadata})
     done = submit("--name", "one", "--replace", *flags)
     assert done.code == 2
     assert f"is there already, and it is not of submit but of {owner}: give another" in done.last
-    assert [method for method, _ in cluster.bodies] == ["POST"]
+    assert [method for method, _ in kubernetes.bodies] == ["POST"]
 
 
-def test_a_cron_job_is_changed_only_as_asked(cluster: Kubernetes, submit: Submit) -> None:
+def test_a_cron_job_is_changed_only_as_asked(kubernetes: Kubernetes, submit: Submit) -> None:
     flags = ("--name", "nightly", "--cron")
     assert submit(*flags, "0 3 * * *").out == "cronjob.batch/nightly created\n"
     assert submit(*flags, "0 3 * * *").out == "cronjob.batch/nightly unchanged\n"
@@ -110,7 +110,7 @@ def test_a_cron_job_is_changed_only_as_asked(cluster: Kubernetes, submit: Submit
     assert "differs in spec.schedule, spec.suspend: --replace updates it" in done.last
     done = submit(*flags, "0 4 * * *", "--suspend", "--replace")
     assert done.out == "cronjob.batch/nightly updated\n"
-    spec = cluster.objects["CronJob", "nightly"]["spec"]
+    spec = kubernetes.objects["CronJob", "nightly"]["spec"]
     assert (spec["schedule"], spec["suspend"]) == ("0 4 * * *", True)
 
 
@@ -128,11 +128,11 @@ def test_a_cron_job_is_changed_only_as_asked(cluster: Kubernetes, submit: Submit
     ],
 )
 def test_what_is_asked_for_no_more_is_taken_back(
-    flags: tuple[str, ...], field: str, cluster: Kubernetes, submit: Submit
+    flags: tuple[str, ...], field: str, kubernetes: Kubernetes, submit: Submit
 ) -> None:
     nightly = ("--name", "nightly", "--cron", "@daily")
     assert submit(*nightly, *flags).code == 0
-    before = cluster.objects["CronJob", "nightly"]["spec"]
+    before = kubernetes.objects["CronJob", "nightly"]["spec"]
     assert field in "\n".join(differences(job(Run("one", ("run",), IMAGE))["spec"],
                                           before["jobTemplate"]["spec"]))  # fmt: skip
     done = submit(*nightly)
@@ -142,11 +142,11 @@ def test_what_is_asked_for_no_more_is_taken_back(
 
 
 def test_a_cron_job_that_changes_meanwhile_is_not_overwritten(
-    cluster: Kubernetes, submit: Submit
+    kubernetes: Kubernetes, submit: Submit
 ) -> None:
     flags = ("--name", "nightly", "--cron")
     assert submit(*flags, "0 3 * * *").code == 0
-    cluster.refusals = [Refusal("PUT", "nightly", 409, "the object has been modified")]
+    kubernetes.refusals = [Refusal("PUT", "nightly", 409, "the object has been modified")]
     done = submit(*flags, "0 4 * * *", "--replace")
     assert done.code == 2
     assert "the object has been modified" in done.last
@@ -166,58 +166,58 @@ def test_a_cron_job_that_changes_meanwhile_is_not_overwritten(
     ],
 )
 def test_what_the_server_refuses_is_one_line(
-    status: int, message: str, code: int, words: str, cluster: Kubernetes, submit: Submit
+    status: int, message: str, code: int, words: str, kubernetes: Kubernetes, submit: Submit
 ) -> None:
-    cluster.refusals = [Refusal("POST", "/jobs", status, message)]
+    kubernetes.refusals = [Refusal("POST", "/jobs", status, message)]
     done = submit()
     assert done.code == code
     assert words in done.last
     assert done.err.count("\n") == 1
 
 
-def test_a_namespace_that_is_missing(cluster: Kubernetes, submit: Submit) -> None:
+def test_a_namespace_that_is_missing(kubernetes: Kubernetes, submit: Submit) -> None:
     done = submit("--namespace", "elsewhere")
     assert done.code == 2
     assert 'not there: namespaces "elsewhere" not found' in done.last
 
 
-def test_a_job_to_follow_that_is_missing(cluster: Kubernetes, submit: Submit) -> None:
+def test_a_job_to_follow_that_is_missing(kubernetes: Kubernetes, submit: Submit) -> None:
     done = submit("--follow", "nobody", command=())
     assert done.code == 2
     assert 'jobs.batch "nobody" not found' in done.last
 
 
-def test_a_token_that_the_server_does_not_know(cluster: Kubernetes, submit: Submit) -> None:
-    cluster.write_kubeconfig("another")
+def test_a_token_that_the_server_does_not_know(kubernetes: Kubernetes, submit: Submit) -> None:
+    kubernetes.write_kubeconfig("another")
     assert submit().code == 2
 
 
-def test_a_server_that_does_not_answer(cluster: Kubernetes, submit: Submit) -> None:
-    cluster.stop()
+def test_a_server_that_does_not_answer(kubernetes: Kubernetes, submit: Submit) -> None:
+    kubernetes.stop()
     done = submit()
     assert done.code == 75
-    assert f"{cluster.url} does not answer" in done.last
+    assert f"{kubernetes.url} does not answer" in done.last
     assert done.err.count("\n") == 1
 
 
 def test_a_server_of_another_authority_is_not_trusted(
-    cluster: Kubernetes, submit: Submit, tmp_path: Path
+    kubernetes: Kubernetes, submit: Submit, tmp_path: Path
 ) -> None:
     with Kubernetes(tmp_path / "other") as other:
-        config = yaml.safe_load(cluster.kubeconfig.read_text())
+        config = yaml.safe_load(kubernetes.kubeconfig.read_text())
         config["clusters"][0]["cluster"]["server"] = other.url
-        cluster.kubeconfig.write_text(yaml.safe_dump(config))
+        kubernetes.kubeconfig.write_text(yaml.safe_dump(config))
         done = submit()
     assert done.code == 75
     assert "certificate" in done.last.lower()
 
 
-def test_a_server_that_is_no_kubernetes(cluster: Kubernetes, submit: Submit) -> None:
+def test_a_server_that_is_no_kubernetes(kubernetes: Kubernetes, submit: Submit) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        config = yaml.safe_load(cluster.kubeconfig.read_text())
+        config = yaml.safe_load(kubernetes.kubeconfig.read_text())
         where = {"server": f"http://127.0.0.1:{server.getsockname()[1]}"}
         config["clusters"][0]["cluster"] = where
-        cluster.kubeconfig.write_text(yaml.safe_dump(config))
+        kubernetes.kubeconfig.write_text(yaml.safe_dump(config))
 
         def answer() -> None:
             connection, _ = server.accept()
@@ -243,22 +243,22 @@ def test_a_server_that_is_no_kubernetes(cluster: Kubernetes, submit: Submit) -> 
     ],
 )
 def test_a_kubeconfig_that_cannot_be_used(
-    text: Any, flags: tuple[str, ...], cluster: Kubernetes, submit: Submit
+    text: Any, flags: tuple[str, ...], kubernetes: Kubernetes, submit: Submit
 ) -> None:
     if text is None:
-        cluster.kubeconfig.unlink()
+        kubernetes.kubeconfig.unlink()
     elif text is not Ellipsis:
-        cluster.kubeconfig.write_text(text)
+        kubernetes.kubeconfig.write_text(text)
     done = submit(*flags)
     assert done.code == 2
-    assert f"{cluster.kubeconfig} is no kubeconfig that can be used" in done.last
+    assert f"{kubernetes.kubeconfig} is no kubeconfig that can be used" in done.last
     assert done.err.count("\n") == 1
 
 
 def test_the_kubeconfig_of_the_environment_and_another_context(
-    cluster: Kubernetes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kubernetes: Kubernetes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    monkeypatch.setenv("KUBECONFIG", str(kubernetes.kubeconfig))
     assert main(["submit", "--detach", "--context", "tests", "run"]) == 0
 
 
