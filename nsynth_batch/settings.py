@@ -41,8 +41,8 @@ MOST_PAIRS = 10_000_000
 
 ALL_REASONS = "all"
 REASONS = (
-    *("absurd-header", "corrupt", "empty", "no-channels", "non-finite", "not-audio"),
-    *("sample-rate", "silent", "too-short", "truncated"),
+    *("absurd-header", "corrupt", "empty", "needs-ffmpeg", "no-channels", "non-finite"),
+    *("not-audio", "sample-rate", "silent", "too-short", "truncated", "wrong-length"),
     *("crash", "error", "memory", "timeout"),
     *("deleted", "forgotten", "unknown-licence"),
 )

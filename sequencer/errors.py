@@ -60,8 +60,8 @@ class AudioError(SequencerError):
     ----------
     reason : str
         A slug for counting and for the quarantine: ``empty``, ``not-audio``, ``truncated``,
-        ``absurd-header``, ``corrupt``, ``non-finite``, ``sample-rate``, ``no-channels``,
-        ``too-short`` or ``silent``.
+        ``absurd-header``, ``wrong-length``, ``corrupt``, ``needs-ffmpeg``, ``non-finite``,
+        ``sample-rate``, ``no-channels``, ``too-short`` or ``silent``.
     detail : str
         One sentence with the numbers.
     """

@@ -77,6 +77,7 @@ class AudioReader:
         self.notes = list(self._survey.notes)
         self.remix: Mix | None = None
         self._settled: Mix | None = None
+        self._why = ""
         self._opened: Decoder | None = self._decoder(0)
         first = self._opened
         self.sample_rate, self.channels = first.sample_rate, first.channels
@@ -109,6 +110,8 @@ class AudioReader:
         """
         if mix is None:
             mix = self._settled = self._settled or self._measured()
+        elif mix is self.remix:
+            self.notes.append(self._why)
         size = max(1, round(block_seconds * sample_rate))
         pending = np.zeros(0, np.float32)
         for output in self._outputs(sample_rate, mix, refuse_silent):
@@ -215,7 +218,7 @@ class AudioReader:
         self._judge(meter, mix)
 
     def _judge(self, meter: Meter, mix: Mix) -> None:
-        """Set `remix`, and note why, where another mix is better than the one that was used."""
+        """Set `remix` and why, where another mix is better than the one that was used."""
         if not meter.peak <= _MOST_PEAK:
             raise AudioError(
                 "non-finite",
@@ -226,17 +229,16 @@ class AudioReader:
         if not mix.channels and any(channel is not None for channel in channels):
             self.remix = Mix(mix.gain, channels)
             taken = next(channel for channel in channels if channel is not None)
-            self.notes.append(
+            self._why = (
                 f"the {self.channels} channels cancel each other: channel {taken + 1} is taken "
                 "in place of their mean"
             )
         elif meter.peak > 1.0:
             self.remix = Mix(mix.gain * BROUGHT_DOWN_TO / meter.peak, mix.channels)
-            if mix.gain == 1.0:
-                self.notes.append(
-                    f"samples reach {meter.peak:.4g} times full scale: the whole is brought down "
-                    f"by {20 * np.log10(meter.peak / BROUGHT_DOWN_TO):.2f} dB"
-                )
+            self._why = (
+                f"samples reach {meter.peak / mix.gain:.4g} times full scale: the whole is brought "
+                f"down by {-20 * np.log10(self.remix.gain):.2f} dB"
+            )
 
     def _measured(self) -> Mix:
         """Decode once to compare channels; return the mix that keeps what sounds."""
@@ -246,7 +248,10 @@ class AudioReader:
         for stream, _, block in self._blocks():
             meter.add_input(block, Mix().apply(block, stream), stream)
         self._judge(meter, Mix())
-        return self.remix or Mix()
+        if self.remix is None:
+            return Mix()
+        self.notes.append(self._why)
+        return self.remix
 
 
 def _metered(samples: Samples, meter: Meter) -> Samples:

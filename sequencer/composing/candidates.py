@@ -92,6 +92,7 @@ def find_candidates(
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
             notes.append(f"left out {clip.file!r}: {error.strerror}")
             continue
+        notes += measured.notes
         word, reason = measured.candidate.clip.verdict, measured.candidate.clip.verdict_reason
         if word != "good":
             plays = keep_all or chosen.get(clip.clip_id) == "keep"
@@ -136,6 +137,7 @@ def _unnamed(candidates: Sequence[Candidate]) -> Iterator[str]:
 class _Measured:
     candidate: Candidate
     fingerprint: Fingerprint
+    notes: tuple[str, ...]
 
 
 def _alike(found: Sequence[_Measured], chosen: Mapping[str, Choice]) -> dict[int, str]:
@@ -170,6 +172,7 @@ def _measured(clip: Clip, root: Path) -> _Measured:
             for block in recording.mono_blocks():
                 meter.add(block)
                 length += len(block)
+            odd = tuple(f"{clip.file!r}: {note}" for note in recording.notes)
     seconds = length / SAMPLE_RATE
     if seconds < LEAST_SECONDS:
         raise AudioError("too-short", f"{seconds:.3f} s, and {LEAST_SECONDS:g} s are the least")
@@ -185,7 +188,7 @@ def _measured(clip: Clip, root: Path) -> _Measured:
         verdict_reason=reason,
         sha256=digest,
     )
-    return _Measured(Candidate(found, length, measures), meter.fingerprint())
+    return _Measured(Candidate(found, length, measures), meter.fingerprint(), odd)
 
 
 def _nothing_left(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.settings import SETTINGS_FILE, check_flags, load_settings
+from nsynth_batch.settings import REASONS, SETTINGS_FILE, check_flags, load_settings
 
 
 @pytest.fixture
@@ -172,3 +173,11 @@ def test_flags_are_checked_apart_from_what_is_set_here(
     check_flags({"store": "hdfs://namenode/sounds", "pairs": None})
     with pytest.raises(UsageError, match="--pairs is 0"):
         check_flags({"pairs": 0})
+
+
+def test_every_reason_of_the_reader_can_be_tried_again() -> None:
+    sources = (Path(__file__).parents[2] / "sequencer" / "audio").rglob("*.py")
+    raised = re.compile(r'(?:AudioError|UnreadableCodec)\(\s*"([a-z-]+)"')
+    words = {word for source in sources for word in raised.findall(source.read_text())}
+    assert {"needs-ffmpeg", "wrong-length", "truncated"} <= words
+    assert words <= set(REASONS)

@@ -1,0 +1,27 @@
+"""What is known of each clip before composing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from sequencer.composing.candidates import find_candidates
+from tests.sequencer.audio.containers.files import chunk, fmt, wave
+from tests.sequencer.sounds import encoded, pluck
+
+
+def test_what_is_odd_about_a_clip_that_plays_is_noted(tmp_path: Path) -> None:
+    sound = pluck(1.0)
+    (tmp_path / "cancels.wav").write_bytes(encoded(np.stack([sound, -sound], 1)))
+    open_end = wave(fmt(), chunk(b"data", encoded(pluck(1.0, 550.0))[44:], 0xFFFFFFFF))
+    (tmp_path / "piped.wav").write_bytes(open_end)
+    (tmp_path / "good.wav").write_bytes(encoded(pluck(1.0, 700.0)))
+    (tmp_path / "short.wav").write_bytes(encoded(sound)[:-9000])
+    found = find_candidates(tmp_path)
+    assert [one.clip.file for one in found.candidates] == ["cancels.wav", "good.wav", "piped.wav"]
+    notes = "\n".join(found.notes)
+    assert "'cancels.wav': the 2 channels cancel each other" in notes
+    assert "'piped.wav': the WAV header leaves its length open; 32,000 bytes are read" in notes
+    assert "left out 'short.wav': truncated" in notes
+    assert "'good.wav'" not in notes
