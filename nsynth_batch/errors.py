@@ -35,7 +35,7 @@ class CommandError(Exception):
     Parameters
     ----------
     message : str
-        One line that says what to do.
+        One line: the problem and what to do.
     exit_code : int
         What the process exits with.
     """

@@ -30,8 +30,8 @@ class WebSettings(BaseModel):
     Attributes
     ----------
     contact
-        An e-mail address or a page by which the operators of servers reach who runs this. Nothing
-        is harvested from the web without one.
+        An e-mail address or a page by which the operators of servers reach the user. Nothing is
+        harvested from the web without one.
     types
         Types of audio that are taken; of a folder all, unless they are given.
     depth
@@ -39,7 +39,7 @@ class WebSettings(BaseModel):
     min_seconds, max_seconds, max_bytes
         Limits on a recording.
     licence
-        SPDX ids of the licences taken, with ``*`` for any letters; none takes all.
+        SPDX ids of the licences taken, with ``*`` for any letters; None takes all.
     since
         Recordings whose content is of this day or later.
     limit

@@ -23,7 +23,7 @@ _PASSING = frozenset(
         "ENOSPC", "ENOSR", "ETXTBSY", "EUSERS", "EADDRINUSE",
         # A device or a file system of the network is away.
         "ECOMM", "EIO", "ENOLINK", "EREMOTEIO", "ESTALE",
-        # The network, or who answers there, is away.
+        # The network, or a host in it, is away.
         "EALREADY", "ECONNABORTED", "ECONNREFUSED", "ECONNRESET", "EHOSTDOWN", "EHOSTUNREACH",
         "EINPROGRESS", "EINTR", "ENETDOWN", "ENETRESET", "ENETUNREACH", "ENOTCONN", "EPIPE",
         "ESHUTDOWN", "ETIME", "ETIMEDOUT",
@@ -120,7 +120,7 @@ def exit_code_of(error: OSError) -> int:
     """Return 75 for what can pass by itself, such as a full disk, and 2 for everything else.
 
     An error without a number comes from a library that speaks to a network, and may pass; its
-    class can still say that a path is missing, or forbidden.
+    class can still report that a path is missing, or forbidden.
     """
     if error.errno is not None:
         return INFRASTRUCTURE if error.errno in _PASSING else USAGE

@@ -139,7 +139,7 @@ def read_fields(path: str | Path, what: str) -> tuple[str, Fields]:
     Raises
     ------
     SequencerError
-        Where it is no JSON: with the line and the column. `what` says what it should be.
+        Where it is no JSON: with the line and the column. `what` names what it should be.
     OSError
         What reading raised.
     """

@@ -42,9 +42,9 @@ class Recording:
     categories
         What pairs are chosen by.
     duration
-        In seconds as its header declares it; none where it does not say.
+        In seconds as its header declares it; None where it declares none.
     revision
-        Of its page, where it comes from a wiki; none otherwise.
+        Of its page, where it comes from a wiki; None otherwise.
     retrieved_at
         When it was seen like this.
     deleted
@@ -105,7 +105,7 @@ class Recording:
         return Rights(**{field.name: getattr(self, field.name) for field in fields(Rights)})
 
     def same_as(self, other: Recording | None) -> bool:
-        """Whether another row says the same of the recording, apart from when."""
+        """Whether another row equals this one, apart from its time."""
         return other is not None and self == _at(other, self.retrieved_at)
 
 
@@ -139,7 +139,7 @@ class Catalog:
         self._storage = storage
 
     def append(self, rows: Sequence[Recording]) -> None:
-        """Add rows; nothing is written for none."""
+        """Add rows; write no file if there are no rows."""
         if not rows:
             return
         import pyarrow as pa
@@ -181,7 +181,7 @@ class Recordings(Mapping[str, Recording]):
     """Recordings by file id, in the order in which they were first seen.
 
     The rows stay in Arrow's memory: a million of them are a few hundred MB less than as objects.
-    Whatever its row says, a forgotten recording is given as deleted.
+    A forgotten recording counts as deleted, whatever its row holds.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ class Recordings(Mapping[str, Recording]):
         latest = self._table.select(["file_id", "licence", "revision", "deleted"]).take(
             self._latest
         )
-        # What a million rows say is looked at in columns; those few that may be meant, one by one.
+        # Filter a million rows by columns; build objects only for the few that pass.
         unknown = pc.match_substring(latest["licence"], UNKNOWN_LICENCE, ignore_case=True)
         suspects = pc.or_kleene(
             pc.or_kleene(

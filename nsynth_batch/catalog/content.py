@@ -85,12 +85,12 @@ def store_content(storage: Storage, path: str, content: Iterable[bytes], file_id
 
 @dataclass(frozen=True)
 class Header:
-    """What a recording's header says.
+    """What a recording's header declares.
 
     Attributes
     ----------
     seconds : float or None
-        Its length; None where it does not say.
+        Its length; None where it declares none.
     made_here : bool
         Whether this program wrote the file.
     """

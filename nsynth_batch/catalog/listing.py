@@ -21,7 +21,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True)
 class Filters:
-    """What is asked of a recording; none asks for nothing.
+    """What a recording has to match; a field of None matches all.
 
     Attributes
     ----------

@@ -28,12 +28,12 @@ class Themes:
     themes : mapping of str to sequence of str
         Words and phrases of each theme.
     ignored : sequence of str
-        Phrases that say nothing.
+        Phrases without a theme.
 
     Attributes
     ----------
     digest : str
-        16 hexadecimal digits made from what the table says, not from how it is written.
+        16 hexadecimal digits made from the table's content, not from its spelling.
     """
 
     def __init__(self, themes: Mapping[str, Sequence[str]], ignored: Sequence[str] = ()) -> None:

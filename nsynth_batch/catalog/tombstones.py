@@ -1,4 +1,4 @@
-"""Tombstones: recordings that may not be used any more, because somebody asked for it.
+"""Tombstones: recordings that may not be used any more, because their removal was asked for.
 
 A tombstone is a small file of its own beside the catalog's rows, so that no harvest of the same
 content, not even one that runs at the same moment, can bring a recording back.
@@ -32,7 +32,7 @@ class Tombstone:
         A wiki's page of which nothing is taken again, later versions included; empty where the
         recording is from elsewhere, for one page may stand for many files there.
     reason
-        In the words of whoever forgot it.
+        As given to `forget --reason`.
     forgotten_at
         When, in UTC.
     """

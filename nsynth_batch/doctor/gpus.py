@@ -52,7 +52,7 @@ def find_devices(folder: Path = Path("/dev")) -> list[Device]:
 
 
 def seen_by_tensorflow() -> list[str] | None:
-    """Name the GPUs that TensorFlow sees, or give none if it is not installed."""
+    """Return the names of the GPUs that TensorFlow sees; None if it is not installed."""
     if find_spec("tensorflow") is None:
         return None
     import tensorflow as tf
@@ -66,7 +66,7 @@ def seen_by_tensorflow() -> list[str] | None:
 def describe(
     devices: Sequence[Device], groups: Collection[int], seen: Sequence[str] | None
 ) -> tuple[str, bool]:
-    """Say in one line what there is, and what is to be done about what cannot be used.
+    """Describe in one line the GPUs, and what to do about those that cannot be used.
 
     Parameters
     ----------

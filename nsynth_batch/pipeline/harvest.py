@@ -131,7 +131,7 @@ class HarvestPreview:
     counts : Harvest
         Recordings and files; ``added`` and ``bytes`` are of what is new to the store.
     seconds : float
-        Of audio in what is new, as far as headers or pages tell.
+        Of audio in what is new, as far as headers or pages declare it.
     categories : tuple of tuples of str
         Those of each new recording.
     on_the_web : bool
@@ -191,7 +191,7 @@ def _remarks(done: Harvest, unknown: str) -> Iterator[Note]:
     if done.without_author:
         line = (
             f"{done.without_author} recordings are under a licence that asks for their author, "
-            "and nobody is known: credits cannot name anybody"
+            "and none is known: credits cannot name one"
         )
         yield Note(line, NAME, "warning")
     if done.without_rights:

@@ -28,7 +28,7 @@ from nsynth_batch.text import size
 def planned_spec(settings: Settings) -> ModelSpec:
     """Return the model of some settings, with the threads and the memory to plan a worker with.
 
-    This machine is shared among its workers unless the settings say otherwise. Of the machines
+    This machine is shared among its workers unless the settings set either. Of the machines
     behind a scheduler nothing is known before a task is on them, and TensorFlow may take a GPU's
     memory, which is not the machine's: `memory` is None there.
     """
@@ -125,7 +125,7 @@ class RunModel:
         return line
 
     def batch_size(self, mashups: int, seconds: float) -> int:
-        """Return how many mash-ups a task decodes where the settings do not say it.
+        """Return how many mash-ups a task decodes where the settings leave it open.
 
         Parameters
         ----------
@@ -158,6 +158,6 @@ class RunModel:
             # TensorFlow keeps its first number of threads as long as a process lives.
             spec = replace(spec, threads=None)
         elif spec.memory is None:
-            # This machine's own memory says nothing of the workers' elsewhere.
+            # The workers' machines may have another memory than this one.
             spec = replace(spec, memory=sys.maxsize)
         return open_model(spec)

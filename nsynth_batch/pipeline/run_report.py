@@ -19,7 +19,7 @@ class Problem:
     Attributes
     ----------
     message : str
-        One line that says what to do.
+        One line: the problem and what to do.
     exit_code : int
         What a command exits with for it.
     """

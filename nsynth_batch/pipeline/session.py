@@ -103,7 +103,7 @@ class Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give the lease back."""
+        """Release the lease."""
         if self._lease is not None:
             self._lease.release()
             self._emit(LeaseGivenBack(self._settings.store))

@@ -46,7 +46,7 @@ class Metrics:
     Parameters
     ----------
     max_bad_fraction : float
-        What the run allows, for those who compare its quarantine with it.
+        The fraction of quarantined inputs that the run allows, for alerts.
     stop : threading.Event
         Set once the run was asked to drain.
     inputs : mapping of str to callable
@@ -61,7 +61,7 @@ class Metrics:
     def __init__(
         self, max_bad_fraction: float, stop: threading.Event, inputs: Mapping[str, InputsOf]
     ) -> None:
-        # Drop each counter's `_created` series: the run's start says it once.
+        # Drop each counter's `_created` series: the run's start has the same time.
         disable_created_metrics()
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)

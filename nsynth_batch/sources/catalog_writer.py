@@ -23,8 +23,8 @@ class CatalogWriter:
 
     Rights are only replaced by rights: a recording whose licence is known keeps its row when the
     same content is offered without one. Where several claim different rights in one content, the
-    stricter hold, in whatever order they come; but what one file, or the same page of a wiki,
-    says later replaces what it said before.
+    stricter hold, in whatever order they come; but a later row of one file, or of one page of
+    a wiki, replaces the earlier row.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class CatalogWriter:
         return forgotten
 
     def add(self, row: Recording) -> None:
-        """Take what a source says of a recording."""
+        """Take the row of a recording from its source."""
         self._report.found += 1
         self._report.duplicates += row.file_id in self.seen
         self._count_author(row)
@@ -149,7 +149,7 @@ class CatalogWriter:
         self._write_change(row, first or old, counts=old is not None and not was_updated)
 
     def _write_change(self, row: Recording, last: Recording | None, counts: bool = True) -> None:
-        """Write a row unless the last one says the same."""
+        """Write a row unless it equals the last one."""
         if row.same_as(last):
             return
         # That a store of before learns which folder a recording is from is no change of it.
@@ -175,8 +175,8 @@ class CatalogWriter:
         if not all(agree(row.rights(), claims[0].rights()) for row in claims):
             self._report.contradictions += 1
             if len(self._names) < _NAMED:
-                said = (f"{row.source_path or row.title} {row.licence}" for row in by_path)
-                self._names.append(f"{', '.join(dict.fromkeys(said))} ({rights.licence} holds)")
+                claimed = (f"{row.source_path or row.title} {row.licence}" for row in by_path)
+                self._names.append(f"{', '.join(dict.fromkeys(claimed))} ({rights.licence} holds)")
         if holding.same_as(latest):
             return
         self._report.updated += latest.file_id in self.known
@@ -194,7 +194,7 @@ class CatalogWriter:
 
 
 def _replaces(row: Recording, old: Recording) -> bool:
-    """Whether a row is from the same page or file as an older one, and so says later what holds."""
+    """Whether a row is from the same page or file as an older one, and so replaces it."""
     if row.revision is not None and old.revision is not None:
         return row.page_url == old.page_url
     same_source = old.source is None or old.source == row.source

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Harvest:
-    """What a harvest found and did, in recordings unless it says otherwise.
+    """What a harvest found and did, in recordings unless noted otherwise.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Harvest:
     quarantined
         Those quarantined, by the reason; the quarantine has each of them.
     without_author
-        Those whose licence asks for an author, and nobody is known.
+        Those whose licence asks for an author, without a known one.
     contradictions
         Those in whose content several claim different rights; the stricter hold.
     deleted

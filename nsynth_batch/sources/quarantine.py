@@ -15,7 +15,7 @@ FOLDER = "quarantine/harvest"
 
 
 class HarvestQuarantine:
-    """What is set aside; files are only added, and the latest line on a name stands.
+    """What harvests quarantined; files are only added, and the latest line on a name stands.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class HarvestQuarantine:
             self._waiting.append(refusal)
 
     def settle(self, name: str) -> None:
-        """Take back that one was set aside: it was taken now, or its source has it no more."""
+        """Take one out of quarantine: it was taken now, or its source has it no more."""
         if name in self.known:
             settled = BadRecording(name, "", "")
             self._note(settled)

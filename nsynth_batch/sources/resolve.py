@@ -94,7 +94,7 @@ def web_source(
     source : str
         ``commons:…`` or ``urls:PATH``.
     settings : Settings
-        Who asks, for what, and how much.
+        The contact, the filters and the limits.
     stop : threading.Event, optional
         Set to end what is done with it.
 

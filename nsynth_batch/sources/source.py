@@ -96,7 +96,7 @@ class WebOffer:
     rights, categories
         As in `Offer`.
     size, sha1, seconds, uploaded_at
-        Of its content, as far as the source tells before it is fetched.
+        Of its content, as far as the source declares it before the download.
     revision
         Of its page, where it comes from a wiki.
     """
@@ -162,13 +162,13 @@ class WebSource(Protocol):
         ...
 
     def again(self, offer: WebOffer) -> WebOffer | BadRecording:
-        """Ask again about one, whose content was not as told."""
+        """Ask again about an offer whose content differed from what the source declared."""
         ...
 
     def owns(self, row: Recording) -> bool:
         """Whether a recording of the catalog came from this place."""
         ...
 
-    def gone(self, names: Collection[str]) -> Iterator[str]:
+    def withdrawn(self, names: Collection[str]) -> Iterator[str]:
         """Ask which of some names the place has no more."""
         ...

@@ -27,7 +27,7 @@ class UrlListSource:
     path : Path
         A CSV file with the columns of a sources.csv and ``url``; ``file`` is what each is called.
     wanted : HarvestFilter
-        Which of them. A list tells neither length, size nor date.
+        Which of them. A list has neither lengths, sizes nor dates.
 
     Raises
     ------
@@ -59,15 +59,15 @@ class UrlListSource:
                 yield offer
 
     def again(self, offer: WebOffer) -> WebOffer | BadRecording:
-        """Return it as it is: the list says no more."""
+        """Return it as it is: the list has no more about it."""
         return offer
 
     def owns(self, row: Recording) -> bool:
         """Whether a recording came by its URL."""
         return row.revision is None and "://" in (row.source_path or "")
 
-    def gone(self, names: Collection[str]) -> Iterator[str]:
-        """Yield none: a list that does not name a recording says nothing of it."""
+    def withdrawn(self, names: Collection[str]) -> Iterator[str]:
+        """Yield nothing: a recording that a list leaves out may still exist."""
         return iter(())
 
 
@@ -80,7 +80,7 @@ def _read(path: Path) -> list[WebOffer]:
         raise UsageError(f"{path}: no recording is listed")
     if nowhere := next((row.file for row in rows.values() if not row.url), None):
         raise UsageError(
-            f"{path}: {nowhere} has no 'url'; a list of URLs says where each recording is fetched"
+            f"{path}: {nowhere} has no 'url'; a list of URLs needs the address of each recording"
         )
     return [_offer(row) for row in rows.values()]
 

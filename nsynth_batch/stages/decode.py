@@ -54,7 +54,7 @@ class DecodeStage(ModelStage):
         """Yield a row a mash-up of `source`, in its order.
 
         A batch that was decoded before, by a task that did not live to commit it, is taken from
-        the partial results; one that was begun is gone on with, on an engine that can.
+        the partial results; one that was begun is continued, on an engine that can.
         """
         name = derived_id({"batch": item.key})
         if (saved := task.partial.load(f"{name}.arrow")) is not None:

@@ -152,7 +152,7 @@ def all_derived(
         try:
             played = set(_file_ids(json.loads(path.read_text(encoding="utf-8"))))
         except (OSError, ValueError, RecursionError) as error:
-            notes.append(f"{path} cannot be read, and may rest on it: {error}")
+            notes.append(f"{path} cannot be read, and may play it: {error}")
             continue
         for file_id in played & found.keys():
             found[file_id].compositions.append(path)

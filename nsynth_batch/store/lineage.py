@@ -1,7 +1,7 @@
 """Lineage: from which recordings the rows of a dataset are derived.
 
-Each step has two rules. Its `Source` says where the recordings stand in what it reads, its
-`Lineage` where they stand behind what it has written. Rules hold names only; the functions and
+Each step has two rules. Its `Source` names the columns of the recordings in what it reads, its
+`Lineage` those behind what it has written. Rules hold names only; the functions and
 methods here read by them.
 """
 

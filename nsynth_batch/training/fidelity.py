@@ -1,6 +1,6 @@
 """How much of a sound a model keeps when it decodes by itself: pitch, partials and variety.
 
-Teacher-forced likelihood cannot say it: a model that is fed the true past gets the pitch for
+Teacher-forced likelihood does not measure it: a model that is fed the true past gets the pitch for
 free. These measures compare a source with what was decoded from its encoding in free running.
 """
 
@@ -136,7 +136,7 @@ def spread(sounds: Iterable[Audio], sample_rate: int) -> float:
     """
     spectra = [band_levels(sound, sample_rate) for sound in sounds]
     if len(spectra) < 2:
-        raise ValueError("the spread of fewer than two sounds says nothing")
+        raise ValueError("the spread of fewer than two sounds is undefined")
     return float(np.mean([np.mean(np.abs(a - b)) for a, b in combinations(spectra, 2)]))
 
 

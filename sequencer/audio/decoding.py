@@ -1,4 +1,4 @@
-"""One stream of sound decoded by libsndfile, which is told nothing but the truth."""
+"""One stream of sound decoded by libsndfile, which is shown only complete, plain containers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class SoundFileDecoder:
     ----------
     sample_rate, channels : int
     frames : int or None
-        As declared; None where the header does not say.
+        As declared; None where the header declares none.
     format : str
         libsndfile's name of the format, such as ``WAV/PCM_16``.
 
@@ -82,7 +82,7 @@ class SoundFileDecoder:
         Yields
         ------
         ndarray, float32 [n, channels]
-            As decoded: nothing says that they are finite or within full scale.
+            As decoded: not checked to be finite or within full scale.
 
         Raises
         ------
@@ -150,7 +150,7 @@ class SoundFileDecoder:
 class _Reader:
     """The face of a view towards libsndfile, which swallows what its callbacks raise.
 
-    The error is kept and libsndfile is told "end of file"; `raise_if_failed` raises the error as
+    The error is kept and libsndfile gets "end of file"; `raise_if_failed` raises the error as
     itself. A stream that gives fewer bytes than asked for is asked again. It is read ahead, since
     libsndfile asks for 4 KiB at a time and seeks where it need not.
     """

@@ -49,12 +49,12 @@ def ffmpeg_version() -> str:
     if path is None:
         return "none"
     try:
-        told = subprocess.run(
+        answer = subprocess.run(
             [path, "-version"], capture_output=True, timeout=_STALL_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
-    match = re.match(rb"ffmpeg version (\S+)", told.stdout)
+    match = re.match(rb"ffmpeg version (\S+)", answer.stdout)
     return match[1].decode("ascii", "replace") if match else "unknown"
 
 
@@ -206,22 +206,22 @@ class FfmpegDecoder:
             if len(self._errors) < _MOST_STDERR:
                 self._errors += data
 
-    def _said(self) -> str:
+    def _log_text(self) -> str:
         return self._errors.decode("utf-8", "replace")
 
     def _declared(self) -> float | None:
         """Return the duration of a file of nothing but sound, where its header has one."""
-        said = self._said()
-        match = _DURATION.search(said)
-        has_more = re.search(r"Stream #0:\d+.*: (Video|Subtitle|Data)", said)
-        if match is None or has_more or _ESTIMATED in said:
+        log = self._log_text()
+        match = _DURATION.search(log)
+        has_more = re.search(r"Stream #0:\d+.*: (Video|Subtitle|Data)", log)
+        if match is None or has_more or _ESTIMATED in log:
             return None
         return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3]) or None
 
     def _is_short(self, got: int) -> bool:
         self._drain.join(_STALL_SECONDS)
         seconds = self._declared()
-        if any(word in self._said() for word in _SHORT):
+        if any(word in self._log_text() for word in _SHORT):
             return True
         return seconds is not None and got / self.sample_rate < seconds * 0.99 - _SLACK_SECONDS
 
@@ -229,17 +229,17 @@ class FfmpegDecoder:
         """Return the reason why ffmpeg gave nothing, or less than there should be."""
         self._process.wait(_STALL_SECONDS)
         self._drain.join(_STALL_SECONDS)
-        said = self._said()
-        if "matches no streams" in said:
+        log = self._log_text()
+        if "matches no streams" in log:
             return AudioError(
                 "not-audio", f"{self._foreign.name}, {self._size:,} bytes: no sound is in it"
             )
-        lines = re.findall(r"\[(?:error|fatal|panic)\] (.*)", said) or ["it ended"]
+        lines = re.findall(r"\[(?:error|fatal|panic)\] (.*)", log) or ["it ended"]
         seconds = self._declared()
         came = f"{got:,} frames of {self._size:,} bytes came"
         if seconds is not None and got:
             came += f" ({got / self.sample_rate:.2f} of {seconds:.2f} s)"
-        short = any(word in said for word in _SHORT) or self._process.returncode == 0
+        short = any(word in log for word in _SHORT) or self._process.returncode == 0
         return AudioError(
             "truncated" if short else "corrupt", f"{self._foreign.name}: {came} ({lines[0]})"
         )

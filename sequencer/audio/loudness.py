@@ -117,7 +117,7 @@ class LoudnessMeter:
 
 
 def loudness_of(hops: Powers) -> Loudness:
-    """Give the loudness of a sound by the K-weighted power of each 100 ms."""
+    """Return the loudness of a sound by the K-weighted power of each 100 ms."""
     momentary, short_term = _means(hops, _MOMENTARY), _means(hops, _SHORT_TERM)
     return Loudness(
         integrated_loudness(hops),
@@ -133,7 +133,7 @@ def integrated_loudness(hops: Powers) -> float | None:
 
 
 def gated(blocks: Powers) -> float | None:
-    """Give the loudness of blocks of 400 ms by their K-weighted powers, in LUFS.
+    """Return the loudness of blocks of 400 ms by their K-weighted powers, in LUFS.
 
     The absolute gate is at -70 LUFS, the relative one 10 LU below the mean of what passes the
     first; None where nothing does.

@@ -1,7 +1,7 @@
-"""Pitch and partials of sound: what tells a note from noise that has its envelope.
+"""Pitch and partials of sound: what distinguishes a note from noise with its envelope.
 
 Loudness, log-mel spectra and likelihoods are alike for a note and for noise that was shaped by it.
-These measures are not: a frame's normalised autocorrelation says whether it repeats and how often
+These measures are not: a frame's normalised autocorrelation shows whether it repeats and how often
 a second, and its liftered log spectrum keeps the fine structure (partials) and drops the envelope.
 """
 

@@ -47,9 +47,9 @@ class AudioReader:
     channels : int
         1 or more.
     frames : int or None
-        Frames that the headers declare; None where one does not say, or rates differ.
+        Frames that the headers declare; None where one declares none, or rates differ.
     seconds : float or None
-        The declared length; None where a header does not say.
+        The declared length; None where a header declares none.
     format : str
         libsndfile's name of the format, such as ``WAV/PCM_16``.
     notes : list of str

@@ -41,7 +41,7 @@ class Resampler:
         return out
 
     def finish(self) -> Samples:
-        """Give the rest, float32 [m]; the stream is used up."""
+        """Return the rest, float32 [m]; the stream is used up."""
         if self._stream is None:
             return np.zeros(0, np.float32)
         rest: Samples = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)

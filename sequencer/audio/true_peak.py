@@ -62,7 +62,7 @@ class PeakEnvelope:
         return envelope
 
     def finish(self, threshold: float) -> Samples:
-        """Give the rest of the envelope."""
+        """Return the rest of the envelope."""
         return self.add(np.zeros((len(self._pending), REACH), np.float32), threshold)
 
 

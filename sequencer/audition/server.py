@@ -40,7 +40,7 @@ _TYPES = {
 
 
 class Refused(Exception):
-    """A request that is not answered: the status, and a line for whoever looks."""
+    """A request that is not answered: the status, and a line for the reader."""
 
     def __init__(self, status: HTTPStatus, why: str) -> None:
         super().__init__(why)

@@ -35,7 +35,7 @@ class Corpus:
         SHA-256 of the list as `text` writes it, 64 hexadecimal digits.
     recordings : tuple of SourceRow
         In order of their ``file``, which is the SHA-1 of the recording's content, or a path where
-        only a folder is known; ``seconds`` says how much of each was trained on.
+        only a folder is known; ``seconds`` is how much of each was trained on.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def corpus_named(fields: Fields, corpora: Mapping[str, Corpus], where: str) -> C
     Raises
     ------
     SequencerError
-        When it is not among `corpora`; `where` says what holds those.
+        When it is not among `corpora`; `where` names what holds those.
     """
     if not fields.holds("trained_on"):
         return None
@@ -166,7 +166,7 @@ def read_corpus(folder: str | Path, digest: str) -> Corpus:
     path = Path(folder) / f"{digest}{CORPUS_SUFFIX}"
     if not path.is_file():
         raise SequencerError(
-            f"{path} is missing: clips rest on the recordings listed there; export the clips again"
+            f"{path} is missing: it lists the recordings behind clips; export the clips again"
         )
     with naming(path):
         data = path.read_bytes()

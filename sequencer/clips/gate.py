@@ -36,7 +36,7 @@ NOISE_FLATNESS = 0.2
 NOISE_STEADY_DB = 1.2
 """… and its level hardly moves."""
 STEADY_SECONDS = 0.25
-"""Steadiness says nothing about less than this."""
+"""Shorter clips are not tested for steadiness."""
 
 
 def verdict(measures: Measures) -> tuple[Verdict, str]:

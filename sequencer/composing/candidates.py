@@ -21,7 +21,7 @@ from sequencer.text import counted, flattened
 
 LEAST_SECONDS = 0.05
 UNPLAYABLE = frozenset({"silence", "dc"})
-"""Verdicts for which a sound of one's own is left out: there is nothing in it to hear."""
+"""Verdicts for which a sound of one's own is skipped: it is inaudible."""
 _MOST_NAMED = 5
 
 

@@ -1,4 +1,4 @@
-"""Which clip comes next: who has rested, how much a source has had, and what fits best."""
+"""Which clip comes next: which has rested, how much a source has had, and what fits best."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Choosing:
         self.overplayed = False
 
     def draw(self, layer: int, demand: Demand, longest: int, banned: Sequence[int]) -> NextClip:
-        """Choose the clip that plays next in a layer; `played` then says that it did.
+        """Choose the clip that plays next in a layer; call `played` once it does.
 
         Parameters
         ----------

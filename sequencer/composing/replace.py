@@ -64,7 +64,7 @@ def source_ids(score: Score, name: str | Path) -> frozenset[str]:
 
 
 def _recordings(score: Score) -> Iterator[tuple[str, Rights]]:
-    """Yield what the score's clips rest on: id and rights, those that are heard last."""
+    """Yield the recordings behind the score's clips: id and rights, those that are heard last."""
     for corpus in score.corpora:
         yield from ((row.file, row.rights) for row in corpus.recordings)
     for clip in score.clips.values():
@@ -139,7 +139,7 @@ def replace_source(score: Score, name: str | Path, candidates: Sequence[Candidat
         replaced += 1
     left = tuple(event for event in events if event is not None)
     if not left:
-        why = "every clip that could play rests on it" if not fitting else "no clip is long enough"
+        why = "every clip that fits is derived from it" if not fitting else "no clip is long enough"
         raise SequencerError(
             f"nothing would be left without {str(name)!r}: {why}; compose anew, of other clips"
         )

@@ -116,7 +116,7 @@ def result_licence(clips: Iterable[Clip], target: str) -> ResultLicence:
     if found.unknown:
         notes.append(
             "the licence of the result cannot be stated, since that of "
-            f"{_listed(found.unknown)} is not known; the credits say so"
+            f"{_listed(found.unknown)} is not known; the credits note it"
         )
     if found.private:
         notes.append(

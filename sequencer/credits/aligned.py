@@ -112,7 +112,7 @@ def parents_of(clip: Clip) -> tuple[Parent, ...]:
 
 
 def rights_of(clip: Clip) -> tuple[Rights, ...]:
-    """Return the rights that a clip rests on: of its recordings, and of each licence of its corpus.
+    """Return the rights that hold for a clip: of its recordings, and of each licence of its corpus.
 
     A corpus has thousands of recordings and few licences: one recording stands for each.
     """

@@ -153,7 +153,7 @@ class _Writer:
 
 
 def _generated(clip: Clip) -> dict[str, str]:
-    """Return which model generated a clip, and the corpus it rests on; nothing of other clips."""
+    """Return which model generated a clip, and that model's corpus; nothing of other clips."""
     if clip.trained_on is None:
         return {}
     return {"generated": generated_words(clip), **trained_on_to_json(clip)}

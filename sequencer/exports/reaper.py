@@ -17,7 +17,7 @@ def reaper_text(score: Score, media: Media) -> str:
     """Write a score as an ``.rpp`` project, with media paths relative to it.
 
     Reaper has no fade that follows the correlation of two sounds: equal-power ones stand in for
-    matched ones. The master's fades and loudness are left to whoever mixes; its gain is set.
+    matched ones. The master's fades and loudness are left to the person who mixes; its gain is set.
     """
     return "\n".join(_project(score, media)) + "\n"
 

@@ -55,7 +55,7 @@ def timeline(score: Score, sound: Path | None = None, name: str = "") -> bytes:
     SequencerError
         When matplotlib is not installed.
     AudioError
-        When `sound` is none.
+        When `sound` is None.
     """
     matplotlib = extra("matplotlib", "matplotlib")
     figures = extra("matplotlib.figure", "matplotlib")

@@ -117,8 +117,8 @@ def render(
     meter = LoudnessMeter(score.channels, form.sample_rate)
     limiter = _limiter(score, form.sample_rate)
     frames = 0
-    heard = _ignore if loudness else meter.add
-    with sound_writer(path, form, tags, cues) as sink, _Beside(heard) as listen:
+    on_block = _ignore if loudness else meter.add
+    with sound_writer(path, form, tags, cues) as sink, _Beside(on_block) as listen:
         for block in _limited(limiter, _resampled(score, mix.blocks(), form.sample_rate)):
             if block.shape[1]:
                 listen(block)
@@ -173,13 +173,13 @@ def measured(score: Score, mix: SpannedMix, sample_rate: int) -> tuple[Score, Lo
             peaks.add(block)
         listen.wait()
     peaks.finish()
-    heard = meter.loudness()
+    measured = meter.loudness()
     if peaks.peak <= 0.0:
-        return with_gain(score, 0.0), heard
+        return with_gain(score, 0.0), measured
     room = score.master.true_peak - MARGIN_DB - 20 * math.log10(peaks.peak)
     aim = score.master.loudness
     gain = room
-    if aim is not None and heard.integrated is None:
+    if aim is not None and measured.integrated is None:
         short = score.seconds < BLOCK_SECONDS
         why = f"it is shorter than {BLOCK_SECONDS:g} s" if short else "it is nearly silent"
         note = f"the loudness of {aim:g} LUFS cannot be reached, since {why}: its peak was set"

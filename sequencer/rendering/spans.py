@@ -133,7 +133,7 @@ class SpannedMix:
         def key(event: Event | None) -> object:
             if event is None:
                 return None
-            heard = (event.offset, event.length, event.gain_db, event.fade_in, event.fade_out)
-            return (event.start - start, self._digests[event.clip], *heard, event.pan)
+            played = (event.offset, event.length, event.gain_db, event.fade_in, event.fade_out)
+            return (event.start - start, self._digests[event.clip], *played, event.pan)
 
         return [key(event) for event in (voice.before, voice.event, voice.after)]

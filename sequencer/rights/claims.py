@@ -1,4 +1,4 @@
-"""What several say of the rights in one content: whether they agree, and what then holds."""
+"""Several claims of rights in one content: whether they agree, and what then holds."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def names_nobody(rights: Rights) -> bool:
 
 
 def claim_key(rights: Rights) -> Hashable:
-    """Return what is equal for rights that say the same: licence, and whom to name."""
+    """Return what is equal for rights that agree: licence, and whom to name."""
     asks = asks_for_author(rights.licence)
     return _licence_key(rights.licence), _credit_key(rights) if asks else None
 
 
 def agree(first: Rights, second: Rights) -> bool:
-    """Whether two claims say the same of a content."""
+    """Whether two claims of a content agree."""
     return claim_key(first) == claim_key(second)
 
 
@@ -66,7 +66,7 @@ def stricter(claims: Sequence[Rights]) -> Rights:
     Returns
     -------
     Rights
-        One of the claims as it is, where it says all that holds.
+        One of the claims as it is, where it includes all that holds.
 
     Examples
     --------

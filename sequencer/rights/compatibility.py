@@ -1,7 +1,7 @@
 """Which licence goes into which: what a work made from sources under some licences may be under.
 
 A composition adapts its sources, so the question is always what an adaptation may be licensed
-under. The table holds what the licences and their stewards say in so many words, and nothing that
+under. The table holds what the licences and their stewards state in so many words, and nothing that
 has to be argued for; what it does not hold does not go.
 """
 
@@ -182,7 +182,7 @@ def goes_into(source: Terms, result: Terms) -> bool:
         and source.version >= flow.least
         and result.version >= flow.result_least
         and _no_older(source, result)
-        # That a later GPL may be chosen is for the holders of the sources to say.
+        # Only the holders of the sources can allow a later GPL.
         and not (flow.result == "GPL" and (result.later or result.version > flow.result_least))
         for flow in FLOWS
     )

@@ -46,7 +46,7 @@ class Rights:
 
     @property
     def known(self) -> bool:
-        """Whether every licence in the expression is one that says something."""
+        """Whether every licence in the expression is known."""
         return UNKNOWN_LICENCE.lower() not in (name.lower() for name in licence_ids(self.licence))
 
     def to_json(self) -> dict[str, str]:

@@ -38,11 +38,11 @@ class Solution:
     Attributes
     ----------
     licence : str
-        An SPDX id; empty where nothing can be said, since a source is unknown or allows no
+        An SPDX id; empty where nothing can be concluded, since a source is unknown or allows no
         adaptation.
     chosen : mapping of str to str
         For each expression among the sources of what is left, the alternative that is used; the
-        expression itself where nothing can be said.
+        expression itself where nothing can be concluded.
     left_out : mapping of str to str
         By the names of the works, why each was left out, naming the source.
     conflicts : tuple of str
@@ -197,7 +197,7 @@ class _Allowed:
         return ""
 
     def unstated(self, sources: Sequence[Rights]) -> str:
-        """Return why nothing can be said of a work's licence."""
+        """Return why nothing can be concluded about a work's licence."""
         rights = max(sources, key=lambda rights: self.of(rights.licence))
         if self.of(rights.licence) & _ND:
             return f"{_named(rights)} allows no adaptation"

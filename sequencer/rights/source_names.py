@@ -22,7 +22,7 @@ _MOST_COMPARED = 2000
 
 @dataclass(frozen=True)
 class SourceMatches:
-    """What a sources.csv says of some files.
+    """The rows of a sources.csv about some files.
 
     Attributes
     ----------

@@ -51,9 +51,9 @@ class SourceRow:
     rights : Rights
     categories : tuple of str
     url : str
-        Where its bytes can be had; empty where the table does not say.
+        Where its bytes can be had; empty where the table has none.
     seconds : float
-        How much of it a model was trained on; 0 where the table does not say.
+        How much of it a model was trained on; 0 where the table has none.
     """
 
     file: str

@@ -1,4 +1,4 @@
-"""SPDX licence expressions: what one says, and whether SPDX lists the licences in it.
+"""SPDX licence expressions: what one means, and whether SPDX lists the licences in it.
 
 The parser is written out here and not ``license_expression``'s: that one raises AssertionError and
 IndexError on broken input, and takes 0.1 s to import. It is imported for SPDX's list alone.

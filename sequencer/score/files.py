@@ -1,4 +1,4 @@
-"""Scores on disk: JSON that says the line and the field of whatever is wrong in it.
+"""Scores on disk: JSON; an error names the line and the field.
 
 Times are in seconds, with the seven decimals that 16 kHz needs to be exact, and each event and
 each clip stands on a line of its own.

@@ -21,7 +21,7 @@ _MOST_BYTES = 1 << 16
 
 
 def is_made_here(stream: BinaryIO) -> bool:
-    """Whether a sound file says that one of these programs wrote it.
+    """Whether a sound file's tags name one of these programs as its writer.
 
     Parameters
     ----------

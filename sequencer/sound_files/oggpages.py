@@ -18,7 +18,7 @@ def set_serial(stream: BinaryIO, serial: int) -> None:
     Raises
     ------
     ValueError
-        Where a page should begin is none.
+        No page begins where one should.
     """
     at = 0
     while True:

@@ -1,4 +1,4 @@
-"""What a sound file says of itself: title, authors, licence, and where each clip begins."""
+"""The tags of a sound file: title, authors, licence, and where each clip begins."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def _listed(names: list[str], most: int) -> str:
-    """List names as far as they fit, and say how many more there are."""
+    """List names as far as they fit, and count those left out."""
     for count in range(len(names), 0, -1):
         more = len(names) - count
         text = "; ".join(names[:count]) + (f" and {more} more" if more else "")

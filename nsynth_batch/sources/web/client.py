@@ -25,7 +25,7 @@ from nsynth_batch.sources.web.throttle import Bucket, RequestLimiter, pause, ret
 
 API_AT_ONCE = 3
 FILES_AT_ONCE = 2
-"""What Wikimedia asks of those who fetch much."""
+"""The limits that Wikimedia asks clients with many downloads to keep."""
 
 BLOCK_BYTES = 1 << 16
 _BURST_BYTES = 1 << 18
@@ -47,7 +47,7 @@ class ClientPolicy:
     Attributes
     ----------
     contact
-        Where the operator of a server reaches who runs this: an e-mail address or a page.
+        Where the operator of a server reaches the user: an e-mail address or a page.
     megabits
         A second, of all files together.
     timeout
@@ -65,7 +65,7 @@ class ClientPolicy:
     backoff: float = 2.0
 
     def __post_init__(self) -> None:
-        """Refuse a contact that nobody can be reached by.
+        """Refuse a contact that is neither an e-mail address nor a page.
 
         Raises
         ------
@@ -80,7 +80,7 @@ class ClientPolicy:
 
     @property
     def user_agent(self) -> str:
-        """What requests say of who asks."""
+        """The User-Agent header of all requests."""
         return (
             f"nsynth-batch/{version('nsynth-batch')} ({self.contact}) "
             f"python-requests/{requests.__version__}"
@@ -142,7 +142,7 @@ class Backoff:
                 "command again after that to go on"
             ) from error
         if wait and self._waited + wait <= _LONGEST_RETRY_AFTER:
-            # A server that says when to come back is busy, not broken: that is no failed try.
+            # A server that names a time is busy, not broken: this attempt did not fail.
             self._waited += wait
             pause(wait + random.uniform(0, policy.backoff), self._stop)
             return
@@ -222,7 +222,7 @@ class Client:
         Raises
         ------
         Transient
-            No answer, or one that says to try later.
+            No answer, or one that asks to try later.
         BadInput
             ``foreign-host`` where the address, or a redirect, leads to another host, or from
             https to http.

@@ -108,7 +108,7 @@ class Downloads:
 
 
 def key_of(offer: WebOffer) -> str:
-    """Return what tells the content of an offer from others: its SHA-1, or that of its address."""
+    """Return the key of an offer's content: its SHA-1, or that of its address."""
     return offer.sha1 or sha1([offer.url.encode()])
 
 
@@ -134,15 +134,15 @@ def _whole_size(answer: requests.Response, offer: WebOffer, partial: Partial) ->
         if found is None or int(found[1]) != partial.have:
             partial.discard()
             raise Transient("the server sent another part than asked for: from the beginning again")
-        said = None if found[2] == "*" else int(found[2])
+        whole = None if found[2] == "*" else int(found[2])
     else:
         # All of it comes, because the server knows no parts, or has another version by now.
         partial.discard()
         length = answer.headers.get("Content-Length", "")
-        said = int(length) if length.isdecimal() else None
-    if said is not None and size is not None and said != size:
-        raise BadInput("wrong-length", f"the server has {said} bytes, its source says {size}")
-    return said if size is None else size
+        whole = int(length) if length.isdecimal() else None
+    if whole is not None and size is not None and whole != size:
+        raise BadInput("wrong-length", f"the server has {whole} bytes, its source declares {size}")
+    return whole if size is None else size
 
 
 def _validator(answer: requests.Response) -> str:

@@ -14,7 +14,7 @@ from nsynth_batch.sources.web.download import Downloads
 from nsynth_batch.sources.web.throttle import pause
 
 _MOST_WRONG = 3
-"""How often a file may come wrong, although its source says it is as it was."""
+"""How often a file may be wrong while its source declares it unchanged."""
 
 _MOST_FAILED = 3
 """Files in a row that cannot be had, after which the host is taken to be down."""
@@ -36,7 +36,7 @@ class Fetcher:
     Parameters
     ----------
     source : WebSource
-        Asked again about what is not as it told.
+        Asked again about what is not as it declared.
     client : Client
         What asks.
     storage : Storage
@@ -79,7 +79,7 @@ class Fetcher:
             self._count_failure(
                 InfrastructureError(
                     f"{_MOST_FAILED} files in a row are forbidden ({result.detail}): the host "
-                    "may want a --contact that reaches somebody"
+                    "may want a --contact that reaches you"
                 )
             )
         else:
@@ -92,7 +92,7 @@ class Fetcher:
             self.down = error
 
     def _until_right(self, offer: WebOffer) -> Fetched | BadRecording:
-        """Fetch a recording; ask its source again where it is not as told."""
+        """Fetch a recording; ask its source again where it is not as declared."""
         name, wrong = offer.name, 0
         while True:
             try:

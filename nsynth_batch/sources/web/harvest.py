@@ -1,4 +1,4 @@
-"""Take the recordings of a source on the web into a store: what is new, changed or gone."""
+"""Take the recordings of a source on the web into a store: what is new, changed or withdrawn."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class _WebHarvest:
                 self._known.setdefault(row.source_path or "", []).append(row.file_id)
 
     def take(self, item: WebOffer | BadRecording) -> None:
-        """Take what the source says of a recording; fetch it if it is new."""
+        """Take an offer of the source; fetch the recording if it is new."""
         self._settle_done()
         self._listed.add(item.name)
         if isinstance(item, BadRecording):
@@ -167,11 +167,12 @@ class _WebHarvest:
 
     def find_withdrawn(self) -> None:
         """Mark what the source has no more, or not with this content; the listing is whole."""
-        gone = set(self._source.gone([name for name in self._known if name not in self._listed]))
+        unlisted = [name for name in self._known if name not in self._listed]
+        withdrawn = set(self._source.withdrawn(unlisted))
         for name, file_ids in self._known.items():
-            if name in gone or name in self._replaced:
+            if name in withdrawn or name in self._replaced:
                 self._mark_deleted(file_ids)
-        for name in [name for name in self._quarantine.known if name in gone]:
+        for name in [name for name in self._quarantine.known if name in withdrawn]:
             self._quarantine.settle(name)
         discard_old(self._storage, self._wanted)
 

@@ -17,8 +17,8 @@ from hdfs_jobs.errors import InfrastructureError
 def host_lock(hosts: Collection[str]) -> Iterator[None]:
     """Keep other processes of this user from fetching from some hosts, for the block.
 
-    Whoever ends, by a kill too, gives them free. The locks are files in the user's cache folder,
-    or with the machine's temporary files where that cannot be written.
+    A process that ends, even by a kill, releases its locks. They are files in the user's cache
+    folder, or with the machine's temporary files where that cannot be written.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ class Partial:
     storage : Storage
         The store's.
     key : str
-        What tells this content from any other.
+        Identifies this content among all.
     """
 
     def __init__(self, storage: Storage, key: str) -> None:
@@ -100,7 +100,7 @@ class Partial:
 
 
 def discard_old(storage: Storage, keys: Collection[str]) -> None:
-    """Delete what is left of downloads that nobody went on with for a month.
+    """Delete partial downloads that no harvest has continued for a month.
 
     Parameters
     ----------

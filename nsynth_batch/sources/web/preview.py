@@ -25,7 +25,7 @@ def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, fl
     -------
     (Harvest, float, tuple of tuples of str)
         Of which `added` and `bytes` are what would be fetched; its seconds, as far as the source
-        tells, and the categories of each recording.
+        declares them, and the categories of each recording.
     """
     report, seconds = Harvest(), 0.0
     stored = None if storage is None else ContentIndex(storage)
@@ -57,5 +57,5 @@ def preview_web(source: WebSource, storage: Storage | None) -> tuple[Harvest, fl
     report.other_files, report.skipped = source.other_files, source.skipped
     report.notes = source.notes
     if unknown:
-        report.notes += (f"the source does not tell how large {unknown} of them are",)
+        report.notes += (f"the source does not declare the size of {unknown} of them",)
     return report, seconds, tuple(categories)

@@ -76,7 +76,7 @@ class Bucket:
 
 
 class RequestLimiter:
-    """Lets only so many in at once, and nobody while a server asked to be left alone.
+    """Admits a limited number of requests at once, and none while a server asked for a pause.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class RequestLimiter:
         self._not_before = 0.0
 
     def close_for(self, seconds: float) -> None:
-        """Let nobody in for a while."""
+        """Admit no request for a while."""
         self._not_before = max(self._not_before, time.monotonic() + seconds)
 
     @contextmanager
@@ -121,7 +121,7 @@ def retry_after(value: str | None) -> float | None:
     Parameters
     ----------
     value : str or None
-        Seconds or an HTTP date; none, or anything else, gives none.
+        Seconds or an HTTP date; None, or anything else, gives None.
     """
     text = (value or "").strip()
     if text.isdecimal():

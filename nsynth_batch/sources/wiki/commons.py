@@ -116,7 +116,7 @@ class CommonsSource:
             if taken == self._wanted.limit:
                 self.notes = (f"--limit {taken} ends the listing: there may be more",)
                 return
-            found = self._judge(page)
+            found = self._offer_of(page)
             if found is not None:
                 taken += isinstance(found, WebOffer)
                 yield found
@@ -150,8 +150,8 @@ class CommonsSource:
             and urlsplit(row.page_url).netloc == self._wiki.host
         )
 
-    def gone(self, names: Collection[str]) -> Iterator[str]:
-        """Yield the titles under which the wiki has no file; one that was moved is not gone."""
+    def withdrawn(self, names: Collection[str]) -> Iterator[str]:
+        """Yield the titles under which the wiki has no file; a moved one still has its file."""
         for titles in _batches(names):
             question = {"titles": "|".join(titles), "redirects": 1, "prop": "imageinfo"}
             there: set[str] = set()
@@ -200,8 +200,8 @@ class CommonsSource:
         for some in _batches(titles):
             yield from self._wiki.pages({"titles": "|".join(some), "redirects": 1, **_PROPERTIES})
 
-    def _judge(self, page: dict[str, Any]) -> WebOffer | BadRecording | None:
-        """Return what is wanted of a page; none, counted, for what is not."""
+    def _offer_of(self, page: dict[str, Any]) -> WebOffer | BadRecording | None:
+        """Return the offer of a page; count one that is not wanted, and return None."""
         title = page["title"]
         there = bool(page.get("imageinfo"))
         if there and not self._wanted.has_type(title):
@@ -254,7 +254,7 @@ class CommonsSource:
 def read_titles(path: Path) -> list[str]:
     """Read a list of titles, one a line.
 
-    ``File:`` may be left out; empty lines and those that begin with ``#`` say nothing.
+    ``File:`` may be left out; empty lines and those that begin with ``#`` are skipped.
 
     Raises
     ------

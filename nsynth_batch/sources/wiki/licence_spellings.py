@@ -40,7 +40,7 @@ _UNPORTED = frozenset({"unported", "international", "generic", "universal", "pub
 
 @dataclass(frozen=True)
 class Reading:
-    """What one spelling says.
+    """What one spelling means.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Reading:
     stems: frozenset[tuple[str, ...]]
 
     def within(self, other: Reading) -> bool:
-        """Whether another reading says the same, or the same and more."""
+        """Whether another reading means the same, or the same and more."""
         names = {_bare(name) for name in licence_ids(other.expression)}
         return all(
             any(name == stem or name.startswith(f"{stem}-") for stem in stems for name in names)
@@ -64,7 +64,7 @@ class Reading:
 
 
 def read_licence(words: str) -> Reading | None:
-    """Read a licence as somebody wrote it, or several of them.
+    """Read a licence in a person's spelling, or several of them.
 
     Alternatives (``A or B``, ``A; B``, ``A | B``, ``A, B``) become an expression with OR, and
     ``A and B`` one with AND. None of it is guessed: a word too much, or one part that the table
@@ -105,7 +105,7 @@ def read_licence_url(url: str) -> Reading | None:
 
 
 def strongest(readings: Iterable[Reading]) -> Reading | None:
-    """Return the reading that says all that the others say; None where two contradict."""
+    """Return the reading that includes all others; None where two contradict."""
     every = list(readings)
     for reading in every:
         if all(other.within(reading) for other in every):
@@ -114,7 +114,7 @@ def strongest(readings: Iterable[Reading]) -> Reading | None:
 
 
 def either(readings: Iterable[Reading]) -> Reading | None:
-    """Join what says GFDL and what says Creative Commons by OR; None for anything else.
+    """Join a reading of GFDL and one of Creative Commons by OR; None for anything else.
 
     Pages of wikis that name both offer both: the one is what they were under at first, the other
     was added to it.
@@ -219,7 +219,7 @@ def _versions(written: str) -> list[str]:
 
 
 def _country(rest: str | None) -> str | None:
-    """Return the code of a jurisdiction, "" for none; None where the words are none."""
+    """Return the code of a jurisdiction, "" if unported; None where the words name none."""
     if rest is None or rest in _UNPORTED:
         return ""
     for code, names in _table()["creative_commons"]["jurisdictions"].items():

@@ -45,7 +45,7 @@ def text_of(markup: str) -> str:
 def name_of(markup: str) -> str:
     """Return whom a piece of HTML names: of a creator's or vCard table the name alone.
 
-    Such a table tells life dates, places and authority records beside the name, which stands in
+    Such a table has life dates, places and authority records beside the name, which stands in
     an element of class ``fn`` (the hCard microformat), or else in its heading.
     """
     if "<table" not in markup.lower():

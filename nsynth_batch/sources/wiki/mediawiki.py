@@ -20,7 +20,7 @@ _LATER = ("maxlag", "ratelimited", "readonly", "internal_api_error", "timeout", 
 
 
 class WikiError(UsageError):
-    """The wiki says that the question is wrong.
+    """The wiki refuses the question as wrong.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ class MediaWiki:
     def pages(self, parameters: Mapping[str, str | int]) -> Iterator[dict[str, Any]]:
         """Yield the pages that a query finds, each whole, over as many answers as it takes.
 
-        An answer may tell only a part of what was asked of its pages; the next ones tell the
-        rest, until one says that the batch is complete.
+        An answer may hold only a part of what was asked of its pages; the next ones hold the
+        rest, until one declares the batch complete.
 
         Parameters
         ----------
@@ -138,13 +138,13 @@ class MediaWiki:
             code, info = str(error.get("code")), " ".join(str(error.get("info")).split())
             if code.startswith(_LATER):
                 limiter.close_for(wait or 0)
-                raise Transient(f"the wiki says {code}", wait)
+                raise Transient(f"the wiki answers {code}", wait)
             raise WikiError(code, f"{self.api}: {code}: {info}")
 
 
 def _refused(api: str, status: int) -> UsageError:
     why = {
-        403: "it may want a --contact that reaches somebody",
+        403: "it may want a --contact that reaches you",
         404: "commons_api is to be the address of a wiki's api.php",
     }
     return UsageError(f"{api}: the server answers {status}; {why.get(status, 'see its policy')}")

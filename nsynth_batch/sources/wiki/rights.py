@@ -70,9 +70,9 @@ def rights_of(extmetadata: Mapping[str, Any], title: str, page_url: str) -> Righ
 
 
 def _licence(extmetadata: Mapping[str, Any], url: str) -> str:
-    said = [read_licence(text_of(_value(extmetadata, name))) for name in _NAMES]
-    said.append(read_licence_url(url))
-    readings: list[Reading] = [reading for reading in said if reading is not None]
+    stated = [read_licence(text_of(_value(extmetadata, name))) for name in _NAMES]
+    stated.append(read_licence_url(url))
+    readings: list[Reading] = [reading for reading in stated if reading is not None]
     found = strongest(readings) or either(readings)
     return UNKNOWN_LICENCE if found is None else found.expression
 

@@ -27,7 +27,7 @@ def find_caf(source: Source, at: int, is_sound: Callable[[int], bool]) -> Found:
         ``truncated``, ``no-channels``, ``sample-rate``, ``wrong-length``, ``absurd-header`` or
         ``empty``.
     """
-    # The samples begin with a count of edits, 4 bytes. Padding is none of the format's, but there.
+    # The samples begin with a count of edits, 4 bytes. The format has no padding, yet it occurs.
     grammar = Grammar("CAF", 12, _head, 2, b"data", _KNOWN, _KEPT, bits=64, skip=4)
     chunks = walk(source, at + 8, grammar, Outer(None, _data_size, _byte_rate, is_sound))
     desc = chunks.kept.get(b"desc", b"")

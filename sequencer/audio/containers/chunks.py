@@ -84,7 +84,7 @@ class Outer:
     Attributes
     ----------
     end : int or None
-        Where the container says that it ends; None where it does not say.
+        Where the container declares its end; None where it declares none.
     data_size : callable
         The declared bytes of samples, from the chunk's own size and the chunks before it; None
         where it is unknown.

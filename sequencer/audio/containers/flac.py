@@ -34,7 +34,7 @@ class _Info:
 def find_flac(source: Source, at: int, is_sound: Callable[[int], bool]) -> Found:
     """Read the layout of a FLAC file that begins at `at`.
 
-    The last frame that is whole says how many samples the file has; it is compared with what the
+    The last frame that is whole shows how many samples the file has; it is compared with what the
     header declares.
 
     Raises
@@ -51,7 +51,7 @@ def find_flac(source: Source, at: int, is_sound: Callable[[int], bool]) -> Found
 
 
 def _following(source: Source, audio: int, is_sound: Callable[[int], bool]) -> int | None:
-    """Return where another file is joined behind the frames: nothing says where they end."""
+    """Return where another file is joined behind the frames: no field holds where they end."""
     found = []
     for magic in _MAGICS:
         place = source.find(magic, audio, source.size)
@@ -63,7 +63,7 @@ def _following(source: Source, audio: int, is_sound: Callable[[int], bool]) -> i
 
 
 def _metadata(source: Source, at: int) -> tuple[_Info, int]:
-    """Return what the first block says, and where the frames begin."""
+    """Return the content of the first block, and where the frames begin."""
     info = source.read(at + 8, 34)
     if len(info) < 34 or source.read(at + 4, 1)[0] & 0x7F:
         raise AudioError(

@@ -15,7 +15,7 @@ _AIFF_KNOWN = frozenset(
     b"|trns|cate|LGWV|FLLR|JUNK|SAXL|PAD ".split(b"|")
 )
 _SVX_KNOWN = frozenset(b"VHDR|BODY|NAME|AUTH|(c) |ANNO|CHAN|PAN |ATAK|RLSE|FADE|SEQN".split(b"|"))
-# Bytes a sample of the codecs whose frames are counted one by one; None: as the bits say.
+# Bytes a sample of the codecs whose frames are counted one by one; None: as the bits give.
 _LINEAR: dict[bytes, int | None] = {
     b"NONE": None, b"twos": None, b"sowt": None, b"raw ": 1, b"in24": 3, b"42ni": 3, b"in32": 4,
     b"23ni": 4, b"fl32": 4, b"FL32": 4, b"fl64": 8, b"FL64": 8, b"ulaw": 1, b"ULAW": 1,
@@ -135,7 +135,7 @@ def _svx_byte_rate(kept: dict[bytes, bytes]) -> int:
 
 
 def _without_offset(source: Source, start: int, stop: int) -> tuple[int, int]:
-    """Return a range of samples without the bytes that the SSND chunk says to skip."""
+    """Return a range of samples without the bytes that the SSND chunk skips."""
     offset = _number(source.read(start - 8, 4))
     if offset > stop - start:
         raise AudioError(

@@ -18,7 +18,7 @@ _NEAR = 1 << 12
 
 @dataclass(frozen=True)
 class Claim:
-    """A declared length, and what a message needs to say about it.
+    """A declared length, and what a message needs about it.
 
     Attributes
     ----------

@@ -51,7 +51,7 @@ class Format:
 
 
 def parse_format(body: bytes, order: str) -> Format | None:
-    """Return what a ``fmt`` chunk says, None where it is too short."""
+    """Return the content of a ``fmt`` chunk, None where it is too short."""
     if len(body) < 16:
         return None
     tag, *rest = struct.unpack_from(order + "HHIIHH", body)

@@ -71,7 +71,7 @@ def test_it_is_told_what_rests_on_it(job: Job, tmp_path: Path) -> None:
     assert f"forgotten: owl ({owl.file_id})" in done.stdout
     assert all(clip_id in done.stdout for clip_id in expected)
     assert f"composition: {pieces / 'piece.score.json'}" in done.stdout
-    assert f"{pieces / 'broken.score.json'} cannot be read, and may rest on it" in done.stdout
+    assert f"{pieces / 'broken.score.json'} cannot be read, and may play it" in done.stdout
     assert "rows of it are in audio/" in done.stdout
     assert "committed shards stay as they are" in done.stdout
     assert Catalog(store.storage).recordings().forgotten[owl.file_id].reason == "asked for"

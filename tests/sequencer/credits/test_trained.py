@@ -148,7 +148,7 @@ def test_clips_of_a_model_trained_on_a_recording_are_replaced() -> None:
     assert [event.start for event in after.events] == [event.start for event in score.events]
     assert len(after.corpora) == 1
     only = [playable(generated(f"g{n}", other)) for n in range(4)]
-    with pytest.raises(SequencerError, match="every clip that could play rests on it"):
+    with pytest.raises(SequencerError, match="every clip that fits is derived from it"):
         replace_source(compose(only, 0.5, 1), "Title 30", only)
 
 
