@@ -16,7 +16,7 @@ from benchmarks.decoding import decode, encode
 from nsynth_batch.models.engine import Encoder
 from nsynth_batch.models.loading import make_engine
 from nsynth_batch.models.wavenet.config import CONFIGS
-from nsynth_batch.models.weights import random_weights
+from nsynth_batch.models.wavenet.family import random_weights
 
 Rates = dict[tuple[str, int], float]
 """Audio-seconds a second by work and batch."""

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 
 from benchmarks.decoding import Speed, decode, encode, multiply_adds
 from nsynth_batch.models.wavenet.config import CONFIGS, SAMPLE_RATE, Config
+from nsynth_batch.models.wavenet.family import random_weights
 from nsynth_batch.models.wavenet.native_engine import NativeEngine
-from nsynth_batch.models.weights import random_weights
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks.decoding import decode
 from nsynth_batch.models.wavenet.config import CONFIGS, SAMPLE_RATE
+from nsynth_batch.models.wavenet.family import random_weights
 from nsynth_batch.models.wavenet.native_engine import CLIPS_A_THREAD, NativeEngine
-from nsynth_batch.models.weights import random_weights
 
 
 def main() -> None:

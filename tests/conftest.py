@@ -68,7 +68,8 @@ def traps(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of random weights, small enough to decode in no time."""
-    from nsynth_batch.models.weights import random_weights, save_weights
+    from nsynth_batch.models.wavenet.family import random_weights
+    from nsynth_batch.models.weights import save_weights
     from tests.nsynth_batch.builders import TINY
 
     path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"

@@ -44,19 +44,11 @@ MODELS_ORDER = (
     ("loading",),
     ("checkpoint", "fetch"),
     FAMILIES,
-    ("family", "model"),
+    ("family",),
+    ("model",),
     ("engine",),
     ("spec", "weights", "quantiser", "draws", "precision", "machine"),
 )
-# What still breaks an order: each goes when its module is cut as it should be.
-EXCEPTIONS = {
-    ("nsynth_batch.models.weights", "nsynth_batch.models.wavenet.config"),
-    ("nsynth_batch.training.corpus", "nsynth_batch.models.wavenet.config"),
-    ("nsynth_batch.training.evaluation", "nsynth_batch.models.wavenet.config"),
-    ("nsynth_batch.training.evaluation", "nsynth_batch.models.wavenet.model"),
-    ("nsynth_batch.training.trainer", "nsynth_batch.models.wavenet.config"),
-    ("nsynth_batch.training.trainer", "nsynth_batch.models.wavenet.graph"),
-}
 MAY_LOAD_TENSORFLOW = (
     "nsynth_batch/models/*/graph.py",
     "nsynth_batch/models/*/loss.py",
@@ -164,7 +156,7 @@ def against(order: tuple[tuple[str, ...], ...], folder: str) -> set[tuple[str, s
     ("folder", "order"), [("nsynth_batch", ORDER), ("nsynth_batch.models", MODELS_ORDER)]
 )
 def test_imports_run_down_the_order(folder: str, order: tuple[tuple[str, ...], ...]) -> None:
-    assert sorted(against(order, folder) - EXCEPTIONS) == []
+    assert sorted(against(order, folder)) == []
 
 
 def test_training_imports_no_family() -> None:
@@ -176,12 +168,7 @@ def test_training_imports_no_family() -> None:
         for other in others
         if name.startswith("nsynth_batch.training.") and other.startswith(families)
     }
-    assert sorted(found - EXCEPTIONS) == []
-
-
-def test_exceptions_are_still_needed() -> None:
-    all_edges = {(name, other) for name, found in edges("nsynth_batch").items() for other in found}
-    assert sorted(EXCEPTIONS - all_edges) == []
+    assert sorted(found) == []
 
 
 def test_tensorflow_is_loaded_only_where_it_is_used() -> None:

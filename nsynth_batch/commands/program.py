@@ -18,6 +18,7 @@ from nsynth_batch.commands import (
     run,
     status,
     submit,
+    train,
     verify,
 )
 from sequencer.help_panels import Program
@@ -59,6 +60,7 @@ for group in (
     *(harvest, run),
     *(status, verify, clips, catalog, forget, gc),
     checkpoint,
+    train,
     submit,
 ):
     group.register(app)

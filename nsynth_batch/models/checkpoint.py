@@ -1,26 +1,40 @@
-"""Checkpoints by name or path: bundled, converted, or as magenta wrote them."""
+"""Checkpoints by name, path or URL: bundled, converted, trained, or as magenta wrote them."""
 
 from __future__ import annotations
 
-import re
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from nsynth_batch.models.wavenet.config import Config, tensor_shapes
+from hdfs_jobs.storage.open import is_remote, open_storage
+from nsynth_batch.models.family import family_named
+from nsynth_batch.models.wavenet.magenta_checkpoint import (
+    AVERAGED,
+    describe_magenta,
+    find_prefix,
+    read_magenta,
+)
 from nsynth_batch.models.weights import (
-    Array,
+    FIRST_FAMILY,
     CheckpointError,
+    ModelConfig,
     Weights,
-    check,
-    load_weights,
+    fitting,
+    read_safetensors,
     save_weights,
 )
 
-AVERAGED = "/ExponentialMovingAverage"
-_MAGENTA_STAGES, _MAGENTA_HOP = 10, 512
+_SUFFIX = ".safetensors"
+
+POINTER = "model.json"
+"""In a model folder: which of its files are its model and the training state of that same step."""
+
+_PLAIN_MODEL = f"model{_SUFFIX}"
+"""The model of a folder without a pointer, as release 0.1 trained it."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,8 @@ class Description:
         Where it lies.
     kind
         ``safetensors`` or ``magenta``.
+    family
+        The family of the model.
     config
         Its sizes.
     tensors
@@ -45,7 +61,8 @@ class Description:
 
     path: str
     kind: str
-    config: Config
+    family: str
+    config: ModelConfig
     tensors: Mapping[str, tuple[int, ...]]
     averaged: bool
     metadata: Mapping[str, str]
@@ -53,32 +70,37 @@ class Description:
     @property
     def parameters(self) -> int:
         """How many numbers the model has."""
-        total = 0
-        for shape in tensor_shapes(self.config).values():
-            size = 1
-            for length in shape:
-                size *= length
-            total += size
-        return total
+        shapes = family_named(self.family).tensor_shapes(self.config)
+        return sum(math.prod(shape) for shape in shapes.values())
 
 
 def bundled_names() -> list[str]:
-    """Name the checkpoints that come with the package."""
+    """Return the names of the checkpoints that come with the package."""
     folder = files("nsynth_batch") / "checkpoints"
     return sorted(
-        entry.name.removesuffix(".safetensors")
+        entry.name.removesuffix(_SUFFIX)
         for entry in folder.iterdir()
-        if entry.name.endswith(".safetensors")
+        if entry.name.endswith(_SUFFIX)
     )
 
 
-def load_checkpoint(source: str | Path, *, ema: bool = False) -> Weights:
-    """Read a checkpoint of any kind.
+def portable_name(checkpoint: str) -> str:
+    """Return a name of a checkpoint that holds in any folder: bundled, a URL, or a whole path."""
+    if checkpoint in bundled_names() or is_remote(checkpoint):
+        return checkpoint
+    if checkpoint.startswith("file://"):
+        return open_storage(checkpoint).url
+    return str(Path(checkpoint).absolute())
+
+
+def load_checkpoint(source: str | Path, *, ema: bool = False) -> Weights[Any]:
+    """Read a checkpoint of any kind and family.
 
     Parameters
     ----------
     source : str or Path
-        A bundled name, a ``.safetensors`` file, a magenta prefix, or the folder of one.
+        A bundled name, a ``.safetensors`` file, a folder that a training wrote, the URL of such a
+        file or folder, a magenta prefix, or the folder of one.
     ema : bool
         Take a magenta checkpoint's averaged weights instead of the raw ones.
 
@@ -88,30 +110,31 @@ def load_checkpoint(source: str | Path, *, ema: bool = False) -> Weights:
         If there is none, it is damaged, or a tensor is missing or misshapen.
     """
     path = _locate(source)
-    if path.suffix == ".safetensors":
-        if ema:
-            raise CheckpointError(
-                f"{path}: a converted checkpoint holds one set of weights; "
-                "choose the averages when it is converted"
-            )
-        return load_weights(path)
-    reader = _open_magenta(path)
-    suffix = AVERAGED if ema else ""
-    stored = reader.get_variable_to_shape_map()
-    config = _config_of({name: tuple(shape) for name, shape in stored.items()})
-    wanted = tensor_shapes(config)
-    tensors: dict[str, Array] = {
-        name: _read(reader, name + suffix, path) for name in wanted if name + suffix in stored
-    }
-    if ema and not tensors:
-        raise CheckpointError(f"{path}: holds no averaged weights")
-    weights = check(config, tensors, str(path))
-    kind = "averaged" if ema else "raw"
-    return Weights(config, weights.tensors, {"source": path.name, "weights": kind})
+    if isinstance(path, Path):
+        return read_magenta(path, ema=ema)
+    if ema:
+        raise CheckpointError(
+            f"{path}: a converted checkpoint holds one set of weights; "
+            "choose the averages when it is converted"
+        )
+    metadata, tensors = read_safetensors(path)
+    # Release 0.1 wrote the family's name as the format.
+    name = metadata.pop("family", None) or metadata.pop("format", FIRST_FAMILY)
+    if "config" not in metadata:
+        raise CheckpointError(
+            f"{path}: no model's configuration in its metadata; make it with 'checkpoint convert'"
+        )
+    family = family_named(name, path)
+    try:
+        config = family.config_from(json.loads(metadata.pop("config")))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: bad configuration in its metadata: {error}") from None
+    own = fitting(family.tensor_shapes(config), tensors, path)
+    return Weights(config, own, metadata, name)
 
 
 def inspect(source: str | Path) -> Description:
-    """Say what is inside a checkpoint.
+    """Return what is inside a checkpoint.
 
     Raises
     ------
@@ -119,20 +142,19 @@ def inspect(source: str | Path) -> Description:
         If there is none or it cannot be read.
     """
     path = _locate(source)
-    if path.suffix == ".safetensors":
-        weights = load_weights(path)
-        shapes = {name: tensor.shape for name, tensor in weights.tensors.items()}
-        return Description(
-            str(path), "safetensors", weights.config, shapes, False, weights.metadata
-        )
-    stored = _open_magenta(path).get_variable_to_shape_map()
-    shapes = {name: tuple(stored[name]) for name in sorted(stored)}
-    averaged = any(name.endswith(AVERAGED) for name in shapes)
-    return Description(str(path), "magenta", _config_of(shapes), shapes, averaged, {})
+    if isinstance(path, Path):
+        config, shapes = describe_magenta(path)
+        averaged = any(name.endswith(AVERAGED) for name in shapes)
+        return Description(str(path), "magenta", FIRST_FAMILY, config, shapes, averaged, {})
+    weights = load_checkpoint(path)
+    shapes = {name: tensor.shape for name, tensor in weights.tensors.items()}
+    return Description(
+        path, "safetensors", weights.family, weights.config, shapes, False, weights.metadata
+    )
 
 
-def convert(source: str | Path, target: Path, *, ema: bool = False) -> Weights:
-    """Write a checkpoint as safetensors, with its configuration in the metadata.
+def convert(source: str | Path, target: Path, *, ema: bool = False) -> Weights[Any]:
+    """Write a checkpoint as one safetensors file, with its configuration in the metadata.
 
     Raises
     ------
@@ -141,91 +163,52 @@ def convert(source: str | Path, target: Path, *, ema: bool = False) -> Weights:
     OSError
         If the target cannot be written.
     """
-    if target.suffix != ".safetensors":
-        raise CheckpointError(f"{target}: a converted checkpoint is called .safetensors")
+    if target.suffix != _SUFFIX:
+        raise CheckpointError(f"{target}: a converted checkpoint is called {_SUFFIX}")
     weights = load_checkpoint(source, ema=ema)
     save_weights(weights, target)
     return weights
 
 
-def _locate(source: str | Path) -> Path:
-    """Find a checkpoint: a .safetensors file, or a magenta prefix whose index exists."""
+def _locate(source: str | Path) -> str | Path:
+    """Return where a checkpoint lies: a safetensors file by path or URL, or magenta's prefix."""
     name = str(source)
+    if name.startswith("file://"):
+        name = open_storage(name).url
     if name in bundled_names():
-        return Path(str(files("nsynth_batch") / "checkpoints" / f"{name}.safetensors"))
-    path = Path(name)
-    if path.suffix == ".safetensors":
-        if not path.is_file():
-            raise CheckpointError(f"{path}: no such checkpoint")
-        return path
-    prefix = Path(re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", name))
-    if prefix.with_name(prefix.name + ".index").is_file():
+        return str(files("nsynth_batch") / "checkpoints" / f"{name}{_SUFFIX}")
+    if name.endswith(_SUFFIX):
+        if not is_remote(name) and not Path(name).is_file():
+            folder = Path(name).parent
+            advice = f"; give its folder, {folder}" if (folder / POINTER).is_file() else ""
+            raise CheckpointError(f"{name}: no such checkpoint{advice}")
+        return name
+    if is_remote(name) or Path(name).is_dir():
+        if (file := _model_in(name)) is not None:
+            return file
+        if is_remote(name):
+            raise CheckpointError(f"{name}: holds no model; give a folder that train wrote")
+    if (prefix := find_prefix(name)) is not None:
         return prefix
-    if path.is_dir():
-        found = sorted(path.glob("*.index"))
-        if len(found) == 1:
-            return found[0].with_suffix("")
-        raise CheckpointError(f"{path}: holds {len(found)} checkpoints; name the one to use")
+    if Path(name).is_dir():
+        raise CheckpointError(f"{name}: holds 0 checkpoints; name the one to use")
     raise CheckpointError(
         f"no checkpoint {name!r}: give a bundled name ({', '.join(bundled_names())}), "
-        "a .safetensors file, or magenta's …/model.ckpt-200000"
+        "a .safetensors file, a folder that train wrote, or magenta's …/model.ckpt-200000"
     )
 
 
-def _open_magenta(prefix: Path) -> Any:
+def _model_in(folder: str) -> str | None:
+    """Return the model's file of a folder that a training wrote; None where there is none."""
+    storage = open_storage(folder)
     try:
-        import tensorflow as tf
-    except ImportError:
-        raise CheckpointError(
-            f"{prefix}: reading magenta's own form needs TensorFlow; install it with "
-            "pip install 'nsynth-batch[tensorflow]', or convert the checkpoint where it is"
-        ) from None
-    try:
-        return tf.train.load_checkpoint(str(prefix))
-    except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
-        raise _damaged(prefix, error) from None
-
-
-def _read(reader: Any, name: str, prefix: Path) -> Array:
-    import tensorflow as tf
-
-    try:
-        value: Array = reader.get_tensor(name)
-    except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
-        raise _damaged(prefix, error, name) from None
-    return value
-
-
-def _damaged(prefix: Path, error: Exception, tensor: str = "") -> CheckpointError:
-    where = f" at tensor {tensor!r}" if tensor else ""
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return CheckpointError(f"{prefix}: cut short or damaged{where} ({reason}); fetch it again")
-
-
-def _config_of(shapes: Mapping[str, tuple[int, ...]]) -> Config:
-    """Read a model's sizes off the shapes of its tensors.
-
-    The length of a hop and of a cycle of dilations leave no trace in them: magenta has one of
-    each. Sizes whose tensor is missing are the published ones, so that `check` names the tensor.
-    """
-    published = Config()
-
-    def channels(tensor: str, axis: int, otherwise: int) -> int:
-        shape = shapes.get(tensor)
-        return shape[axis] if shape and len(shape) == 4 else otherwise
-
-    def layers(name: str, otherwise: int) -> int:
-        found = [re.fullmatch(rf"{name}_(\d+)/(?:W|biases)", tensor) for tensor in shapes]
-        return max((int(match[1]) for match in found if match), default=otherwise)
-
-    return Config(
-        num_layers=layers("dilatedconv", published.num_layers),
-        num_stages=_MAGENTA_STAGES,
-        width=channels("startconv/W", 3, published.width),
-        skip_width=channels("skip_start/W", 3, published.skip_width),
-        ae_num_layers=layers("ae_dilatedconv", published.ae_num_layers),
-        ae_num_stages=_MAGENTA_STAGES,
-        ae_width=channels("ae_startconv/W", 3, published.ae_width),
-        ae_bottleneck=channels("ae_bottleneck/W", 3, published.ae_bottleneck),
-        ae_hop_length=_MAGENTA_HOP,
-    )
+        found = json.loads(storage.read_bytes(POINTER))["model"]
+    except FileNotFoundError:
+        found = _PLAIN_MODEL
+        if not storage.exists(found):
+            return None
+    except (ValueError, KeyError, TypeError):
+        found = None
+    if not isinstance(found, str):
+        raise CheckpointError(f"{folder}/{POINTER}: names no model; restore it")
+    return f"{storage.url}/{found}"

@@ -1,4 +1,4 @@
-"""Random draws by counter: the draw of a sample depends on seed, id and its index alone."""
+"""Random draws by counter: a draw depends on seed, name and its index alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,29 @@ import numpy as np
 import numpy.typing as npt
 
 _WORDS_A_COUNT = 4
+
+
+def philox_key(seed: int, name: object) -> npt.NDArray[np.uint64]:
+    """Return the key of the Philox stream of a name under a seed.
+
+    Parameters
+    ----------
+    seed : int
+        The seed.
+    name : str or int
+        What the stream is for: a clip's id, a tensor's name, a training step.
+
+    Returns
+    -------
+    uint64 [2]
+    """
+    digest = hashlib.sha256(f"{seed}\0{name}".encode()).digest()
+    return np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)
+
+
+def generator(seed: int, name: object) -> np.random.Generator:
+    """Return a generator of a stream of its own; the parameters are those of `philox_key`."""
+    return np.random.Generator(np.random.Philox(key=philox_key(seed, name)))
 
 
 class Draws:
@@ -26,11 +49,10 @@ class Draws:
     """
 
     def __init__(self, seed: int, clip_id: str) -> None:
-        digest = hashlib.sha256(f"{seed}\0{clip_id}".encode()).digest()
-        self._key = np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)
+        self._key = philox_key(seed, clip_id)
 
     def uniform(self, start: int, count: int) -> npt.NDArray[np.float32]:
-        """Give draws start … start + count - 1.
+        """Return draws start … start + count - 1.
 
         Parameters
         ----------

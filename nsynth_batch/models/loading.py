@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.choices import EngineName, Precision, PrecisionChoice
-from nsynth_batch.models.checkpoint import bundled_names, load_checkpoint
+from nsynth_batch.models.checkpoint import load_checkpoint
 from nsynth_batch.models.engine import Engine, EngineUnavailableError
+from nsynth_batch.models.family import family_named
 from nsynth_batch.models.machine import MemoryRefusedError
-from nsynth_batch.models.precision import fastest_precision
 from nsynth_batch.models.spec import ModelSpec
-from nsynth_batch.models.wavenet.model import Model
-from nsynth_batch.models.weights import Weights
+from nsynth_batch.models.weights import FIRST_FAMILY, ModelConfig, Weights
 
 
 def load_model(
@@ -29,14 +27,14 @@ def load_model(
     precision: PrecisionChoice = "float32",
     ema: bool = False,
     **options: Any,
-) -> Model:
-    """Load a model.
+) -> Any:
+    """Load a model of any family.
 
     Parameters
     ----------
     checkpoint : str or Path
-        A bundled name (``small``), a magenta prefix (``…/model.ckpt-200000``) or a converted
-        ``.safetensors``.
+        A bundled name (``small``), a ``.safetensors`` file, a folder that ``train`` wrote, the
+        URL of such a file or folder, or a magenta prefix (``…/model.ckpt-200000``).
     engine : str
         ``native``, ``tensorflow``, ``magenta``; ``auto`` is native where it is built, else
         tensorflow.
@@ -47,7 +45,7 @@ def load_model(
         container has left.
     precision : str
         Of the products inside the decoder's layers: ``float32``, ``bfloat16``, ``int16``,
-        ``int8``, as far as the engine has them; ``auto`` as `default_precision` says.
+        ``int8``, as far as the engine has them; ``auto`` is the fastest that loses little.
     ema : bool
         Take a magenta checkpoint's averaged weights.
     **options
@@ -55,7 +53,8 @@ def load_model(
 
     Returns
     -------
-    Model
+    LoadedModel
+        Of the family's own class: for NSynth `nsynth_batch.nsynth.Model`.
 
     Raises
     ------
@@ -75,29 +74,22 @@ def load_model(
     (1, 1024)
     """
     weights = load_checkpoint(checkpoint, ema=ema)
-    return Model(
-        weights,
-        make_engine(
-            weights, engine, threads=threads, memory=memory, precision=precision, **options
-        ),
+    runs = make_engine(
+        weights, engine, threads=threads, memory=memory, precision=precision, **options
     )
+    return family_named(weights.family).model(weights, runs)
 
 
-def open_model(spec: ModelSpec) -> Model:
+@lru_cache(maxsize=1)
+def open_model(spec: ModelSpec) -> Any:
     """Return the model of a spec, loaded once by this process.
 
     Raises
     ------
     UsageError
-        If the checkpoint or the engine cannot be had: no later attempt would have them either.
+        If the checkpoint or the engine cannot be had: no later attempt would have them either; or
+        if it is not what the spec says.
     """
-    if spec.precision == "auto":
-        spec = replace(spec, precision=default_precision(spec.engine, spec.instruction_set))
-    return _open(spec)
-
-
-@lru_cache(maxsize=1)
-def _open(spec: ModelSpec) -> Model:
     options: dict[str, Any] = {}
     if spec.instruction_set is not None and spec.engine == "native":
         options["instruction_set"] = spec.instruction_set
@@ -119,7 +111,7 @@ def _open(spec: ModelSpec) -> Model:
 
 
 def make_engine(
-    weights: Weights,
+    weights: Weights[ModelConfig],
     engine: EngineName,
     *,
     threads: int | None = None,
@@ -134,47 +126,47 @@ def make_engine(
     EngineUnavailableError
         If it is unknown, or it or the precision cannot be had here.
     """
-    engine = chosen_engine(engine)
+    family = family_named(weights.family)
+    known = family.engines(weights.config)
+    engine = chosen_engine(engine, known)
+    if engine not in known:
+        raise EngineUnavailableError(
+            f"no engine is called {engine!r}: choose auto, {', '.join(known)}"
+        )
     if precision == "auto":
-        precision = default_precision(engine, options.get("instruction_set"))
+        precision = family.default_precision(engine, options.get("instruction_set"))
     options = {**options, "threads": threads, "memory": memory, "precision": precision}
-    if engine == "native":
-        from nsynth_batch.models.wavenet.native_engine import NativeEngine
-
-        return NativeEngine(weights, **options)
-    if engine == "tensorflow":
-        from nsynth_batch.models.wavenet.tensorflow_engine import TensorflowEngine
-
-        return TensorflowEngine(weights, **options)
-    if engine == "magenta":
-        from nsynth_batch.models.wavenet.magenta_engine import MagentaEngine
-
-        return MagentaEngine(weights, **options)
-    raise EngineUnavailableError(
-        f"no engine is called {engine!r}: choose auto, native, tensorflow or magenta"
-    )
+    return family.make_engine(engine, weights, options)
 
 
-def chosen_engine(engine: EngineName) -> EngineName:
-    """Return the engine that is meant: ``auto`` is native where it is built, else tensorflow."""
+def chosen_engine(
+    engine: EngineName, known: Sequence[EngineName] = ("native", "tensorflow")
+) -> EngineName:
+    """Return the engine that is meant: ``auto`` is native where it is built, else the next.
+
+    Parameters
+    ----------
+    engine : str
+        As it was asked for.
+    known : sequence of str
+        The engines of the family, the fastest first; by default NSynth's.
+    """
     if engine != "auto":
         return engine
-    return "native" if native_is_built() else "tensorflow"
+    return next(name for name in known if name != "native" or native_is_built())
 
 
-def default_precision(engine: EngineName, instruction_set: str | None = None) -> Precision:
-    """Return the precision that ``auto`` stands for: on native by its table, else float32.
+def default_precision(
+    engine: EngineName, instruction_set: str | None = None, family: str = FIRST_FAMILY
+) -> Precision:
+    """Return the precision that ``auto`` stands for on an engine.
 
     Raises
     ------
     EngineUnavailableError
         If the native engine is meant and was not built.
     """
-    if chosen_engine(engine) != "native":
-        return "float32"
-    from nsynth_batch.models.wavenet.instruction_sets import chosen_instruction_set
-
-    return fastest_precision(chosen_instruction_set(instruction_set))
+    return family_named(family).default_precision(chosen_engine(engine), instruction_set)
 
 
 def native_is_built() -> bool:
@@ -182,11 +174,6 @@ def native_is_built() -> bool:
     from importlib.util import find_spec
 
     return find_spec("nsynth_batch.native._engine") is not None
-
-
-def portable_name(checkpoint: str) -> str:
-    """Return a name of a checkpoint that holds in any folder: a bundled one, or a whole path."""
-    return checkpoint if checkpoint in bundled_names() else str(Path(checkpoint).absolute())
 
 
 @contextmanager

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nsynth_batch.models.engine import Engine
-from nsynth_batch.models.weights import Array, Weights
+from nsynth_batch.models.quantiser import Quantiser
+from nsynth_batch.models.weights import Array, ModelConfig, Weights
 
 _MOST_CHANNELS = 8
 """Rows of so few samples, and more of them than samples, are taken for channels of one sound."""
@@ -26,13 +27,16 @@ class LoadedModel:
 
     Attributes
     ----------
+    family : str
+        The family's name.
     config
         The model's sizes.
     engine : Engine
         What runs it.
     """
 
-    def __init__(self, weights: Weights, engine: Engine) -> None:
+    def __init__(self, weights: Weights[ModelConfig], engine: Engine) -> None:
+        self.family = weights.family
         self.config = weights.config
         self.engine = engine
         self._digest = weights.digest()
@@ -41,6 +45,11 @@ class LoadedModel:
     def sample_rate(self) -> int:
         """Samples a second of all audio that it reads and writes."""
         return self.config.sample_rate
+
+    @property
+    def hop(self) -> int:
+        """The shortest piece of audio that it works on, in samples."""
+        return self.config.hop
 
     @property
     def resumes(self) -> bool:
@@ -62,9 +71,31 @@ class LoadedModel:
     def __repr__(self) -> str:
         engine = self.engine
         return (
-            f"<{type(self).__name__} {self._digest[:12]}, {self.sample_rate} Hz, on {engine.name} "
+            f"<{self.family} model {self._digest[:12]}, {self.sample_rate} Hz, on {engine.name} "
             f"({engine.precision}, {engine.instruction_set}, {engine.device})>"
         )
+
+
+def code_nll(
+    logits: Array, codes: npt.NDArray[np.int16], quantiser: Quantiser
+) -> npt.NDArray[np.float64]:
+    """Return the negative log-likelihood of each code.
+
+    Parameters
+    ----------
+    logits : float32 [..., levels]
+    codes : int16 [...]
+    quantiser : Quantiser
+        Whose codes they are.
+
+    Returns
+    -------
+    float64 [...], in nats
+    """
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    bins = codes.astype(np.int64) - quantiser.lowest
+    chosen = np.take_along_axis(shifted, bins[..., None], axis=-1)[..., 0]
+    return np.asarray(np.log(np.exp(shifted).sum(axis=-1)) - chosen)
 
 
 def checked_audio(audio: npt.ArrayLike, sample_rate: int) -> Array:

@@ -1,6 +1,9 @@
-"""Mu-law: 8-bit codes for audio, with the quirks of the published model."""
+"""Quantisers: audio to 8-bit codes and back."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +50,19 @@ def decode(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
     return _TABLE[bins]
 
 
+def edges() -> npt.NDArray[np.float64]:
+    """Return the borders between the codes, in audio: code c lies from c - LOWEST to the next.
+
+    Returns
+    -------
+    float64 [257], rising; the first and the last are infinite
+    """
+    y = np.arange(LOWEST, HIGHEST + 2) / 128.0
+    borders = np.sign(y) / MU * ((1 + MU) ** np.abs(y) - 1)
+    borders[0], borders[-1] = -np.inf, np.inf
+    return np.asarray(borders)
+
+
 def _table() -> npt.NDArray[np.float32]:
     y = (np.arange(LOWEST, HIGHEST + 1, dtype=np.float32) + np.float32(0.5)) / np.float32(128)
     audio = np.sign(y) / np.float32(MU) * (np.float32(1 + MU) ** np.abs(y) - 1)
@@ -55,3 +71,35 @@ def _table() -> npt.NDArray[np.float32]:
 
 
 _TABLE: npt.NDArray[np.float32] = _table()
+
+
+@dataclass(frozen=True)
+class Quantiser:
+    """A way to write audio as codes.
+
+    Attributes
+    ----------
+    name : str
+        As a checkpoint's metadata names it.
+    lowest : int
+        The lowest code.
+    levels : int
+        How many codes there are.
+    encode : callable
+        Audio to int16 codes.
+    decode : callable
+        Codes to float32 audio.
+    edges : callable
+        The borders between the codes, float64 [levels + 1].
+    """
+
+    name: str
+    lowest: int
+    levels: int
+    encode: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.int16]]
+    decode: Callable[[npt.NDArray[np.integer]], npt.NDArray[np.float32]]
+    edges: Callable[[], npt.NDArray[np.float64]]
+
+
+MU_LAW_NSYNTH = Quantiser("mu-law-nsynth", LOWEST, HIGHEST - LOWEST + 1, encode, decode, edges)
+"""Mu-law with the quirks of the published model."""

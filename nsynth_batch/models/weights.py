@@ -4,54 +4,104 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.models.wavenet.config import Config, tensor_shapes
+from hdfs_jobs.storage.open import is_remote, open_url
+from sequencer.files import replacing
 
 Array = npt.NDArray[np.float32]
 
-_FORMAT = "nsynth"
+FIRST_FAMILY = "nsynth"
+"""The family of files that name none: of release 0.1, which knew no other."""
+
+_LENGTH_BYTES = 8
 
 
 class CheckpointError(UsageError):
     """A checkpoint cannot be used; the message is one line that names the file and the reason."""
 
 
-@dataclass(frozen=True)
-class Weights:
-    """A model's tensors by magenta's names, with the configuration that they fit.
+class ModelConfig(Protocol):
+    """The sizes of a model.
 
     Attributes
     ----------
-    config : Config
-    tensors : mapping of str to float32 arrays
-        Every tensor of `tensor_shapes(config)`, no other.
-    metadata : mapping of str to str
-        What is known of their making (training step, source …); no part of their identity.
+    sample_rate
+        Samples a second of all audio that it reads and writes.
+    hop
+        The shortest piece of audio that it works on, in samples.
     """
 
-    config: Config
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second of all audio that it reads and writes."""
+        ...
+
+    @property
+    def hop(self) -> int:
+        """The shortest piece of audio that it works on, in samples."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the sizes by name, as they stand in a checkpoint's metadata."""
+        ...
+
+
+ConfigT = TypeVar("ConfigT", bound=ModelConfig, covariant=True)
+
+
+@dataclass(frozen=True)
+class Weights(Generic[ConfigT]):
+    """A model's tensors, with the configuration that they fit.
+
+    Attributes
+    ----------
+    config : ModelConfig
+        The sizes, of the family's own class.
+    tensors : mapping of str to float32 arrays
+        Every tensor of the configuration, no other.
+    metadata : mapping of str to str
+        What is known of their making (training step, source …); no part of their identity.
+    family : str
+        The name of the family.
+    """
+
+    config: ConfigT
     tensors: Mapping[str, Array]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    family: str = FIRST_FAMILY
 
     def digest(self) -> str:
-        """Return the SHA-256 of configuration and tensors: the same model has the same digest."""
+        """Return the SHA-256 of family, configuration and tensors: a model's identity."""
         sha = hashlib.sha256(json.dumps(self.config.to_dict(), sort_keys=True).encode())
+        if self.family != FIRST_FAMILY:
+            sha.update(self.family.encode())
         for name in sorted(self.tensors):
             sha.update(name.encode())
             sha.update(np.ascontiguousarray(self.tensors[name], dtype="<f4").tobytes())
         return sha.hexdigest()
 
 
-def check(config: Config, tensors: Mapping[str, Array], source: str) -> Weights:
-    """Take the tensors of a configuration out of a mapping, in order, refusing what does not fit.
+def fitting(
+    shapes: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Array], source: str
+) -> dict[str, Array]:
+    """Return the tensors that a model has, taken out of a mapping, in order.
+
+    Parameters
+    ----------
+    shapes : mapping of str to tuple of int
+        The shape that each is to have.
+    tensors : mapping of str to arrays
+        Those and perhaps others.
+    source : str
+        Where they are from, for the message.
 
     Raises
     ------
@@ -59,7 +109,7 @@ def check(config: Config, tensors: Mapping[str, Array], source: str) -> Weights:
         Naming the first missing, misshapen or non-finite tensor.
     """
     chosen: dict[str, Array] = {}
-    for name, shape in tensor_shapes(config).items():
+    for name, shape in shapes.items():
         if name not in tensors:
             raise CheckpointError(f"{source}: tensor {name!r} is missing (wanted shape {shape})")
         value = np.asarray(tensors[name], dtype=np.float32)
@@ -70,81 +120,82 @@ def check(config: Config, tensors: Mapping[str, Array], source: str) -> Weights:
         if not np.isfinite(value).all():
             raise CheckpointError(f"{source}: tensor {name!r} holds values that are not finite")
         chosen[name] = value
-    return Weights(config, chosen)
+    return chosen
 
 
-def random_weights(config: Config, seed: int) -> Weights:
-    """Draw initial weights: uniform in ±sqrt(3 / fan_in), biases 0, as the published model began.
+def to_safetensors(weights: Weights[ModelConfig]) -> bytes:
+    """Return weights as a safetensors file: family and configuration are in its metadata."""
+    from safetensors.numpy import save
 
-    Parameters
-    ----------
-    config : Config
-    seed : int
-        The same seed gives the same weights.
-    """
-    tensors: dict[str, Array] = {}
-    for name, shape in tensor_shapes(config).items():
-        if name.endswith("/biases"):
-            tensors[name] = np.zeros(shape, np.float32)
-            continue
-        key = hashlib.sha256(f"{seed}\0{name}".encode()).digest()
-        generator = np.random.Generator(np.random.Philox(key=np.frombuffer(key[:16], "<u8")))
-        limit = np.sqrt(3.0 / (shape[1] * shape[2]))
-        tensors[name] = generator.uniform(-limit, limit, shape).astype(np.float32)
-    return Weights(config, tensors, {"weights": f"random, seed {seed}"})
+    # Release 0.1 wrote the family as the format, and refuses files that have no such key.
+    key = "format" if weights.family == FIRST_FAMILY else "family"
+    metadata = {
+        **weights.metadata,
+        key: weights.family,
+        "config": json.dumps(weights.config.to_dict(), sort_keys=True),
+    }
+    return save(dict(weights.tensors), metadata)
 
 
-def save_weights(weights: Weights, path: Path) -> None:
-    """Write weights as safetensors, the configuration in the metadata; all or nothing.
+def save_weights(weights: Weights[ModelConfig], path: Path) -> None:
+    """Write weights to a safetensors file of this machine; whole and durable, or not at all.
 
     Raises
     ------
     OSError
         If the file cannot be written.
     """
-    from safetensors.numpy import save
-
-    metadata = {
-        **weights.metadata,
-        "format": _FORMAT,
-        "config": json.dumps(weights.config.to_dict(), sort_keys=True),
-    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(save(dict(weights.tensors), metadata))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as part:
+        part.write_bytes(to_safetensors(weights))
 
 
-def load_weights(path: Path) -> Weights:
-    """Read weights that `save_weights` wrote.
+def read_safetensors(url: str) -> tuple[dict[str, str], dict[str, Array]]:
+    """Return metadata and tensors of a safetensors file.
+
+    Parameters
+    ----------
+    url : str
+        A path of this machine, or the URL of a file in a storage.
 
     Raises
     ------
     CheckpointError
-        If the file is missing, cut short, of another kind, or its tensors do not fit.
+        If the file is missing, cut short or of another kind.
     """
     from safetensors import SafetensorError, safe_open
+    from safetensors.numpy import load
 
     try:
-        with safe_open(str(path), framework="numpy") as stored:
+        if is_remote(url):
+            with open_url(url) as stream:
+                data = stream.read()
+            return _metadata(data), load(data)
+        with safe_open(url, framework="numpy") as stored:
             metadata = dict(stored.metadata() or {})
-            tensors = {name: stored.get_tensor(name) for name in list(stored.keys())}
+            return metadata, {name: stored.get_tensor(name) for name in list(stored.keys())}
     except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such checkpoint") from None
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(
-            f"{path}: not a readable safetensors file ({error}); convert or fetch it again"
-        ) from None
-    if metadata.pop("format", None) != _FORMAT or "config" not in metadata:
-        raise CheckpointError(
-            f"{path}: no NSynth configuration in its metadata; make it with 'checkpoint convert'"
-        )
+        raise CheckpointError(f"{url}: no such checkpoint") from None
+    except SafetensorError as error:
+        raise _unreadable(url, error) from None
+    except OSError as error:
+        if is_remote(url):
+            raise
+        raise _unreadable(url, error) from None
+
+
+def _unreadable(url: str, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{url}: not a readable safetensors file ({error}); convert or fetch it again"
+    )
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """Return the metadata of a whole file, which the library reads from paths alone."""
+    length = int.from_bytes(data[:_LENGTH_BYTES], "little")
     try:
-        config = Config.from_dict(json.loads(metadata.pop("config")))
-    except (ValueError, TypeError) as error:
-        raise CheckpointError(f"{path}: bad configuration in its metadata: {error}") from None
-    fitting = check(config, tensors, str(path))
-    return Weights(config, fitting.tensors, metadata)
+        header = json.loads(data[_LENGTH_BYTES : _LENGTH_BYTES + length])
+    except ValueError:
+        # The reading of the tensors says what is wrong.
+        return {}
+    return dict(header.get("__metadata__") or {})

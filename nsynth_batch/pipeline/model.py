@@ -9,12 +9,12 @@ from functools import cached_property
 
 from hdfs_jobs.cores import usable_cores
 from nsynth_batch.choices import PrecisionChoice
+from nsynth_batch.models.checkpoint import portable_name
 from nsynth_batch.models.engine import GPU
 from nsynth_batch.models.loading import (
     chosen_engine,
     memory_errors_as_usage,
     open_model,
-    portable_name,
 )
 from nsynth_batch.models.machine import allowed_memory
 from nsynth_batch.models.spec import ModelSpec
@@ -160,4 +160,5 @@ class RunModel:
         elif spec.memory is None:
             # The workers' machines may have another memory than this one.
             spec = replace(spec, memory=sys.maxsize)
-        return open_model(spec)
+        model: Model = open_model(spec)
+        return model

@@ -24,7 +24,8 @@ class ModelStage:
 
     def model(self, threads: int) -> Model:
         """Return the model in this process; `threads` are those that a task has."""
-        return open_model(replace(self.spec, threads=self.spec.threads or threads))
+        model: Model = open_model(replace(self.spec, threads=self.spec.threads or threads))
+        return model
 
     def facts(self, threads: int) -> dict[str, str]:
         """Return what runs the model in this process."""

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from nsynth_batch.models.wavenet.config import SAMPLE_RATE
+from nsynth_batch.choices import SAMPLE_RATE
+from nsynth_batch.models.draws import generator
 from sequencer.audio.recording import mono_blocks
 from sequencer.audio.samples import from_int16, to_int16
 from sequencer.audio.suffixes import is_audio_name
@@ -45,15 +46,19 @@ WIDE = Augmentation(gain_db=(-12.0, 6.0), semitones=3.0, flip=True)
 
 
 class Corpus:
-    """Recordings as one memory-mapped run of 16 kHz int16 samples.
+    """Recordings as one memory-mapped run of int16 samples.
 
     Parameters
     ----------
     recordings : iterable of (name, int16 [n] blocks)
         Spooled to a temporary file as they come, so that memory holds one block.
+    sample_rate : int
+        Samples a second of all of them.
 
     Attributes
     ----------
+    sample_rate : int
+        Samples a second of all recordings.
     names : list of str
         The recordings, in order.
     starts : int64 [recordings + 1]
@@ -62,7 +67,12 @@ class Corpus:
         What could not be read, and why.
     """
 
-    def __init__(self, recordings: Iterable[tuple[str, Iterable[Samples]]]) -> None:
+    def __init__(
+        self,
+        recordings: Iterable[tuple[str, Iterable[Samples]]],
+        sample_rate: int = SAMPLE_RATE,
+    ) -> None:
+        self.sample_rate = sample_rate
         self.rejected: dict[str, str] = {}
         self.names: list[str] = []
         starts = [0]
@@ -91,16 +101,17 @@ class Corpus:
         self._shares = roots / roots[-1] if starts[-1] else roots
 
     @classmethod
-    def from_folder(cls, folder: Path) -> Corpus:
-        """Read every recording below a folder, in the order of their names."""
+    def from_folder(cls, folder: Path, sample_rate: int = SAMPLE_RATE) -> Corpus:
+        """Read every recording below a folder, in the order of their names, at a sample rate."""
         files = sorted(p for p in folder.rglob("*") if p.is_file() and is_audio_name(p.name))
-        return cls(
+        recordings = (
             (
                 str(file.relative_to(folder)),
-                (to_int16(block) for block in mono_blocks(file, SAMPLE_RATE)),
+                (to_int16(block) for block in mono_blocks(file, sample_rate)),
             )
             for file in files
         )
+        return cls(recordings, sample_rate)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -108,10 +119,10 @@ class Corpus:
     @property
     def seconds(self) -> float:
         """Length of all recordings together, in seconds."""
-        return float(self.starts[-1]) / SAMPLE_RATE
+        return float(self.starts[-1]) / self.sample_rate
 
     def recordings(self) -> Iterator[tuple[str, Samples]]:
-        """Give each recording's name and int16 samples."""
+        """Yield each recording's name and int16 samples."""
         for i, name in enumerate(self.names):
             yield name, self._samples[self.starts[i] : self.starts[i + 1]]
 
@@ -133,9 +144,10 @@ class Corpus:
             for name in self.names
             if int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") < limit
         }
+        rate, recordings = self.sample_rate, self.recordings
         return (
-            Corpus((name, [data]) for name, data in self.recordings() if name not in held),
-            Corpus((name, [data]) for name, data in self.recordings() if name in held),
+            Corpus(((name, [data]) for name, data in recordings() if name not in held), rate),
+            Corpus(((name, [data]) for name, data in recordings() if name in held), rate),
         )
 
     def crops(
@@ -156,8 +168,7 @@ class Corpus:
         -------
         float32 [batch, length], in [-1, 1]
         """
-        key = np.frombuffer(hashlib.sha256(f"{seed}\0{step}".encode()).digest()[:16], "<u8")
-        draw = np.random.Generator(np.random.Philox(key=key))
+        draw = generator(seed, step)
         out = np.zeros((batch, length), dtype=np.float32)
         for row in out:
             speed = 2.0 ** (draw.uniform(-1, 1) * augmentation.semitones / 12)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -52,4 +52,4 @@ def store_corpus(store: Store) -> Corpus:
                 if file_id not in barred:
                     yield file_id, (samples for _, samples in segments)
 
-    return Corpus(recordings())
+    return Corpus(recordings(), cast(int, dataset.settings["sample_rate"]))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from nsynth_batch.models.weights import Weights, random_weights
+from nsynth_batch.models.wavenet.family import random_weights
+from nsynth_batch.models.weights import Weights
 from tests.nsynth_batch.builders import ODD
 
 # Shared machines pause for longer than a deadline for one example.

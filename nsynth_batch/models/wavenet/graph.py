@@ -24,7 +24,7 @@ INPUT_SCALE = 1.0 / 128
 _IN_LAYERS = re.compile(r"(dilatedconv|res|skip)_\d+/W")
 
 
-def tensors_of(weights: Weights, precision: Precision) -> dict[str, Tensor]:
+def tensors_of(weights: Weights[Config], precision: Precision) -> dict[str, Tensor]:
     """Give the weights as TensorFlow's constants.
 
     Parameters

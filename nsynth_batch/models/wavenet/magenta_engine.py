@@ -75,7 +75,7 @@ class MagentaEngine:
 
     def __init__(
         self,
-        weights: Weights,
+        weights: Weights[Config],
         *,
         threads: int | None = None,
         memory: int | None = None,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast, overload
+from typing import overload
 
 import numpy as np
+import numpy.typing as npt
 
-from nsynth_batch.models import quantiser
 from nsynth_batch.models.engine import (
     Codes,
     Encoder,
@@ -16,9 +16,10 @@ from nsynth_batch.models.engine import (
     OnProgress,
     Request,
 )
-from nsynth_batch.models.model import LoadedModel, checked_audio
+from nsynth_batch.models.model import LoadedModel, checked_audio, code_nll
+from nsynth_batch.models.quantiser import MU_LAW_NSYNTH
 from nsynth_batch.models.wavenet.config import QUANTA, Config
-from nsynth_batch.models.weights import Array
+from nsynth_batch.models.weights import Array, Weights
 
 
 class Model(LoadedModel):
@@ -33,6 +34,11 @@ class Model(LoadedModel):
     """
 
     config: Config
+    engine: Encoder
+    quantiser = MU_LAW_NSYNTH
+
+    def __init__(self, weights: Weights[Config], engine: Encoder) -> None:
+        super().__init__(weights, engine)
 
     def encode(self, audio: Array) -> Array:
         """Encode audio; a tail shorter than a hop is left out.
@@ -56,7 +62,7 @@ class Model(LoadedModel):
         frames = audio.shape[1] // hop
         if not len(audio) or not frames:
             return np.zeros((len(audio), frames, self.config.ae_bottleneck), np.float32)
-        return self._encoder.encode(audio[:, : frames * hop])
+        return self.engine.encode(audio[:, : frames * hop])
 
     def logits(self, audio: Array, encodings: Array) -> Array:
         """Return teacher-forced logits: those of each sample from the ones before it.
@@ -91,7 +97,34 @@ class Model(LoadedModel):
             return np.zeros((rows, samples, QUANTA), np.float32)
         # What stands after the end changes nothing before it: the decoder is causal.
         whole = np.pad(audio, ((0, 0), (0, frames * self.config.ae_hop_length - samples)))
-        return self._encoder.logits(whole, encodings)[:, :samples]
+        return self.engine.logits(whole, encodings)[:, :samples]
+
+    def nll(self, audio: Array) -> npt.NDArray[np.float64]:
+        """Return the negative log-likelihood of audio under its own encodings, teacher-forced.
+
+        A tail shorter than a hop is left out.
+
+        Parameters
+        ----------
+        audio : floats [B, T], in [-1, 1]
+            Mono, at the model's `sample_rate`.
+
+        Returns
+        -------
+        float64 [B], in nats a sample
+
+        Raises
+        ------
+        ValueError
+            If it is no such array, or shorter than a hop.
+        """
+        audio = checked_audio(audio, self.sample_rate)
+        whole = audio[:, : audio.shape[1] // self.hop * self.hop]
+        if not whole.shape[1]:
+            raise ValueError(f"audio {audio.shape} is shorter than a hop of {self.hop} samples")
+        logits = self.logits(whole, self.encode(whole))
+        each = code_nll(logits, self.quantiser.encode(whole), self.quantiser)
+        return np.asarray(each.mean(axis=1))
 
     @overload
     def decode(
@@ -165,17 +198,13 @@ class Model(LoadedModel):
         try:
             codes = self.engine.generate(requests, on_codes=on_codes, on_progress=on_progress)
         except NotFiniteError as error:
-            audio = [quantiser.decode(clip) for clip in error.made]
+            audio = [self.quantiser.decode(clip) for clip in error.made]
             raise NotFiniteError(error.clips, audio) from None
-        audio = [quantiser.decode(clip) for clip in codes]
+        audio = [self.quantiser.decode(clip) for clip in codes]
         if not isinstance(encodings, np.ndarray):
             return audio
         samples = encodings.shape[1] * self.config.ae_hop_length
         return np.stack(audio) if audio else np.zeros((0, samples), np.float32)
-
-    @property
-    def _encoder(self) -> Encoder:
-        return cast(Encoder, self.engine)
 
     def _requests(
         self,

@@ -23,7 +23,7 @@ from nsynth_batch.models.engine import (
     one_temperature,
 )
 from nsynth_batch.models.machine import allowed_memory, demand_memory, within_allowance
-from nsynth_batch.models.wavenet.config import QUANTA, convolutions
+from nsynth_batch.models.wavenet.config import QUANTA, Config, convolutions
 from nsynth_batch.models.wavenet.inputs import (
     checked_encodings,
     checked_prefixes,
@@ -100,7 +100,7 @@ class NativeEngine:
 
     def __init__(
         self,
-        weights: Weights,
+        weights: Weights[Config],
         *,
         threads: int | None = None,
         instruction_set: str | None = None,

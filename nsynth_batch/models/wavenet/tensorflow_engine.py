@@ -30,6 +30,7 @@ from nsynth_batch.models.machine import (
     demand_memory,
     processor_instruction_set,
 )
+from nsynth_batch.models.wavenet.config import Config
 from nsynth_batch.models.wavenet.cost import lockstep_memory
 from nsynth_batch.models.wavenet.inputs import checked_encodings
 from nsynth_batch.models.weights import Array, Weights
@@ -83,7 +84,7 @@ class TensorflowEngine:
 
     def __init__(
         self,
-        weights: Weights,
+        weights: Weights[Config],
         *,
         threads: int | None = None,
         precision: Precision = "float32",

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from nsynth_batch.models.checkpoint import (
-    AVERAGED,
     bundled_names,
     convert,
     inspect,
     load_checkpoint,
 )
 from nsynth_batch.models.wavenet.config import Config
-from nsynth_batch.models.weights import CheckpointError, Weights, random_weights
+from nsynth_batch.models.wavenet.family import random_weights
+from nsynth_batch.models.wavenet.magenta_checkpoint import AVERAGED
+from nsynth_batch.models.weights import CheckpointError, Weights
 
 MAGENTA_LIKE = Config(
     num_layers=11, width=4, skip_width=3, ae_num_layers=2, ae_width=5, ae_bottleneck=2

@@ -6,19 +6,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from nsynth_batch.models.weights import (
-    CheckpointError,
-    Weights,
-    check,
-    load_weights,
-    random_weights,
-    save_weights,
-)
+from nsynth_batch.models.checkpoint import load_checkpoint
+from nsynth_batch.models.wavenet.config import tensor_shapes
+from nsynth_batch.models.wavenet.family import random_weights
+from nsynth_batch.models.weights import CheckpointError, Weights, fitting, save_weights
 
 
 def test_weights_come_back_as_they_went(tiny_weights: Weights, tmp_path: Path) -> None:
     save_weights(tiny_weights, tmp_path / "deep" / "model.safetensors")
-    back = load_weights(tmp_path / "deep" / "model.safetensors")
+    back = load_checkpoint(tmp_path / "deep" / "model.safetensors")
     assert back.config == tiny_weights.config
     assert dict(back.metadata) == {"note": "tiny"}
     assert back.digest() == tiny_weights.digest()
@@ -47,7 +43,7 @@ def test_first_unfit_tensor_is_named(tiny_weights: Weights, damage: object, said
     tensors = dict(tiny_weights.tensors)
     damage(tensors)
     with pytest.raises(CheckpointError, match=said):
-        check(tiny_weights.config, tensors, "here")
+        fitting(tensor_shapes(tiny_weights.config), tensors, "here")
 
 
 def test_file_cut_short_says_so(tiny_weights: Weights, tmp_path: Path) -> None:
@@ -55,15 +51,15 @@ def test_file_cut_short_says_so(tiny_weights: Weights, tmp_path: Path) -> None:
     save_weights(tiny_weights, file)
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="not a readable safetensors file"):
-        load_weights(file)
+        load_checkpoint(file)
 
 
 def test_foreign_safetensors_says_so(tmp_path: Path) -> None:
     save_file({"a": np.zeros(3, np.float32)}, tmp_path / "a.safetensors")
-    with pytest.raises(CheckpointError, match="no NSynth configuration"):
-        load_weights(tmp_path / "a.safetensors")
+    with pytest.raises(CheckpointError, match="no model's configuration"):
+        load_checkpoint(tmp_path / "a.safetensors")
 
 
 def test_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such checkpoint"):
-        load_weights(tmp_path / "none.safetensors")
+        load_checkpoint(tmp_path / "none.safetensors")

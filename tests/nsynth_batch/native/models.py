@@ -16,9 +16,10 @@ from nsynth_batch.choices import Precision
 from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.engine import Codes, OnCodes, OnProgress, Request
 from nsynth_batch.models.wavenet.config import Config
+from nsynth_batch.models.wavenet.family import random_weights
 from nsynth_batch.models.wavenet.instruction_sets import instruction_sets
 from nsynth_batch.models.wavenet.native_engine import NativeEngine
-from nsynth_batch.models.weights import Array, Weights, random_weights
+from nsynth_batch.models.weights import Array, Weights
 
 EXAMPLES = int(os.environ.get("NSYNTH_BATCH_TEST_EXAMPLES", "25"))
 """Of a property; the sanitizers' run makes do with fewer."""

@@ -11,9 +11,10 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.cli import main
 from nsynth_batch.models.precision import fastest_precision
 from nsynth_batch.models.wavenet.config import CONFIGS, SAMPLE_RATE
+from nsynth_batch.models.wavenet.family import random_weights
 from nsynth_batch.models.wavenet.instruction_sets import instruction_sets
 from nsynth_batch.models.wavenet.native_engine import CLIPS_A_THREAD
-from nsynth_batch.models.weights import random_weights, save_weights
+from nsynth_batch.models.weights import save_weights
 from nsynth_batch.pipeline.model import RunModel, planned_spec
 from nsynth_batch.settings import Settings, load_settings
 from nsynth_batch.stages.decode import DecodeStage

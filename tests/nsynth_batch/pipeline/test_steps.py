@@ -24,9 +24,11 @@ from hdfs_jobs.storage.base import Entry
 from hdfs_jobs.storage.local import LocalStorage
 from nsynth_batch.catalog.catalog import Catalog
 from nsynth_batch.choices import Precision
-from nsynth_batch.models.loading import default_precision, open_model, portable_name
+from nsynth_batch.models.checkpoint import portable_name
+from nsynth_batch.models.loading import default_precision, open_model
 from nsynth_batch.models.spec import ModelSpec
-from nsynth_batch.models.weights import random_weights, save_weights
+from nsynth_batch.models.wavenet.family import random_weights
+from nsynth_batch.models.weights import save_weights
 from nsynth_batch.nsynth import load_model
 from nsynth_batch.pipeline.audio import segment_samples
 from nsynth_batch.pipeline.context import Context

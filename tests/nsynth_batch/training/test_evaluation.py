@@ -4,16 +4,20 @@ import numpy as np
 import pytest
 
 from nsynth_batch.models import quantiser
+from nsynth_batch.models.model import code_nll
+from nsynth_batch.models.quantiser import MU_LAW_NSYNTH
 from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.models.wavenet.tensorflow_engine import TensorflowEngine
 from nsynth_batch.models.weights import Weights
 from nsynth_batch.training.corpus import Corpus
-from nsynth_batch.training.evaluation import UNIFORM_NLL, evaluate, linear_nll, nll
+from nsynth_batch.training.evaluation import UNIFORM_NLL, evaluate, linear_nll
 
 
 def test_equal_logits_cost_what_knowing_nothing_costs() -> None:
     codes = np.array([-128, 0, 127], np.int16)
-    np.testing.assert_allclose(nll(np.full((3, 256), 7, np.float32), codes), UNIFORM_NLL)
+    np.testing.assert_allclose(
+        code_nll(np.full((3, 256), 7, np.float32), codes, MU_LAW_NSYNTH), UNIFORM_NLL
+    )
 
 
 def test_linear_predictor_knows_a_tone_and_not_noise() -> None:
@@ -46,6 +50,7 @@ def test_each_recording_is_scored_but_for_its_tail(tiny_weights: Weights) -> Non
     audio = (dict(corpus.recordings())["long"][:960] / 32768).astype(np.float32)
     pieces = [audio[None, :512], audio[None, 512:]]
     total = sum(
-        nll(model.logits(p, model.encode(p))[0], quantiser.encode(p[0])).sum() for p in pieces
+        code_nll(model.logits(p, model.encode(p)), quantiser.encode(p), MU_LAW_NSYNTH).sum()
+        for p in pieces
     )
     assert score.nll == pytest.approx(total / 960, rel=1e-6)

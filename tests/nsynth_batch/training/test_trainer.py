@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nsynth_batch.models.weights import CheckpointError, load_weights
+from nsynth_batch.models.checkpoint import load_checkpoint
+from nsynth_batch.models.wavenet.family import FAMILY
+from nsynth_batch.models.weights import CheckpointError
 from nsynth_batch.training.corpus import Augmentation, Corpus
-from nsynth_batch.training.trainer import Trainer, TrainingOptions, TrainingProgress
+from nsynth_batch.training.options import TrainingOptions, TrainingProgress
+from nsynth_batch.training.trainer import Trainer
 from tests.nsynth_batch.builders import ODD
 
 OPTIONS = TrainingOptions(
@@ -31,36 +34,37 @@ def corpus() -> Corpus:
 
 def test_training_learns(corpus: Corpus, tmp_path: Path) -> None:
     heard: list[TrainingProgress] = []
-    Trainer(ODD, OPTIONS, tmp_path).train(corpus, report_steps=10, on_progress=heard.append)
+    trainer = Trainer(FAMILY, ODD, OPTIONS, tmp_path)
+    trainer.train(corpus, report_steps=10, on_progress=heard.append)
     assert [progress.step for progress in heard] == [10, 20, 30]
     assert heard[-1].nll < heard[0].nll - 0.3
-    assert load_weights(tmp_path / "model.safetensors").metadata["step"] == "30"
+    assert load_checkpoint(tmp_path).metadata["step"] == "30"
 
 
 def test_interrupted_training_ends_in_the_same_weights(corpus: Corpus, tmp_path: Path) -> None:
-    whole = Trainer(ODD, OPTIONS, tmp_path / "whole").train(corpus)
+    whole = Trainer(FAMILY, ODD, OPTIONS, tmp_path / "whole").train(corpus)
     stop = threading.Event()
 
     def stop_at_ten(progress: TrainingProgress) -> None:
         if progress.step == 10:
             stop.set()
 
-    broken = Trainer(ODD, OPTIONS, tmp_path / "broken")
+    broken = Trainer(FAMILY, ODD, OPTIONS, tmp_path / "broken")
     broken.train(corpus, report_steps=1, on_progress=stop_at_ten, stop=stop)
-    resumed = Trainer(ODD, OPTIONS, tmp_path / "broken")
+    resumed = Trainer(FAMILY, ODD, OPTIONS, tmp_path / "broken")
     assert resumed.step == 10
     assert resumed.train(corpus).digest() == whole.digest()
 
 
 def test_training_of_other_options_is_not_gone_on_with(corpus: Corpus, tmp_path: Path) -> None:
-    Trainer(ODD, replace(OPTIONS, steps=1), tmp_path).train(corpus)
+    Trainer(FAMILY, ODD, replace(OPTIONS, steps=1), tmp_path).train(corpus)
     with pytest.raises(CheckpointError, match="other sizes or options"):
-        Trainer(ODD, replace(OPTIONS, learning_rate=0.02), tmp_path)
-    Trainer(ODD, replace(OPTIONS, steps=2), tmp_path).train(corpus)
-    state = tmp_path / "training.safetensors"
+        Trainer(FAMILY, ODD, replace(OPTIONS, learning_rate=0.02), tmp_path)
+    Trainer(FAMILY, ODD, replace(OPTIONS, steps=2), tmp_path).train(corpus)
+    state = tmp_path / "training-2.safetensors"
     state.write_bytes(state.read_bytes()[:500])
     with pytest.raises(CheckpointError, match="not a readable training"):
-        Trainer(ODD, OPTIONS, tmp_path)
+        Trainer(FAMILY, ODD, OPTIONS, tmp_path)
 
 
 def test_rates_rise_stay_and_fall() -> None:
@@ -74,6 +78,6 @@ def test_rates_rise_stay_and_fall() -> None:
 
 def test_nothing_to_train_on_says_so(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no samples"):
-        Trainer(ODD, OPTIONS, tmp_path).train(Corpus([]))
+        Trainer(FAMILY, ODD, OPTIONS, tmp_path).train(Corpus([]))
     with pytest.raises(ValueError, match="multiple of the hop 64"):
-        Trainer(ODD, replace(OPTIONS, crop_samples=100), tmp_path)
+        Trainer(FAMILY, ODD, replace(OPTIONS, crop_samples=100), tmp_path)

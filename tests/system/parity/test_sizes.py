@@ -10,7 +10,8 @@ import pytest
 from nsynth_batch.models import quantiser
 from nsynth_batch.models.engine import EngineUnavailableError
 from nsynth_batch.models.wavenet.config import Config
-from nsynth_batch.models.weights import Weights, random_weights, save_weights
+from nsynth_batch.models.wavenet.family import random_weights
+from nsynth_batch.models.weights import Weights, save_weights
 from nsynth_batch.nsynth import load_model
 from tests.system.parity.recordings import recording
 

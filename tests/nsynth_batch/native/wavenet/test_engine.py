@@ -18,13 +18,14 @@ from nsynth_batch.models.engine import NotFiniteError, Request
 from nsynth_batch.models.machine import MemoryRefusedError
 from nsynth_batch.models.wavenet import native_engine
 from nsynth_batch.models.wavenet.config import CONFIGS, Config
+from nsynth_batch.models.wavenet.family import random_weights
 from nsynth_batch.models.wavenet.instruction_sets import fastest_set
 from nsynth_batch.models.wavenet.native_engine import (
     CLIPS_A_THREAD,
     NativeEngine,
     Split,
 )
-from nsynth_batch.models.weights import Weights, random_weights
+from nsynth_batch.models.weights import Weights
 from tests.nsynth_batch.native.models import (
     KINDS,
     TINY,

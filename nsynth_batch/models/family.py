@@ -1,0 +1,194 @@
+"""What a kind of model must answer, and which kinds there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from nsynth_batch.choices import EngineName, Precision
+from nsynth_batch.models.engine import Engine
+from nsynth_batch.models.model import LoadedModel
+from nsynth_batch.models.quantiser import Quantiser
+from nsynth_batch.models.weights import Array, CheckpointError, ModelConfig, Weights
+
+Tensor = Any
+Tensors = Mapping[str, Tensor]
+
+Order = Literal["crops", "streams"]
+"""In which order a family learns: any crop alone, or long pieces side by side, state carried on."""
+
+FAMILIES = {
+    "nsynth": "nsynth_batch.models.wavenet.family",
+}
+"""The module of each family, whose `FAMILY` it is. Imported when a model of it is met."""
+
+ConfigT = TypeVar("ConfigT", bound=ModelConfig)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a family's loss is of some crops: sums, so that those of other crops can be added.
+
+    Attributes
+    ----------
+    total : scalar tensor
+        Negative log-likelihood of all samples together, in nats (or what the family minimises).
+    count : int
+        How many samples that is.
+    state : tensors or None
+        What the next crops of the same streams begin with; None for a family of crops.
+    """
+
+    total: Tensor
+    count: int
+    state: Any = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a model costs, for forecasts.
+
+    Attributes
+    ----------
+    encode : int
+        Multiply-adds to encode a sample; 0 for a family without an encoder.
+    generate : int
+        Multiply-adds to generate a sample.
+    encoding_bytes : float
+        Bytes of encoding a sample; 0 for a family without an encoder.
+    """
+
+    encode: int
+    generate: int
+    encoding_bytes: float = 0.0
+
+
+class Family(Protocol[ConfigT]):
+    """A kind of model.
+
+    Attributes
+    ----------
+    name : str
+        As it stands in a checkpoint's metadata.
+    presets : mapping of str to configurations
+        Sizes by name, the first is the default.
+    order : str
+        In which order it learns.
+    """
+
+    name: str
+    presets: Mapping[str, ConfigT]
+    order: Order
+
+    def config_from(self, values: Mapping[str, Any]) -> ConfigT:
+        """Return the configuration of a checkpoint's metadata.
+
+        Raises
+        ------
+        ValueError
+            If a size is unknown, missing or no such size.
+        """
+        ...
+
+    def tensor_shapes(self, config: ConfigT) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each tensor by its name."""
+        ...
+
+    def initial(self, config: ConfigT, seed: int) -> Weights[ConfigT]:
+        """Return the weights that a training begins with; the same seed gives the same."""
+        ...
+
+    def quantiser(self, config: ConfigT) -> Quantiser:
+        """Return how audio becomes the codes that the model predicts."""
+        ...
+
+    def batch(self, config: ConfigT, crops: Array) -> npt.NDArray[np.float32]:
+        """Return what the loss reads of crops float32 [B, T] in [-1, 1], a row a crop."""
+        ...
+
+    def loss(self, config: ConfigT, tensors: Tensors, batch: Tensor, state: Any) -> Loss:
+        """Return the loss of some rows of a batch, in TensorFlow.
+
+        Parameters
+        ----------
+        config : ModelConfig
+        tensors : mapping of str to tensors
+            The weights.
+        batch : tensor [B, …]
+            Rows of what `batch` returned.
+        state : tensors or None
+            What these streams ended with before; None at their beginning and for crops.
+        """
+        ...
+
+    def cost(self, config: ConfigT) -> Cost:
+        """Return what the model costs."""
+        ...
+
+    def engines(self, config: ConfigT) -> Sequence[EngineName]:
+        """Return the engines that run it."""
+        ...
+
+    def default_precision(self, engine: EngineName, instruction_set: str | None) -> Precision:
+        """Return the precision that ``auto`` stands for on an engine."""
+        ...
+
+    def make_engine(
+        self, name: EngineName, weights: Weights[ConfigT], options: Mapping[str, Any]
+    ) -> Engine:
+        """Make an engine.
+
+        Parameters
+        ----------
+        name : str
+            One of `engines`.
+        weights : Weights
+            What it is to run.
+        options : mapping
+            ``threads``, ``memory``, ``precision``, and the engine's own.
+
+        Raises
+        ------
+        EngineUnavailableError
+            If it cannot be had here.
+        """
+        ...
+
+    def model(self, weights: Weights[ConfigT], engine: Engine) -> LoadedModel:
+        """Return a model that is ready to use."""
+        ...
+
+
+def family_named(name: str, source: str = "") -> Family[Any]:
+    """Return a family by its name.
+
+    Parameters
+    ----------
+    name : str
+        As it stands in a checkpoint's metadata.
+    source : str
+        The checkpoint, for the message.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> family_named("nsynth").presets["small"].width
+    64
+    """
+    module = FAMILIES.get(name)
+    if module is None:
+        where = f"{source}: " if source else ""
+        raise CheckpointError(
+            f"{where}no family is called {name!r}; this version has {', '.join(FAMILIES)}"
+        )
+    family: Family[Any] = import_module(module).FAMILY
+    return family

@@ -1,0 +1,119 @@
+"""NSynth's autoencoder as a family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from nsynth_batch.choices import EngineName, Precision
+from nsynth_batch.models.draws import generator
+from nsynth_batch.models.engine import Encoder, Engine
+from nsynth_batch.models.family import Cost, Loss, Order, Tensors
+from nsynth_batch.models.precision import fastest_precision
+from nsynth_batch.models.quantiser import MU_LAW_NSYNTH, Quantiser
+from nsynth_batch.models.wavenet.config import CONFIGS, Config, tensor_shapes
+from nsynth_batch.models.wavenet.cost import products
+from nsynth_batch.models.wavenet.model import Model
+from nsynth_batch.models.weights import Array, Weights
+
+_FLOAT_BYTES = 4
+
+
+class NSynth:
+    """The family `nsynth`: an encoder, and a WaveNet that decodes."""
+
+    name = "nsynth"
+    presets: Mapping[str, Config] = CONFIGS
+    order: Order = "crops"
+
+    def config_from(self, values: Mapping[str, Any]) -> Config:
+        """Return the configuration of a checkpoint's metadata."""
+        return Config.from_dict(values)
+
+    def tensor_shapes(self, config: Config) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each tensor by its name in magenta's checkpoints."""
+        return tensor_shapes(config)
+
+    def initial(self, config: Config, seed: int) -> Weights[Config]:
+        """Return the weights that a training begins with."""
+        return random_weights(config, seed)
+
+    def quantiser(self, config: Config) -> Quantiser:
+        """Return the published model's mu-law."""
+        return MU_LAW_NSYNTH
+
+    def batch(self, config: Config, crops: Array) -> npt.NDArray[np.float32]:
+        """Return the mu-law codes of crops, float32 [B, T]."""
+        return MU_LAW_NSYNTH.encode(crops).astype(np.float32)
+
+    def loss(self, config: Config, tensors: Tensors, batch: Any, state: Any) -> Loss:
+        """Return the teacher-forced negative log-likelihood, in nats."""
+        from nsynth_batch.models.wavenet.loss import nll
+
+        return nll(config, tensors, batch)
+
+    def cost(self, config: Config) -> Cost:
+        """Return multiply-adds and bytes a sample."""
+        return Cost(
+            encode=products(config, encoder=True),
+            generate=products(config, encoder=False),
+            encoding_bytes=_FLOAT_BYTES * config.ae_bottleneck / config.ae_hop_length,
+        )
+
+    def engines(self, config: Config) -> tuple[EngineName, ...]:
+        """Return the engines that run it."""
+        return "native", "tensorflow", "magenta"
+
+    def default_precision(self, engine: EngineName, instruction_set: str | None) -> Precision:
+        """Return the fastest precision of the native engine that loses little, else float32."""
+        if engine != "native":
+            return "float32"
+        from nsynth_batch.models.wavenet.instruction_sets import chosen_instruction_set
+
+        return fastest_precision(chosen_instruction_set(instruction_set))
+
+    def make_engine(
+        self, name: EngineName, weights: Weights[Config], options: Mapping[str, Any]
+    ) -> Encoder:
+        """Make the engine of a name."""
+        if name == "native":
+            from nsynth_batch.models.wavenet.native_engine import NativeEngine
+
+            return NativeEngine(weights, **options)
+        if name == "tensorflow":
+            from nsynth_batch.models.wavenet.tensorflow_engine import TensorflowEngine
+
+            return TensorflowEngine(weights, **options)
+        from nsynth_batch.models.wavenet.magenta_engine import MagentaEngine
+
+        return MagentaEngine(weights, **options)
+
+    def model(self, weights: Weights[Config], engine: Engine) -> Model:
+        """Return a model that encodes and decodes."""
+        return Model(weights, cast(Encoder, engine))
+
+
+FAMILY = NSynth()
+
+
+def random_weights(config: Config, seed: int) -> Weights[Config]:
+    """Draw initial weights: uniform in ±sqrt(3 / fan_in), biases 0, as the published model began.
+
+    Parameters
+    ----------
+    config : Config
+    seed : int
+        The same seed gives the same weights.
+    """
+    tensors: dict[str, Array] = {}
+    for name, shape in tensor_shapes(config).items():
+        if name.endswith("/biases"):
+            tensors[name] = np.zeros(shape, np.float32)
+            continue
+        limit = np.sqrt(3.0 / (shape[1] * shape[2]))
+        drawn = generator(seed, name).uniform(-limit, limit, shape)
+        tensors[name] = drawn.astype(np.float32)
+    return Weights(config, tensors, {"weights": f"random, seed {seed}"})

@@ -1,0 +1,84 @@
+"""How to train, and how far a training is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nsynth_batch.choices import Schedule
+from nsynth_batch.training.corpus import Augmentation
+
+_PUBLISHED_RATES = (
+    (0, 2e-4),
+    (90_000, 4e-4 / 3),
+    (120_000, 6e-5),
+    (150_000, 4e-5),
+    (180_000, 2e-5),
+)
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train.
+
+    Attributes
+    ----------
+    steps
+        Train until this step.
+    batch, crop_samples
+        Crops a step, and their length (a multiple of the hop).
+    schedule
+        ``trapezoid``: up to `learning_rate` over `warmup_steps`, level, and down to zero over the
+        last `decay_steps`. ``published``: the published model's five levels.
+    average_decay
+        Decay of the averaged weights, which are what is saved as the model.
+    clip_norm
+        Largest norm of a step's gradient.
+    seed
+        Of the initial weights and the crops.
+
+    Examples
+    --------
+    >>> options = TrainingOptions(steps=1000, learning_rate=0.01, warmup_steps=2, decay_steps=100)
+    >>> [options.rate(step) for step in (0, 1, 500, 950)]
+    [0.005, 0.01, 0.01, 0.005]
+    """
+
+    steps: int = 200_000
+    batch: int = 2
+    crop_samples: int = 6144
+    schedule: Schedule = "trapezoid"
+    learning_rate: float = 2e-3
+    warmup_steps: int = 200
+    decay_steps: int = 2000
+    average_decay: float = 0.999
+    clip_norm: float = 1.0
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        if self.schedule == "published":
+            return next(rate for start, rate in reversed(_PUBLISHED_RATES) if step >= start)
+        up = min(1.0, (step + 1) / max(1, self.warmup_steps))
+        down = min(1.0, (self.steps - step) / max(1, self.decay_steps))
+        return self.learning_rate * min(up, down)
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """How far a training is.
+
+    Attributes
+    ----------
+    step, steps
+        Steps done and to do.
+    nll
+        Mean training loss since the last report, in nats a sample.
+    samples_per_second
+        Training speed since the last report.
+    """
+
+    step: int
+    steps: int
+    nll: float
+    samples_per_second: float
