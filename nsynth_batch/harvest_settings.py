@@ -49,7 +49,7 @@ class WebSettings(BaseModel):
     commons_api
         The ``api.php`` of the wiki that ``commons:`` means.
     upload_hosts
-        Hosts that its files may be fetched from.
+        Hosts that its files may be fetched from, and that addresses of a list may lead to.
     harvest_megabits
         A second, of all files together.
     harvest_timeout

@@ -118,7 +118,10 @@ def web_source(
     client = Client(policy, stop or threading.Event())
     wanted = _filter_of(settings)
     if source.startswith(url_list.PREFIX):
-        listed = url_list.UrlListSource(Path(source.removeprefix(url_list.PREFIX)), wanted)
+        path = Path(source.removeprefix(url_list.PREFIX))
+        # Unless somebody names them, hosts of a wiki's files have no part in a list.
+        further = settings.upload_hosts if "upload_hosts" in settings.model_fields_set else ()
+        listed = url_list.UrlListSource(path, wanted, further)
         require_allowed(settings.harvest_megabits, listed.hosts)
         return listed, client
     wiki = MediaWiki(client, settings.commons_api)

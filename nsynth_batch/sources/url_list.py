@@ -28,6 +28,8 @@ class UrlListSource:
         A CSV file with the columns of a sources.csv and ``url``; ``file`` is what each is called.
     wanted : HarvestFilter
         Which of them. A list has neither lengths, sizes nor dates.
+    hosts : collection of str
+        Further hosts that its addresses may lead to.
 
     Raises
     ------
@@ -37,10 +39,13 @@ class UrlListSource:
         If it is no sources.csv but for that.
     """
 
-    def __init__(self, path: Path, wanted: HarvestFilter) -> None:
+    def __init__(self, path: Path, wanted: HarvestFilter, hosts: Collection[str] = ()) -> None:
         self._wanted = wanted
         self._offers = _read(path)
-        self.hosts: Collection[str] = {urlsplit(offer.url).netloc for offer in self._offers}
+        self.hosts: Collection[str] = {
+            *(urlsplit(offer.url).netloc for offer in self._offers),
+            *hosts,
+        }
         self.other_files = 0
         self.skipped: Counter[str] = Counter()
         self.notes: tuple[str, ...] = ()

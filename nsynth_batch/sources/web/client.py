@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -26,6 +26,8 @@ from nsynth_batch.sources.web.throttle import Bucket, RequestLimiter, pause, ret
 API_AT_ONCE = 3
 FILES_AT_ONCE = 2
 """The limits that Wikimedia asks clients with many downloads to keep."""
+
+UPLOAD_HOSTS_SETTING = "upload_hosts (NSYNTH_BATCH_UPLOAD_HOSTS)"
 
 BLOCK_BYTES = 1 << 16
 _BURST_BYTES = 1 << 18
@@ -190,9 +192,16 @@ class Client:
         )
         self._local = threading.local()
 
-    def backoff(self) -> Backoff:
-        """Return a count of attempts for one thing that may take several."""
-        return Backoff(self.policy, self.stop)
+    def backoff(self, retries: int | None = None) -> Backoff:
+        """Return a count of attempts for one thing that may take several.
+
+        Parameters
+        ----------
+        retries : int, optional
+            How many further attempts; by default as the policy says.
+        """
+        policy = self.policy if retries is None else replace(self.policy, retries=retries)
+        return Backoff(policy, self.stop)
 
     def ask(
         self,
@@ -202,6 +211,7 @@ class Client:
         *,
         limiter: RequestLimiter,
         headers: Mapping[str, str] | None = None,
+        hosts_setting: str = "",
         **content: Any,
     ) -> requests.Response:
         """Send a request and follow its redirects; the body is not read yet.
@@ -216,6 +226,8 @@ class Client:
             Closed where the server asks for a pause. Held by the caller.
         headers : mapping, optional
             More of them.
+        hosts_setting : str
+            What lets further hosts, for messages; empty where nothing does.
         **content
             `params` or `data`, as `requests` takes them.
 
@@ -228,7 +240,7 @@ class Client:
             https to http.
         """
         for _ in range(1 + _MOST_REDIRECTS):
-            _check_host(url, hosts)
+            _check_host(url, hosts, hosts_setting)
             try:
                 answer = self._session.request(
                     method,
@@ -265,7 +277,14 @@ class Client:
         """Ask for a file; its place among the few at once is held for the block."""
         with (
             self._files.enter(),
-            self.ask("GET", url, hosts, limiter=self._files, headers=headers) as answer,
+            self.ask(
+                "GET",
+                url,
+                hosts,
+                limiter=self._files,
+                headers=headers,
+                hosts_setting=UPLOAD_HOSTS_SETTING,
+            ) as answer,
         ):
             yield answer
 
@@ -334,13 +353,15 @@ class _SmallSockets(HTTPAdapter):
         super().init_poolmanager(*arguments, **options)
 
 
-def _check_host(url: str, hosts: Collection[str]) -> None:
+def _check_host(url: str, hosts: Collection[str], setting: str) -> None:
     parts = urlsplit(url)
     allowed = {host.lower() for host in hosts}
     web = parts.scheme in ("http", "https")
     if not web or not {parts.netloc.lower(), (parts.hostname or "").lower()} & allowed:
+        way_out = f"; {setting} lets further ones: add {parts.netloc}" if setting and web else ""
         raise BadInput(
-            "foreign-host", f"{url} is not on {' or '.join(sorted(allowed))}, the hosts allowed"
+            "foreign-host",
+            f"{url} is not on {' or '.join(sorted(allowed))}, the hosts allowed{way_out}",
         )
 
 

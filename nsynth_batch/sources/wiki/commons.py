@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from hdfs_jobs.errors import BadInput, UsageError
+from hdfs_jobs.errors import BadInput, InfrastructureError, UsageError
 from nsynth_batch.catalog.catalog import Recording
 from nsynth_batch.sources.filters import HarvestFilter
 from nsynth_batch.sources.source import BadRecording, WebOffer
-from nsynth_batch.sources.wiki.mediawiki import MediaWiki
+from nsynth_batch.sources.wiki.listing import Found, Listing
+from nsynth_batch.sources.wiki.mediawiki import BrokenListingError, MediaWiki
 from nsynth_batch.sources.wiki.rights import rights_of
 
 PREFIX = "commons:"
@@ -30,7 +31,7 @@ _FORMS = (
 )
 _PROPERTIES: dict[str, str | int] = {
     "prop": "imageinfo|categories|info",
-    "iiprop": "url|size|mime|sha1|timestamp|mediatype|extmetadata",
+    "iiprop": "url|size|mime|sha1|timestamp|mediatype|user|extmetadata",
     "clshow": "!hidden",
     "cllimit": "max",
 }
@@ -75,21 +76,21 @@ class CommonsSource:
         self._wiki = wiki
         self._wanted = wanted
         self._depth = depth
-        self._at_once = pages_at_once
         self._source = source
-        self._list = self._listing(source.removeprefix(PREFIX))
+        self._listing = Listing(wiki, _PROPERTIES, pages_at_once)
+        self._list = self._form(source.removeprefix(PREFIX))
         self.hosts = hosts
         self.other_files = 0
         self.skipped: Counter[str] = Counter()
         self.notes: tuple[str, ...] = ()
 
-    def _listing(self, source: str) -> Callable[[], Iterator[dict[str, Any]]]:
+    def _form(self, source: str) -> Callable[[], Iterator[Found]]:
         kind, _, name = source.partition(":")
-        forms: Mapping[str, Callable[[str], Iterator[dict[str, Any]]]] = {
+        forms: Mapping[str, Callable[[str], Iterator[Found]]] = {
             "category": self._category,
-            "search": self._search,
-            "file": lambda name: self._titles([_titled(_FILE, name)]),
-            "list": lambda _: self._titles(titles),
+            "search": self._listing.search,
+            "file": lambda name: self._listing.titles([_titled(_FILE, name)]),
+            "list": lambda _: self._listing.titles(titles),
         }
         form = forms.get(kind.strip().lower())
         if form is None or not name.strip():
@@ -110,12 +111,16 @@ class CommonsSource:
         seen: set[str] = set()
         taken = 0
         for page in self._list():
-            if page["title"] in seen:
+            title = page.name if isinstance(page, BadRecording) else page["title"]
+            if title in seen:
                 continue
-            seen.add(page["title"])
+            seen.add(title)
             if taken == self._wanted.limit:
                 self.notes = (f"--limit {taken} ends the listing: there may be more",)
                 return
+            if isinstance(page, BadRecording):
+                yield page
+                continue
             found = self._offer_of(page)
             if found is not None:
                 taken += isinstance(found, WebOffer)
@@ -127,6 +132,7 @@ class CommonsSource:
             )
         if not seen:
             self.notes = ("the category is there, and has no files now",)
+        self.notes += self._listing.notes
 
     def _is_empty_category(self) -> bool:
         """Whether the source is a category that the wiki has, for one may lose its last file."""
@@ -134,13 +140,13 @@ class CommonsSource:
         if kind.strip().lower() != "category":
             return False
         root = {"titles": _titled(_CATEGORY, name.strip()), "prop": "info"}
-        return any("missing" not in page for page in self._wiki.pages(root))
+        return any("missing" not in page for page in self._asked(root))
 
     def again(self, offer: WebOffer) -> WebOffer | BadRecording:
         """Ask about one file again; filters are not asked again."""
         # A title that has become one of another wiki has no page here.
-        page = next(self._titles([offer.name]), {"title": offer.name})
-        return self._read(page)
+        page = next(self._listing.titles([offer.name]), {"title": offer.name})
+        return page if isinstance(page, BadRecording) else self._read(page)
 
     def owns(self, row: Recording) -> bool:
         """Whether a recording came from this wiki."""
@@ -153,52 +159,56 @@ class CommonsSource:
     def withdrawn(self, names: Collection[str]) -> Iterator[str]:
         """Yield the titles under which the wiki has no file; a moved one still has its file."""
         for titles in _batches(names):
-            question = {"titles": "|".join(titles), "redirects": 1, "prop": "imageinfo"}
-            there: set[str] = set()
-            moved: dict[str, str] = {}
-            further: dict[str, Any] = {}
-            while True:
-                answer = self._wiki.query({**question, "iiprop": "sha1", **further})
-                found = answer.get("query", {})
-                for step in chain(found.get("normalized", ()), found.get("redirects", ())):
-                    moved[step["from"]] = step["to"]
-                there |= {p["title"] for p in found.get("pages", ()) if p.get("imageinfo")}
-                if not (further := answer.get("continue", {})):
-                    break
-            yield from (title for title in titles if _followed(title, moved) not in there)
+            yield from self._withdrawn(titles)
 
-    def _category(self, name: str) -> Iterator[dict[str, Any]]:
+    def _withdrawn(self, titles: Sequence[str], retries: int | None = None) -> Iterator[str]:
+        """Ask about some titles; of one that the wiki cannot answer for nothing is known."""
+        try:
+            there, moved = self._there(titles, retries)
+        except InfrastructureError as error:
+            self._listing.require_answers(error)
+            half = len(titles) // 2
+            for some in (titles[:half], titles[half:]) if half else ():
+                yield from self._withdrawn(some, retries=0)
+            return
+        yield from (title for title in titles if _followed(title, moved) not in there)
+
+    def _there(self, titles: Sequence[str], retries: int | None) -> tuple[set[str], dict[str, str]]:
+        question = {"titles": "|".join(titles), "redirects": 1, "prop": "imageinfo"}
+        there: set[str] = set()
+        moved: dict[str, str] = {}
+        further: dict[str, Any] = {}
+        while True:
+            answer = self._wiki.query({**question, "iiprop": "sha1", **further}, retries=retries)
+            found = answer.get("query", {})
+            for step in chain(found.get("normalized", ()), found.get("redirects", ())):
+                moved[step["from"]] = step["to"]
+            there |= {p["title"] for p in found.get("pages", ()) if p.get("imageinfo")}
+            if not (further := answer.get("continue", {})):
+                return there, moved
+
+    def _category(self, name: str) -> Iterator[Found]:
         """Look into a category and those below it, nearest first; each once, for they go round."""
         root = _titled(_CATEGORY, name)
         seen, waiting = {root}, deque([(root, 0)])
         while waiting:
             title, depth = waiting.popleft()
-            members = {"generator": "categorymembers", "gcmtitle": title}
-            yield from self._wiki.pages(
-                {**members, "gcmtype": "file", "gcmlimit": self._at_once, **_PROPERTIES}
-            )
+            yield from self._listing.category(title)
             if depth == self._depth:
                 continue
+            members = {"generator": "categorymembers", "gcmtitle": title}
             below = {**members, "gcmtype": "subcat", "gcmlimit": "max", "prop": "info"}
-            for page in self._wiki.pages(below):
+            for page in self._asked(below):
                 if page["title"] not in seen:
                     seen.add(page["title"])
                     waiting.append((page["title"], depth + 1))
 
-    def _search(self, words: str) -> Iterator[dict[str, Any]]:
-        yield from self._wiki.pages(
-            {
-                "generator": "search",
-                "gsrsearch": words,
-                "gsrnamespace": 6,
-                "gsrlimit": self._at_once,
-                **_PROPERTIES,
-            }
-        )
-
-    def _titles(self, titles: Iterable[str]) -> Iterator[dict[str, Any]]:
-        for some in _batches(titles):
-            yield from self._wiki.pages({"titles": "|".join(some), "redirects": 1, **_PROPERTIES})
+    def _asked(self, question: Mapping[str, str | int]) -> Iterator[dict[str, Any]]:
+        """Yield the pages of a listing of which nothing can be left out."""
+        try:
+            yield from self._wiki.pages(question)
+        except BrokenListingError as broken:
+            raise broken.error from broken
 
     def _offer_of(self, page: dict[str, Any]) -> WebOffer | BadRecording | None:
         """Return the offer of a page; count one that is not wanted, and return None."""
@@ -233,7 +243,12 @@ class CommonsSource:
         if not mime.startswith(_AUDIO_MIME) or file.get("mediatype") == "VIDEO":
             return BadRecording(title, "not-audio", f"its content is {mime or 'of no known type'}")
         try:
-            rights = rights_of(file.get("extmetadata") or {}, title, file["descriptionurl"])
+            rights = rights_of(
+                file.get("extmetadata") or {},
+                title,
+                file["descriptionurl"],
+                uploader=str(file.get("user") or ""),
+            )
         except BadInput as error:
             return BadRecording(title, error.reason, error.detail)
         return WebOffer(

@@ -35,6 +35,23 @@ class WikiError(UsageError):
         self.code = code
 
 
+class BrokenListingError(Exception):
+    """A listing that could not go on.
+
+    Parameters
+    ----------
+    further : mapping
+        Where to go on: the beginning of the batch that is missing, empty for the first.
+    error : WikiError or InfrastructureError
+        Why.
+    """
+
+    def __init__(self, further: Mapping[str, Any], error: WikiError | InfrastructureError) -> None:
+        super().__init__(str(error))
+        self.further = further
+        self.error = error
+
+
 class MediaWiki:
     """A wiki's API.
 
@@ -51,7 +68,13 @@ class MediaWiki:
         self.api = api
         self.host = urlsplit(api).netloc
 
-    def pages(self, parameters: Mapping[str, str | int]) -> Iterator[dict[str, Any]]:
+    def pages(
+        self,
+        parameters: Mapping[str, str | int],
+        further: Mapping[str, Any] | None = None,
+        *,
+        retries: int | None = None,
+    ) -> Iterator[dict[str, Any]]:
         """Yield the pages that a query finds, each whole, over as many answers as it takes.
 
         An answer may hold only a part of what was asked of its pages; the next ones hold the
@@ -61,6 +84,62 @@ class MediaWiki:
         ----------
         parameters : mapping
             Of ``action=query``.
+        further : mapping, optional
+            Where to go on: what an earlier answer gave for this.
+        retries : int, optional
+            Further attempts at a question; by default as the client's policy says.
+
+        Raises
+        ------
+        BrokenListingError
+            A question was not answered. All batches before it were given out.
+        """
+        begun: dict[str, Any] = dict(further or {})
+        going_on = begun
+        batch: dict[str, dict[str, Any]] = {}
+        while True:
+            try:
+                answer = self.query({**parameters, **going_on}, retries=retries)
+            except (WikiError, InfrastructureError) as error:
+                raise BrokenListingError(begun, error) from error
+            for page in answer.get("query", {}).get("pages", ()):
+                _merge(batch.setdefault(page["title"], {}), page)
+            going_on = answer.get("continue", {})
+            if answer.get("batchcomplete") or not going_on:
+                yield from batch.values()
+                batch, begun = {}, going_on
+            if not going_on:
+                return
+
+    def batch(
+        self, parameters: Mapping[str, str | int], *, retries: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the pages of the first batch that a query finds, each whole.
+
+        Raises
+        ------
+        WikiError, InfrastructureError
+            See `query`.
+        """
+        pages: dict[str, dict[str, Any]] = {}
+        further: dict[str, Any] = {}
+        while True:
+            answer = self.query({**parameters, **further}, retries=retries)
+            for page in answer.get("query", {}).get("pages", ()):
+                _merge(pages.setdefault(page["title"], {}), page)
+            further = answer.get("continue", {})
+            if answer.get("batchcomplete") or not further:
+                return list(pages.values())
+
+    def query(self, parameters: Mapping[str, Any], *, retries: int | None = None) -> dict[str, Any]:
+        """Ask one question, as often as it takes.
+
+        Parameters
+        ----------
+        parameters : mapping
+            Of ``action=query``.
+        retries : int, optional
+            Further attempts; by default as the client's policy says.
 
         Raises
         ------
@@ -69,29 +148,7 @@ class MediaWiki:
         InfrastructureError
             The wiki cannot be reached, or has trouble of its own for too long.
         """
-        further: dict[str, Any] = {}
-        batch: dict[str, dict[str, Any]] = {}
-        while True:
-            answer = self.query({**parameters, **further})
-            for page in answer.get("query", {}).get("pages", ()):
-                _merge(batch.setdefault(page["title"], {}), page)
-            if answer.get("batchcomplete"):
-                yield from batch.values()
-                batch = {}
-            if "continue" not in answer:
-                yield from batch.values()
-                return
-            further = answer["continue"]
-
-    def query(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask one question, as often as it takes.
-
-        Raises
-        ------
-        WikiError, InfrastructureError
-            See `pages`.
-        """
-        backoff = self._client.backoff()
+        backoff = self._client.backoff(retries)
         while True:
             try:
                 return self._once(

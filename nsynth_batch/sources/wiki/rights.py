@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -16,15 +17,20 @@ from nsynth_batch.sources.wiki.licence_spellings import (
     strongest,
 )
 from nsynth_batch.sources.wiki.markup import name_of, text_of
+from sequencer.rights.claims import names_nobody
 from sequencer.rights.rights import UNKNOWN_LICENCE, Rights, licence_url
 from sequencer.rights.spdx import licence_ids
+from sequencer.text import flattened
 
 _NAMES = ("LicenseShortName", "License", "UsageTerms")
 _TRUE = frozenset({"true", "yes", "1"})
+_OWN_WORK = re.compile(r"\bown[ -]work\b", re.IGNORECASE)
 _URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 
 
-def rights_of(extmetadata: Mapping[str, Any], title: str, page_url: str) -> Rights:
+def rights_of(
+    extmetadata: Mapping[str, Any], title: str, page_url: str, uploader: str = ""
+) -> Rights:
     """Return the rights of a file of a wiki.
 
     The licence is what ``LicenseShortName``, ``License``, ``LicenseUrl`` and ``UsageTerms`` say
@@ -41,6 +47,9 @@ def rights_of(extmetadata: Mapping[str, Any], title: str, page_url: str) -> Righ
         Of the page, ``File:…``; what the file is called where ``ObjectName`` is empty.
     page_url : str
         Of the page.
+    uploader : str
+        Who uploaded the file. Named where the licence asks for an author and the page names
+        nobody: as the author of their own work, else as the uploader.
 
     Returns
     -------
@@ -59,7 +68,7 @@ def rights_of(extmetadata: Mapping[str, Any], title: str, page_url: str) -> Righ
     url = url if _URL.fullmatch(url) else ""
     licence = _licence(extmetadata, url)
     several = len(set(licence_ids(licence))) > 1
-    return Rights(
+    rights = Rights(
         title=text_of(_value(extmetadata, "ObjectName")) or _plain_title(title),
         author=name_of(_value(extmetadata, "Artist")),
         licence=licence,
@@ -67,6 +76,10 @@ def rights_of(extmetadata: Mapping[str, Any], title: str, page_url: str) -> Righ
         page_url=page_url,
         attribution=text_of(_value(extmetadata, "Attribution")),
     )
+    if not (flattened(uploader) and names_nobody(rights)):
+        return rights
+    own = _OWN_WORK.search(_value(extmetadata, "Credit")) is not None
+    return replace(rights, author=flattened(uploader) + ("" if own else " (uploader)"))
 
 
 def _licence(extmetadata: Mapping[str, Any], url: str) -> str:

@@ -257,7 +257,7 @@ def test_a_preview_fetches_nothing(front: FaultProxy, tmp_path: Path) -> None:
     harvest(front, tmp_path, "commons:Category:Gulls", depth=0)
     front.reset()
     place, _ = web_source(BIRDS, settings_for(front, tmp_path))
-    found, seconds = preview_web(place, Store.open(str(tmp_path)).storage)
+    found, seconds, _ = preview_web(place, Store.open(str(tmp_path)).storage)
     assert (found.found, found.added, found.quarantined.total()) == (6, 3, 1)
     assert seconds == pytest.approx(1.5 + 2 * 0.4)
     assert not front.files()
@@ -270,7 +270,7 @@ def test_a_preview_knows_what_was_forgotten(front: FaultProxy, tmp_path: Path) -
     add_tombstone(store.storage, Tombstone(robin.file_id, page_url=robin.page_url))
     store.storage.delete(robin.raw_url)
     place, _ = web_source("commons:File:Robin.wav", settings_for(front, tmp_path))
-    found, _ = preview_web(place, store.storage)
+    found, _, _ = preview_web(place, store.storage)
     assert (found.found, found.added, found.forgotten) == (1, 0, 1)
 
 
