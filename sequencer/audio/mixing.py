@@ -53,8 +53,8 @@ class Mix:
 class _Levels:
     """Sums over one stream of what its channels hold and what their mean keeps."""
 
-    energy: npt.NDArray[np.float64]
-    cancelled: float = 0.0
+    cancelled: npt.NDArray[np.float64]
+    energy: float = 0.0
 
 
 @dataclass
@@ -79,14 +79,17 @@ class Meter:
         if self.is_flat:
             self._look_for_change(block)
         if block.shape[1] > 1:
-            energy = np.array(
-                [float(np.vdot(block[:, n], block[:, n])) for n in range(block.shape[1])]
-            )
-            levels = self._levels.setdefault(stream, _Levels(np.zeros(block.shape[1])))
-            levels.energy += energy
-            kept = float(np.vdot(mono, mono)) * block.shape[1]
-            if kept * block.shape[1] < _CANCELLED * energy.sum():
-                levels.cancelled += float(energy.sum())
+            self._compare(block, mono, stream)
+
+    def _compare(self, block: Block, mono: Samples, stream: int) -> None:
+        """Add up the energy of all channels, and where their mean keeps too little of it."""
+        flat = block.ravel()
+        energy = float(np.vdot(flat, flat))
+        levels = self._levels.setdefault(stream, _Levels(np.zeros(block.shape[1])))
+        levels.energy += energy
+        if float(np.vdot(mono, mono)) * block.shape[1] ** 2 < _CANCELLED * energy:
+            # Which channel is the loudest matters only where they cancel.
+            levels.cancelled += [float(np.vdot(one, one)) for one in block.T]
 
     def add_output(self, samples: Samples) -> None:
         """Take samples [n] of the output."""
@@ -99,9 +102,9 @@ class Meter:
 
     @staticmethod
     def _better(levels: _Levels | None) -> int | None:
-        if levels is None or levels.cancelled <= _SHARE * levels.energy.sum():
+        if levels is None or levels.cancelled.sum() <= _SHARE * levels.energy:
             return None
-        return int(levels.energy.argmax())
+        return int(levels.cancelled.argmax())
 
     def _look_for_change(self, block: Block) -> None:
         if self._first is None:
