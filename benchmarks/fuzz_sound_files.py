@@ -303,7 +303,10 @@ def main() -> None:
     table: dict[str, Counter[str]] = {damage: Counter() for damage in DAMAGES}
     faults: list[str] = []
     begun = time.monotonic()
-    for trial, found in fuzz(range(options.first, options.first + options.count), options.workers):
+    numbers = range(options.first, options.first + options.count)
+    for done, (trial, found) in enumerate(fuzz(numbers, options.workers)):
+        if done and done % 1000 == 0:
+            print(f"{done:,} files in {time.monotonic() - begun:.0f} s", flush=True)
         table[trial.damage][found if not is_fault(found) else found.split()[0]] += 1
         if is_fault(found):
             faults.append(f"seed {trial.number} {trial.kind} {trial.damage}: {found}")
