@@ -26,10 +26,10 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.decoding import decode
-from nsynth_batch.choices import Precision
 from nsynth_batch.models.wavenet.config import CONFIGS, SAMPLE_RATE, Config
 from nsynth_batch.models.wavenet.family import random_weights
 from nsynth_batch.models.wavenet.native_engine import NativeEngine
+from nsynth_batch.settings.choices import Precision
 
 BYTES = {"float32": 4, "bfloat16": 2, "int16": 2, "int8": 1}
 AHEAD = 8

@@ -17,10 +17,10 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.choices import Precision
 from nsynth_batch.models.wavenet.config import SAMPLE_RATE
 from nsynth_batch.models.wavenet.instruction_sets import instruction_sets
 from nsynth_batch.nsynth import load_model
+from nsynth_batch.settings.choices import Precision
 from nsynth_batch.training.corpus import Corpus
 from nsynth_batch.training.evaluation import model_nll
 from sequencer.audio.samples import from_int16

@@ -39,7 +39,7 @@ from nsynth_batch.catalog.catalog import Catalog, Recording
 from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.step import PlannedStep
 from nsynth_batch.pipeline.steps import current_datasets, require_plan, step_named
-from nsynth_batch.settings import Settings
+from nsynth_batch.settings.settings import Settings
 from nsynth_batch.store.status import store_status
 
 CATALOG_ROWS = 50_000

@@ -29,11 +29,11 @@ from sequencer.audio.loudness import LoudnessMeter
 from sequencer.audio.samples import Resampler
 from sequencer.audio.true_peak import TruePeakMeter
 from sequencer.clips.clips import Clip
-from sequencer.output_paths import Writing
 from sequencer.piece import write_piece
 from sequencer.rendering.clip_samples import ClipSounds
 from sequencer.rendering.limiter import Limiter
 from sequencer.rendering.mix import Mixer
+from sequencer.rendering.output_paths import Writing
 from sequencer.rendering.spool import Spool
 from sequencer.score.score import MAIN_LAYER, Event, Layer, Master, Score
 

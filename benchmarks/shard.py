@@ -30,7 +30,7 @@ from benchmarks.hdfs_library import Library
 from benchmarks.stages import timed
 from hdfs_jobs.storage.open import is_remote, open_storage
 from nsynth_batch.catalog.content import RAW
-from nsynth_batch.settings import load_settings
+from nsynth_batch.settings.settings import load_settings
 from sequencer.audio.recording import SAMPLE_RATE, mono_blocks
 
 RATE = 44_100

@@ -17,8 +17,8 @@ from sequencer.composing.styles import PRESETS
 from sequencer.credits.aligned import author_of, heard_at
 from sequencer.credits.as_html import credits_html
 from sequencer.credits.credits import result_licences, sources
-from sequencer.output_paths import Writing
 from sequencer.piece import make_piece
+from sequencer.rendering.output_paths import Writing
 
 
 def main(clips: str, out: str, minutes: str) -> int:

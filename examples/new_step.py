@@ -22,7 +22,7 @@ from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.run import run
 from nsynth_batch.pipeline.sharding import planned_rows
 from nsynth_batch.pipeline.step import Amount, Expected, PlannedStep, Step, left_of
-from nsynth_batch.settings import load_settings
+from nsynth_batch.settings.settings import load_settings
 from nsynth_batch.store.arrays import vectors
 from nsynth_batch.store.lineage import Columns
 

@@ -14,7 +14,7 @@ from nsynth_batch.pipeline.run import run
 from nsynth_batch.pipeline.signals import draining
 from nsynth_batch.pipeline.steps import lineage_of
 from nsynth_batch.reporting.events import Note, RunEvent
-from nsynth_batch.settings import load_settings
+from nsynth_batch.settings.settings import load_settings
 from nsynth_batch.store.clip_export import export_clips
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from sequencer.program import run_app
+from sequencer.commands.run_app import run_app
 
 ALL_FAILED = "--retry-failed"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sequencer.program import run_app
+from sequencer.commands.run_app import run_app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,9 +15,16 @@ from sequencer.composing.remarks import remarks
 from sequencer.composing.rules import Rules
 from sequencer.credits.credits import credits_text
 from sequencer.errors import OutputError
-from sequencer.output_paths import Paths, Writing, output, paths_of, refuse_strangers, spooled
 from sequencer.rendering.clip_samples import ClipSounds
 from sequencer.rendering.join_report import joins_csv, joins_summary, measure_joins
+from sequencer.rendering.output_paths import (
+    Paths,
+    Writing,
+    output,
+    paths_of,
+    refuse_strangers,
+    spooled,
+)
 from sequencer.rendering.render import Rendered, measured, render, render_stem
 from sequencer.rendering.spans import SpannedMix
 from sequencer.score.files import score_json

@@ -12,7 +12,7 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.catalog import Recording, Recordings, schema
 from nsynth_batch.catalog.themes import Themes
 from nsynth_batch.catalog.withheld import bar_of
-from nsynth_batch.choices import CatalogState
+from nsynth_batch.settings.choices import CatalogState
 from sequencer.files import replacing
 
 _ROWS_AT_ONCE = 4096

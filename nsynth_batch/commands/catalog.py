@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nsynth_batch.choices import CatalogState
 from nsynth_batch.commands.options import STORE, STORES, settings_from
 from nsynth_batch.errors import OK
+from nsynth_batch.settings.choices import CatalogState
 from nsynth_batch.text import one_line, table
-from sequencer.help_panels import Program
+from sequencer.commands.help_panels import Program
 from sequencer.text import clock
 
 if TYPE_CHECKING:
     from nsynth_batch.catalog.listing import Filters, Listed
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
 
 catalog = Program(name="catalog", help="Show and export what is known of recordings.")
 

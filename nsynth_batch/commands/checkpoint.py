@@ -10,7 +10,7 @@ import typer
 from nsynth_batch.commands.options import MODELS, Verbose
 from nsynth_batch.errors import OK, USAGE, CommandError
 from nsynth_batch.text import size, table
-from sequencer.help_panels import Program
+from sequencer.commands.help_panels import Program
 
 checkpoint = Program(name="checkpoint", help="Inspect, convert and fetch checkpoints.")
 

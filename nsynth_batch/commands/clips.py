@@ -12,7 +12,7 @@ from nsynth_batch.errors import OK, USAGE, CommandError
 from sequencer.text import clock
 
 if TYPE_CHECKING:
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
 
 
 def register(app: typer.Typer) -> None:

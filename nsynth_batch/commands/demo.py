@@ -21,7 +21,7 @@ from nsynth_batch.errors import OK
 from sequencer.text import clock
 
 if TYPE_CHECKING:
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
 
 _DEMO_PAIRS = 40
 """Enough for a minute in which no clip plays twice."""

@@ -10,7 +10,7 @@ from nsynth_batch.commands.options import BEGIN, CLUSTER, MODEL, STORE, settings
 from nsynth_batch.errors import OK, UNEXPECTED, CommandError
 
 if TYPE_CHECKING:
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
 
 
 def register(app: typer.Typer) -> None:

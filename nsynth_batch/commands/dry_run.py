@@ -13,7 +13,7 @@ from sequencer.text import clock
 if TYPE_CHECKING:
     from nsynth_batch.pipeline.harvest import HarvestPreview
     from nsynth_batch.pipeline.step import Step
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
 
 
 def show_plan(settings: Settings, steps: Sequence[Step], source: str | None = None) -> None:

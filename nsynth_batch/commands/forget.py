@@ -15,7 +15,7 @@ from nsynth_batch.text import one_line
 if TYPE_CHECKING:
     from hdfs_jobs.datasets.store import Store
     from nsynth_batch.catalog.catalog import Recording
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
     from nsynth_batch.store.derived import Derived
 
 

@@ -11,7 +11,7 @@ from nsynth_batch.errors import OK, USAGE, CommandError
 from nsynth_batch.text import size
 
 if TYPE_CHECKING:
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
 
 _DAY_HOURS = 24.0
 

@@ -18,7 +18,7 @@ from nsynth_batch.commands.options import (
 from nsynth_batch.errors import OK
 
 if TYPE_CHECKING:
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
 
 Source = Annotated[
     str,

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from hdfs_jobs.storage.open import url_forms
-from nsynth_batch import defaults
-from nsynth_batch.choices import Curve, EngineName, LogFormat, PrecisionChoice
+from nsynth_batch.settings import defaults
+from nsynth_batch.settings.choices import Curve, EngineName, LogFormat, PrecisionChoice
 
 if TYPE_CHECKING:
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
 
 BEGIN = "To begin with"
 STEPS = "From recordings to clips"
@@ -35,7 +35,7 @@ REPORT_OPTIONS = "Logs and metrics"
 
 @dataclass(frozen=True)
 class Flag:
-    """The flag of a setting; its default is the setting's own, in `nsynth_batch.defaults`.
+    """The flag of a setting; its default is the setting's own, in `nsynth_batch.settings.defaults`.
 
     Attributes
     ----------
@@ -265,6 +265,6 @@ def settings_from(*names: str) -> Callable[[Callable[..., int]], Callable[..., i
 
 
 def _load(flags: dict[str, Any]) -> Settings:
-    from nsynth_batch.settings import load_settings
+    from nsynth_batch.settings.settings import load_settings
 
     return load_settings(flags)

@@ -21,7 +21,7 @@ from nsynth_batch.commands import (
     train,
     verify,
 )
-from sequencer.help_panels import Program
+from sequencer.commands.help_panels import Program
 
 app = Program(name="nsynth-batch")
 

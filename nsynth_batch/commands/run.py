@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nsynth_batch.pipeline.signals import Drain
     from nsynth_batch.pipeline.step import Step
     from nsynth_batch.reporting.report import Listener
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
 
 
 def register(app: typer.Typer) -> None:

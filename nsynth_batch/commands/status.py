@@ -14,7 +14,7 @@ from sequencer.text import clock
 if TYPE_CHECKING:
     from hdfs_jobs.datasets.dataset import Dataset
     from hdfs_jobs.datasets.manifest import Note
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
     from nsynth_batch.store.derived import Withdrawn
 
 _SHOWN_CLIPS = 5

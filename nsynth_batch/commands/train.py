@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nsynth_batch.choices import Schedule
 from nsynth_batch.commands.options import MODELS, STORE, settings_from
 from nsynth_batch.errors import OK, UNEXPECTED, USAGE, CommandError
+from nsynth_batch.settings.choices import Schedule
 from nsynth_batch.text import table
 from sequencer.text import clock
 
 if TYPE_CHECKING:
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
     from nsynth_batch.training.corpus import Corpus
     from nsynth_batch.training.options import TrainingProgress
 

@@ -11,7 +11,7 @@ from nsynth_batch.errors import OK, UNEXPECTED, CommandError
 from nsynth_batch.text import one_line
 
 if TYPE_CHECKING:
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
 
 
 def register(app: typer.Typer) -> None:

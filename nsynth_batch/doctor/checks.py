@@ -15,12 +15,12 @@ from hdfs_jobs.runs.cluster import Certificates, Cluster
 from hdfs_jobs.runs.code import check_workers
 from hdfs_jobs.storage.open import open_storage
 from hdfs_jobs.storage.probe import probe
-from nsynth_batch.choices import EngineName
 from nsynth_batch.doctor.gpus import describe, find_devices, seen_by_tensorflow
 from nsynth_batch.errors import failure
 from nsynth_batch.models.machine import available_memory
 from nsynth_batch.pipeline.step import CODE
-from nsynth_batch.settings import Settings
+from nsynth_batch.settings.choices import EngineName
+from nsynth_batch.settings.settings import Settings
 from nsynth_batch.text import one_line, size
 
 _PACKAGES = (

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.choices import Precision
 from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.quantiser import LOWEST
 from nsynth_batch.models.weights import Array
+from nsynth_batch.settings.choices import Precision
 
 Codes = npt.NDArray[np.int16]
 

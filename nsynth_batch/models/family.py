@@ -10,11 +10,11 @@ from typing import Any, Literal, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.choices import EngineName, Precision
 from nsynth_batch.models.engine import Engine
 from nsynth_batch.models.model import LoadedModel
 from nsynth_batch.models.quantiser import Quantiser
 from nsynth_batch.models.weights import Array, CheckpointError, ModelConfig, Weights
+from nsynth_batch.settings.choices import EngineName, Precision
 
 Tensor = Any
 Tensors = Mapping[str, Tensor]

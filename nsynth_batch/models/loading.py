@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.choices import EngineName, Precision, PrecisionChoice
 from nsynth_batch.models.checkpoint import load_checkpoint
 from nsynth_batch.models.engine import Engine, EngineUnavailableError
 from nsynth_batch.models.family import family_named
 from nsynth_batch.models.machine import MemoryRefusedError
 from nsynth_batch.models.spec import ModelSpec
 from nsynth_batch.models.weights import FIRST_FAMILY, ModelConfig, Weights
+from nsynth_batch.settings.choices import EngineName, Precision, PrecisionChoice
 
 
 def load_model(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nsynth_batch.choices import Precision
+from nsynth_batch.settings.choices import Precision
 
 MOST_LOSS = 0.01
 """Nats a sample that the choice may lose against float32."""

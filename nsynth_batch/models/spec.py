@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
-from nsynth_batch.choices import MODEL_FACTS, EngineName, PrecisionChoice
+from nsynth_batch.settings.choices import MODEL_FACTS, EngineName, PrecisionChoice
 
 
 @dataclass(frozen=True)

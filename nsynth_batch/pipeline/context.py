@@ -11,7 +11,7 @@ from hdfs_jobs.datasets.store import Store
 from nsynth_batch.catalog.catalog import Catalog, Recordings, schema
 from nsynth_batch.catalog.withheld import Bar, bars
 from nsynth_batch.pipeline.model import RunModel
-from nsynth_batch.settings import Settings
+from nsynth_batch.settings.settings import Settings
 from nsynth_batch.store.layout import upstream_of
 
 

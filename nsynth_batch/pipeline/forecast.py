@@ -13,7 +13,7 @@ from nsynth_batch.pipeline.cost import measured_rate
 from nsynth_batch.pipeline.harvest import HarvestPreview
 from nsynth_batch.pipeline.step import Amount, Expected, Step
 from nsynth_batch.pipeline.steps import check_steps, nothing_to_read, plan_step
-from nsynth_batch.settings import Settings
+from nsynth_batch.settings.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from nsynth_batch.text import command_line, size
 if TYPE_CHECKING:
     from nsynth_batch.pipeline.signals import Drain
     from nsynth_batch.reporting.report import Listener
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
     from nsynth_batch.sources.counts import Harvest
     from nsynth_batch.sources.preview import Categories
 

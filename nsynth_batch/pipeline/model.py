@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import cached_property
 
 from hdfs_jobs.cores import usable_cores
-from nsynth_batch.choices import PrecisionChoice
 from nsynth_batch.models.checkpoint import portable_name
 from nsynth_batch.models.engine import GPU
 from nsynth_batch.models.loading import (
@@ -21,7 +20,8 @@ from nsynth_batch.models.spec import ModelSpec
 from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.pipeline import sharding
 from nsynth_batch.pipeline.cost import decoder_rate
-from nsynth_batch.settings import Settings
+from nsynth_batch.settings.choices import PrecisionChoice
+from nsynth_batch.settings.settings import Settings
 from nsynth_batch.text import size
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nsynth_batch.pipeline.model import RunModel
     from nsynth_batch.pipeline.signals import Drain
     from nsynth_batch.reporting.report import Listener
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
     from nsynth_batch.sources.counts import Harvest
 
 

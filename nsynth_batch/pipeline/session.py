@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hdfs_jobs.datasets.store import Store
     from hdfs_jobs.runs.lease import Holder, Lease
     from nsynth_batch.reporting.run_log import StoreLog
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
 
 
 class Writer:

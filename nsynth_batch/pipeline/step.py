@@ -17,7 +17,7 @@ from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.stage import Stage
 from nsynth_batch.models.engine import GPU
-from nsynth_batch.settings import Settings
+from nsynth_batch.settings.settings import Settings
 from nsynth_batch.store.lineage import Lineage, Source
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from nsynth_batch.reporting.metrics import InputsOf, Metrics
-    from nsynth_batch.settings import Settings
+    from nsynth_batch.settings.settings import Settings
 
 
 @contextmanager

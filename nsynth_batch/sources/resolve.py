@@ -10,7 +10,7 @@ from pathlib import Path
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
-from nsynth_batch.settings import Settings
+from nsynth_batch.settings.settings import Settings
 from nsynth_batch.sources import url_list
 from nsynth_batch.sources.filters import HarvestFilter
 from nsynth_batch.sources.folder import FolderSource

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.choices import Curve
 from nsynth_batch.models.draws import Draws
+from nsynth_batch.settings.choices import Curve
 
 Mix = npt.NDArray[np.float32]
 

@@ -13,7 +13,7 @@ from hdfs_jobs.canonical_json import derived_id
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
 from hdfs_jobs.runs.stage import Task
-from nsynth_batch.choices import Curve
+from nsynth_batch.settings.choices import Curve
 from nsynth_batch.stages.fades import fade
 from nsynth_batch.store.arrays import list_column, matrices, matrix_column
 from nsynth_batch.store.lengths import frame_seconds

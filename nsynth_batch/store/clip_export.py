@@ -17,7 +17,7 @@ from hdfs_jobs.datasets.plan import Shard
 from hdfs_jobs.datasets.store import MARKER, Store
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.catalog import Catalog, Recordings
-from nsynth_batch.choices import MODEL_FACTS
+from nsynth_batch.settings.choices import MODEL_FACTS
 from nsynth_batch.store.arrays import vectors
 from nsynth_batch.store.layout import upstream_of
 from nsynth_batch.store.lineage import LineageOf, Link

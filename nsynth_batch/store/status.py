@@ -10,7 +10,7 @@ from hdfs_jobs.canonical_json import Json
 from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.manifest import Summary
 from hdfs_jobs.datasets.retry import open_entries
-from nsynth_batch.choices import MODEL_FACTS
+from nsynth_batch.settings.choices import MODEL_FACTS
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.settings import refuse_unknown_variables
+from nsynth_batch.settings.settings import refuse_unknown_variables
 from nsynth_batch.submit.job_manifest import SETTINGS_FOLDER, WORK_FOLDER, Run, Schedule, Volume
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")

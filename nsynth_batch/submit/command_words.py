@@ -11,7 +11,7 @@ import typer
 
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.open import is_remote
-from nsynth_batch.settings import Settings, check_flags
+from nsynth_batch.settings.settings import Settings, check_flags
 from nsynth_batch.sources.resolve import is_on_the_web
 
 COMMANDS = ("run", "harvest", "shard", "encode", "mash", "decode", "verify", "status", "gc")

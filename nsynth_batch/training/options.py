@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nsynth_batch.choices import Schedule
+from nsynth_batch.settings.choices import Schedule
 from nsynth_batch.training.corpus import Augmentation
 
 _PUBLISHED_RATES = (

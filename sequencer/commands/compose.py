@@ -152,8 +152,8 @@ def compose_command(
     """
     from sequencer.clips.choices import read_choices
     from sequencer.composing.rules import Rules, checked
-    from sequencer.output_paths import Writing
     from sequencer.piece import make_piece
+    from sequencer.rendering.output_paths import Writing
 
     flags: dict[str, Any] = {
         "layers": layers,

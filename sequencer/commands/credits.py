@@ -48,7 +48,7 @@ def credits_command(
     """
     from sequencer.credits.aligned import heard_at
     from sequencer.errors import SequencerError
-    from sequencer.output_paths import write_form
+    from sequencer.rendering.output_paths import write_form
     from sequencer.score.files import read_score
 
     if at is not None and (form is not None or out is not None):

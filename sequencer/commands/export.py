@@ -52,7 +52,7 @@ def export_command(
     Example: sequencer export piece.score.json --clips my-clips -o piece.rpp
     """
     from sequencer.exports.media import Media
-    from sequencer.output_paths import write_form
+    from sequencer.rendering.output_paths import write_form
     from sequencer.score.files import read_score
     from sequencer.text import counted
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sequencer.commands import audition, compose, credits, export, pictures, render
-from sequencer.help_panels import Program
+from sequencer.commands.help_panels import Program
 
 app = Program(name="sequencer")
 

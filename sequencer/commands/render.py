@@ -73,8 +73,8 @@ def render_command(
 
     from sequencer.composing.candidates import find_candidates
     from sequencer.composing.replace import replace_source
-    from sequencer.output_paths import Writing
     from sequencer.piece import write_piece
+    from sequencer.rendering.output_paths import Writing
     from sequencer.score.files import read_score
 
     folder = score.parent if clips is None else clips

@@ -12,11 +12,11 @@ from sequencer.audio.recording import SAMPLE_RATE
 from sequencer.clips.clips import with_thinned_weights
 from sequencer.composing.candidates import Candidate
 from sequencer.composing.choosing import Choosing
+from sequencer.composing.draws import generator
 from sequencer.composing.rules import Rules, allowed, checked, result_licence
 from sequencer.composing.sections import Demand, Grid, Sections
 from sequencer.composing.shares import ShareCounter
 from sequencer.composing.styles import Style
-from sequencer.draws import generator
 from sequencer.errors import SequencerError
 from sequencer.score.score import FADE_LAWS, MAIN_LAYER, Event, FadeLaw, Layer, Master, Score
 from sequencer.text import counted

@@ -12,9 +12,9 @@ from sequencer.audio.recording import SAMPLE_RATE
 from sequencer.clips.clips import Clip, Parent, with_thinned_weights
 from sequencer.composing.candidates import Candidate
 from sequencer.composing.compose import level_gain
+from sequencer.composing.draws import generator
 from sequencer.composing.rules import result_licence
 from sequencer.credits.aligned import parents_of, rights_of, title_of
-from sequencer.draws import generator
 from sequencer.errors import SequencerError
 from sequencer.files import naming
 from sequencer.rights.rights import Rights

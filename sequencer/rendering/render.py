@@ -25,7 +25,7 @@ from sequencer.audio.loudness import (
 )
 from sequencer.audio.samples import Resampler, Samples, quantised
 from sequencer.audio.true_peak import TruePeakMeter
-from sequencer.draws import generator
+from sequencer.composing.draws import generator
 from sequencer.errors import SequencerError
 from sequencer.rendering.limiter import MARGIN_DB, Limiter
 from sequencer.rendering.spans import SpannedMix

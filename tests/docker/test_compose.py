@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from nsynth_batch.settings import Settings
+from nsynth_batch.settings.settings import Settings
 from tests.components.hadoop import Hdfs
 from tests.components.hadoop.configuration import free_port
 from tests.components.hadoop.daemon import java

@@ -11,7 +11,7 @@ import pytest
 from dask.utils import parse_bytes
 from distributed import Security
 
-from nsynth_batch.settings import SETTINGS_VARIABLE, Settings, load_settings
+from nsynth_batch.settings.settings import SETTINGS_VARIABLE, Settings, load_settings
 from tests.components.needs import need
 from tests.k8s.checks.references import services
 from tests.k8s.checks.words import quantity

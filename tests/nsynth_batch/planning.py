@@ -6,7 +6,7 @@ from hdfs_jobs.datasets.store import Store
 from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.step import PlannedStep
 from nsynth_batch.pipeline.steps import require_plan, step_named
-from nsynth_batch.settings import Settings
+from nsynth_batch.settings.settings import Settings
 
 
 def plan(settings: Settings, store: Store, name: str, *, dry_run: bool = False) -> PlannedStep:

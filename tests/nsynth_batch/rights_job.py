@@ -19,7 +19,7 @@ from nsynth_batch.cli import main
 from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.step import PlannedStep
 from nsynth_batch.pipeline.steps import require_plan, step_named
-from nsynth_batch.settings import load_settings
+from nsynth_batch.settings.settings import load_settings
 from nsynth_batch.sources.folder import FolderSource
 from nsynth_batch.sources.harvest import harvest
 from nsynth_batch.store.forget import find

@@ -18,7 +18,7 @@ import typer.main
 from nsynth_batch.cli import main
 from nsynth_batch.commands.options import FLAGS_OF_SETTINGS, default_shown
 from nsynth_batch.commands.program import app
-from nsynth_batch.settings import Settings
+from nsynth_batch.settings.settings import Settings
 from tests.nsynth_batch.recordings import write_wav
 
 COMMANDS = {

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import soundfile
 
 from sequencer.clips.clips import Clip
-from sequencer.output_paths import Writing
 from sequencer.piece import Piece, write_piece
 from sequencer.rendering.clip_samples import ClipSounds
+from sequencer.rendering.output_paths import Writing
 from sequencer.rendering.spans import SpannedMix
 from sequencer.rendering.spool import Spool
 from sequencer.score.score import Event, Layer, Master, Score

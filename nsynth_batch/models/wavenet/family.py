@@ -8,7 +8,6 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.choices import EngineName, Precision
 from nsynth_batch.models.draws import generator
 from nsynth_batch.models.engine import Encoder, Engine
 from nsynth_batch.models.family import Cost, Loss, Order, Tensors
@@ -18,6 +17,7 @@ from nsynth_batch.models.wavenet.config import CONFIGS, Config, tensor_shapes
 from nsynth_batch.models.wavenet.cost import products
 from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.models.weights import Array, Weights
+from nsynth_batch.settings.choices import EngineName, Precision
 
 _FLOAT_BYTES = 4
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from nsynth_batch.choices import Precision
 from nsynth_batch.models.wavenet.config import Config
 from nsynth_batch.models.weights import Weights
+from nsynth_batch.settings.choices import Precision
 
 Tensor = Any
 Tensors = Mapping[str, Tensor]

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from nsynth_batch.choices import Precision
 from nsynth_batch.models.engine import (
     GPU,
     NO_CODE,
@@ -40,6 +39,7 @@ from nsynth_batch.models.wavenet.config import QUANTA, Config
 from nsynth_batch.models.wavenet.cost import lockstep_memory
 from nsynth_batch.models.wavenet.inputs import checked_encodings
 from nsynth_batch.models.weights import Array, Weights
+from nsynth_batch.settings.choices import Precision
 
 _MOST_CLIPS = 64
 

@@ -10,7 +10,6 @@ from typing import Literal, get_args
 import numpy as np
 
 from hdfs_jobs.cores import usable_cores
-from nsynth_batch.choices import Precision
 from nsynth_batch.models import quantiser
 from nsynth_batch.models.engine import (
     Codes,
@@ -32,6 +31,7 @@ from nsynth_batch.models.wavenet.inputs import (
 )
 from nsynth_batch.models.wavenet.instruction_sets import chosen_instruction_set, instruction_sets
 from nsynth_batch.models.weights import Array, Weights
+from nsynth_batch.settings.choices import Precision
 
 Split = Literal["apart", "together"]
 

@@ -10,7 +10,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from nsynth_batch.choices import Precision
 from nsynth_batch.models import quantiser
 from nsynth_batch.models.engine import (
     GPU,
@@ -34,6 +33,7 @@ from nsynth_batch.models.wavenet.config import Config
 from nsynth_batch.models.wavenet.cost import lockstep_memory
 from nsynth_batch.models.wavenet.inputs import checked_encodings
 from nsynth_batch.models.weights import Array, Weights
+from nsynth_batch.settings.choices import Precision
 
 try:
     import tensorflow as tf

@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 
 from hdfs_jobs.errors import BadInput, InfrastructureError, UsageError
-from nsynth_batch.harvest_settings import WIKIMEDIA_MEGABITS
+from nsynth_batch.settings.harvest import WIKIMEDIA_MEGABITS
 from nsynth_batch.sources.web.throttle import Bucket, RequestLimiter, pause, retry_after
 
 API_AT_ONCE = 3

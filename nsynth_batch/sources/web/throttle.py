@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.harvest_settings import WIKIMEDIA_MEGABITS
+from nsynth_batch.settings.harvest import WIKIMEDIA_MEGABITS
 
 WINDOW_SECONDS = 10.0
 """Over which a rate is kept, whatever moment it begins at."""

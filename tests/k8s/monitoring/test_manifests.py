@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nsynth_batch.settings import Settings
+from nsynth_batch.settings.settings import Settings
 from tests.components.needs import need
 from tests.k8s.monitoring.files import alerts, rules
 from tests.k8s.rendering import K8S, TEMPLATES, Object, kustomize, named, objects

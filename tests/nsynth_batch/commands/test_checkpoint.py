@@ -21,7 +21,7 @@ from nsynth_batch.cli import main
 from nsynth_batch.nsynth import CONFIGS
 from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.steps import require_plan, step_named
-from nsynth_batch.settings import load_settings
+from nsynth_batch.settings.settings import load_settings
 from nsynth_batch.sources.harvest import harvest
 from nsynth_batch.sources.resolve import resolve
 from nsynth_batch.training.store_corpus import store_corpus

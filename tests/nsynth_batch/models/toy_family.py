@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.choices import EngineName, Precision
 from nsynth_batch.models.draws import generator
 from nsynth_batch.models.engine import Codes, Engine, Needs, OnCodes, OnProgress, Request
 from nsynth_batch.models.family import Cost, Loss, Order, Tensors
 from nsynth_batch.models.model import LoadedModel
 from nsynth_batch.models.quantiser import LOWEST, MU_LAW_NSYNTH, Quantiser
 from nsynth_batch.models.weights import Array, Weights
+from nsynth_batch.settings.choices import EngineName, Precision
 
 LEVELS = 256
 

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from nsynth_batch.choices import Precision
 from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.engine import Codes, OnCodes, OnProgress, Request
 from nsynth_batch.models.wavenet.config import Config
@@ -20,6 +19,7 @@ from nsynth_batch.models.wavenet.family import random_weights
 from nsynth_batch.models.wavenet.instruction_sets import instruction_sets
 from nsynth_batch.models.wavenet.native_engine import NativeEngine
 from nsynth_batch.models.weights import Array, Weights
+from nsynth_batch.settings.choices import Precision
 
 EXAMPLES = int(os.environ.get("NSYNTH_BATCH_TEST_EXAMPLES", "25"))
 """Of a property; the sanitizers' run makes do with fewer."""

@@ -17,7 +17,7 @@ from nsynth_batch.pipeline.cost import decoder_rate, measured_rate
 from nsynth_batch.pipeline.forecast import Forecast, forecast
 from nsynth_batch.pipeline.step import Amount, Expected, Step
 from nsynth_batch.pipeline.steps import ALL, step_named
-from nsynth_batch.settings import load_settings
+from nsynth_batch.settings.settings import load_settings
 
 SMALL, PUBLISHED = CONFIGS["small"], CONFIGS["h512_bo16"]
 

@@ -16,7 +16,7 @@ from nsynth_batch.models.wavenet.instruction_sets import instruction_sets
 from nsynth_batch.models.wavenet.native_engine import CLIPS_A_THREAD
 from nsynth_batch.models.weights import save_weights
 from nsynth_batch.pipeline.model import RunModel, planned_spec
-from nsynth_batch.settings import Settings, load_settings
+from nsynth_batch.settings.settings import Settings, load_settings
 from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.text import size
 from tests.nsynth_batch.recordings import tone, write_wav

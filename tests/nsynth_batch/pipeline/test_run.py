@@ -18,7 +18,7 @@ from hdfs_jobs.datasets.retry import open_entries
 from nsynth_batch.catalog.catalog import Catalog
 from nsynth_batch.nsynth import load_model
 from nsynth_batch.pipeline.pool import load_pool
-from nsynth_batch.settings import load_settings
+from nsynth_batch.settings.settings import load_settings
 from tests.nsynth_batch.job import SEGMENT_SECONDS, Job
 from tests.nsynth_batch.planning import plan
 from tests.nsynth_batch.recordings import tone, write_bad, write_good, write_wav

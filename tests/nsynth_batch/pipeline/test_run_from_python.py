@@ -20,7 +20,7 @@ from nsynth_batch.reporting.events import (
     RunFailed,
     RunStarted,
 )
-from nsynth_batch.settings import Settings, load_settings
+from nsynth_batch.settings.settings import Settings, load_settings
 from tests.nsynth_batch.recordings import write_wav
 
 FILES = sorted(Path(nsynth_batch.pipeline.__file__).parent.glob("*.py"))

@@ -14,7 +14,7 @@ from nsynth_batch.pipeline.mash import mash_items
 from nsynth_batch.pipeline.pairs import PoolSegment
 from nsynth_batch.pipeline.run import excess
 from nsynth_batch.pipeline.steps import step_named
-from nsynth_batch.settings import load_settings
+from nsynth_batch.settings.settings import load_settings
 from nsynth_batch.store.status import reasons, status_of
 from tests.hdfs_jobs.job_stages import Plain
 

@@ -23,7 +23,7 @@ from nsynth_batch.pipeline import steps
 from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.forecast import forecast_run
 from nsynth_batch.pipeline.step import Amount, Expected, PlannedStep, Step, left_of
-from nsynth_batch.settings import load_settings
+from nsynth_batch.settings.settings import load_settings
 from nsynth_batch.store.derived import derived_rows
 from nsynth_batch.store.lineage import Columns, Corpus, corpus_path
 from nsynth_batch.store.schemas import CLIPS

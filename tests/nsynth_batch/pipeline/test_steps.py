@@ -23,7 +23,6 @@ from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.storage.base import Entry
 from hdfs_jobs.storage.local import LocalStorage
 from nsynth_batch.catalog.catalog import Catalog
-from nsynth_batch.choices import Precision
 from nsynth_batch.models.checkpoint import portable_name
 from nsynth_batch.models.loading import default_precision, open_model
 from nsynth_batch.models.spec import ModelSpec
@@ -37,7 +36,8 @@ from nsynth_batch.pipeline.harvest import preview_harvest
 from nsynth_batch.pipeline.mash import MOST_PAIRS
 from nsynth_batch.pipeline.pool import pool_path
 from nsynth_batch.pipeline.steps import STEPS, check_steps, lineage_of, require_plan, step_named
-from nsynth_batch.settings import load_settings
+from nsynth_batch.settings.choices import Precision
+from nsynth_batch.settings.settings import load_settings
 from nsynth_batch.sources.harvest import harvest
 from nsynth_batch.sources.resolve import resolve
 from nsynth_batch.store.arrays import matrices

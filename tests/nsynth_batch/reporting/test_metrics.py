@@ -41,7 +41,7 @@ from nsynth_batch.reporting.events import (
 from nsynth_batch.reporting.metrics import Metrics
 from nsynth_batch.reporting.metrics_server import served_metrics
 from nsynth_batch.reporting.report import Reports
-from nsynth_batch.settings import load_settings
+from nsynth_batch.settings.settings import load_settings
 from nsynth_batch.sources.counts import Harvest
 from tests.components.prometheus import LOOPBACK, free_port
 from tests.nsynth_batch.recordings import write_wav
@@ -195,7 +195,7 @@ def test_without_a_port_nothing_is_served_and_nothing_is_loaded() -> None:
     code = (
         "import sys, threading; "
         "from nsynth_batch.reporting.metrics_server import served_metrics; "
-        "from nsynth_batch.settings import load_settings\n"
+        "from nsynth_batch.settings.settings import load_settings\n"
         "with served_metrics(load_settings(), threading.Event(), {}) as none: "
         "sys.exit(none != () or 'prometheus_client' in sys.modules)"
     )

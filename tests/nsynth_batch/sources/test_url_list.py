@@ -13,7 +13,7 @@ import pytest
 
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.cli import main
-from nsynth_batch.settings import Settings
+from nsynth_batch.settings.settings import Settings
 from nsynth_batch.sources.filters import HarvestFilter
 from nsynth_batch.sources.resolve import web_source
 from nsynth_batch.sources.url_list import UrlListSource

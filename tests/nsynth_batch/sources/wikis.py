@@ -11,7 +11,7 @@ import soundfile
 
 from hdfs_jobs.datasets.store import Store
 from nsynth_batch.catalog.catalog import Catalog, Recording
-from nsynth_batch.settings import Settings
+from nsynth_batch.settings.settings import Settings
 from nsynth_batch.sources.counts import Harvest
 from nsynth_batch.sources.resolve import web_source
 from nsynth_batch.sources.web.harvest import harvest_web

@@ -24,10 +24,10 @@ from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.job import ShardJob
 from hdfs_jobs.runs.stage import Partial, Task
 from hdfs_jobs.runs.worker import do_shard
-from nsynth_batch.choices import Precision
 from nsynth_batch.models.engine import Codes
 from nsynth_batch.models.loading import open_model
 from nsynth_batch.models.spec import ModelSpec
+from nsynth_batch.settings.choices import Precision
 from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.stages.partial_codes import LONGEST_LOSS, Progress
 from nsynth_batch.store.arrays import list_column, matrix_column

@@ -10,9 +10,9 @@ import pytest
 
 from sequencer.composing.candidates import find_candidates
 from sequencer.composing.compose import compose
-from sequencer.output_paths import Writing
 from sequencer.piece import write_piece
 from sequencer.rendering.join_report import JoinFigures, joins_csv, joins_summary, measure_joins
+from sequencer.rendering.output_paths import Writing
 from sequencer.score.score import Event, FadeLaw, Score
 from tests.sequencer.rendered import opened, score_of
 from tests.sequencer.sounds import RATE, RECORDINGS, noise, tone

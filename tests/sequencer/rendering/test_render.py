@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from sequencer.composing.candidates import find_candidates
 from sequencer.composing.compose import compose
 from sequencer.errors import SequencerError
-from sequencer.output_paths import Writing
 from sequencer.piece import write_piece
 from sequencer.rendering.fades import fade_curves
 from sequencer.rendering.joins import Correlation
+from sequencer.rendering.output_paths import Writing
 from sequencer.score.score import FADE_LAWS, Event, FadeLaw, Master
 from sequencer.sound_files.output import Form, sound_writer
 from sequencer.sound_files.tags import Tags

@@ -18,7 +18,7 @@ from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.runs.events import Event, ShardCommitted
 from nsynth_batch.pipeline.encode import EncodeStep
 from nsynth_batch.pipeline.step import PlannedStep
-from nsynth_batch.settings import Settings
+from nsynth_batch.settings.settings import Settings
 from tests.components.certificates import Authority, Certificate
 from tests.components.daskcluster import DaskServers, dask_servers
 from tests.hdfs_jobs.job_stages import Plain

@@ -5,7 +5,6 @@ import pickle
 import numpy as np
 import pytest
 
-from nsynth_batch.choices import EngineName
 from nsynth_batch.models import quantiser
 from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.engine import NotFiniteError
@@ -13,6 +12,7 @@ from nsynth_batch.models.loading import make_engine
 from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.models.weights import Weights
 from nsynth_batch.nsynth import EngineUnavailableError, load_model
+from nsynth_batch.settings.choices import EngineName
 
 HOP = 64
 

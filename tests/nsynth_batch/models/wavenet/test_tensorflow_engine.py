@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nsynth_batch.choices import Precision
 from nsynth_batch.models import quantiser
 from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.engine import Request
@@ -17,6 +16,7 @@ from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.models.wavenet.tensorflow_engine import TensorflowEngine
 from nsynth_batch.models.weights import Weights
 from nsynth_batch.nsynth import EngineUnavailableError
+from nsynth_batch.settings.choices import Precision
 
 HOP, BATCH = 64, 7
 ON_THE_HOST = ("infeed", "outfeed", "send", "recv", "host", "callback")

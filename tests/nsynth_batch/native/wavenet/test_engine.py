@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from nsynth_batch.choices import Precision
 from nsynth_batch.models.engine import NotFiniteError, Request
 from nsynth_batch.models.machine import MemoryRefusedError
 from nsynth_batch.models.wavenet import native_engine
@@ -26,6 +25,7 @@ from nsynth_batch.models.wavenet.native_engine import (
     Split,
 )
 from nsynth_batch.models.weights import Weights
+from nsynth_batch.settings.choices import Precision
 from tests.nsynth_batch.native.models import (
     KINDS,
     TINY,

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsynth_batch.choices import Precision
 from nsynth_batch.models import quantiser
 from nsynth_batch.models.engine import EngineUnavailableError
 from nsynth_batch.models.wavenet.config import Config
 from nsynth_batch.models.wavenet.native_engine import NativeEngine
 from nsynth_batch.models.weights import Weights
+from nsynth_batch.settings.choices import Precision
 from tests.nsynth_batch.native import wavenet_reference as reference
 from tests.nsynth_batch.native.models import (
     EXAMPLES,

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsynth_batch.choices import Precision
 from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.wavenet.config import Config
 from nsynth_batch.models.wavenet.native_engine import NativeEngine, Split
+from nsynth_batch.settings.choices import Precision
 from tests.nsynth_batch.native.models import (
     EXAMPLES,
     KINDS,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.settings import load_settings
+from nsynth_batch.settings.settings import load_settings
 
 
 def test_names_come_joined_or_as_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

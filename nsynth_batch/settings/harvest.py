@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ByteSize, Field, field_validator
 from pydantic_settings import NoDecode
 
-from nsynth_batch import defaults
+from nsynth_batch.settings import defaults
 
 COMMONS_API = "https://commons.wikimedia.org/w/api.php"
 COMMONS_UPLOADS = "upload.wikimedia.org"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.settings import REASONS, SETTINGS_FILE, check_flags, load_settings
+from nsynth_batch.settings.settings import REASONS, SETTINGS_FILE, check_flags, load_settings
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_flags_are_checked_apart_from_what_is_set_here(
 
 
 def test_every_reason_of_the_reader_can_be_tried_again() -> None:
-    sources = (Path(__file__).parents[2] / "sequencer" / "audio").rglob("*.py")
+    sources = (Path(__file__).parents[3] / "sequencer" / "audio").rglob("*.py")
     raised = re.compile(r'(?:AudioError|UnreadableCodec)\(\s*"([a-z-]+)"')
     words = {word for source in sources for word in raised.findall(source.read_text())}
     assert {"needs-ffmpeg", "wrong-length", "truncated"} <= words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sequencer.output_paths import Writing, paths_of
+from sequencer.rendering.output_paths import Writing, paths_of
 
 
 def test_stems_have_no_spaces_unless_two_would_be_one(tmp_path: Path) -> None:

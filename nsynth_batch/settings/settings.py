@@ -21,9 +21,9 @@ from pydantic_settings import (
 
 from hdfs_jobs.cores import usable_cores
 from hdfs_jobs.errors import UsageError
-from nsynth_batch import defaults
-from nsynth_batch.choices import Curve, EngineName, LogFormat, PrecisionChoice
-from nsynth_batch.harvest_settings import WebSettings
+from nsynth_batch.settings import defaults
+from nsynth_batch.settings.choices import Curve, EngineName, LogFormat, PrecisionChoice
+from nsynth_batch.settings.harvest import WebSettings
 
 SETTINGS_FILE = Path("nsynth-batch.toml")
 """Read from the folder that a command is started in, unless `SETTINGS_VARIABLE` names another."""
