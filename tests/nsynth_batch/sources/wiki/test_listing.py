@@ -19,7 +19,7 @@ import pytest
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import InfrastructureError
 from nsynth_batch.catalog.catalog import Catalog
-from nsynth_batch.settings import Settings
+from nsynth_batch.settings.settings import Settings
 from nsynth_batch.sources.counts import Harvest
 from nsynth_batch.sources.quarantine import HarvestQuarantine
 from nsynth_batch.sources.resolve import web_source
