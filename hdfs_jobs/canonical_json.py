@@ -10,10 +10,10 @@ from typing import TypeAlias
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 DIGEST_LENGTH = 16
-"""Hexadecimal digits kept of a SHA-256: 64 bits tell apart the settings and shards of one store."""
+"""Hexadecimal digits kept of a SHA-256: 64 bits identify the settings and shards of a store."""
 
 ID_LENGTH = 24
-"""Hexadecimal digits of an id: 96 bits tell apart the rows of all stores."""
+"""Hexadecimal digits of an id: 96 bits distinguish the rows of all stores."""
 
 
 def canonical_json(value: Json) -> bytes:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
@@ -61,6 +62,13 @@ PACKAGES = {
 }
 MOST_ENTRIES = {"nsynth_batch": 22, "hdfs_jobs": 9, "sequencer": 23}
 MOST_LINES = 400
+BANNED_WORDS = {"told", "heard", "barred", "crew", "manners", "judged", "somebody", "nobody"}
+# Where one of them is the right word: what is heard by ear, and what files and bindings hold.
+MAY_SAY = (
+    ("sequencer/*", {"heard"}),
+    ("sequencer/credits/credits.py", {"nobody"}),
+    ("nsynth_batch/models/wavenet/native_engine.py", {"heard"}),
+)
 # Flags of a command that only share the name of a setting.
 OWN_FLAGS = {("train", "batch"), ("train", "seed"), ("submit", "memory"), ("submit", "retries")}
 # Folders of tests that mirror no package.
@@ -241,6 +249,32 @@ def test_each_test_stands_where_its_module_does() -> None:
             ):
                 lost.append(str(file.relative_to(ROOT)))
     assert lost == []
+
+
+def test_docstrings_begin_with_return_not_give() -> None:
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = [
+        f"{file.relative_to(ROOT)}: {words.splitlines()[0]}"
+        for package in MAY_IMPORT
+        for file in modules(package)
+        for node in ast.walk(tree(file))
+        if isinstance(node, kinds) and (words := ast.get_docstring(node) or "")
+        if words.startswith(("Give ", "Gives "))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_words_are_those_of_the_field(package: str) -> None:
+    found = set()
+    for file in modules(package):
+        path = file.relative_to(ROOT)
+        allowed = {word for form, some in MAY_SAY if fnmatch(str(path), form) for word in some}
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            # An underscore or a capital ends a word, too: `lacks_author` has two.
+            words = {w.lower() for w in re.findall(r"[A-Z]?[a-z]+", line)}
+            found |= {f"{path}:{number}: {word}" for word in words & BANNED_WORDS - allowed}
+    assert sorted(found) == []
 
 
 def test_no_test_imports_another() -> None:

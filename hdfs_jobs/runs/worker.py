@@ -132,7 +132,7 @@ def do_shard(
 
 
 def _nothing() -> None:
-    """Blame no item, and call nobody back."""
+    """Blame no item, and call nothing back."""
 
 
 @lru_cache(maxsize=4)

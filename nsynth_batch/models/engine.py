@@ -22,7 +22,7 @@ GPU = "gpu"
 
 
 class EngineUnavailableError(UsageError):
-    """An engine cannot be had here; the message is one line that says what to install."""
+    """An engine cannot be had here; the message is one line that names what to install."""
 
 
 class NotFiniteError(FloatingPointError):

@@ -56,8 +56,8 @@ def fetch_checkpoint(
     """Download a checkpoint's tar file into a folder and unpack it there.
 
     The published tar has no published checksum. So the checksum of the first whole download is
-    kept beside it (``<name>.sha256``), and a later one must agree with it; who has the checksum
-    from elsewhere gives it.
+    kept beside it (``<name>.sha256``), and a later one must agree with it; pass the checksum
+    if you have it from elsewhere.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def fetch_checkpoint(
     wait_seconds : float
         Between tries, doubled each time.
     on_progress : callable, optional
-        Hears the bytes that are there, and how many there will be where the server says so.
+        Called with the bytes that are there, and how many there will be where the server sends it.
 
     Raises
     ------
@@ -160,9 +160,9 @@ def _sha256(file: Path) -> str:
 
 
 def _unpack(tar: Path, folder: Path) -> Path:
-    """Unpack the plain files of a tar, none of them outside the folder; give the prefix.
+    """Unpack the plain files of a tar, none of them outside the folder; return the prefix.
 
-    By hand, since the tarfile of Python 3.11.2, which Debian 12 has, cannot be told to be careful.
+    By hand, since the tarfile of Python 3.11.2, which Debian 12 has, has no extraction filters.
     """
     indexes: list[Path] = []
     try:

@@ -84,7 +84,7 @@ def demand_memory(what: str, needed: int, allowed: int) -> None:
     Raises
     ------
     MemoryError
-        One line that says how much of both, and what to do.
+        One line with both amounts, and what to do.
     """
     if needed > allowed:
         raise MemoryError(

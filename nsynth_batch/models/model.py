@@ -116,7 +116,7 @@ def checked_audio(audio: npt.ArrayLike, sample_rate: int) -> Array:
     ------
     ValueError
         If it is of another shape or no floats, looks like the channels of one sound, or is not
-        finite. It says what is wanted.
+        finite. The message names what is wanted.
     """
     given = np.asarray(audio)
     wanted = f"audio must be floats [batch, samples] in [-1, 1], mono, at {sample_rate} Hz"

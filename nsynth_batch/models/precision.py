@@ -1,4 +1,4 @@
-"""Which precision a decode takes where nobody says: the fastest whose loss is small enough.
+"""Which precision a decode takes by default: the fastest whose loss is small enough.
 
 Losses are differences of negative log-likelihood, in nats a sample, teacher-forced on recordings
 that the model `small` never saw, measured by `python -m benchmarks.precision` and kept in

@@ -72,12 +72,12 @@ class Settings(WebSettings, BaseSettings):
     precision
         What decoding computes in; ``auto`` is the fastest whose stated loss is at most 0.01 nats.
     threads
-        Of each worker's engine; none takes the cores over the workers.
+        Of each worker's engine; None takes the cores over the workers.
     memory
-        That each worker's engine may take beside the weights; none shares out what the machine or
+        That each worker's engine may take beside the weights; None shares out what the machine or
         container has left.
     scheduler
-        Address of a running Dask scheduler; none starts workers on this machine.
+        Address of a running Dask scheduler; None starts workers on this machine.
     tls_ca, tls_cert, tls_key
         PEM files for a scheduler of ``tls://``: who signed the cluster's certificates, and this
         program's own certificate and key; empty ones take what Dask's own configuration says.
@@ -90,26 +90,26 @@ class Settings(WebSettings, BaseSettings):
     pairs
         How many mash-ups there are to be in all.
     seed
-        Keys every draw; none means 0, and for decode the seed of the mash-ups it reads. In the
+        Keys every draw; None means 0, and for decode the seed of the mash-ups it reads. In the
         file and the variable also ``name:`` and a text, which stands for a number of its own.
     curve
         How a mash-up fades from one recording to the other.
     pair
-        ``A:B``, categories or themes of the first and the second recording; none takes any two.
+        ``A:B``, categories or themes of the first and the second recording; None takes any two.
     themes
-        A table of one's own that maps categories to themes; none takes the bundled one.
+        A table of one's own that maps categories to themes; None takes the bundled one.
     allow_unknown
         Let recordings from a wiki into mash-ups although their licence is unknown.
     temperature
         Divides the logits before a sample is drawn; 1 is the model's own distribution.
     batch
-        Mash-ups a task decodes; none lets the plan choose.
+        Mash-ups a task decodes; None lets the plan choose.
     segment_seconds
         Length of a segment, cut down to whole hops.
     max_bad_fraction
         Quarantined rows above this fraction of a stage's items end a run with 3.
     time_limit
-        Seconds an item may take before its process is ended; none takes the stage's own.
+        Seconds an item may take before its process is ended; None takes the stage's own.
     log_format
         How events are printed on stderr: lines for people, or JSON for a log collector.
     retry_failed
@@ -204,13 +204,13 @@ class Settings(WebSettings, BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Say which source of a value wins, first to last."""
+        """Return the sources of values, the one that wins first."""
         file = TomlConfigSettingsSource(settings_cls, toml_file=_settings_file())
         return init_settings, env_settings, file
 
     @property
     def categories(self) -> tuple[str, str] | None:
-        """The two categories that `pair` names, or none."""
+        """The two categories that `pair` names, or None."""
         if self.pair is None:
             return None
         first, second = _split_pair(self.pair)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from hdfs_jobs.storage.base import Storage
 from nsynth_batch.catalog.catalog import Catalog, Recording
 from nsynth_batch.sources.counts import Harvest
-from sequencer.rights.claims import agree, claim_key, names_nobody, stricter
+from sequencer.rights.claims import agree, claim_key, lacks_author, stricter
 
 _ROWS_A_FILE = 1000
 _SECONDS_A_FILE = 60.0
@@ -168,7 +168,7 @@ class CatalogWriter:
         holding = next((row for row in by_path if row.rights() == rights), by_path[0])
         # A withdrawn copy is no place to find the content at, though its claim counts.
         holding = (rows[0] if holding.deleted else holding).with_rights(rights)
-        if names_nobody(rights):
+        if lacks_author(rights):
             self._without_author.add(latest.file_id)
         else:
             self._without_author.discard(latest.file_id)
@@ -183,7 +183,7 @@ class CatalogWriter:
         self._write(replace(holding, retrieved_at=datetime.now(UTC)))
 
     def _count_author(self, row: Recording) -> None:
-        if names_nobody(row.rights()):
+        if lacks_author(row.rights()):
             self._without_author.add(row.file_id)
 
     def _write(self, row: Recording) -> None:

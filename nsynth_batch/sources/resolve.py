@@ -119,7 +119,7 @@ def web_source(
     wanted = _filter_of(settings)
     if source.startswith(url_list.PREFIX):
         path = Path(source.removeprefix(url_list.PREFIX))
-        # Unless somebody names them, hosts of a wiki's files have no part in a list.
+        # Unless a setting names them, hosts of a wiki's files have no part in a list.
         further = settings.upload_hosts if "upload_hosts" in settings.model_fields_set else ()
         listed = url_list.UrlListSource(path, wanted, further)
         require_allowed(settings.harvest_megabits, listed.hosts)

@@ -48,7 +48,7 @@ class Progress:
         self._saved = time.monotonic()
 
     def load(self) -> list[Codes]:
-        """Give what earlier attempts have made of each clip: empty arrays where nothing."""
+        """Return what earlier attempts have made of each clip: empty arrays where nothing."""
         found = [np.zeros(0, np.int8) for _ in self._mash_ids]
         while (saved := self._partial.load(self._file(self._saves))) is not None:
             table = pa.ipc.open_stream(saved).read_all()
@@ -89,7 +89,7 @@ class Progress:
 
 
 def stream_of(batch: pa.RecordBatch) -> bytes:
-    """Give a batch as the bytes of an Arrow stream."""
+    """Return a batch as the bytes of an Arrow stream."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)

@@ -1,4 +1,4 @@
-"""The Kubernetes API by its own Python client: requests, and what is said when they fail."""
+"""The Kubernetes API by its own Python client: requests, and the errors when they fail."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Refused(CommandError):
 
 
 class Unreachable(CommandError):
-    """Nobody answered.
+    """No server answered.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ class Api:
     Parameters
     ----------
     kubeconfig : str, optional
-        Its file; none takes ``KUBECONFIG``, then ``~/.kube/config``, then the pod's own account.
+        Its file; None takes ``KUBECONFIG``, then ``~/.kube/config``, then the pod's own account.
     context : str, optional
-        Of the kubeconfig; none takes its current one.
+        Of the kubeconfig; None takes its current one.
 
     Raises
     ------
@@ -159,7 +159,7 @@ class Api:
         return self._send("GET", path, query, None, "application/json")
 
     def unreachable(self, error: Exception) -> Unreachable:
-        """Say of an error of the connection whose it is."""
+        """Return the error for a connection that failed."""
         return Unreachable(f"{self.host} does not answer: {flattened(str(error))}")
 
     def _send(
@@ -193,14 +193,14 @@ class Api:
 
 
 def refused(status: int, body: bytes) -> Refused:
-    """Say why a request was refused.
+    """Return the error for a refused request.
 
     Parameters
     ----------
     status : int
         Of HTTP.
     body : bytes
-        A ``Status`` object as JSON, or whatever a proxy in between said.
+        A ``Status`` object as JSON, or the answer of a proxy in between.
     """
     answer = flattened(_message(body)) or f"HTTP status {status}"
     if status == 401:

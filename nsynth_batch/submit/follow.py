@@ -46,7 +46,7 @@ class _Pod:
     tail
         What was read of its log.
     ended
-        How it ended, or none while it goes on.
+        How it ended, or None while it goes on.
     done
         Whether its end was logged.
     failed_reads

@@ -49,7 +49,7 @@ class Ending:
     message: str = ""
 
     def __str__(self) -> str:
-        """Say it in a few words."""
+        """Return it in a few words."""
         if self.reason == "OOMKilled":
             return "ran out of memory (OOMKilled)"
         words = f"{self.reason}: {self.message}" if self.message else self.reason
@@ -116,7 +116,7 @@ def has_begun(pod: Object) -> bool:
 
 
 def ending(pod: Object) -> Ending | None:
-    """Say how a pod ended, or none while it goes on."""
+    """Return how a pod ended, or None while it goes on."""
     status = pod.get("status") or {}
     ended = _state(pod).get("terminated")
     if ended is None and status.get("phase") not in {"Failed", "Succeeded"}:
@@ -137,7 +137,7 @@ def is_pulling(pod: Object, events: Sequence[Object]) -> bool:
 
 
 def trouble(pod: Object, events: Sequence[Object]) -> Trouble:
-    """Say why a pod that has not begun does not begin.
+    """Return why a pod that has not begun does not begin.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def trouble(pod: Object, events: Sequence[Object]) -> Trouble:
 
 
 def no_pod(name: str, events: Sequence[Object], since: str) -> Trouble | None:
-    """Say why a Job has no pod that goes on; none if it only pauses between two.
+    """Return why a Job has no pod that goes on; None if it only pauses between two.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def is_over(job: Object) -> bool:
 
 
 def outcome(job: Object, last: Ending | None) -> Outcome:
-    """Say what became of a Job that is over.
+    """Return how a Job that is over ended.
 
     Parameters
     ----------

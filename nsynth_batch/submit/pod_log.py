@@ -34,7 +34,7 @@ class Tail:
 
     @property
     def since(self) -> datetime | None:
-        """From when on the log has to be read; none asks for all of it."""
+        """From when on the log has to be read; None asks for all of it."""
         return None if self._latest is None else self._latest - _DISORDER
 
     def resume(self) -> None:

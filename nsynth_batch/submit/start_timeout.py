@@ -50,7 +50,7 @@ class Waits:
     def __init__(self, log: Callable[[str], None], patience: Patience) -> None:
         self._log = log
         self._patience = patience
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self.over()
 
     def over(self) -> None:
@@ -100,6 +100,6 @@ class Waits:
     def _tell(self, line: str) -> None:
         # What follows the colon has times and counts in it that change.
         subject = line.partition(":")[0]
-        if subject not in self._told:
-            self._told.add(subject)
+        if subject not in self._logged:
+            self._logged.add(subject)
             self._log(line)

@@ -73,7 +73,7 @@ class ModelFolder:
     """Where a training leaves its model and its state.
 
     The two are files of their own, named by the step; a small file beside them says which two
-    belong together, and is replaced in one piece. So whoever reads the folder finds a model and
+    belong together, and is replaced in one piece. So a reader of the folder finds a model and
     the state of the same step, and a training that was killed goes on from there.
 
     Parameters

@@ -43,7 +43,7 @@ class Fidelity:
     periodicity_sum : float
         Highest normalised autocorrelation of the output, summed over voiced frames.
     audible : int
-        Frames of the source that can be heard.
+        Frames of the source that are audible.
     partials_sum : float
         Correlation of the liftered log spectra of source and output, summed over audible frames.
     """

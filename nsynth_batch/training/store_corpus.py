@@ -41,7 +41,7 @@ def store_corpus(store: Store) -> Corpus:
         shard = command_line("shard", store.url)
         raise UsageError(f"{store.url} has no audio yet: run {shard} first")
 
-    barred = bars(Catalog(store.storage).recordings(), allow_unknown=True)
+    withheld = bars(Catalog(store.storage).recordings(), allow_unknown=True)
 
     def recordings() -> Iterator[tuple[str, Iterator[Samples]]]:
         for _, table in dataset.tables(["file_id", "samples"]):
@@ -49,7 +49,7 @@ def store_corpus(store: Store) -> Corpus:
             rows = zip(ids, vectors(table.column("samples")), strict=True)
             # The segments of a recording stand together and in order.
             for file_id, segments in groupby(rows, key=itemgetter(0)):
-                if file_id not in barred:
+                if file_id not in withheld:
                     yield file_id, (samples for _, samples in segments)
 
     return Corpus(recordings(), cast(int, dataset.settings["sample_rate"]))

@@ -40,7 +40,7 @@ STEADY_SECONDS = 0.25
 
 
 def verdict(measures: Measures) -> tuple[Verdict, str]:
-    """Judge a clip by its measures.
+    """Return the verdict on a clip by its measures.
 
     Returns
     -------

@@ -16,7 +16,7 @@ from sequencer.clips.gate import NEAR_DUPLICATE, verdict
 from sequencer.clips.measures import Measures, Meter
 from sequencer.errors import AudioError, SequencerError
 from sequencer.files import naming
-from sequencer.rights.claims import names_nobody
+from sequencer.rights.claims import lacks_author
 from sequencer.text import counted, flattened
 
 LEAST_SECONDS = 0.05
@@ -123,7 +123,7 @@ def find_candidates(
 def _unnamed(candidates: Sequence[Candidate]) -> Iterator[str]:
     """Warn of recordings whose licence asks for an author that is unknown."""
     parents = {p.file_id: p.rights for each in candidates for p in each.clip.parents}
-    unnamed = [rights for rights in parents.values() if names_nobody(rights)]
+    unnamed = [rights for rights in parents.values() if lacks_author(rights)]
     if unnamed:
         shown = ", ".join(f"{r.title or 'untitled'} ({r.licence})" for r in unnamed[:_MOST_NAMED])
         more = f" and {len(unnamed) - _MOST_NAMED} more" if len(unnamed) > _MOST_NAMED else ""

@@ -32,7 +32,7 @@ def asks_for_author(licence: str) -> bool:
     return _asks(parsed(licence))
 
 
-def names_nobody(rights: Rights) -> bool:
+def lacks_author(rights: Rights) -> bool:
     """Whether a licence asks for an author and none is known, nor the words of a credit."""
     return asks_for_author(rights.licence) and not (
         flattened(rights.author) or flattened(rights.attribution)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 
 SAMPLE_RATE = 16_000
-"""Samples a second of the published model, and of every model that does not say otherwise."""
+"""Samples a second of the published model, and of every model that names no other rate."""
 
 QUANTA = 256
 """Mu-law bins, so the width of the logits."""

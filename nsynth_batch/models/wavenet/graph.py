@@ -25,7 +25,7 @@ _IN_LAYERS = re.compile(r"(dilatedconv|res|skip)_\d+/W")
 
 
 def tensors_of(weights: Weights[Config], precision: Precision) -> dict[str, Tensor]:
-    """Give the weights as TensorFlow's constants.
+    """Return the weights as TensorFlow's constants.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def encoder(config: Config, tensors: Tensors, codes: Tensor) -> Tensor:
 
 
 def decoder(config: Config, tensors: Tensors, codes: Tensor, encodings: Tensor) -> Tensor:
-    """Give teacher-forced logits: those of sample t from the samples before it.
+    """Return teacher-forced logits: those of sample t from the samples before it.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def conditioning(config: Config, tensors: Tensors, encodings: Tensor) -> list[Te
 
 
 def silence(config: Config, tensors: Tensors, batch: int) -> list[Tensor]:
-    """Give each block's history before the first sample.
+    """Return each block's history before the first sample.
 
     It holds one row more than the block looks back, so that a sample is written to a row that
     it does not read: only then does XLA update the history in place and not copy it whole.
@@ -179,7 +179,7 @@ def _is_rounded(tensors: Tensors) -> bool:
 
 
 def _remembered(tensors: Tensors, x: Tensor) -> Tensor:
-    """Give what a history keeps of a block's input.
+    """Return what a history keeps of a block's input.
 
     Bits and not bfloat16: XLA's CPU compiler would widen a whole history to write one row of it.
     """

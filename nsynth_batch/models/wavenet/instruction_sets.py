@@ -48,7 +48,7 @@ def chosen_instruction_set(wanted: str | None = None) -> str:
     ----------
     wanted : str, optional
         One of `instruction_sets()`, or ``auto`` for `fastest_set`. By default what the
-        environment variable NSYNTH_BATCH_INSTRUCTION_SET says, else ``auto``.
+        environment variable NSYNTH_BATCH_INSTRUCTION_SET names, else ``auto``.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Genuine magenta as an engine: its own graphs, given our weights and our draws.
 
-It is the yardstick that parity tests and benchmarks measure with, and a choice for who wants the
-original. It is slow as the original is: one session call a sample.
+It is the yardstick that parity tests and benchmarks measure with, and a choice for users who want
+the original. It is slow as the original is: one session call a sample.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class MagentaEngine:
             return np.asarray(session.run(net["encoding"], {x: audio}))
 
     def logits(self, audio: Array, encodings: Array) -> Array:
-        """Give teacher-forced logits [B, T, 256] for audio [B, T] under encodings [B, F, 16]."""
+        """Return teacher-forced logits [B, T, 256] for audio [B, T] under encodings [B, F, 16]."""
         with self._running(self._whole, audio.shape) as (session, x, net):
             # The graph gives out probabilities only: the logits are what its softmax reads.
             logits = net["predictions"].op.inputs[0]
@@ -138,7 +138,7 @@ class MagentaEngine:
             return np.asarray(session.run(logits, feed)).reshape(*audio.shape, QUANTA)
 
     def full_batch(self, samples: int) -> int:
-        """Give how many clips of so many samples are best decoded together."""
+        """Return how many clips of so many samples are best decoded together."""
         each = lockstep_memory(self._weights.config, 1, samples)
         return max(1, min(_MOST_CLIPS, allowed_memory(self._memory) // each))
 

@@ -174,7 +174,7 @@ class NativeEngine:
             return self._model.encode(inputs, threads=self.threads, most_frames=most)
 
     def logits(self, audio: Array, encodings: Array) -> Array:
-        """Give teacher-forced logits.
+        """Return teacher-forced logits.
 
         Parameters
         ----------
@@ -210,7 +210,7 @@ class NativeEngine:
             return self._model.logits(inputs, encodings, threads=self.threads)
 
     def full_batch(self, samples: int) -> int:
-        """Give how many clips of so many samples keep all threads busy.
+        """Return how many clips of so many samples keep all threads busy.
 
         Memory that lacks only makes some wait for others, but their draws and codes have to fit:
         they are left half of what is allowed, and no more than what one clip at a time leaves.
@@ -271,7 +271,7 @@ class NativeEngine:
             Called whenever there is more, with views that later calls do not change. What it
             keeps can be the prefixes of other requests.
         on_progress : callable, optional
-            Called a few times a second; with 0 while prefixes are gone through again.
+            Called a few times a second; with 0 while prefixes are fed again.
 
         Returns
         -------
@@ -316,7 +316,7 @@ class NativeEngine:
         return codes
 
     def _quantise(self, audio: Array) -> Array:
-        """Give what the network sees of audio, in [-1, 1), if that is finite."""
+        """Return what the network sees of audio, in [-1, 1), if that is finite."""
         require_finite(audio, "audio")
         return quantiser.encode(audio).astype(np.float32) / np.float32(QUANTA // 2)
 

@@ -47,7 +47,7 @@ except ImportError as error:
 _CHUNK_FRAMES = 4
 _CPU_CLIPS = 64
 _GPU_CLIPS = 512
-"""Clips a task where nobody says how much memory a GPU has."""
+"""Clips a task where the memory of a GPU is not set."""
 
 _MOST_CLIPS = 4096
 
@@ -127,7 +127,7 @@ class TensorflowEngine:
         return np.stack(rows)
 
     def logits(self, audio: Array, encodings: Array) -> Array:
-        """Give teacher-forced logits [B, T, 256] for audio [B, T] under encodings [B, F, 16]."""
+        """Return teacher-forced logits [B, T, 256] for audio [B, T] under encodings [B, F, 16]."""
         codes = quantiser.encode(audio).astype(np.float32)
         with tf.device(self._placed_on):
             rows = [
@@ -137,7 +137,7 @@ class TensorflowEngine:
         return np.stack(rows)
 
     def full_batch(self, samples: int) -> int:
-        """Give how many clips of so many samples are best decoded together.
+        """Return how many clips of so many samples are best decoded together.
 
         On a GPU as many as the memory that was allowed holds, up to thousands: a full batch takes
         hardly longer than one clip.
@@ -229,7 +229,7 @@ class TensorflowEngine:
         )
 
     def _allowed(self) -> int | None:
-        """Give the bytes a decode may take; none where only the GPU itself can tell."""
+        """Return the bytes a decode may take; None where only the GPU itself knows."""
         return None if self._on_gpu and self._memory is None else allowed_memory(self._memory)
 
     def _memory_of(self, clips: int, samples: int) -> int:
@@ -239,7 +239,7 @@ class TensorflowEngine:
         )
 
     def _histories(self, batch: int) -> tuple[Any, ...]:
-        """Give each block's history as a variable, which a compiled function updates in place."""
+        """Return each block's history as a variable, which a compiled function updates in place."""
         return tuple(map(tf.Variable, graph.silence(self._config, self._tensors, batch)))
 
     def _encoder(self, codes: Any) -> Any:
@@ -313,7 +313,7 @@ def use_threads(threads: int) -> None:
 
 
 def _grow_on_demand() -> bool:
-    """Let TensorFlow take a GPU's memory as it needs it; tell whether there is a GPU."""
+    """Let TensorFlow take a GPU's memory as it needs it; return whether there is a GPU."""
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         try:

@@ -117,7 +117,7 @@ class Backoff:
     """
 
     def __init__(self, policy: ClientPolicy, stop: threading.Event) -> None:
-        self._manners = policy
+        self._policy = policy
         self._stop = stop
         self._failed = 0
         self._waited = 0.0
@@ -136,7 +136,7 @@ class Backoff:
         Stopped
             If it was asked to stop.
         """
-        policy = self._manners
+        policy = self._policy
         wait = error.wait or 0
         if wait > _LONGEST_RETRY_AFTER:
             raise InfrastructureError(

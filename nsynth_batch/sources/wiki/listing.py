@@ -154,7 +154,7 @@ class Listing:
                     yield BadRecording(name, BROKEN, str(broken))
 
     def _title_of(self, words: str, at: int) -> str:
-        """Ask for the title of a find alone; its number, if the wiki does not tell even that."""
+        """Ask for the title of a find alone; return its number if the wiki has not even that."""
         question = {"list": "search", "srsearch": words, "srnamespace": 6, "srlimit": 1}
         try:
             answer = self._wiki.query({**question, "sroffset": at}, retries=0)

@@ -17,7 +17,7 @@ from nsynth_batch.sources.wiki.licence_spellings import (
     strongest,
 )
 from nsynth_batch.sources.wiki.markup import name_of, text_of
-from sequencer.rights.claims import names_nobody
+from sequencer.rights.claims import lacks_author
 from sequencer.rights.rights import UNKNOWN_LICENCE, Rights, licence_url
 from sequencer.rights.spdx import licence_ids
 from sequencer.text import flattened
@@ -48,8 +48,8 @@ def rights_of(
     page_url : str
         Of the page.
     uploader : str
-        Who uploaded the file. Named where the licence asks for an author and the page names
-        nobody: as the author of their own work, else as the uploader.
+        Who uploaded the file. Named where the licence asks for an author and the page has none:
+        as the author of their own work, else as the uploader.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def rights_of(
         page_url=page_url,
         attribution=text_of(_value(extmetadata, "Attribution")),
     )
-    if not (flattened(uploader) and names_nobody(rights)):
+    if not (flattened(uploader) and lacks_author(rights)):
         return rights
     own = _OWN_WORK.search(_value(extmetadata, "Credit")) is not None
     return replace(rights, author=flattened(uploader) + ("" if own else " (uploader)"))

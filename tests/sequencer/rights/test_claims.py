@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sequencer.rights.claims import agree, asks_for_author, names_nobody, stricter
+from sequencer.rights.claims import agree, asks_for_author, lacks_author, stricter
 from sequencer.rights.rights import Rights
 
 LICENCES = (
@@ -94,7 +94,7 @@ def test_of_one_licence_all_authors_are_named() -> None:
 )  # fmt: skip
 def test_licences_that_ask_for_a_name(licence: str, asks: bool) -> None:
     assert asks_for_author(licence) is asks
-    assert names_nobody(Rights(licence=licence)) is asks
-    assert names_nobody(Rights(author=" \u200b", licence=licence)) is asks
-    assert not names_nobody(Rights(author="Ann", licence=licence))
-    assert not names_nobody(Rights(attribution="by Ann", licence=licence))
+    assert lacks_author(Rights(licence=licence)) is asks
+    assert lacks_author(Rights(author=" \u200b", licence=licence)) is asks
+    assert not lacks_author(Rights(author="Ann", licence=licence))
+    assert not lacks_author(Rights(attribution="by Ann", licence=licence))
