@@ -250,7 +250,7 @@ def _data_stop(
 
 def _is_end(source: Source, stop: int, start: int, grammar: Grammar, outer: Outer) -> bool:
     """Whether the samples may end at `stop`, by what stands there."""
-    if source.size - stop < grammar.align:
+    if source.size - stop < grammar.align and not any(source.read(stop, grammar.align)):
         return True
     for at in {stop, start + -(-(stop - start) // grammar.align) * grammar.align}:
         if _is_chunk(source, at, grammar) or filler.tag_at(source, at) or outer.is_sound(at):

@@ -8,6 +8,7 @@ _ID3V1_BYTES = 128
 _APE_BYTES = 32
 # A multiple of every period.
 _CONSTANT_BLOCK = 12 << 12
+_LEAST_CONSTANT = 32
 
 
 def id3v2_size(head: bytes) -> int:
@@ -62,8 +63,13 @@ def tag_at(source: Source, at: int) -> int:
 
 
 def is_constant(source: Source, start: int, stop: int) -> bool:
-    """Whether a range of a file repeats one value of 1 to 4 bytes throughout."""
-    head = source.read(start, 12)
+    """Whether a range of a file repeats one value of 1 to 4 bytes throughout.
+
+    A short range tells nothing unless it is zero, as padding is.
+    """
+    head = source.read(start, min(12, stop - start))
+    if stop - start < _LEAST_CONSTANT:
+        return not any(source.read(start, stop - start))
     return any(
         head == (head[:period] * 12)[: len(head)] and _repeats(source, start, stop, head[:period])
         for period in (1, 2, 3, 4)

@@ -124,6 +124,11 @@ def _stop(
     return stop
 
 
+def _bytes_of(frames: int, unit: int) -> int:
+    """Return the bytes that a count of frames declares; a count that is unknown stays so."""
+    return frames if lengths.stands_for_unknown(frames) else frames * unit
+
+
 def read_au(source: Source, at: int) -> Header:
     """Read a header of Sun's AU, of either byte order."""
     head = source.read(at, 24)
@@ -150,7 +155,7 @@ def read_avr(source: Source, at: int) -> Header:
     rate = struct.unpack_from(">I", head, 22)[0] & 0xFFFFFF
     frames = struct.unpack_from(">I", head, 26)[0]
     _ = head[127]
-    return Header("AVR", 128, frames * unit, rate, channels, unit, unit * rate)
+    return Header("AVR", 128, _bytes_of(frames, unit), rate, channels, unit, unit * rate)
 
 
 def read_htk(source: Source, at: int) -> Header:
@@ -162,7 +167,7 @@ def read_htk(source: Source, at: int) -> Header:
     def patched(length: int) -> bytes:
         return struct.pack(">I", length // 2) + head[4:]
 
-    return Header("HTK", 12, frames * 2, rate, 1, 2, 2 * rate, patched)
+    return Header("HTK", 12, _bytes_of(frames, 2), rate, 1, 2, 2 * rate, patched)
 
 
 def read_ircam(source: Source, at: int) -> Header:
@@ -219,7 +224,7 @@ def read_mat4(source: Source, at: int) -> Header:
         count = struct.pack(order + "I", size // unit)
         return head[: place + 8] + count + head[place + 12 : data_at]
 
-    return Header("MAT4", data_at, columns * unit, None, rows, max(1, unit), 0, patched)
+    return Header("MAT4", data_at, _bytes_of(columns, unit), None, rows, max(1, unit), 0, patched)
 
 
 def _mat4_width(kind: int) -> int:
@@ -253,7 +258,9 @@ def read_mpc(source: Source, at: int) -> Header:
     channels = 2 if head[21] else 1
     frames = struct.unpack_from("<I", head, 30)[0]
     rate = struct.unpack_from("<H", head, 40)[0]
-    return Header("MPC", 42, frames * 2 * channels, rate, channels, 2 * channels, 2 * rate)
+    return Header(
+        "MPC", 42, _bytes_of(frames, 2 * channels), rate, channels, 2 * channels, 2 * rate
+    )
 
 
 def read_wve(source: Source, at: int) -> Header:

@@ -235,23 +235,35 @@ def find_mpeg(
 
 
 def _part(stream: _Stream, source: Source, notes: list[str], is_cut: bool) -> Part:
-    ranges = list(stream.ranges)
     declared, frames = stream.declared, stream.frames
-    if not declared:
-        return Part((_MARK, *ranges), endless=True, is_mpeg=True)
+    if stream.header is None or declared is None:
+        return Part((_MARK, *stream.ranges), endless=True, is_mpeg=True)
     if frames + (0 if is_cut else SLACK_FRAMES) < declared:
         raise AudioError(
             "truncated",
             f"the MP3 header declares {declared:,} frames, {frames:,} are in the "
             f"{source.size:,} bytes",
         )
-    if frames > declared + SLACK_FRAMES:
+    # Some encoders count the frame that holds the count.
+    if declared not in (0, frames, frames + 1):
         notes.append(
             f"the MP3 header declares {declared:,} frames; all {frames:,} that are there are read"
         )
-        return Part((_MARK, *ranges), endless=True, is_mpeg=True)
-    assert stream.header is not None
-    return Part((_MARK, stream.header, *ranges), is_mpeg=True)
+    header = source.read(stream.header[0], stream.header[1] - stream.header[0])
+    counted = _with_count(header, frames)
+    if counted is None:
+        return Part((_MARK, *stream.ranges), endless=True, is_mpeg=True)
+    return Part((_MARK, counted, *stream.ranges), is_mpeg=True)
+
+
+def _with_count(header: bytes, frames: int) -> bytes | None:
+    """Return a frame that holds a count with another one; None where it holds none."""
+    at = max(header.find(b"Xing", 0, 64), header.find(b"Info", 0, 64))
+    if at >= 0 and header[at + 7] & 1:
+        return header[: at + 8] + frames.to_bytes(4, "big") + header[at + 12 :]
+    if header[36:40] == b"VBRI":
+        return header[:50] + frames.to_bytes(4, "big") + header[54:]
+    return None
 
 
 def free_format(source: Source, at: int) -> Found | None:

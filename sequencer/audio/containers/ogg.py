@@ -32,6 +32,7 @@ class _Page:
     flags: int
     serial: int
     number: int
+    granule: int
     open_end: bool
     payload: bytes
 
@@ -45,6 +46,7 @@ class _Stream:
     ranges: list[tuple[int, int]] = field(default_factory=list)
     number: int = -1
     flags: int = 0
+    granule: int = 0
     open_end: bool = False
     pages: int = 0
 
@@ -59,6 +61,13 @@ class _Stream:
                 f"page {page.number:,} of the Ogg stream follows page {self.number:,} at byte "
                 f"{page.start:,}: pages are missing",
             )
+        if 0 <= page.granule < self.granule:
+            raise AudioError(
+                "wrong-length",
+                f"page {page.number:,} of the Ogg stream ends at sample {page.granule:,}, and an "
+                f"earlier one at {self.granule:,}",
+            )
+        self.granule = max(self.granule, page.granule)
         self.number, self.flags, self.open_end = page.number, page.flags, page.open_end
         self.pages += 1
         if self.ranges and self.ranges[-1][1] == page.start:
@@ -149,6 +158,7 @@ def _pages(source: Source, at: int, is_sound: Callable[[int], bool]) -> Iterator
             page[5],
             int.from_bytes(page[14:18], "little"),
             int.from_bytes(page[18:22], "little"),
+            int.from_bytes(page[6:14], "little", signed=True),
             bool(table) and table[-1] == 255,
             page[27 + page[26] : 27 + page[26] + 8],
         )
