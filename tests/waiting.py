@@ -12,7 +12,7 @@ _Found = TypeVar("_Found")
 
 def until(
     condition: Callable[[], _Found],
-    seconds: float = 60.0,
+    seconds: float = 240.0,
     *,
     process: Popen[Any] | None = None,
     failed: Callable[[], object] | None = None,

@@ -18,7 +18,9 @@ def export(folder: Path, count: int = 12) -> Path:
     clips = []
     for number in range(count):
         name = f"{number}.wav"
-        (folder / name).write_bytes(encoded(pluck(2.0, 200 + 20 * number)))
+        # The first still plays while a slow browser is asked about it.
+        seconds = 20.0 if number == 0 else 2.0
+        (folder / name).write_bytes(encoded(pluck(seconds, 200 + 20 * number)))
         parents = (EVE, WIND) if number == 1 else (WIND, CHOIR)
         if number == 3:
             parents = (Parent("9" * 40, rights=Rights("Lonely", "Zoe", "MIT")),)
