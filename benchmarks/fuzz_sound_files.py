@@ -156,7 +156,7 @@ def shard_seconds(data: bytes) -> float:
         With the reason.
     """
     declared_seconds(io.BytesIO(data))
-    stage = AudioStage(segment_samples=64 * HOP, hop=HOP)
+    stage = AudioStage(segment_samples=64 * HOP, hop=HOP, sample_rate=16_000)
     samples = dropped = 0
     with tempfile.TemporaryDirectory() as name:
         task = Task(1, Partial(open_storage(name), "partial"))

@@ -165,6 +165,7 @@ FLAGS_OF_SETTINGS: dict[str, Flag] = {
         int, "Mash-ups a task decodes.", DECODE_OPTIONS, "N", unset="the plan chooses"
     ),
     "segment_seconds": Flag(float, "Length that recordings are cut to.", DECODE_OPTIONS, "S"),
+    "sample_rate": Flag(int, "Samples a second, as the model reads.", DECODE_OPTIONS, "HZ"),
     "max_bad_fraction": Flag(
         float, "More in quarantine than this ends with 3.", LIMIT_OPTIONS, "F"
     ),
@@ -213,7 +214,7 @@ RUNNING = (
     "retry_failed",
     "log_format",
 )
-AUDIO = ("segment_seconds",)
+AUDIO = ("segment_seconds", "sample_rate")
 MASHING = ("pairs", "seed", "curve", "pair", "themes", "allow_unknown")
 DECODING = ("temperature", "batch", "precision")
 

@@ -134,7 +134,8 @@ def _decoding(settings: Settings) -> str:
     from nsynth_batch.pipeline.audio import segment_samples
     from nsynth_batch.pipeline.model import RunModel
 
-    models, samples = RunModel(settings), segment_samples(settings.segment_seconds)
+    models = RunModel(settings)
+    samples = segment_samples(settings.segment_seconds, settings.sample_rate)
     return models.memory_note(models.decoder.engine.full_batch(samples), samples)
 
 

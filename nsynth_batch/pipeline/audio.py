@@ -13,7 +13,6 @@ from nsynth_batch.pipeline.sharding import per_shard, shards_of, title_of
 from nsynth_batch.pipeline.step import Amount, Expected, PlannedStep, Step, left_of
 from nsynth_batch.stages.audio import AudioStage
 from nsynth_batch.store.lineage import Columns, ItemKey
-from sequencer.audio.recording import SAMPLE_RATE
 
 HOP = 512
 """Samples a frame stands for where segments are cut; the published model's."""
@@ -39,9 +38,11 @@ class AudioStep(Step):
         """Plan the recordings of the catalog that are in no shard yet."""
         if not context.recordings:
             return None
-        stage = AudioStage(segment_samples(context.settings.segment_seconds), HOP)
+        given = context.settings
+        samples = segment_samples(given.segment_seconds, given.sample_rate)
+        stage = AudioStage(samples, HOP, given.sample_rate)
         settings: dict[str, Json] = {
-            "sample_rate": SAMPLE_RATE,
+            "sample_rate": stage.sample_rate,
             "segment_samples": stage.segment_samples,
             "hop": stage.hop,
         }
@@ -75,7 +76,7 @@ class AudioStep(Step):
 
     def bytes_a_second(self, context: Context) -> float:
         """Return the bytes of a second of samples, compressed."""
-        return SAMPLE_BYTES * SAMPLE_RATE
+        return SAMPLE_BYTES * context.settings.sample_rate
 
 
 def audio_items(recordings: Iterable[Recording]) -> Iterator[Item]:
@@ -91,12 +92,14 @@ def audio_items(recordings: Iterable[Recording]) -> Iterator[Item]:
         )
 
 
-def segment_samples(seconds: float) -> int:
-    """Return the length of a segment in samples at 16 kHz: whole hops, at least one.
+def segment_samples(seconds: float, sample_rate: int) -> int:
+    """Return the length of a segment in samples: whole hops, at least one.
 
     Parameters
     ----------
     seconds : float
         As the settings have it.
+    sample_rate : int
+        Samples a second.
     """
-    return max(1, round(seconds * SAMPLE_RATE) // HOP) * HOP
+    return max(1, round(seconds * sample_rate) // HOP) * HOP

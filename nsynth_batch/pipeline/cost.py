@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from hdfs_jobs.datasets.dataset import Dataset
-from nsynth_batch.models.wavenet.config import SAMPLE_RATE, Config, convolutions
+from nsynth_batch.models.family import Cost, family_named
+from nsynth_batch.models.model import LoadedModel
 
 _FLOPS_A_WORKER = 20e9
 
 SAMPLE_BYTES = 1.6
 """Bytes that a sample of int16 takes in a shard: about 0.8 of it stays when compressed."""
+
+_MIX_BYTES = 4
+"""Bytes of the share of B in a frame of a mash-up."""
 
 
 def measured_rate(dataset: Dataset) -> float | None:
@@ -19,35 +23,38 @@ def measured_rate(dataset: Dataset) -> float | None:
     return totals.seconds / totals.wall_seconds
 
 
-def encoder_rate(config: Config) -> float:
+def encoder_rate(model: LoadedModel) -> float:
     """Return the audio-seconds a second that a worker encodes, by rule of thumb."""
-    return _rate(config, of_encoder=True)
+    return products_rate(_cost(model).encode, model.sample_rate)
 
 
-def decoder_rate(config: Config) -> float:
+def decoder_rate(model: LoadedModel) -> float:
     """Return the audio-seconds a second that a worker decodes, by rule of thumb."""
-    return _rate(config, of_encoder=False)
+    return products_rate(_cost(model).generate, model.sample_rate)
 
 
-def encoding_bytes(config: Config) -> float:
+def products_rate(products: int, sample_rate: int) -> float:
+    """Return the audio-seconds a second that a worker makes, by rule of thumb.
+
+    Parameters
+    ----------
+    products : int
+        Multiply-adds of a sample.
+    sample_rate : int
+        Samples a second.
+    """
+    return _FLOPS_A_WORKER / (2 * products * sample_rate)
+
+
+def encoding_bytes(model: LoadedModel) -> float:
     """Return the bytes of the encoding of a second."""
-    return 4 * config.ae_bottleneck * _frames(config)
+    return _cost(model).encoding_bytes * model.sample_rate
 
 
-def mix_bytes(config: Config) -> float:
-    """Return the bytes of a second of a mash-up: its encoding, and a float32 a frame."""
-    return encoding_bytes(config) + 4 * _frames(config)
+def mix_bytes(model: LoadedModel) -> float:
+    """Return the bytes of a second of a mash-up: its encoding, and a share of B a frame."""
+    return encoding_bytes(model) + _MIX_BYTES * model.sample_rate / model.hop
 
 
-def _frames(config: Config) -> float:
-    return SAMPLE_RATE / config.ae_hop_length
-
-
-def _rate(config: Config, *, of_encoder: bool) -> float:
-    weights = sum(
-        taps * inputs * outputs
-        for layer, taps, inputs, outputs in convolutions(config)
-        # Conditioning is computed once a frame, not once a sample.
-        if layer.startswith("ae_") == of_encoder and not layer.startswith("cond_map")
-    )
-    return _FLOPS_A_WORKER / (2 * weights * SAMPLE_RATE)
+def _cost(model: LoadedModel) -> Cost:
+    return family_named(model.family).cost(model.config)

@@ -25,7 +25,6 @@ from nsynth_batch.pipeline.sharding import (
 from nsynth_batch.pipeline.step import Amount, Expected, PlannedStep, Step, left_of, seconds_a_row
 from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.store.lineage import Link
-from sequencer.audio.recording import SAMPLE_RATE
 
 
 class DecodeStep(Step):
@@ -53,7 +52,7 @@ class DecodeStep(Step):
         if seed is None:
             seed = cast(int, mashups.settings["seed"])
         temperature = context.settings.temperature
-        stage = DecodeStage(spec, seed=seed, temperature=temperature)
+        stage = DecodeStage(spec, seed, temperature, model.sample_rate)
         settings: dict[str, Json] = {
             MashStep.dataset: mashups.digest,
             **facts,
@@ -64,7 +63,7 @@ class DecodeStep(Step):
         allow_unknown = bool(mashups.settings.get("allow_unknown", True))
         left = undecoded(mashups, dataset, context.withheld(allow_unknown=allow_unknown))
         notes = uncommitted(mashups, MashStep.command)
-        seconds = sum(frames for frames, _, _ in left.rows) * hop / SAMPLE_RATE
+        seconds = sum(frames for frames, _, _ in left.rows) * hop / model.sample_rate
         batch = _batch_size(context, len(left.rows), seconds)
         if left.rows:
             clips, longest = min(batch, len(left.rows)), left.rows[0][0] * hop
@@ -98,11 +97,11 @@ class DecodeStep(Step):
 
     def rate(self, context: Context) -> float:
         """Return the audio-seconds a second that a worker decodes, by rule of thumb."""
-        return decoder_rate(context.models.decoder.config)
+        return decoder_rate(context.models.decoder)
 
     def bytes_a_second(self, context: Context) -> float:
         """Return the bytes of a second of samples, compressed."""
-        return SAMPLE_BYTES * SAMPLE_RATE
+        return SAMPLE_BYTES * context.models.decoder.sample_rate
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,7 @@ def _batches_a_shard(
 ) -> int:
     """Return how many batches a shard holds: about as many as a task has time for."""
     measured = None if dataset is None else measured_rate(dataset)
-    rate = measured or decoder_rate(context.models.decoder.config)
+    rate = measured or decoder_rate(context.models.decoder)
     most = max(1, int(TASK_SECONDS * rate * batches / max(seconds, 1e-9)))
     return per_shard(batches, most)
 
@@ -193,7 +192,7 @@ def _note(context: Context, output: Amount) -> str:
     if not output.rows:
         return ""
     batch = _batch_size(context, output.rows, output.seconds)
-    samples = round(output.seconds / output.rows * SAMPLE_RATE)
+    samples = round(output.seconds / output.rows * context.models.decoder.sample_rate)
     return context.models.memory_note(min(batch, output.rows), samples)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 from hdfs_jobs.canonical_json import Json
 from hdfs_jobs.datasets.dataset import Dataset
@@ -45,10 +46,11 @@ class EncodeStep(Step):
         audio = context.current(AudioStep.dataset)
         if audio is None:
             return None
-        model = context.models.encoder
+        model, sample_rate = context.models.encoder, cast(int, audio.settings["sample_rate"])
+        context.models.require_rate(sample_rate, "the store's segments are")
         hop, spec = model.config.hop, context.models.spec(model)
         facts = spec.facts()
-        stage = EncodeStage(spec, hop=hop, batch_segments=_BATCH_SEGMENTS)
+        stage = EncodeStage(spec, hop, _BATCH_SEGMENTS, sample_rate)
         settings: dict[str, Json] = {AudioStep.dataset: audio.digest, "hop": hop, **facts}
         dataset = context.dataset(self.dataset, settings)
         items = encode_items(audio, dataset, context.recordings)
@@ -73,11 +75,11 @@ class EncodeStep(Step):
 
     def rate(self, context: Context) -> float:
         """Return the audio-seconds a second that a worker encodes, by rule of thumb."""
-        return encoder_rate(context.models.encoder.config)
+        return encoder_rate(context.models.encoder)
 
     def bytes_a_second(self, context: Context) -> float:
         """Return the bytes of the encoding of a second."""
-        return encoding_bytes(context.models.encoder.config)
+        return encoding_bytes(context.models.encoder)
 
 
 def items_a_shard(items: int, segments: int) -> int:

@@ -140,7 +140,7 @@ class MashStep(Step):
 
     def bytes_a_second(self, context: Context) -> float:
         """Return the bytes of the encoding of a second, and its mix."""
-        return mix_bytes(context.models.encoder.config)
+        return mix_bytes(context.models.encoder)
 
 
 def mash_items(pairs: Iterable[tuple[PoolSegment, PoolSegment]], first: int = 0) -> Iterator[Item]:
@@ -182,6 +182,7 @@ def _stage(context: Context, encodings: Dataset) -> MashStage:
         curve=context.settings.curve,
         segment_samples=cast(int, audio.settings["segment_samples"]),
         hop=cast(int, encodings.settings["hop"]),
+        sample_rate=cast(int, audio.settings["sample_rate"]),
     )
 
 

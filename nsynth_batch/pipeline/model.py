@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from hdfs_jobs.cores import usable_cores
+from hdfs_jobs.errors import UsageError
 from nsynth_batch.models.checkpoint import portable_name
 from nsynth_batch.models.engine import GPU
 from nsynth_batch.models.loading import (
@@ -92,6 +93,29 @@ class RunModel:
         if "decoder" in parts:
             self.memory_note(1, samples)
 
+    def require_rate(self, sample_rate: int, what: str) -> None:
+        """Refuse audio of another sample rate than the model's.
+
+        Parameters
+        ----------
+        sample_rate : int
+            Of the audio, in Hz.
+        what : str
+            The audio, with its verb, for the message.
+
+        Raises
+        ------
+        UsageError
+            If they differ; it names both.
+        """
+        wanted = self.encoder.sample_rate
+        if sample_rate != wanted:
+            raise UsageError(
+                f"the model {self._settings.checkpoint} reads audio of {wanted} Hz, and {what} of "
+                f"{sample_rate} Hz: cut them with --sample-rate {wanted}, or use another "
+                "--checkpoint"
+            )
+
     def memory_note(self, clips: int, samples: int) -> str:
         """Return a line on what a task takes that decodes some clips, resumed where the engine can.
 
@@ -138,7 +162,7 @@ class RunModel:
         most = model.engine.full_batch(round(clip_seconds * model.sample_rate))
         if not model.resumes and model.engine.instruction_set != GPU:
             # Where a killed task begins anew, it had better be short.
-            rate = decoder_rate(model.config)
+            rate = decoder_rate(model)
             most = min(most, sharding.most_at_once(clip_seconds, rate))
         return sharding.batch_size(mashups, most)
 

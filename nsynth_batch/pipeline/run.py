@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from nsynth_batch.errors import QUARANTINE, CommandError
-from nsynth_batch.pipeline.audio import segment_samples
+from nsynth_batch.pipeline.audio import AudioStep, segment_samples
 from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.harvest import harvest_source, problems_of
 from nsynth_batch.pipeline.run_report import Problem, RunReport
@@ -76,7 +76,9 @@ def run(
     pa.set_memory_pool(pa.system_memory_pool())
     models = RunModel(settings)
     needed = {step.needs_model for step in steps}
-    models.require(needed, segment_samples(settings.segment_seconds))
+    models.require(needed, segment_samples(settings.segment_seconds, settings.sample_rate))
+    if "encoder" in needed and AudioStep.dataset in {step.dataset for step in steps}:
+        models.require_rate(settings.sample_rate, "segments would be")
     stages = [step.dataset for step in steps]
     with open_session(
         settings, stages=stages, source=source, on_event=on_event, drain=drain

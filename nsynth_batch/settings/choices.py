@@ -25,8 +25,5 @@ Schedule = Literal["trapezoid", "published"]
 LogFormat = Literal["text", "json"]
 """How progress is printed: lines for people, or JSON for a log collector."""
 
-SAMPLE_RATE = 16_000
-"""Samples a second, where neither a dataset nor a checkpoint says otherwise."""
-
 MODEL_FACTS = ("checkpoint", "engine", "precision", "instruction_set")
 """What the bytes of a model's results depend on, in the order in which settings store them."""

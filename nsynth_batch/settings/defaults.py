@@ -13,6 +13,7 @@ PAIRS: Final = 16
 CURVE: Final = "random"
 TEMPERATURE: Final = 1.0
 SEGMENT_SECONDS: Final = 6.24
+SAMPLE_RATE: Final = 16_000
 MAX_BAD_FRACTION: Final = 0.5
 LOG_FORMAT: Final = "text"
 LEASE_SECONDS: Final = 30.0

@@ -106,6 +106,8 @@ class Settings(WebSettings, BaseSettings):
         Mash-ups a task decodes; None lets the plan choose.
     segment_seconds
         Length of a segment, cut down to whole hops.
+    sample_rate
+        Samples a second of the segments: that of the model which is to read them.
     max_bad_fraction
         Quarantined rows above this fraction of a stage's items end a run with 3.
     time_limit
@@ -147,6 +149,7 @@ class Settings(WebSettings, BaseSettings):
     temperature: float = Field(default=defaults.TEMPERATURE, gt=0, allow_inf_nan=False)
     batch: int | None = Field(default=None, ge=1)
     segment_seconds: float = Field(default=defaults.SEGMENT_SECONDS, ge=0.032, le=3600)
+    sample_rate: int = Field(default=defaults.SAMPLE_RATE, ge=1000, le=192_000)
     max_bad_fraction: float = Field(default=defaults.MAX_BAD_FRACTION, ge=0, le=1)
     time_limit: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     log_format: LogFormat = defaults.LOG_FORMAT

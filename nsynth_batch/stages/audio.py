@@ -16,6 +16,7 @@ from hdfs_jobs.runs.stage import Counted, Noted, Restarted, Task
 from hdfs_jobs.storage.open import is_remote
 from nsynth_batch.catalog.content import HashingStream
 from nsynth_batch.store.arrays import list_column
+from nsynth_batch.store.lengths import sample_seconds
 from nsynth_batch.store.schemas import AUDIO
 from sequencer.audio.mixing import Mix
 from sequencer.audio.recording import AudioReader, open_recording
@@ -42,7 +43,7 @@ class AudioStage:
 
     segment_samples: int
     hop: int
-    sample_rate: int = 16_000
+    sample_rate: int
 
     name = "audio"
     schema = AUDIO
@@ -119,7 +120,7 @@ class AudioStage:
 
     def seconds(self, batch: pa.RecordBatch) -> float:
         """Seconds of audio in some rows."""
-        return len(batch.column("samples").flatten()) / self.sample_rate
+        return sample_seconds(batch, self.sample_rate)
 
     def facts(self, threads: int) -> dict[str, str]:
         """Name the libraries that the bytes depend on."""

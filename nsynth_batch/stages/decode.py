@@ -15,11 +15,10 @@ from hdfs_jobs.runs.stage import Counted, Rejected, Task
 from nsynth_batch.models.engine import NotFiniteError
 from nsynth_batch.models.loading import memory_errors_as_usage
 from nsynth_batch.stages.model_stage import ModelStage
-from nsynth_batch.stages.partial_codes import Progress, stream_of
+from nsynth_batch.stages.partial_codes import LONGEST_LOSS_SECONDS, PartialCodes, stream_of
 from nsynth_batch.store.arrays import list_column, matrices
 from nsynth_batch.store.lengths import sample_seconds
 from nsynth_batch.store.schemas import CLIPS
-from sequencer.audio.recording import SAMPLE_RATE
 from sequencer.audio.samples import to_int16
 from sequencer.clips.measures import measure
 
@@ -36,12 +35,15 @@ class DecodeStage(ModelStage):
         Keys the draws, together with a mash-up's id.
     temperature
         Divides the logits.
+    sample_rate
+        Of the model and so of the clips, in Hz.
     save_seconds
         Wall seconds between two saves of what is made so far, at most.
     """
 
     seed: int
     temperature: float
+    sample_rate: int
     save_seconds: float = 10.0
 
     name = "clips"
@@ -72,7 +74,13 @@ class DecodeStage(ModelStage):
         if not encodings:
             return
         model = self.model(task.threads)
-        progress = Progress(task.partial, f"{name}.codes", mash_ids, self.save_seconds)
+        progress = PartialCodes(
+            task.partial,
+            f"{name}.codes",
+            mash_ids,
+            every=self.save_seconds,
+            most_unsaved=LONGEST_LOSS_SECONDS * self.sample_rate,
+        )
         prefixes = progress.load() if model.resumes else []
         if resumed := sum(map(len, prefixes)):
             yield Counted("resumed_samples", resumed)
@@ -86,7 +94,7 @@ class DecodeStage(ModelStage):
                     temperature=self.temperature,
                     on_progress=lambda _samples: task.heartbeat(),
                     prefixes=prefixes if model.resumes else None,
-                    on_codes=progress.hear if model.resumes else None,
+                    on_codes=progress.save if model.resumes else None,
                 )
         except NotFiniteError as error:
             decoded, lost = error.made, error.clips
@@ -105,10 +113,10 @@ class DecodeStage(ModelStage):
             [
                 pa.array([self._clip_id(mash_id) for mash_id, _ in rows]),
                 pa.array([mash_id for mash_id, _ in rows]),
-                pa.array([SAMPLE_RATE] * len(rows), pa.int32()),
+                pa.array([self.sample_rate] * len(rows), pa.int32()),
                 list_column([to_int16(audio) for _, audio in rows], pa.int16()),
                 pa.array(
-                    [asdict(measure(audio, SAMPLE_RATE)) for _, audio in rows],
+                    [asdict(measure(audio, self.sample_rate)) for _, audio in rows],
                     CLIPS.field("measures").type,
                 ),
             ],
@@ -127,7 +135,7 @@ class DecodeStage(ModelStage):
 
     def seconds(self, batch: pa.RecordBatch) -> float:
         """Seconds of audio in some rows."""
-        return sample_seconds(batch)
+        return sample_seconds(batch, self.sample_rate)
 
 
 def _rejected(mash_id: str, places: Mapping[str, int], detail: str) -> Rejected:

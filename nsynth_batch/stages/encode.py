@@ -34,10 +34,13 @@ class EncodeStage(ModelStage):
         Samples a frame of the checkpoint's encodings stands for.
     batch_segments
         The most segments encoded at once.
+    sample_rate
+        Of the segments, in Hz.
     """
 
     hop: int
     batch_segments: int
+    sample_rate: int
 
     name = "encodings"
     schema = ENCODINGS
@@ -89,7 +92,7 @@ class EncodeStage(ModelStage):
 
     def seconds(self, batch: pa.RecordBatch) -> float:
         """Seconds of audio that some rows stand for."""
-        return frame_seconds(batch, self.hop)
+        return frame_seconds(batch, self.hop, self.sample_rate)
 
 
 def equal_lengths(lengths: Sequence[int], most: int) -> Iterator[list[int]]:

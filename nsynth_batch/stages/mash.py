@@ -18,7 +18,6 @@ from nsynth_batch.stages.fades import fade
 from nsynth_batch.store.arrays import list_column, matrices, matrix_column
 from nsynth_batch.store.lengths import frame_seconds
 from nsynth_batch.store.schemas import MASHUPS, PARENT
-from sequencer.audio.recording import SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,11 @@ class MashStage:
     curve
         How one fades into the other.
     segment_samples
-        Length of a segment at 16 kHz, so where each begins in its recording.
+        Length of a segment, so where each begins in its recording.
     hop
         Samples a frame stands for.
+    sample_rate
+        Of the segments, in Hz.
     """
 
     encodings: str
@@ -44,6 +45,7 @@ class MashStage:
     curve: Curve
     segment_samples: int
     hop: int
+    sample_rate: int
 
     name = "mashups"
     schema = MASHUPS
@@ -91,12 +93,12 @@ class MashStage:
         )
 
     def _parent(self, file_id: str, segment: int) -> dict[str, Any]:
-        start = segment * self.segment_samples / SAMPLE_RATE
+        start = segment * self.segment_samples / self.sample_rate
         return {"file_id": file_id, "segment": segment, "start_seconds": start}
 
     def seconds(self, batch: pa.RecordBatch) -> float:
         """Return the seconds of audio that some rows stand for."""
-        return frame_seconds(batch, self.hop)
+        return frame_seconds(batch, self.hop, self.sample_rate)
 
     def facts(self, threads: int) -> dict[str, str]:
         """Return what the bytes depend on: NumPy alone."""

@@ -10,17 +10,16 @@ import pyarrow as pa
 
 from hdfs_jobs.runs.stage import Partial
 from nsynth_batch.models.engine import Codes
-from nsynth_batch.models.wavenet.config import SAMPLE_RATE
 from nsynth_batch.store.arrays import list_column, vectors
 
-LONGEST_LOSS = 3 * SAMPLE_RATE
-"""Samples of a clip that are not kept yet: as many more are saved, though it is not yet time."""
+LONGEST_LOSS_SECONDS = 3
+"""Of a clip that is not saved yet: if it is more, it is saved, though it is not yet time."""
 
 _PAUSE = 10.0
 """Saves before their time are this many times as long apart as one takes."""
 
 
-class Progress:
+class PartialCodes:
     """The codes made so far of each clip of a batch, among a shard's partial results.
 
     Each save holds what is new since the one before: a long batch writes no sample twice.
@@ -35,13 +34,23 @@ class Progress:
         The batch, in its order.
     every : float
         Wall seconds from one save to the next, at most.
+    most_unsaved : int
+        Samples of a clip: so many that are new are saved, though it is not yet time.
     """
 
-    def __init__(self, partial: Partial, name: str, mash_ids: Sequence[str], every: float) -> None:
+    def __init__(
+        self,
+        partial: Partial,
+        name: str,
+        mash_ids: Sequence[str],
+        every: float,
+        most_unsaved: int,
+    ) -> None:
         self._partial = partial
         self._name = name
         self._mash_ids = list(mash_ids)
         self._every = every
+        self._most_unsaved = most_unsaved
         self._pause = 0.0
         self._saves = 0
         self._kept = [0] * len(self._mash_ids)
@@ -63,11 +72,11 @@ class Progress:
         self._kept = [len(codes) for codes in found]
         return [codes.astype(np.int16) for codes in found]
 
-    def hear(self, codes: Sequence[Codes]) -> None:
+    def save(self, codes: Sequence[Codes]) -> None:
         """Save what has been made of each clip since the last save, if that is long enough ago."""
         waited = time.monotonic() - self._saved
         new = max(len(clip) - kept for clip, kept in zip(codes, self._kept, strict=True))
-        if waited < self._every and (new < LONGEST_LOSS or waited < self._pause):
+        if waited < self._every and (new < self._most_unsaved or waited < self._pause):
             return
         begun = time.monotonic()
         parts = [clip[kept:] for clip, kept in zip(codes, self._kept, strict=True)]

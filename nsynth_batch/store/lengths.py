@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from sequencer.audio.recording import SAMPLE_RATE
+
+def sample_seconds(batch: pa.RecordBatch, sample_rate: int) -> float:
+    """Return the seconds of audio in rows that hold samples.
+
+    Parameters
+    ----------
+    batch : pa.RecordBatch
+        With the samples of each row.
+    sample_rate : int
+        Samples a second.
+    """
+    return len(batch.column("samples").flatten()) / sample_rate
 
 
-def sample_seconds(batch: pa.RecordBatch) -> float:
-    """Return the seconds of audio in rows that hold samples."""
-    return len(batch.column("samples").flatten()) / SAMPLE_RATE
-
-
-def frame_seconds(batch: pa.RecordBatch, hop: int) -> float:
+def frame_seconds(batch: pa.RecordBatch, hop: int, sample_rate: int) -> float:
     """Return the seconds of audio that rows of encodings stand for.
 
     Parameters
@@ -21,6 +27,8 @@ def frame_seconds(batch: pa.RecordBatch, hop: int) -> float:
         With the number of frames of each row.
     hop : int
         Samples a frame stands for.
+    sample_rate : int
+        Samples a second.
     """
     frames: list[int] = batch.column("frames").to_pylist()
-    return sum(frames) * hop / SAMPLE_RATE
+    return sum(frames) * hop / sample_rate

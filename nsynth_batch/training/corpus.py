@@ -13,7 +13,7 @@ import numpy.typing as npt
 import soxr
 
 from nsynth_batch.models.draws import generator
-from nsynth_batch.settings.choices import SAMPLE_RATE
+from nsynth_batch.settings.defaults import SAMPLE_RATE
 from sequencer.audio.recording import mono_blocks
 from sequencer.audio.samples import from_int16, to_int16
 from sequencer.audio.suffixes import is_audio_name

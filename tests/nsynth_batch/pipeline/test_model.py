@@ -124,7 +124,7 @@ def test_a_worker_that_lacks_what_the_plan_has_chosen_refuses(tiny: Path) -> Non
     for name in ["mmx", *lacking]:
         models = RunModel(settings(tiny))
         spec = replace(models.spec(models.decoder), instruction_set=name)
-        stage = DecodeStage(spec, seed=0, temperature=1.0)
+        stage = DecodeStage(spec, seed=0, temperature=1.0, sample_rate=16_000)
         with pytest.raises(UsageError, match=f"(unknown|lacks the) instruction set '{name}'"):
             stage.facts(1)
 

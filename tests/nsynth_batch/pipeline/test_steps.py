@@ -38,15 +38,12 @@ from nsynth_batch.pipeline.pool import pool_path
 from nsynth_batch.pipeline.steps import STEPS, check_steps, lineage_of, require_plan, step_named
 from nsynth_batch.settings.choices import Precision
 from nsynth_batch.settings.settings import load_settings
-from nsynth_batch.sources.harvest import harvest
-from nsynth_batch.sources.resolve import resolve
 from nsynth_batch.store.arrays import matrices
 from nsynth_batch.store.clip_export import export_clips
 from nsynth_batch.store.verify import verify_store
 from sequencer.audio.samples import to_int16
 from tests.nsynth_batch.builders import TINY
-from tests.nsynth_batch.planning import plan
-from tests.nsynth_batch.recordings import tone, write_wav
+from tests.nsynth_batch.planning import plan, run
 
 NAMES = tuple(step.dataset for step in STEPS)
 
@@ -65,33 +62,6 @@ class ListedStorage(LocalStorage):
         if path.endswith("/manifests"):
             self.listed[path] += 1
         return super().list(path, temporary=temporary)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with Cluster(workers=1) as shared:
-        yield shared
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    for i in range(3):
-        write_wav(tmp_path / "in" / f"{i}.wav", tone(0.3, 200 + 50 * i))
-    store = Store.open(str(tmp_path / "store"), create=True)
-    harvest(resolve(str(tmp_path / "in")), lambda: store.storage)
-    return store
-
-
-@pytest.fixture
-def given(store: Store, tiny: Path) -> dict[str, Any]:
-    return {"store": store.url, "checkpoint": str(tiny), "segment_seconds": 0.128, "pairs": 3}
-
-
-def run(store: Store, given: dict[str, Any], cluster: Cluster, *names: str) -> None:
-    settings = load_settings(given)
-    context = Context(settings, store)
-    for name in names:
-        require_plan(step_named(name), context).run(settings, cluster, lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +192,7 @@ def test_what_changes_no_byte_changes_no_dataset(store: Store, given: dict[str, 
     ("seconds", "hops"), [(6.24, 195), (0.032, 1), (3.0, 93), (0.5, 15), (3600, 112_500)]
 )
 def test_segments_are_whole_hops(seconds: float, hops: int) -> None:
-    assert segment_samples(seconds) == 512 * hops
+    assert segment_samples(seconds, 16_000) == 512 * hops
 
 
 def test_a_dry_run_of_millions_of_pairs_answers_at_once(

@@ -24,7 +24,7 @@ from tests.nsynth_batch.builders import task
 from tests.nsynth_batch.recordings import RECORDINGS, tone
 
 HOP = 512
-STAGE = AudioStage(segment_samples=8 * HOP, hop=HOP)
+STAGE = AudioStage(segment_samples=8 * HOP, hop=HOP, sample_rate=16_000)
 
 
 def wav(samples: np.ndarray, rate: int = 16_000, subtype: str = "PCM_16") -> io.BytesIO:

@@ -25,7 +25,9 @@ from tests.nsynth_batch.builders import task
 @pytest.fixture
 def stage(tiny: Path) -> DecodeStage:
     spec = ModelSpec(str(tiny), threads=1)
-    return DecodeStage(spec.settled(open_model(spec).facts()), seed=7, temperature=1.0)
+    return DecodeStage(
+        spec.settled(open_model(spec).facts()), seed=7, temperature=1.0, sample_rate=16_000
+    )
 
 
 def source(rows: list[np.ndarray]) -> pa.Table:

@@ -27,7 +27,7 @@ HOP = 512
 
 
 def stage(tiny: Path, batch: int = 2) -> EncodeStage:
-    return EncodeStage(ModelSpec(str(tiny)), HOP, batch)
+    return EncodeStage(ModelSpec(str(tiny)), HOP, batch, 16_000)
 
 
 def source(lengths: list[int]) -> pa.Table:

@@ -20,7 +20,9 @@ from nsynth_batch.store.arrays import matrices, matrix_column
 from nsynth_batch.store.schemas import ENCODINGS
 from tests.nsynth_batch.builders import task
 
-STAGE = MashStage(encodings="0" * 16, seed=5, curve="random", segment_samples=99_840, hop=512)
+STAGE = MashStage(
+    encodings="0" * 16, seed=5, curve="random", segment_samples=99_840, hop=512, sample_rate=16_000
+)
 
 
 def encodings(*frames: int) -> list[np.ndarray]:

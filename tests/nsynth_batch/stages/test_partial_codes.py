@@ -29,7 +29,7 @@ from nsynth_batch.models.loading import open_model
 from nsynth_batch.models.spec import ModelSpec
 from nsynth_batch.settings.choices import Precision
 from nsynth_batch.stages.decode import DecodeStage
-from nsynth_batch.stages.partial_codes import LONGEST_LOSS, Progress
+from nsynth_batch.stages.partial_codes import PartialCodes
 from nsynth_batch.store.arrays import list_column, matrix_column
 from nsynth_batch.store.schemas import MASHUPS, PARENT
 from tests.nsynth_batch.builders import task
@@ -91,7 +91,7 @@ def planned(
     clips = store.dataset("clips", {})
     clips.plan([Item("batch", rows=(RowRange(0, 0, 2),))], 1)
     spec = ModelSpec(str(tiny), "native", precision)
-    stage = DecodeStage(spec.settled(open_model(spec).facts()), 7, 1.0, save_seconds)
+    stage = DecodeStage(spec.settled(open_model(spec).facts()), 7, 1.0, 16_000, save_seconds)
     return clips, job(clips, stage, mashups)
 
 
@@ -126,13 +126,20 @@ def test_a_killed_decode_goes_on_and_makes_the_same_bytes(
     assert not list(kept.rglob("*.arrow"))
 
 
+MOST = 48_000
+
+
+def partial_codes(of: Partial, name: str, mash_ids: list[str], every: float) -> PartialCodes:
+    return PartialCodes(of, name, mash_ids, every, MOST)
+
+
 def lengths(of: Partial, *mash_ids: str) -> list[int]:
-    return [len(codes) for codes in Progress(of, "codes", mash_ids, every=0.0).load()]
+    return [len(codes) for codes in partial_codes(of, "codes", list(mash_ids), every=0.0).load()]
 
 
 def test_what_was_kept_of_other_clips_is_not_gone_on_with(tmp_path: Path) -> None:
     of = task(tmp_path).partial
-    Progress(of, "codes", ["a", "b"], every=0.0).hear([made(5), made(0)])
+    partial_codes(of, "codes", ["a", "b"], every=0.0).save([made(5), made(0)])
     assert lengths(of, "a", "b") == [5, 0]
     assert lengths(of, "a", "c") == [0, 0]
 
@@ -147,34 +154,34 @@ def test_what_is_kept_is_what_was_made_whoever_saved_it(steps: list[tuple[int, i
     """Attempts that save by turns, one of them long taken for dead, and each from where it was."""
     with tempfile.TemporaryDirectory() as folder:
         of = task(Path(folder)).partial
-        attempts = {n: Progress(of, "codes", ["a", "b"], every=0.0) for n in range(3)}
+        attempts = {n: partial_codes(of, "codes", ["a", "b"], every=0.0) for n in range(3)}
         done = dict.fromkeys(attempts, 0)
         for n, more in steps:
             done[n] += more
-            attempts[n].hear([made(done[n]), made(done[n] // 2)])
-        for codes in Progress(of, "codes", ["a", "b"], every=0.0).load():
+            attempts[n].save([made(done[n]), made(done[n] // 2)])
+        for codes in partial_codes(of, "codes", ["a", "b"], every=0.0).load():
             assert np.array_equal(codes, made(len(codes)))
             assert len(codes) <= max(done.values())
 
 
 def test_a_save_holds_what_is_new_and_the_next_attempt_goes_on_behind_it(tmp_path: Path) -> None:
     of = task(tmp_path).partial
-    first = Progress(of, "codes", ["a"], every=0.0)
-    first.hear([made(1000)])
-    first.hear([made(1010)])
+    first = partial_codes(of, "codes", ["a"], every=0.0)
+    first.save([made(1000)])
+    first.save([made(1010)])
     sizes = sorted(path.stat().st_size for path in tmp_path.rglob("codes.*.arrow"))
     assert len(sizes) == 2
     assert sizes[0] < sizes[1] - 900
-    second = Progress(of, "codes", ["a"], every=0.0)
+    second = partial_codes(of, "codes", ["a"], every=0.0)
     assert np.array_equal(second.load()[0], made(1010))
-    second.hear([made(1500)])
+    second.save([made(1500)])
     assert lengths(of, "a") == [1500]
 
 
 def test_nothing_is_saved_before_it_is_time_but_when_a_clip_has_got_far(tmp_path: Path) -> None:
     of = task(tmp_path).partial
-    progress = Progress(of, "codes", ["a", "b"], every=60.0)
-    progress.hear([made(LONGEST_LOSS - 1), made(3)])
+    progress = partial_codes(of, "codes", ["a", "b"], every=60.0)
+    progress.save([made(MOST - 1), made(3)])
     assert lengths(of, "a", "b") == [0, 0]
-    progress.hear([made(LONGEST_LOSS), made(3)])
-    assert lengths(of, "a", "b") == [LONGEST_LOSS, 3]
+    progress.save([made(MOST), made(3)])
+    assert lengths(of, "a", "b") == [MOST, 3]
