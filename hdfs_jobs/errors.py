@@ -32,6 +32,11 @@ class InfrastructureError(JobError):
     exit_code = 75
 
 
+MISSING = "missing"
+UNREADABLE = "unreadable"
+"""Reasons of inputs that were planned and cannot be read now; they may come back."""
+
+
 class BadInput(Exception):
     """One input that cannot be used; a stage raises it, the runner quarantines the item.
 

@@ -9,7 +9,7 @@ and from then on counts there, if it failed again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hdfs_jobs.datasets.dataset import Dataset
@@ -62,16 +62,17 @@ def notes(dataset: Dataset) -> Iterator[Note]:
             yield from dataset.manifest(summary.shard).notes
 
 
-def find_retries(dataset: Dataset, reason: str | None = None) -> Retries:
+def find_retries(dataset: Dataset, reason: str | Collection[str] | None = None) -> Retries:
     """Find what is in quarantine and not planned to be tried again.
 
     Parameters
     ----------
     dataset : Dataset
         Whose quarantine.
-    reason : str or None
-        Only entries of this reason.
+    reason : str, collection of str or None
+        Only entries of this reason, or of one of these.
     """
+    reasons = [reason] if isinstance(reason, str) else reason
     planned = {
         (entry.shard, entry.key)
         for shard in dataset.shards()
@@ -83,7 +84,7 @@ def find_retries(dataset: Dataset, reason: str | None = None) -> Retries:
     for number, entry in open_entries(dataset):
         if (number, entry.key) in planned:
             continue
-        if reason is None or entry.reason == reason:
+        if reasons is None or entry.reason in reasons:
             wanted.setdefault(number, []).append(entry)
         else:
             others[entry.reason] += 1

@@ -21,7 +21,7 @@ from hdfs_jobs.datasets.dataset import Dataset, describe
 from hdfs_jobs.datasets.manifest import Manifest, Note, Quarantined
 from hdfs_jobs.datasets.parquet import FileFacts, ShardWriter, Spool, difference, read_ranges
 from hdfs_jobs.datasets.plan import Item
-from hdfs_jobs.errors import BadInput, UsageError, in_one_line
+from hdfs_jobs.errors import MISSING, UNREADABLE, BadInput, UsageError, in_one_line
 from hdfs_jobs.runs.attempts import Attempt
 from hdfs_jobs.runs.code import Code, prove, submit_by_name
 from hdfs_jobs.runs.code import difference as code_difference
@@ -308,11 +308,12 @@ class _Work:
         if item.url is not None:
             try:
                 return stack.enter_context(open_source(self._job.dataset.storage, item.url))
-            except FileNotFoundError as error:
-                # A dropped mount looks the same, so nothing is quarantined for it.
-                raise FileNotFoundError(
-                    f"{item.title or item.key}: {error.filename or item.url} is gone since it was "
-                    "planned: bring it back, or harvest it again"
+            except (FileNotFoundError, PermissionError) as error:
+                # One recording must not hold up the others; what it lacks may come back.
+                gone = isinstance(error, FileNotFoundError)
+                why = "is missing since it was planned" if gone else "may not be read by this user"
+                raise BadInput(
+                    MISSING if gone else UNREADABLE, f"{error.filename or item.url} {why}"
                 ) from error
         if item.rows:
             if self._job.upstream is None:

@@ -13,7 +13,7 @@ from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.decode import DecodeStep
 from nsynth_batch.pipeline.encode import EncodeStep
 from nsynth_batch.pipeline.mash import MashStep
-from nsynth_batch.pipeline.retries import with_retries
+from nsynth_batch.pipeline.retries import with_retries, with_returned
 from nsynth_batch.pipeline.step import PlannedStep, Step
 from nsynth_batch.stages.withheld import WithheldStage
 from nsynth_batch.store.lineage import Lineage, Link, pending_recordings
@@ -105,6 +105,7 @@ def plan_step(step: Step, context: Context) -> PlannedStep | None:
     planned = step.plan(context)
     if planned is None:
         return None
+    planned = with_returned(planned, context)
     if (reason := context.settings.retry_failed) is not None:
         planned = with_retries(planned, context, reason)
     return _without_withheld(planned, context)

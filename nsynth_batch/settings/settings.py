@@ -44,7 +44,7 @@ REASONS = (
     *("absurd-header", "corrupt", "empty", "needs-ffmpeg", "no-channels", "non-finite"),
     *("not-audio", "sample-rate", "silent", "too-short", "truncated", "wrong-length"),
     *("crash", "error", "memory", "timeout"),
-    *("deleted", "forgotten", "unknown-licence"),
+    *("changed", "missing", "unreadable", "deleted", "forgotten", "unknown-licence"),
 )
 """What the quarantine of a dataset counts by, and `retry_failed` names."""
 

@@ -23,6 +23,9 @@ from sequencer.audio.recording import AudioReader, open_recording
 from sequencer.audio.samples import to_int16
 from sequencer.errors import AudioError
 
+CHANGED = "changed"
+"""The reason of a file that took the place of the one that was harvested."""
+
 Block = npt.NDArray[np.float32]
 
 
@@ -60,9 +63,8 @@ class AudioStage:
         Raises
         ------
         BadInput
-            If it is no audio, is damaged, holds nothing but zeros or is shorter than one hop.
-        OSError
-            If another file took the place of the one that was harvested.
+            If it is no audio, is damaged, holds nothing but zeros, is shorter than one hop, or
+            took the place of the file that was harvested.
         """
         if item.url is None or not is_remote(item.url):
             yield from self._segments(item, source, task)
@@ -138,9 +140,10 @@ class AudioStage:
 
 def _refuse_another(item: Item, sha1: str) -> None:
     if sha1 != item.key:
-        raise OSError(
-            f"{item.title}: {item.url} has changed since it was harvested (its SHA-1 was "
-            f"{item.key}): put the file back, or harvest its source again for the new one"
+        raise BadInput(
+            CHANGED,
+            f"{item.url} has changed since it was harvested, when its SHA-1 was {item.key}: put "
+            "the file back, or harvest its source again for the new one",
         )
 
 

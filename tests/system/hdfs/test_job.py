@@ -168,31 +168,57 @@ def test_gc_removes_what_killed_attempts_left_on_hdfs(remote: Job) -> None:
     assert all(path.startswith("runs/") for path in gone)
 
 
-def test_a_recording_that_is_gone_or_another_is_told(remote: Job, local: Job) -> None:
-    """Nothing is lost: the shard stays open, the command says what to do, and it goes on."""
+def test_a_recording_that_is_gone_or_another_stops_no_run(remote: Job, local: Job) -> None:
+    """It is quarantined with the reason, and comes through once it is back."""
     shard = ("shard", "--segment-seconds", str(SEGMENT_SECONDS), "--workers", "1", "--retries", "0")
     place = open_storage(remote.url.rpartition("/")[0])
     first = write_wav(local.folder / "more" / "first.wav", tone(0.5, 510)).read_bytes()
     other = write_wav(local.folder / "more" / "other.wav", tone(0.5, 520)).read_bytes()
     place.publish("more/changing.wav", first)
+    place.publish("more/vanishing.wav", other)
+    place.publish("more/staying.wav", write_wav(local.folder / "s", tone(0.5, 530)).read_bytes())
     url = f"{place.url}/more"
+    before = remote.status()["audio"]["quarantined"]
     assert remote.do("harvest", url, more=False).returncode == 0
     place.delete("more/changing.wav")
-    gone = remote.do(*shard, more=False)
-    assert gone.returncode == 75
-    assert "changing.wav" in gone.stderr
-    assert "is gone since it was planned" in gone.stderr
-    place.publish("more/changing.wav", other)
-    changed = remote.do(*shard, more=False)
-    assert changed.returncode == 75
-    assert "has changed since it was harvested" in changed.stderr
+    place.publish("more/changing.wav", other + b"\0\0")
+    place.delete("more/vanishing.wav")
+    for _ in range(2):
+        done = remote.do(*shard, more=False)
+        assert done.returncode == 0, done.stderr
+        audio = remote.status()["audio"]
+        assert (audio["quarantined"] - before, audio["shards"]) == (2, audio["committed"])
+    listed = remote.do("status", "--quarantine", more=False).stdout
+    assert "vanishing.wav is missing since it was planned" in listed
+    assert "has changed since it was harvested" in listed
     verified = remote.do("verify", more=False)
     assert verified.returncode == 1
     assert "changed since it was harvested" in verified.stdout
     place.delete("more/changing.wav")
     place.publish("more/changing.wav", first)
-    assert remote.do(*shard, more=False).returncode == 0
+    place.publish("more/vanishing.wav", other)
+    back = remote.do(*shard, more=False)
+    assert back.returncode == 0
+    assert "2 quarantined recordings are back and tried again" in back.stderr
+    assert remote.status()["audio"]["quarantined"] == before
     assert remote.do("verify", more=False).returncode == 0
+
+
+def test_a_recording_that_is_gone_is_withdrawn_by_a_harvest(remote: Job, local: Job) -> None:
+    place = open_storage(remote.url.rpartition("/")[0])
+    url = f"{place.url}/nightly"
+    for number in range(3):
+        path = write_wav(local.folder / f"n{number}", tone(0.5, 610 + 10 * number))
+        place.publish(f"nightly/{number}.wav", path.read_bytes())
+    assert remote.do("harvest", url, more=False).returncode == 0
+    kept = place.read_bytes("nightly/0.wav")
+    place.delete("nightly/0.wav")
+    for deleted in (1, 0):
+        done = remote.do("harvest", url, more=False)
+        assert done.returncode == 0, done.stderr
+        assert (f"{deleted} marked as deleted" in done.stderr) is bool(deleted)
+    place.publish("nightly/0.wav", kept)
+    assert "1 updated" in remote.do("harvest", url, more=False).stderr
 
 
 def test_a_folder_of_this_machine_is_copied_to_hdfs(
