@@ -69,6 +69,8 @@ class FfmpegDecoder:
         Bytes of the file.
     foreign : Foreign
         Its format.
+    start : int
+        Where in the file it begins, behind a tag.
 
     Attributes
     ----------
@@ -90,7 +92,7 @@ class FfmpegDecoder:
 
     frames = None
 
-    def __init__(self, stream: BinaryIO, size: int, foreign: Foreign) -> None:
+    def __init__(self, stream: BinaryIO, size: int, foreign: Foreign, start: int = 0) -> None:
         path = shutil.which("ffmpeg")
         if path is None:
             raise AudioError(
@@ -100,6 +102,7 @@ class FfmpegDecoder:
             )
         self._foreign = foreign
         self._size = size
+        self._start = start
         self._copy: BinaryIO | None = None
         self._process = self._started(path, self._descriptor(stream))
         self._errors = bytearray()
@@ -162,12 +165,16 @@ class FfmpegDecoder:
             return self._copy.fileno()
 
     def _started(self, path: str, descriptor: int) -> subprocess.Popen[bytes]:
+        place = f"file:/dev/fd/{descriptor}"
+        if self._start:
+            # Positions inside a file of MPEG-4 count from its own beginning.
+            place = f"subfile,,start,{self._start},end,{self._size},,:{place}"
         return subprocess.Popen(
             [
                 *("/bin/sh", "-c", _SHELL, "sh", str(_MEMORY_KIB), str(_CPU_SECONDS), path),
                 *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info", "-xerror"),
-                *("-threads", "1", "-protocol_whitelist", "file,pipe,fd"),
-                *("-f", self._foreign.demuxer, "-i", f"file:/dev/fd/{descriptor}"),
+                *("-threads", "1", "-protocol_whitelist", "file,pipe,fd,subfile"),
+                *("-f", self._foreign.demuxer, "-i", place),
                 *("-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_f32be", "-f", "au"),
                 "pipe:1",
             ],

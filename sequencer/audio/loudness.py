@@ -128,7 +128,7 @@ def loudness_of(hops: Powers) -> Loudness:
 
 
 def integrated_loudness(hops: Powers) -> float | None:
-    """Gate the power of each 100 ms and give the loudness in LUFS; None where nothing passes."""
+    """Return the loudness in LUFS of the gated power of each 100 ms; None where nothing passes."""
     return gated(_means(hops, _MOMENTARY))
 
 
@@ -145,7 +145,7 @@ def gated(blocks: Powers) -> float | None:
 
 
 def k_response(frequencies: npt.NDArray[np.float64]) -> npt.NDArray[np.complex128]:
-    """Response of the two filters of BS.1770-4, tables 1 and 2 (given for 48 kHz) [n]."""
+    """Return the response of the two filters of BS.1770-4, tables 1 and 2 (at 48 kHz) [n]."""
     z = np.exp(-2j * np.pi * np.minimum(frequencies, 23_999.0) / 48_000.0)
     shelf = (1.53512485958697 - 2.69169618940638 * z + 1.19839281085285 * z**2) / (
         1 - 1.69065929318241 * z + 0.73248077421585 * z**2

@@ -22,8 +22,7 @@ def plain_wav(data: bytes) -> tuple[int, npt.NDArray[np.int16]] | None:
     -------
     sample_rate : int
     samples : ndarray, int16 [n]
-        Or None for any other file, and for one with anything odd about it: a decoder, which knows
-        what to say about that, is to look at it.
+        Or None for any other file, and for one with anything odd about it: a decoder reads that.
     """
     if len(data) < 12 or data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         return None

@@ -149,13 +149,13 @@ class AudioReader:
         found = self._survey
         size = self._stream.seek(0, 2)
         if found.foreign is not None:
-            return FfmpegDecoder(self._stream, size, found.foreign)
+            return FfmpegDecoder(self._stream, size, found.foreign, found.start)
         try:
             return SoundFileDecoder(self._stream, found.parts[number])
         except UnreadableCodec:
             if found.fallback is None or len(found.parts) > 1:
                 raise
-            return FfmpegDecoder(self._stream, size, found.fallback)
+            return FfmpegDecoder(self._stream, size, found.fallback, found.start)
 
     def _declared(self, first: Decoder) -> tuple[int | None, float | None]:
         """Return frames and seconds of all streams together, as declared."""

@@ -32,7 +32,7 @@ class Resampler:
         self._given = 0
 
     def add(self, samples: Samples) -> Samples:
-        """Take float32 samples [n], give what is ready, float32 [m]."""
+        """Add float32 samples [n]; return the output that is ready, float32 [m]."""
         self._taken += len(samples)
         if self._stream is None:
             return samples

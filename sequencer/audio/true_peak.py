@@ -33,7 +33,7 @@ class PeakEnvelope:
     Parameters
     ----------
     channels : int
-        The largest of all channels is given.
+        The envelope is that of the largest of them.
     """
 
     def __init__(self, channels: int) -> None:
@@ -41,9 +41,9 @@ class PeakEnvelope:
         self._pending = np.zeros((channels, REACH - 1), np.float32)
 
     def add(self, block: Samples, threshold: float) -> Samples:
-        """Take float32 samples [channels, n], give the envelope as far as it is known [m].
+        """Add float32 samples [channels, n]; return the envelope as far as it is known [m].
 
-        What does not go beyond `threshold` may be given too low. The envelope is `REACH` samples
+        What does not go beyond `threshold` may be too low. The envelope is `REACH` samples
         late at first, and complete after `finish`.
         """
         self._pending = np.concatenate([self._pending, block], axis=1)

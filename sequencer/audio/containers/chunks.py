@@ -63,8 +63,8 @@ class Chunks:
         The bodies that the grammar keeps.
     data : list of (start, stop)
         Ranges of samples.
-    declared : int or None
-        What the first chunk of samples declares.
+    missing : int
+        Bytes that the last chunk of samples declares and that are not there.
     end : int
         Where the chunks end.
     notes : list of str
@@ -72,7 +72,7 @@ class Chunks:
 
     kept: dict[bytes, bytes] = field(default_factory=dict)
     data: list[tuple[int, int]] = field(default_factory=list)
-    declared: int | None = None
+    missing: int = 0
     end: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -136,6 +136,23 @@ def walk(source: Source, at: int, grammar: Grammar, outer: Outer) -> Chunks:
             f"{len(found.data)} chunks of samples in one {grammar.container} file are joined"
         )
     return found
+
+
+def require_whole_packet(container: str, found: Chunks, packet: int) -> None:
+    """Refuse samples of a codec of packets that end inside of one, before they should.
+
+    Raises
+    ------
+    AudioError
+        ``truncated``, with both numbers.
+    """
+    size = sum(stop - start for start, stop in found.data)
+    if found.missing and packet > 1 and size % packet:
+        raise AudioError(
+            "truncated",
+            f"the {container} header declares {size + found.missing:,} bytes of samples, {size:,} "
+            f"came, which end inside a packet of {packet:,}",
+        )
 
 
 def _keep(
@@ -233,8 +250,6 @@ def _data_stop(
     there = max(0, source.size - start)
     declared = outer.data_size(size, found.kept)
     claim = Claim(grammar.container, declared or 0, outer.byte_rate(found.kept), grammar.bits)
-    if not found.data:
-        found.declared = declared
     if declared is None or claim.is_unknown(there):
         stop = _tail(source, start, grammar)
         found.notes.append(lengths.unknown(claim, stop - start))
@@ -242,6 +257,7 @@ def _data_stop(
     if declared > there:
         stop = _tail(source, start, grammar) if there else start
         found.notes.append(lengths.too_long(claim, stop - start, source.size))
+        found.missing = declared - (stop - start)
         return stop
     if _is_end(source, start + declared, start - grammar.skip - grammar.head, grammar, outer):
         return start + declared

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 
 from sequencer.audio.containers import lengths
-from sequencer.audio.containers.chunks import Grammar, Outer, walk
+from sequencer.audio.containers.chunks import Grammar, Outer, require_whole_packet, walk
 from sequencer.audio.containers.view import Found, Part, Source
 from sequencer.errors import AudioError
 
@@ -21,6 +21,8 @@ _LINEAR: dict[bytes, int | None] = {
     b"23ni": 4, b"fl32": 4, b"FL32": 4, b"fl64": 8, b"FL64": 8, b"ulaw": 1, b"ULAW": 1,
     b"alaw": 1, b"ALAW": 1,
 }  # fmt: skip
+
+_PACKETS = {b"ima4": 34, b"GSM ": 33, b"agsm": 33}
 
 
 def find_aiff(source: Source, at: int, is_sound: Callable[[int], bool]) -> Found:
@@ -51,6 +53,7 @@ def find_aiff(source: Source, at: int, is_sound: Callable[[int], bool]) -> Found
         raise AudioError("empty", "the AIFF header is whole, but 0 bytes of samples follow")
     kind = comm[18:22] if magic[8:12] == b"AIFC" else b"NONE"
     held = None
+    require_whole_packet("AIFF", chunks, _PACKETS.get(kind, 1) * channels)
     if kind in _LINEAR:
         align = channels * (_LINEAR[kind] or -(-bits // 8))
         if align == 0 or size < align:

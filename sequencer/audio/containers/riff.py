@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from sequencer.audio.containers.chunks import Chunks, Grammar, Outer, walk
+from sequencer.audio.containers.chunks import Chunks, Grammar, Outer, require_whole_packet, walk
 from sequencer.audio.containers.view import Found, Part, Source
 from sequencer.errors import AudioError
 
@@ -96,7 +96,9 @@ def found_waves(source: Source, at: int, chunks: Chunks, order: str) -> Found:
         raise AudioError("empty", "the WAV header is whole, but 0 bytes of samples follow")
     body = chunks.kept[b"fmt "]
     frames = None
-    if form.is_linear:
+    if not form.is_linear:
+        require_whole_packet("WAV", chunks, form.align)
+    else:
         body = _linear_body(body, form, order, notes)
         if size % form.align:
             notes.append(f"the last {size % form.align} bytes of samples are no whole frame")

@@ -37,6 +37,8 @@ class Survey:
         What was not as it should be and is read all the same.
     foreign : Foreign or None
         The format, where only ffmpeg reads it; `parts` is then empty.
+    start : int
+        Where in the file the first container begins, behind tags.
     fallback : Foreign or None
         What ffmpeg calls the container, for a codec in it that libsndfile does not read.
     """
@@ -45,6 +47,7 @@ class Survey:
     notes: tuple[str, ...] = ()
     foreign: Foreign | None = None
     fallback: Foreign | None = None
+    start: int = 0
 
 
 def survey(stream: BinaryIO) -> Survey:
@@ -71,6 +74,7 @@ def survey(stream: BinaryIO) -> Survey:
         raise AudioError(
             "empty", f"the {source.size:,} bytes of the file are a tag and nothing else"
         )
+    start = at
     parts: list[Part] = []
     notes: list[str] = []
     files = 0
@@ -95,7 +99,7 @@ def survey(stream: BinaryIO) -> Survey:
         notes.append(f"{source.size - at:,} bytes behind the sound are neither sound nor tag")
     if len(parts) > 1:
         notes.append(f"{len(parts)} streams are joined end to end; all are read")
-    return Survey(tuple(parts), tuple(dict.fromkeys(notes)), None, fallback)
+    return Survey(tuple(parts), tuple(dict.fromkeys(notes)), None, fallback, start)
 
 
 def _foreign(source: Source, at: int, name: str) -> Survey:
@@ -110,7 +114,7 @@ def _foreign(source: Source, at: int, name: str) -> Survey:
                 f"{foreign.name}: another file begins at byte {again:,} of {source.size:,}, which "
                 "ffmpeg would not read: take them apart",
             )
-        return Survey((), (), foreign)
+        return Survey((), (), foreign, start=at)
     if (free := mpeg.free_format(source, at)) is not None:
         return Survey(free.parts)
     shown = head.decode("ascii", "replace").encode("unicode_escape").decode()

@@ -13,7 +13,7 @@ import pytest
 from sequencer.audio.ffmpeg import ffmpeg_version
 from sequencer.audio.recording import load_audio, open_recording
 from sequencer.errors import AudioError
-from tests.sequencer.audio.containers.files import chunk, fmt, wave
+from tests.sequencer.audio.containers.files import chunk, fmt, id3v2, wave
 from tests.sequencer.sounds import RATE, encoded, tone
 
 FFMPEG = shutil.which("ffmpeg")
@@ -144,3 +144,12 @@ def test_joined_files_are_read_to_the_end_or_refused(
         assert abs(len(load_audio(io.BytesIO(data + data), RATE)) - 2 * once) < 2500
     except AudioError as error:
         assert error.reason in {"wrong-length", "corrupt", "truncated"}
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(("name", "options"), MADE)
+@pytest.mark.parametrize("size", [0, 100_000])
+def test_a_tag_before_it_is_passed_over(tmp_path: Path, name: str, options: str, size: int) -> None:
+    data = made(tmp_path, name, options).read_bytes()
+    got = load_audio(io.BytesIO(id3v2(size) + data), RATE)
+    np.testing.assert_array_equal(got, load_audio(io.BytesIO(data), RATE))

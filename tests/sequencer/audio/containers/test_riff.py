@@ -137,3 +137,9 @@ def test_mp3_within_wav_is_read_as_mp3() -> None:
     got, _ = read(wave(head, chunk(b"data", inner)))
     np.testing.assert_array_equal(got, read(inner)[0])
     assert outcome(wave(head, chunk(b"data", bytes(2000)))) == "empty"
+
+
+@pytest.mark.parametrize("kind", [("WAV", "MS_ADPCM"), ("W64", "IMA_ADPCM"), ("AIFF", "IMA_ADPCM")])
+@pytest.mark.parametrize("missing", [1, 20, 33])
+def test_a_packet_that_is_cut_is_no_miscount(kind: tuple[str, str], missing: int) -> None:
+    assert outcome(sound_file(*kind)[:-missing]) == "truncated"
