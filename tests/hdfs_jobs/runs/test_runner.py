@@ -223,6 +223,7 @@ def test_nothing_is_tried_for_ever(store: Store, cluster: Cluster, traps: Path) 
     assert dataset.committed() == {}
 
 
+@pytest.mark.timeout(1200)  # nine processes die, and as many are started
 def test_an_item_outlives_more_deaths_than_retries_if_it_gets_further(
     store: Store, cluster: Cluster
 ) -> None:
