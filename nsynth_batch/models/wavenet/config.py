@@ -60,8 +60,6 @@ class Config:
             value = getattr(self, field.name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{field.name} must be a whole number above 0, not {value!r}")
-        if self.filter_length != 3 or self.ae_filter_length != 3:
-            raise ValueError("filter_length and ae_filter_length must be 3: the model has 3 taps")
 
     @property
     def dilations(self) -> tuple[int, ...]:
@@ -74,9 +72,14 @@ class Config:
         return tuple(2 ** (i % self.ae_num_stages) for i in range(self.ae_num_layers))
 
     @property
+    def lookback(self) -> tuple[int, ...]:
+        """How many samples before the newest one each decoder block looks back, in samples."""
+        return tuple((self.filter_length - 1) * dilation for dilation in self.dilations)
+
+    @property
     def receptive_field(self) -> int:
         """How many past samples, the newest one included, a decoder output depends on."""
-        return 1 + (self.filter_length - 1) * (1 + sum(self.dilations))
+        return self.filter_length + sum(self.lookback)
 
     @property
     def hop(self) -> int:

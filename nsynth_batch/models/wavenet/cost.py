@@ -45,7 +45,7 @@ def lockstep_memory(
     int
         Histories, conditioning, what a step has in hand, draws and codes.
     """
-    history = sum(2 * d + 1 for d in config.dilations) * config.width * item_bytes
+    history = sum(back + 1 for back in config.lookback) * config.width * item_bytes
     held = 4 * frames * (2 * config.width * config.num_layers + config.skip_width)
     in_hand = 4 * (8 * config.width + 3 * config.skip_width + 4 * QUANTA)
     # A chunk's draws and codes in 32 bits, and all codes in 16, twice while they are joined.

@@ -57,9 +57,9 @@ def encoder(config: Config, tensors: Tensors, codes: Tensor) -> Tensor:
     -------
     float32 [B, T / hop, bottleneck]
     """
-    x = _dense(tensors, "ae_startconv", _taps(codes[:, :, None] * INPUT_SCALE, 1, ahead=True))
+    x = _around(tensors, "ae_startconv", codes[:, :, None] * INPUT_SCALE, 1)
     for i, dilation in enumerate(config.ae_dilations, 1):
-        h = _dense(tensors, f"ae_dilatedconv_{i}", _taps(tf.nn.relu(x), dilation, ahead=True))
+        h = _around(tensors, f"ae_dilatedconv_{i}", tf.nn.relu(x), dilation)
         x += _dense(tensors, f"ae_res_{i}", tf.nn.relu(h))
     x = _dense(tensors, "ae_bottleneck", x)
     shape = tf.shape(x)
@@ -85,10 +85,10 @@ def decoder(config: Config, tensors: Tensors, codes: Tensor, encodings: Tensor) 
     """
     hop = config.ae_hop_length
     x = tf.pad(codes[:, :-1, None] * INPUT_SCALE, [[0, 0], [1, 0], [0, 0]])
-    x = _dense(tensors, "startconv", _taps(x, 1, ahead=False))
+    x = _causal(tensors, "startconv", x, 1)
     skip = _dense(tensors, "skip_start", x)
     for i, dilation in enumerate(config.dilations, 1):
-        h = _dense(tensors, f"dilatedconv_{i}", _taps(x, dilation, ahead=False))
+        h = _causal(tensors, f"dilatedconv_{i}", x, dilation)
         h = _add_held(h, _dense(tensors, f"cond_map_{i}", encodings), hop)
         gate = _gate(h)
         x += _dense(tensors, f"res_{i}", gate)
@@ -119,11 +119,11 @@ def silence(config: Config, tensors: Tensors, batch: int) -> list[Tensor]:
 
     Returns
     -------
-    list of float32 [2 · dilation + 1, B, width]
+    list of float32 [lookback + 1, B, width]
         For bfloat16 its bits, as uint16.
     """
     kind = tf.uint16 if _is_rounded(tensors) else tf.float32
-    return [tf.zeros([2 * d + 1, batch, config.width], kind) for d in config.dilations]
+    return [tf.zeros([back + 1, batch, config.width], kind) for back in config.lookback]
 
 
 def step(
@@ -142,8 +142,8 @@ def step(
     tensors : mapping of str to tensors
     number : int32
         Which sample it is, from 0.
-    inputs : three float32 [B, 1]
-        The last three input samples, oldest first.
+    inputs : float32 [B, 1], as many as the filter has taps
+        The last input samples, oldest first.
     histories : as `silence` gives them
     held : for each block and the head float32 [B, channels]
         This frame's conditioning.
@@ -156,11 +156,12 @@ def step(
     skip = _dense(tensors, "skip_start", x)
     after = []
     for i, (history, dilation) in enumerate(zip(histories, config.dilations, strict=True), 1):
-        rows = 2 * dilation + 1
+        rows = (config.filter_length - 1) * dilation + 1
         newest = _remembered(tensors, x)
         history = put_row(history, number % rows, newest)
         after.append(history)
-        taps = [tf.gather(history, (number + ahead) % rows) for ahead in (1, dilation + 1)]
+        oldest = range(1, rows, dilation)
+        taps = [tf.gather(history, (number + ahead) % rows) for ahead in oldest]
         taps = _recalled(tensors, tf.concat([*taps, newest], -1))
         gate = _gate(_dense(tensors, f"dilatedconv_{i}", taps) + held[i - 1])
         x += _dense(tensors, f"res_{i}", gate)
@@ -206,14 +207,26 @@ def _dense(tensors: Tensors, name: str, x: Tensor) -> Tensor:
     return tf.reshape(y, tf.concat([tf.shape(x)[:-1], [outputs]], 0))
 
 
-def _taps(x: Tensor, dilation: int, *, ahead: bool) -> Tensor:
-    """Lay three taps side by side: past and future by one dilation, or only the past by two."""
+def _around(tensors: Tensors, name: str, x: Tensor, dilation: int) -> Tensor:
+    """Apply a convolution whose taps stand around each sample; of an even number more after it."""
+    taps = tensors[f"{name}/W"].shape[1]
+    before = (taps - 1) // 2
+    return _dense(tensors, name, _taps(x, dilation, before, taps - 1 - before))
+
+
+def _causal(tensors: Tensors, name: str, x: Tensor, dilation: int) -> Tensor:
+    """Apply a convolution whose last tap is the sample itself."""
+    return _dense(tensors, name, _taps(x, dilation, tensors[f"{name}/W"].shape[1] - 1, 0))
+
+
+def _taps(x: Tensor, dilation: int, before: int, after: int) -> Tensor:
+    """Lay taps side by side: so many before each sample, the sample, and so many after it."""
     # tf.slice and not [], here and in _gate: the gradient of a strided slice is many times slower.
     length = tf.shape(x)[1]
-    before, after = (dilation, dilation) if ahead else (2 * dilation, 0)
-    padded = tf.pad(x, [[0, 0], [before, after], [0, 0]])
+    padded = tf.pad(x, [[0, 0], [before * dilation, after * dilation], [0, 0]])
     size = tf.stack([-1, length, -1])
-    return tf.concat([tf.slice(padded, [0, k * dilation, 0], size) for k in range(3)], -1)
+    taps = range(before + 1 + after)
+    return tf.concat([tf.slice(padded, [0, k * dilation, 0], size) for k in taps], -1)
 
 
 def _gate(x: Tensor) -> Tensor:

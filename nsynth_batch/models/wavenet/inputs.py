@@ -7,9 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from nsynth_batch.models import quantiser
-from nsynth_batch.models.engine import Codes, Request
+from nsynth_batch.models.engine import Codes, EngineUnavailableError, Request
 from nsynth_batch.models.wavenet.config import Config
 from nsynth_batch.models.weights import Array
+
+_TAPS = 3
+
+
+def require_taps(config: Config, engine: str) -> None:
+    """Refuse a model whose filters have another number of taps than the published one's.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If it has, for an engine that knows no other.
+    """
+    found = (config.filter_length, config.ae_filter_length)
+    if found != (_TAPS, _TAPS):
+        raise EngineUnavailableError(
+            f"engine {engine}: it has filters of {_TAPS} taps, and the model's have {found[0]} "
+            f"and {found[1]}; use the engine tensorflow"
+        )
 
 
 def frames_of(config: Config, audio: Array) -> tuple[int, int]:

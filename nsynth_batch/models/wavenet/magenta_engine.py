@@ -37,7 +37,7 @@ from nsynth_batch.models.machine import (
 from nsynth_batch.models.quantiser import LOWEST
 from nsynth_batch.models.wavenet.config import QUANTA, Config
 from nsynth_batch.models.wavenet.cost import lockstep_memory
-from nsynth_batch.models.wavenet.inputs import checked_encodings
+from nsynth_batch.models.wavenet.inputs import checked_encodings, require_taps
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import Precision
 
@@ -87,6 +87,7 @@ class MagentaEngine:
                 "the engine native has more"
             )
         config = weights.config
+        require_taps(config, self.name)
         longest = max(*config.dilations, *config.ae_dilations)
         if config.ae_hop_length % longest:
             raise EngineUnavailableError(

@@ -28,6 +28,7 @@ from nsynth_batch.models.wavenet.inputs import (
     checked_prefixes,
     frames_of,
     require_finite,
+    require_taps,
 )
 from nsynth_batch.models.wavenet.instruction_sets import chosen_instruction_set, instruction_sets
 from nsynth_batch.models.weights import Array, Weights
@@ -117,6 +118,7 @@ class NativeEngine:
             raise EngineUnavailableError(
                 f"engine native: unknown precision {precision!r}: choose one of {known}"
             )
+        require_taps(weights.config, self.name)
         wanted = chosen_instruction_set(instruction_set)
         if wanted not in instruction_sets():
             known = ", ".join(instruction_sets())

@@ -203,7 +203,8 @@ class TensorflowEngine:
         try:
             with tf.device(self._placed_on):
                 histories = self._histories(batch)
-                number, inputs = tf.constant(0), tuple(tf.zeros([batch, 1]) for _ in range(3))
+                number = tf.constant(0)
+                inputs = tuple(tf.zeros([batch, 1]) for _ in range(self._config.filter_length))
                 for start in range(0, padded, max(1, chunk)):
                     uniforms = np.stack([d.uniform(start * hop, chunk * hop) for d in draws])
                     number, inputs, codes = self._chunk(
@@ -261,7 +262,7 @@ class TensorflowEngine:
             One over the temperature.
         number : int32
             Of the first sample.
-        inputs : three float32 [B, 1]
+        inputs : float32 [B, 1], as many as the filter has taps
             The input samples before it, oldest first.
         histories : variables, as `_histories` gives them
             They are brought to where the chunk ends.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -27,13 +28,24 @@ def test_configuration_survives_its_dictionary() -> None:
     [
         ({"width": 0}, "width"),
         ({"width": 2.5}, "width"),
-        ({"filter_length": 2}, "filter_length"),
+        ({"filter_length": 0}, "filter_length"),
         ({"colour": 1}, "colour"),
     ],
 )
 def test_sizes_that_cannot_be_are_named(change: dict[str, int], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Config.from_dict({**Config().to_dict(), **change})
+
+
+@pytest.mark.parametrize(("taps", "field"), [(1, 1), (2, 1024), (3, 2047), (5, 4093)])
+def test_the_receptive_field_follows_from_the_taps(taps: int, field: int) -> None:
+    assert replace(CONFIGS["small"], filter_length=taps).receptive_field == field + taps - 1
+
+
+def test_the_published_rate_leaves_no_trace_in_the_sizes() -> None:
+    assert "sample_rate" not in Config().to_dict()
+    other = Config(sample_rate=8000)
+    assert Config.from_dict(other.to_dict()) == other
 
 
 def test_missing_size_is_named() -> None:

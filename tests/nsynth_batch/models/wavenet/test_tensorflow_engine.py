@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from nsynth_batch.models import quantiser
 from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.engine import Request
 from nsynth_batch.models.loading import make_engine
+from nsynth_batch.models.wavenet.family import random_weights
 from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.models.wavenet.tensorflow_engine import TensorflowEngine
 from nsynth_batch.models.weights import Weights
 from nsynth_batch.nsynth import EngineUnavailableError
 from nsynth_batch.settings.choices import Precision
+from tests.nsynth_batch.builders import ODD
 
 HOP, BATCH = 64, 7
 ON_THE_HOST = ("infeed", "outfeed", "send", "recv", "host", "callback")
@@ -130,3 +133,33 @@ def test_memory_is_counted_before_any_work(tiny_weights: Weights) -> None:
 def test_a_precision_that_it_has_not_is_refused(tiny_weights: Weights) -> None:
     with pytest.raises(EngineUnavailableError, match="float32 or bfloat16, not in int8"):
         make_engine(tiny_weights, "tensorflow", precision="int8")
+
+
+@pytest.mark.parametrize(("taps", "around"), [(1, 2), (2, 3), (4, 1)])
+def test_filters_of_any_number_of_taps_sample_from_their_own_logits(taps: int, around: int) -> None:
+    config = replace(ODD, filter_length=taps, ae_filter_length=around)
+    weights = random_weights(config, 1)
+    model = Model(weights, engine_of(weights))
+    audio = np.random.default_rng(1).uniform(-0.8, 0.8, (1, 4 * HOP)).astype(np.float32)
+    encodings = model.encode(audio)
+    assert encodings.shape == (1, 4, config.ae_bottleneck)
+    made = model.decode(encodings, seed=5, ids=["a"])
+    logits = model.logits(made, encodings)[0].astype(np.float64)
+    masses = np.exp(logits - logits.max(-1, keepdims=True))
+    sums = np.cumsum(masses / masses.sum(-1, keepdims=True), -1)
+    draws = Draws(5, "a").uniform(0, made.shape[1])[:, None]
+    bins = np.minimum((sums < draws).sum(-1), 255)
+    border = np.abs(sums - draws).min(-1) < 1e-5
+    assert ((bins - 128 == quantiser.encode(made[0])) | border).all()
+    # The newest sample that a logit knows is the one before it, the oldest as far as the field.
+    changed = made.copy()
+    changed[0, 100] = -changed[0, 100] + 0.1
+    differs = np.abs(model.logits(changed, encodings)[0] - logits).max(-1) > 1e-7
+    assert np.flatnonzero(differs).min() >= 101
+    assert np.flatnonzero(differs).max() <= 100 + config.receptive_field
+
+
+def test_other_engines_refuse_taps_that_they_have_not() -> None:
+    weights = random_weights(replace(ODD, filter_length=2), 1)
+    with pytest.raises(EngineUnavailableError, match="engine native: it has filters of 3 taps"):
+        make_engine(weights, "native")
