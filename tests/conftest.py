@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.components.hadoop import Hdfs
 from tests.components.needs import need, remedy
@@ -20,6 +21,11 @@ from tests.components.needs import need, remedy
 if TYPE_CHECKING:
     from hdfs_jobs.datasets.store import Store
     from hdfs_jobs.runs.cluster import Cluster
+
+
+# Shared machines pause for longer than a deadline for one example.
+settings.register_profile("unhurried", deadline=None, max_examples=50)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import settings
 
 from nsynth_batch.models.wavenet.family import random_weights
 from nsynth_batch.models.weights import Weights
 from tests.nsynth_batch.builders import ODD
-
-# Shared machines pause for longer than a deadline for one example.
-settings.register_profile("unhurried", deadline=None, max_examples=50)
-settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
