@@ -11,6 +11,7 @@ from sequencer.audio.samples import Samples
 
 BROUGHT_DOWN_TO = 0.98855
 """What the largest sample becomes where a recording goes beyond full scale: -0.1 dBFS."""
+_CUT_SHARE = 0.001
 
 # Channels of unrelated sound lose a factor of their number in the mean; these lose 25 times more.
 _CANCELLED = 0.04
@@ -63,19 +64,27 @@ class Meter:
 
     Attributes
     ----------
+    mixed_peak : float
+        The largest magnitude of the mix so far, before it is resampled; full scale 1.
     peak : float
-        The largest magnitude of the output so far, full scale 1.
+        The same of the output.
+    outputs, outside : int
+        Samples of the output, and those beyond full scale.
     is_flat : bool
         Whether every channel has held one value throughout.
     """
 
+    mixed_peak: float = 0.0
     peak: float = 0.0
+    outputs: int = 0
+    outside: int = 0
     is_flat: bool = True
     _first: Block | None = None
     _levels: dict[int, _Levels] = field(default_factory=dict)
 
     def add_input(self, block: Block, mono: Samples, stream: int) -> None:
         """Take a block [n, channels] and its mean [n]."""
+        self.mixed_peak = max(self.mixed_peak, _magnitude(mono))
         if self.is_flat:
             self._look_for_change(block)
         if block.shape[1] > 1:
@@ -93,8 +102,11 @@ class Meter:
 
     def add_output(self, samples: Samples) -> None:
         """Take samples [n] of the output."""
-        if len(samples):
-            self.peak = max(self.peak, float(samples.max()), -float(samples.min()))
+        self.outputs += len(samples)
+        magnitude = _magnitude(samples)
+        if magnitude > 1.0:
+            self.outside += int(np.count_nonzero(np.abs(samples) > 1.0))
+        self.peak = max(self.peak, magnitude)
 
     def channels(self, streams: int) -> tuple[int | None, ...]:
         """Return the channel that each stream is better taken from; None for the mean."""
@@ -116,6 +128,19 @@ class Meter:
     def value(self) -> float:
         """The first value of the first channel; 0 where none came."""
         return 0.0 if self._first is None else float(self._first[0])
+
+
+def lifted_by_the_resampler(meter: Meter) -> bool:
+    """Whether no more than a sample here and there is beyond full scale, and only resampled ones.
+
+    Cutting those is not heard; bringing the whole down for them would change what earlier
+    releases made of such a recording.
+    """
+    return meter.mixed_peak <= 1.0 and meter.outside <= _CUT_SHARE * meter.outputs
+
+
+def _magnitude(samples: Samples) -> float:
+    return max(float(samples.max()), -float(samples.min())) if len(samples) else 0.0
 
 
 def mean_of_channels(block: Block) -> Samples:

@@ -23,7 +23,7 @@ import numpy as np
 from sequencer.audio.containers.survey import Survey, survey
 from sequencer.audio.decoding import SoundFileDecoder, UnreadableCodec
 from sequencer.audio.ffmpeg import FfmpegDecoder
-from sequencer.audio.mixing import BROUGHT_DOWN_TO, Block, Meter, Mix
+from sequencer.audio.mixing import BROUGHT_DOWN_TO, Block, Meter, Mix, lifted_by_the_resampler
 from sequencer.audio.samples import Resampler, Samples
 from sequencer.errors import AudioError
 
@@ -232,6 +232,11 @@ class AudioReader:
             self._why = (
                 f"the {self.channels} channels cancel each other: channel {taken + 1} is taken "
                 "in place of their mean"
+            )
+        elif meter.peak > 1.0 and lifted_by_the_resampler(meter):
+            self.notes.append(
+                f"{meter.outside} of {meter.outputs:,} samples that resampling lifts to "
+                f"{meter.peak:.4g} times full scale are clipped"
             )
         elif meter.peak > 1.0:
             self.remix = Mix(mix.gain * BROUGHT_DOWN_TO / meter.peak, mix.channels)

@@ -124,6 +124,17 @@ def test_resampling_beyond_full_scale_is_not_clipped(tmp_path: Path) -> None:
     assert [note for note in notes if "times full scale" in note]
 
 
+def test_a_click_that_only_resampling_lifts_is_clipped_with_a_note(tmp_path: Path) -> None:
+    sound = np.round(3000 * np.sin(np.arange(88_200) / 20)).astype(np.int16)
+    sound[40_000:40_060] = 32767
+    rows, notes = results(wav(sound, rate=44_100), tmp_path)
+    together = np.concatenate([row["samples"] for row in rows])
+    assert together.max() == 32767
+    quiet = np.abs(together[:10_000].astype(int)).max()
+    assert abs(quiet - 3000) < 10  # the rest keeps its level
+    assert [note for note in notes if "clipped" in note]
+
+
 def test_channels_that_cancel_are_taken_one_by_one(tmp_path: Path) -> None:
     sound = to_int16(tone(1.0))
     rows, notes = results(wav(np.stack([sound, -sound], 1)), tmp_path)
