@@ -88,7 +88,7 @@ def test_help_shows_each_setting_with_its_own_default() -> None:
         else:
             text = default if isinstance(default, str) else str(default).removesuffix(".0")
             assert shown == (",".join(default) if isinstance(default, tuple) else text), name
-            assert f"[default: {shown}{flag.remark}]" in help_of[name]
+            assert f"[default: {shown}{flag.remark}" in help_of[name]
     assert set(FLAGS_OF_SETTINGS) <= set(help_of)
 
 
@@ -283,7 +283,7 @@ def test_a_harvest_names_what_it_left_alone_and_what_is_listed_in_vain(
     assert main(["harvest", "."]) == 0
     assert main(["harvest", "."]) == 0
     first, second = capsys.readouterr().err.split("harvest: 1 recordings")[1:]
-    listed = "harvest: warning: no recording is where a sources.csv lists one: gone.wav\n"
+    listed = "harvest: warning: no recording is where sources.csv lists one: gone.wav\n"
     assert listed in first
     assert "left alone" not in first
     assert listed in second
@@ -293,7 +293,7 @@ def test_a_harvest_names_what_it_left_alone_and_what_is_listed_in_vain(
     assert listed in capsys.readouterr().out
 
 
-def test_a_store_that_lost_a_recording_ends_with_75_and_goes_on_when_it_is_back(
+def test_a_store_that_lost_a_recording_quarantines_it_and_takes_it_when_it_is_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -304,12 +304,14 @@ def test_a_store_that_lost_a_recording_ends_with_75_and_goes_on_when_it_is_back(
     [raw] = (tmp_path / "nsynth-store" / "raw").rglob(f"{sha1}.wav")
     raw.unlink()
     capsys.readouterr()
-    assert main(["shard", "--workers", "1", "--retries", "0"]) == 75
-    error = capsys.readouterr().err.splitlines()[-1]
-    assert f"sub/b.wav: {raw} is gone" in error
-    assert "harvest it again" in error
+    assert main(["shard", "--workers", "1", "--retries", "0"]) == 0
+    error = capsys.readouterr().err
+    assert f"audio: quarantined sub/b.wav: missing: {raw} is missing since it was planned" in error
     assert main(["harvest", "in"]) == 0
     assert main(["shard", "--workers", "1"]) == 0
+    error = capsys.readouterr().err
+    assert "audio: 1 quarantined recordings are back and tried again" in error
+    assert "quarantined sub/b.wav" not in error
 
 
 def test_harvest_and_status_from_the_shell(tmp_path: Path) -> None:

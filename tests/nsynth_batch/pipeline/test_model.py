@@ -94,7 +94,7 @@ def test_where_threads_are_not_known_it_is_said_what_was_planned_with(tiny: Path
 
 def test_memory_that_lacks_is_told_before_any_work(tiny: Path) -> None:
     with pytest.raises(UsageError, match=r"not enough memory .* allow each more with --memory"):
-        RunModel(settings(tiny, memory="1kB")).require(["clips"], 1000)
+        RunModel(settings(tiny, memory="1kB")).require(["decoder"], 1000)
     # What is queued takes memory too, even if few are decoded at once.
     with pytest.raises(UsageError, match=r"batch of 500, whose .* a smaller --batch"):
         RunModel(settings(tiny, memory="1MB")).memory_note(500, 10**6)
@@ -102,8 +102,8 @@ def test_memory_that_lacks_is_told_before_any_work(tiny: Path) -> None:
 
 def test_a_precision_that_cannot_be_had_is_told_before_any_work(tiny: Path) -> None:
     with pytest.raises(UsageError, match="float32 or bfloat16, not in int8"):
-        RunModel(settings(tiny, engine="tensorflow", precision="int8")).require(["clips"], 1000)
-    RunModel(settings(tiny, engine="tensorflow", precision="int8")).require(["encodings"], 1000)
+        RunModel(settings(tiny, engine="tensorflow", precision="int8")).require(["decoder"], 1000)
+    RunModel(settings(tiny, engine="tensorflow", precision="int8")).require(["encoder"], 1000)
 
 
 def test_encoding_is_float32_whatever_decodes(tiny: Path) -> None:
@@ -150,6 +150,7 @@ def test_a_dry_run_says_what_a_task_will_take(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_wav(tmp_path / "in" / "tone.wav", tone(3.0))
+    write_wav(tmp_path / "in" / "other.wav", tone(2.9))
     words = ["run", str(tmp_path / "in"), "--store", str(tmp_path / "store"), "--pairs", "20"]
     words += ["--checkpoint", str(tiny), "--segment-seconds", "0.128", "--dry-run"]
     assert main([*words, "--memory", "1GB"]) == 0

@@ -12,6 +12,7 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.pipeline.harvest import harvest
 from nsynth_batch.pipeline.run import run
 from nsynth_batch.pipeline.signals import Drain
+from nsynth_batch.pipeline.steps import step_named
 from nsynth_batch.reporting.events import (
     DrainRequested,
     LeaseTaken,
@@ -55,7 +56,7 @@ def test_a_harvest_and_a_step_report_what_they_did(
     assert events[-1] == RunEnded()
     events.clear()
     strict = settings(tmp_path, max_bad_fraction=0.0)
-    done = run(strict, ["audio"], on_event=events.append)
+    done = run(strict, [step_named("shard")], on_event=events.append)
     assert [outcome.quarantined for outcome in done.outcomes] == [1]
     assert done.exit_code == 3
     assert done.message.startswith("1 of 2 in audio were quarantined")
@@ -69,7 +70,7 @@ def test_a_request_to_drain_leaves_the_rest_to_the_next_run(tmp_path: Path) -> N
     drain = Drain()
     drain.request()
     events: list[RunEvent] = []
-    done = run(settings(tmp_path), ["audio"], on_event=events.append, drain=drain)
+    done = run(settings(tmp_path), [step_named("shard")], on_event=events.append, drain=drain)
     assert (done.exit_code, done.message) == (143, "")
     assert [outcome.committed for outcome in done.outcomes] == [0]
     assert DrainRequested("SIGTERM", 0) in events
@@ -79,6 +80,6 @@ def test_a_request_to_drain_leaves_the_rest_to_the_next_run(tmp_path: Path) -> N
 def test_a_store_without_recordings_is_wrong_usage_and_is_logged_as_such(tmp_path: Path) -> None:
     events: list[RunEvent] = []
     with pytest.raises(UsageError, match="not a store"):
-        run(settings(tmp_path), ["audio"], on_event=events.append)
+        run(settings(tmp_path), [step_named("shard")], on_event=events.append)
     assert isinstance(events[-1], RunFailed)
     assert events[-1].exit_code == 2

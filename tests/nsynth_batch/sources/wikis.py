@@ -23,7 +23,7 @@ GULL = "Чайка 鳥 — Ørn & co.wav"
 BY_SA = {
     "License": "cc-by-sa-3.0",
     "LicenseShortName": "CC BY-SA 3.0 de",
-    "LicenseUrl": "https://creativecommons.org/licenses/by-sa/3.0/de/fault.en",
+    "LicenseUrl": "https://creativecommons.org/licenses/by-sa/3.0/de/deed.en",
     "Artist": '<a href="//example.org/wiki/User:Ann" title="User:Ann">Ann <b>O&#39;Nym</b></a>',
     "Attribution": "<span>Ann&nbsp;O&#39;Nym, field recordist</span>",
 }

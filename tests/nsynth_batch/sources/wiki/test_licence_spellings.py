@@ -111,10 +111,10 @@ def test_what_is_not_known_is_not_guessed(words: str) -> None:
 @pytest.mark.parametrize(
     ("url", "licence"),
     [
-        ("https://creativecommons.org/licenses/by-sa/3.0/de/fault.en", "CC-BY-SA-3.0-DE"),
+        ("https://creativecommons.org/licenses/by-sa/3.0/de/deed.en", "CC-BY-SA-3.0-DE"),
         ("http://creativecommons.org/licenses/by/4.0", "CC-BY-4.0"),
-        ("https://creativecommons.org/licenses/by/4.0/fault.de", "CC-BY-4.0"),
-        ("//creativecommons.org/publicdomain/zero/1.0/fault.en", "CC0-1.0"),
+        ("https://creativecommons.org/licenses/by/4.0/deed.de", "CC-BY-4.0"),
+        ("//creativecommons.org/publicdomain/zero/1.0/deed.en", "CC0-1.0"),
         ("https://creativecommons.org/publicdomain/mark/1.0/", "CC-PDM-1.0"),
         ("https://www.gnu.org/copyleft/fdl.html", "GFDL-1.2-or-later"),
         ("http://artlibre.org/licence/lal/en", "LAL-1.3"),

@@ -32,7 +32,7 @@ def test_all_fields_of_a_common_page() -> None:
         Attribution="Ann,<br>CC BY-SA 3.0 de, via Wikimedia Commons",
         License="cc-by-sa-3.0-de",
         LicenseShortName="CC BY-SA 3.0 de",
-        LicenseUrl="https://creativecommons.org/licenses/by-sa/3.0/de/fault.en",
+        LicenseUrl="https://creativecommons.org/licenses/by-sa/3.0/de/deed.en",
         UsageTerms="Creative Commons Attribution-Share Alike 3.0 de",
         AttributionRequired="true",
         Copyrighted="True",
@@ -42,7 +42,7 @@ def test_all_fields_of_a_common_page() -> None:
         title="Owl & wind",
         author="Ann",
         licence="CC-BY-SA-3.0-DE",
-        licence_url="https://creativecommons.org/licenses/by-sa/3.0/de/fault.en",
+        licence_url="https://creativecommons.org/licenses/by-sa/3.0/de/deed.en",
         page_url=PAGE,
         attribution="Ann, CC BY-SA 3.0 de, via Wikimedia Commons",
     )
