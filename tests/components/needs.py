@@ -79,6 +79,7 @@ COMPONENTS = {
         _namespaces,
     ),
     "faketime": Component(("faketime",), _programs("faketime")),
+    "ffmpeg": Component(("ffmpeg",), _programs("ffmpeg", "ffprobe")),
     "rsync": Component(("rsync",), _programs("rsync")),
     "prometheus": Component(("prometheus",), _programs("prometheus", "promtool")),
     "bochs": Component(("bochs", "bochs-term"), _programs("bochs")),
