@@ -179,9 +179,9 @@ def test_what_is_planned_on_a_gpu_is_for_gpu_workers_and_the_rest_for_all(
 ) -> None:
     gpu = servers.start_worker(resources={"GPU": 1})
     try:
-        dataset = Store.open(str(tmp_path), create=True).dataset("encodings", {})
-        new = dataset.plan([Item(f"{n}", f"{n}") for n in range(24)], 1)
         require = {"instruction_set": made_on} if made_on else {}
+        dataset = Store.open(str(tmp_path), create=True).dataset("encodings", require)
+        new = dataset.plan([Item(f"{n}", f"{n}") for n in range(24)], 1)
         seen: set[str] = set()
         with Cluster(servers.address) as cluster:
             workers = cluster.client().scheduler_info(n_workers=-1)["workers"]
