@@ -85,7 +85,7 @@ HARVEST_FLAGS: dict[str, Flag] = {
     "contact": Flag(
         str, "Your e-mail address or page, for the operators of web servers.", WEB_OPTIONS
     ),
-    "types": Flag(str, "Of wav, flac, ogg, opus, mp3.", WEB_OPTIONS, unset="wav; of a folder all"),
+    "types": Flag(str, "Of wav, flac, ogg, opus, mp3.", WEB_OPTIONS, remark="; of a folder all"),
     "depth": Flag(int, "Levels of subcategories.", WEB_OPTIONS, "N"),
     "min_seconds": Flag(float, "Skip shorter ones.", WEB_OPTIONS, "S"),
     "max_seconds": Flag(float, "Skip longer ones.", WEB_OPTIONS, "S"),

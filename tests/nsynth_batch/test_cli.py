@@ -88,7 +88,7 @@ def test_help_shows_each_setting_with_its_own_default() -> None:
         else:
             text = default if isinstance(default, str) else str(default).removesuffix(".0")
             assert shown == (",".join(default) if isinstance(default, tuple) else text), name
-            assert f"[default: {shown}{flag.remark}" in help_of[name]
+            assert f"[default: {shown}{flag.remark}]" in help_of[name]
     assert set(FLAGS_OF_SETTINGS) <= set(help_of)
 
 
