@@ -20,11 +20,23 @@ _V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 _V2 = ("memory.max", "memory.current", "inactive_file")
 
 
+def processor_flags(root: Path = Path("/")) -> frozenset[str]:
+    """Return what the kernel says that this processor has, as in ``avx512_vnni``.
+
+    Parameters
+    ----------
+    root : Path
+        Where ``proc`` is.
+    """
+    cpuinfo = root / "proc/cpuinfo"
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    found = next((line.partition(":")[2] for line in lines if line.startswith("flags")), "")
+    return frozenset(found.split())
+
+
 def processor_instruction_set() -> str:
     """Return the widest instruction set of this processor: amx, avx512, avx2 or portable."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    flags = next((set(line.split()) for line in lines if line.startswith("flags")), set())
+    flags = processor_flags()
     return next((name for name, wanted in _KINDS if flags.issuperset(wanted)), "portable")
 
 

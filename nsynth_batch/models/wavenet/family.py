@@ -71,9 +71,12 @@ class NSynth:
         """Return the fastest precision of the native engine that loses little, else float32."""
         if engine != "native":
             return "float32"
-        from nsynth_batch.models.wavenet.instruction_sets import chosen_instruction_set
+        from nsynth_batch.models.wavenet.instruction_sets import (
+            chosen_instruction_set,
+            with_integers,
+        )
 
-        return fastest_precision(chosen_instruction_set(instruction_set))
+        return fastest_precision(with_integers(chosen_instruction_set(instruction_set)))
 
     def make_engine(
         self, name: EngineName, weights: Weights[Config], options: Mapping[str, Any]

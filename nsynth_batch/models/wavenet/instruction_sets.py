@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from nsynth_batch.models.engine import EngineUnavailableError
+from nsynth_batch.models.machine import processor_flags
 
 try:
     from nsynth_batch.native import _engine
@@ -58,6 +59,28 @@ def chosen_instruction_set(wanted: str | None = None) -> str:
     require_built()
     wanted = wanted or os.environ.get("NSYNTH_BATCH_INSTRUCTION_SET", "auto")
     return fastest_set(instruction_sets()) if wanted == "auto" else wanted
+
+
+def with_integers(instruction_set: str, flags: Collection[str] | None = None) -> str:
+    """Return the name under which the speeds of an instruction set are known.
+
+    Parameters
+    ----------
+    instruction_set : str
+        As the engine names it: ``avx512`` with VNNI and without, whose results are the same.
+    flags : collection of str, optional
+        Of the processor; by default of this one.
+
+    Examples
+    --------
+    >>> with_integers("avx512", {"avx512f", "avx512_vnni"})
+    'avx512-vnni'
+    >>> with_integers("avx2", {"avx512_vnni"})
+    'avx2'
+    """
+    found = processor_flags() if flags is None else flags
+    vnni = instruction_set == "avx512" and "avx512_vnni" in found
+    return f"{instruction_set}-vnni" if vnni else instruction_set
 
 
 def require_built() -> None:

@@ -12,7 +12,7 @@ from nsynth_batch.cli import main
 from nsynth_batch.models.precision import fastest_precision
 from nsynth_batch.models.wavenet.config import CONFIGS, SAMPLE_RATE
 from nsynth_batch.models.wavenet.family import random_weights
-from nsynth_batch.models.wavenet.instruction_sets import instruction_sets
+from nsynth_batch.models.wavenet.instruction_sets import instruction_sets, with_integers
 from nsynth_batch.models.wavenet.native_engine import CLIPS_A_THREAD
 from nsynth_batch.models.weights import save_weights
 from nsynth_batch.pipeline.model import RunModel, planned_spec
@@ -166,3 +166,5 @@ def test_auto_is_the_fastest_that_loses_little() -> None:
     assert fastest_precision("avx2", tables, {"bfloat16": 0.0}) == "float32"
     assert fastest_precision("portable") == "float32"
     assert fastest_precision("avx2") == "int8"
+    assert fastest_precision(with_integers("avx512", {"avx512f"})) == "float32"
+    assert fastest_precision(with_integers("avx512", {"avx512f", "avx512_vnni"})) == "int8"
