@@ -9,10 +9,20 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hdfs_jobs.errors import BadInput
+from hdfs_jobs.storage.http_download import (
+    OK,
+    RANGE_NOT_SATISFIABLE,
+    Answer,
+    RestartError,
+    range_headers,
+    receive,
+)
 from nsynth_batch.models.weights import CheckpointError
 
 PUBLISHED_URL = "http://download.magenta.tensorflow.org/models/nsynth/wavenet-ckpt.tar"
@@ -104,54 +114,90 @@ def _download(
     wait_seconds: float,
     on_progress: Callable[[int, int | None], None] | None,
 ) -> None:
-    partial = target.with_name(target.name + ".part")
-    for attempt in range(tries):
+    part = _Part(target.with_name(target.name + ".part"))
+    failed = 0
+    while True:
         try:
-            _continue(url, partial, on_progress)
+            with _open(url, range_headers(part)) as answer:
+                receive(answer, part, on_progress=on_progress)
+            part.complete(target)
+            return
+        except RestartError:
+            # Nothing is left to continue, so this happens once for each time that it broke off.
+            continue
         except urllib.error.HTTPError as error:
             if error.code < 500:
                 raise CheckpointError(f"{url}: the server answers {error.code}") from None
             reason: object = f"the server answers {error.code}"
+        except BadInput as error:
+            part.discard()
+            raise CheckpointError(f"{url}: {error.detail}") from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
-        else:
-            partial.replace(target)
-            return
-        if attempt + 1 < tries:
-            time.sleep(wait_seconds * 2**attempt)
+        failed += 1
+        if failed >= tries:
+            break
+        time.sleep(wait_seconds * 2 ** (failed - 1))
     raise DownloadError(f"{url}: {reason}, after {tries} tries; what came is kept, run it again")
 
 
-def _continue(
-    url: str, partial: Path, on_progress: Callable[[int, int | None], None] | None
-) -> None:
-    """Fetch what is missing of a file; a server that cannot start in the middle starts over."""
-    have = partial.stat().st_size if partial.exists() else 0
-    request = urllib.request.Request(url, headers={"User-Agent": "nsynth-batch"})
-    if have:
-        request.add_header("Range", f"bytes={have}-")
+@contextmanager
+def _open(url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
+    request = urllib.request.Request(url, headers={"User-Agent": "nsynth-batch", **headers})
     try:
-        answer = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
-        if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and have:
-            # All of it is there already, or it is another file: begin anew to know.
-            partial.unlink()
-            _continue(url, partial, on_progress)
-            return
-        raise
-    with answer:
-        if answer.status != http.client.PARTIAL_CONTENT:
-            have = 0
-        length = answer.headers.get("Content-Length")
-        total = have + int(length) if length else None
-        with partial.open("ab" if have else "wb") as out:
-            while block := answer.read(_BLOCK):
-                out.write(block)
-                have += len(block)
-                if on_progress:
-                    on_progress(have, total)
-    if total is not None and have < total:
-        raise DownloadError(f"{url}: broke off after {have} of {total} bytes")
+        if error.code != RANGE_NOT_SATISFIABLE:
+            raise
+        response = error
+    with response:
+        blocks = iter(lambda: response.read(_BLOCK), b"")
+        # A file:// URL has no status.
+        yield Answer(response.status or OK, response.headers, blocks)
+
+
+class _Part:
+    """The beginning of a file, in a file of its own; what server's version it is of is beside it.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._version = path.with_name(path.name + ".version")
+
+    @property
+    def have(self) -> int:
+        """How many bytes there are."""
+        return self._path.stat().st_size if self._path.exists() else 0
+
+    @property
+    def validator(self) -> str:
+        """What the server said of its version; empty if nothing."""
+        return self._version.read_text() if self._version.exists() else ""
+
+    @validator.setter
+    def validator(self, version: str) -> None:
+        self._version.write_text(version)
+
+    def write(self, block: bytes) -> None:
+        """Append bytes."""
+        with self._path.open("ab") as out:
+            out.write(block)
+
+    def discard(self) -> None:
+        """Delete what there is."""
+        self._path.unlink(missing_ok=True)
+        self._version.unlink(missing_ok=True)
+
+    def complete(self, target: Path) -> None:
+        """Have all of it under its final name."""
+        self._path.touch()
+        self._path.replace(target)
+        self._version.unlink(missing_ok=True)
 
 
 def _sha256(file: Path) -> str:

@@ -25,7 +25,8 @@ class Fault:
     Attributes
     ----------
     status, headers, body
-        Sent in place of the real answer, where a status is given.
+        Sent in place of the real answer, where a status is given. A header may be a function,
+        which is called when the answer is sent.
     delay
         Seconds before the answer begins.
     cut_after
@@ -45,7 +46,7 @@ class Fault:
     """
 
     status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | Callable[[], str]] = field(default_factory=dict)
     body: bytes = b""
     delay: float = 0.0
     cut_after: int | None = None
@@ -262,12 +263,16 @@ def _handler_of(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
                 self._send(seen, data)
 
         def _begin(
-            self, seen: Seen, status: int, headers: Mapping[str, str], length: int | None
+            self,
+            seen: Seen,
+            status: int,
+            headers: Mapping[str, str | Callable[[], str]],
+            length: int | None,
         ) -> None:
             seen.status = status
             self.send_response(status)
             for name, value in headers.items():
-                self.send_header(name, value)
+                self.send_header(name, value if isinstance(value, str) else value())
             if length is None:
                 self.send_header("Connection", "close")
             else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -11,6 +10,15 @@ import requests
 
 from hdfs_jobs.errors import BadInput, InfrastructureError
 from hdfs_jobs.storage.base import Storage
+from hdfs_jobs.storage.http_download import (
+    OK,
+    PARTIAL_CONTENT,
+    RANGE_NOT_SATISFIABLE,
+    Answer,
+    range_headers,
+    receive,
+)
+from hdfs_jobs.storage.remote import PassingError
 from nsynth_batch.catalog.content import raw_path, sha1, store_content
 from nsynth_batch.sources.source import WebOffer
 from nsynth_batch.sources.web.client import Client, Transient
@@ -19,8 +27,6 @@ from nsynth_batch.sources.web.throttle import Stopped
 
 _PROGRESS_BYTES = 1 << 18
 """A try that brings so much, or all, is no failed one: a poor line gets through in the end."""
-
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 class Downloads:
@@ -84,20 +90,13 @@ class Downloads:
     def _go_on(self, offer: WebOffer, partial: Partial) -> None:
         if offer.size is not None and 0 < offer.size == partial.have:
             return
-        headers = {}
-        if partial.have:
-            headers["Range"] = f"bytes={partial.have}-"
-            if partial.validator:
-                headers["If-Range"] = partial.validator
-        with self._client.open(offer.url, self._hosts, headers) as answer:
-            size = _whole_size(answer, offer, partial)
-            partial.validator = _validator(answer)
-            for block in self._client.blocks(answer):
-                partial.write(block)
-                if size is not None and partial.have > size:
-                    raise BadInput("wrong-length", f"more than the {size} bytes that it is to have")
-        if size is not None and partial.have < size:
-            raise Transient(f"broke off after {partial.have} of {size} bytes")
+        with self._client.open(offer.url, self._hosts, range_headers(partial)) as response:
+            _check(response, offer)
+            answer = Answer(response.status_code, response.headers, self._client.blocks(response))
+            try:
+                receive(answer, partial, offer.size)
+            except PassingError as error:
+                raise Transient(str(error)) from error
 
     def _store(self, offer: WebOffer, partial: Partial) -> tuple[str, str]:
         file_id = offer.sha1 or sha1(partial.blocks())
@@ -117,37 +116,14 @@ def file_name(url: str) -> str:
     return PurePosixPath(unquote(urlsplit(url).path)).name
 
 
-def _whole_size(answer: requests.Response, offer: WebOffer, partial: Partial) -> int | None:
-    """Return the size of the whole file; raise unless the answer goes on where `partial` ends."""
-    status, size = answer.status_code, offer.size
-    if status == 416:
-        partial.discard()
-        raise Transient("the server has nothing after what came: from the beginning again")
-    if status not in (200, 206):
+def _check(response: requests.Response, offer: WebOffer) -> None:
+    """Raise BadInput where an answer holds no part of a recording."""
+    status = response.status_code
+    if status == RANGE_NOT_SATISFIABLE:
+        return
+    if status not in (OK, PARTIAL_CONTENT):
         named = {404: "missing-file", 410: "missing-file", 401: "forbidden", 403: "forbidden"}
         raise BadInput(named.get(status, f"http-{status}"), f"{offer.url}: answered with {status}")
-    if offer.sha1 is None and answer.headers.get("Content-Type", "").startswith("text/"):
+    if offer.sha1 is None and response.headers.get("Content-Type", "").startswith("text/"):
         # Without a SHA-1, an HTML error page would pass as a recording.
         raise BadInput("not-audio", f"{offer.url} leads to text")
-    if status == 206:
-        found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-        if found is None or int(found[1]) != partial.have:
-            partial.discard()
-            raise Transient("the server sent another part than asked for: from the beginning again")
-        whole = None if found[2] == "*" else int(found[2])
-    else:
-        # All of it comes, because the server knows no parts, or has another version by now.
-        partial.discard()
-        length = answer.headers.get("Content-Length", "")
-        whole = int(length) if length.isdecimal() else None
-    if whole is not None and size is not None and whole != size:
-        raise BadInput("wrong-length", f"the server has {whole} bytes, its source declares {size}")
-    return whole if size is None else size
-
-
-def _validator(answer: requests.Response) -> str:
-    """Return what an If-Range header can hold: a strong ETag, or else the time of change."""
-    tag = answer.headers.get("ETag", "")
-    if tag and not tag.startswith("W/"):
-        return tag
-    return answer.headers.get("Last-Modified", "")

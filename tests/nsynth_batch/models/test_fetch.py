@@ -47,6 +47,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         wanted = self.headers.get("Range")
         self.server.ranges.append(wanted)
+        version = f'"{hashlib.sha256(self.server.content).hexdigest()}"'
+        if self.headers.get("If-Range", version) != version:
+            wanted = None
         if self.server.status:
             self.send_error(self.server.status)
             return
@@ -56,6 +59,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_error(416)
             return
         self.send_response(206 if wanted else 200)
+        self.send_header("ETag", version)
+        if wanted:
+            whole = len(self.server.content)
+            self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.server.breaks:
@@ -78,15 +85,15 @@ def server() -> Iterator[Server]:
 
 
 def test_whole_file_is_fetched_checked_and_unpacked(server: Server, tmp_path: Path) -> None:
-    heard: list[tuple[int, int | None]] = []
+    seen: list[tuple[int, int | None]] = []
     digest = hashlib.sha256(CHECKPOINT).hexdigest()
     found = fetch_checkpoint(
-        tmp_path, url=server.url, sha256=digest, on_progress=lambda *now: heard.append(now)
+        tmp_path, url=server.url, sha256=digest, on_progress=lambda *now: seen.append(now)
     )
     assert found.prefix == tmp_path / "wavenet-ckpt" / "model.ckpt-5"
     assert found.prefix.with_name("model.ckpt-5.index").exists()
     assert (found.sha256, found.checked) == (digest, True)
-    assert heard[-1] == (len(CHECKPOINT), len(CHECKPOINT))
+    assert seen[-1] == (len(CHECKPOINT), len(CHECKPOINT))
     fetch_checkpoint(tmp_path, url=server.url)
     assert len(server.ranges) == 1
 
@@ -114,6 +121,27 @@ def test_part_that_is_already_whole_is_noticed(server: Server, tmp_path: Path) -
     (tmp_path / "model.tar.part").write_bytes(CHECKPOINT)
     fetch_checkpoint(tmp_path, url=server.url, tries=1)
     assert (tmp_path / "model.tar").read_bytes() == CHECKPOINT
+
+
+def test_two_versions_are_never_joined(server: Server, tmp_path: Path) -> None:
+    server.breaks = 1
+    with pytest.raises(DownloadError):
+        fetch_checkpoint(tmp_path, url=server.url, tries=1)
+    server.content = tar_of("other/model.ckpt-6.index", "other/model.ckpt-6.meta")
+    fetch_checkpoint(tmp_path, url=server.url, tries=1)
+    assert (tmp_path / "model.tar").read_bytes() == server.content
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "model.tar",
+        "model.tar.sha256",
+        "other",
+    ]
+
+
+def test_file_of_this_machine_is_fetched_like_one_of_the_web(tmp_path: Path) -> None:
+    (tmp_path / "model.tar").write_bytes(CHECKPOINT)
+    to = tmp_path / "to"
+    found = fetch_checkpoint(to, url=(tmp_path / "model.tar").as_uri())
+    assert found.sha256 == hashlib.sha256(CHECKPOINT).hexdigest()
 
 
 def test_wrong_checksum_is_refused_and_removed(server: Server, tmp_path: Path) -> None:

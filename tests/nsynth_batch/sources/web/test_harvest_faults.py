@@ -110,8 +110,8 @@ def test_retry_after_holds_back_every_download(
     front: FaultProxy, wiki: Wiki, tmp_path: Path, when: str
 ) -> None:
     # A date has whole seconds: two from now are more than one.
-    asked = "1" if when == "seconds" else formatdate(time.time() + 2, usegmt=True)
-    front.fail(FILE, Fault(429, {"Retry-After": asked}))
+    asked = {"seconds": "1", "date": lambda: formatdate(time.time() + 2, usegmt=True)}
+    front.fail(FILE, Fault(429, {"Retry-After": asked[when]}))
     assert harvest(front, tmp_path, FAULTS).added == 6
     assert raw(tmp_path) == whole(wiki)
     refused = next(seen for seen in front.files() if seen.status == 429)
