@@ -47,7 +47,7 @@ MODELS_ORDER = (
     ("family",),
     ("model",),
     ("engine",),
-    ("spec", "weights", "quantiser", "draws", "precision", "machine"),
+    ("spec", "weights", "quantiser", "draws", "precision", "machine", "recipe"),
 )
 MAY_LOAD_TENSORFLOW = (
     "nsynth_batch/models/*/graph.py",

@@ -13,11 +13,13 @@ import numpy.typing as npt
 from nsynth_batch.models.engine import Engine
 from nsynth_batch.models.model import LoadedModel
 from nsynth_batch.models.quantiser import Quantiser
+from nsynth_batch.models.recipe import Phase, Recipe
 from nsynth_batch.models.weights import Array, CheckpointError, ModelConfig, Weights
 from nsynth_batch.settings.choices import EngineName, Precision
 
 Tensor = Any
 Tensors = Mapping[str, Tensor]
+Batch = Mapping[str, Tensor]
 
 Order = Literal["crops", "streams"]
 """In which order a family learns: any crop alone, or long pieces side by side, state carried on."""
@@ -42,11 +44,14 @@ class Loss:
         How many samples that is.
     state : tensors or None
         What the next crops of the same streams begin with; None for a family of crops.
+    auxiliary : scalar tensor or None
+        Mean error of the auxiliary loss; None where there is none.
     """
 
     total: Tensor
     count: int
     state: Any = None
+    auxiliary: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -107,22 +112,38 @@ class Family(Protocol[ConfigT]):
         """Return how audio becomes the codes that the model predicts."""
         ...
 
-    def batch(self, config: ConfigT, crops: Array) -> npt.NDArray[np.float32]:
-        """Return what the loss reads of crops float32 [B, T] in [-1, 1], a row a crop."""
+    def auxiliary(self, config: ConfigT, recipe: Recipe, seed: int) -> Mapping[str, Array]:
+        """Return weights that a recipe trains beside the model's own, and that are no part of it.
+
+        Raises
+        ------
+        ValueError
+            If the family has no auxiliary loss and the recipe asks for it.
+        """
         ...
 
-    def loss(self, config: ConfigT, tensors: Tensors, batch: Tensor, state: Any) -> Loss:
+    def batch(
+        self, config: ConfigT, crops: Array, recipe: Recipe, draw: np.random.Generator
+    ) -> Mapping[str, npt.NDArray[np.float32]]:
+        """Return what the loss reads of crops float32 [B, T] in [-1, 1], a row a crop in each."""
+        ...
+
+    def loss(
+        self, config: ConfigT, tensors: Tensors, batch: Batch, state: Any, phase: Phase
+    ) -> Loss:
         """Return the loss of some rows of a batch, in TensorFlow.
 
         Parameters
         ----------
         config : ModelConfig
         tensors : mapping of str to tensors
-            The weights.
-        batch : tensor [B, …]
+            The weights, the auxiliary ones among them.
+        batch : mapping of str to tensors [B, …]
             Rows of what `batch` returned.
         state : tensors or None
             What these streams ended with before; None at their beginning and for crops.
+        phase : str
+            What learns.
         """
         ...
 

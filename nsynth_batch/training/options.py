@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from nsynth_batch.models.recipe import Recipe
 from nsynth_batch.settings.choices import Schedule
 from nsynth_batch.training.corpus import Augmentation
 
@@ -34,7 +35,11 @@ class TrainingOptions:
     clip_norm
         Largest norm of a step's gradient.
     seed
-        Of the initial weights and the crops.
+        Of the initial weights, the crops and the noise on inputs.
+    augmentation
+        How crops are changed.
+    recipe
+        What helps the model to learn beside them.
 
     Examples
     --------
@@ -54,6 +59,7 @@ class TrainingOptions:
     clip_norm: float = 1.0
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
+    recipe: Recipe = field(default_factory=Recipe)
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step."""
@@ -73,12 +79,16 @@ class TrainingProgress:
     step, steps
         Steps done and to do.
     nll
-        Mean training loss since the last report, in nats a sample.
+        Mean training loss since the last report, in nats a sample; on corrupted inputs where the
+        recipe corrupts them. None while the encoder learns alone.
+    auxiliary
+        Mean error of the auxiliary loss since the last report; None where there is none.
     samples_per_second
         Training speed since the last report.
     """
 
     step: int
     steps: int
-    nll: float
+    nll: float | None
+    auxiliary: float | None
     samples_per_second: float

@@ -8,7 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from nsynth_batch.models.family import Family
+from nsynth_batch.models.family import Batch, Family
+from nsynth_batch.models.recipe import Phase
 
 
 @dataclass(frozen=True)
@@ -19,16 +20,26 @@ class Gradient:
     ----------
     loss : scalar tensor
         The mean of the crops' mean losses.
+    auxiliary : scalar tensor or None
+        The mean of their auxiliary losses.
     tensors : list of tensors
         The gradient of that mean, in the order of the weights.
     """
 
     loss: Any
+    auxiliary: Any
     tensors: list[Any]
 
 
 def gradient(
-    family: Family[Any], config: Any, weights: Mapping[str, Any], batch: Any, crops: int
+    family: Family[Any],
+    config: Any,
+    weights: Mapping[str, Any],
+    batch: Batch,
+    crops: int,
+    *,
+    auxiliary_weight: float,
+    phase: Phase,
 ) -> Gradient:
     """Return what a batch teaches; each crop has the same weight in it.
 
@@ -37,22 +48,34 @@ def gradient(
     family : Family
     config : ModelConfig
     weights : mapping of str to variables
-    batch : tensor [crops, …]
+    batch : mapping of str to tensors [crops, …]
         What `family.batch` returned.
     crops : int
         How many crops it is.
+    auxiliary_weight : float
+        Of the auxiliary loss in what is minimised.
+    phase : str
+        What learns.
     """
     with tf.GradientTape() as tape:
         # A tower a crop: on a CPU two towers on a core each, whose tensors stay in its cache,
         # go through twice the samples that one batch of two on both cores does. All towers are on
         # one tape: its order of additions is part of the weights' last bits.
+        parts = {name: tf.split(rows, crops, axis=0) for name, rows in batch.items()}
         towers = [
-            family.loss(config, weights, crop, None) for crop in tf.split(batch, crops, axis=0)
+            family.loss(
+                config, weights, {name: rows[k] for name, rows in parts.items()}, None, phase
+            )
+            for k in range(crops)
         ]
-        loss = tf.add_n([tower.total / tower.count for tower in towers]) / crops
+        loss = minimised = tf.add_n([tower.total / tower.count for tower in towers]) / crops
+        errors = [tower.auxiliary for tower in towers if tower.auxiliary is not None]
+        auxiliary = tf.add_n(errors) / crops if errors else None
+        if auxiliary is not None:
+            minimised = loss + auxiliary_weight * auxiliary
     # The last block's residual product leads nowhere: its gradient is zero, not None.
     found = tape.gradient(
-        loss, list(weights.values()), unconnected_gradients=tf.UnconnectedGradients.ZERO
+        minimised, list(weights.values()), unconnected_gradients=tf.UnconnectedGradients.ZERO
     )
     # Of a table that is looked up in, TensorFlow returns the rows that were met alone.
-    return Gradient(loss, [tf.convert_to_tensor(tensor) for tensor in found])
+    return Gradient(loss, auxiliary, [tf.convert_to_tensor(tensor) for tensor in found])

@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from nsynth_batch.models.draws import generator
 from nsynth_batch.models.engine import Encoder, Engine
-from nsynth_batch.models.family import Cost, Loss, Order, Tensors
+from nsynth_batch.models.family import Batch, Cost, Loss, Order, Tensors
 from nsynth_batch.models.precision import fastest_precision
-from nsynth_batch.models.quantiser import MU_LAW_NSYNTH, Quantiser
+from nsynth_batch.models.quantiser import HIGHEST, LOWEST, MU_LAW_NSYNTH, Quantiser
+from nsynth_batch.models.recipe import Phase, Recipe, corrupted
+from nsynth_batch.models.wavenet import auxiliary
 from nsynth_batch.models.wavenet.config import CONFIGS, Config, tensor_shapes
 from nsynth_batch.models.wavenet.cost import products
 from nsynth_batch.models.wavenet.model import Model
@@ -45,15 +47,30 @@ class NSynth:
         """Return the published model's mu-law."""
         return MU_LAW_NSYNTH
 
-    def batch(self, config: Config, crops: Array) -> npt.NDArray[np.float32]:
-        """Return the mu-law codes of crops, float32 [B, T]."""
-        return MU_LAW_NSYNTH.encode(crops).astype(np.float32)
+    def auxiliary(self, config: Config, recipe: Recipe, seed: int) -> Mapping[str, Array]:
+        """Return the weights of the head that reads spectra from encodings."""
+        wanted = recipe.spectral_weight or recipe.encoder_steps
+        return auxiliary.initial_head(config, seed) if wanted else {}
 
-    def loss(self, config: Config, tensors: Tensors, batch: Any, state: Any) -> Loss:
+    def batch(
+        self, config: Config, crops: Array, recipe: Recipe, draw: np.random.Generator
+    ) -> Mapping[str, npt.NDArray[np.float32]]:
+        """Return mu-law codes, float32 [B, T], and what the recipe asks for beside them."""
+        codes = MU_LAW_NSYNTH.encode(crops).astype(np.float32)
+        batch = {"codes": codes}
+        if recipe.corruption:
+            batch["inputs"] = corrupted(codes, recipe.corruption, draw, LOWEST, HIGHEST)
+        if recipe.spectral_weight or recipe.encoder_steps:
+            batch["spectra"] = auxiliary.spectra(config, crops)
+        return batch
+
+    def loss(
+        self, config: Config, tensors: Tensors, batch: Batch, state: Any, phase: Phase
+    ) -> Loss:
         """Return the teacher-forced negative log-likelihood, in nats."""
         from nsynth_batch.models.wavenet.loss import nll
 
-        return nll(config, tensors, batch)
+        return nll(config, tensors, batch, phase)
 
     def cost(self, config: Config) -> Cost:
         """Return multiply-adds and bytes a sample."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from nsynth_batch.models import quantiser
-from nsynth_batch.models.family import Loss, Tensors
+from nsynth_batch.models.family import Batch, Loss, Tensor, Tensors
+from nsynth_batch.models.recipe import Phase
 from nsynth_batch.models.wavenet import graph
 from nsynth_batch.models.wavenet.config import Config
 
 
-def nll(config: Config, tensors: Tensors, codes: Any) -> Loss:
+def nll(config: Config, tensors: Tensors, batch: Batch, phase: Phase) -> Loss:
     """Return the teacher-forced negative log-likelihood of mu-law codes, under their own encodings.
 
     Parameters
@@ -20,15 +19,41 @@ def nll(config: Config, tensors: Tensors, codes: Any) -> Loss:
     config : Config
     tensors : mapping of str to tensors
         The weights.
-    codes : float32 [B, T]
-        Mu-law codes, T a multiple of the hop.
+    batch : mapping of str to tensors
+        ``codes``, float32 [B, T], T a multiple of the hop; ``inputs``, of the same shape, where
+        the decoder reads others than the codes; ``spectra`` for the auxiliary loss.
+    phase : str
+        The likelihood is left out while the encoder learns alone.
 
     Returns
     -------
     Loss
         In nats, summed over B · T samples.
     """
-    logits = graph.decoder(config, tensors, codes, graph.encoder(config, tensors, codes))
+    codes = batch["codes"]
+    encodings = graph.encoder(config, tensors, codes)
+    extra = head_error(tensors, encodings, batch["spectra"]) if "spectra" in batch else None
+    count = codes.shape[0] * codes.shape[1]
+    if phase == "encoder":
+        return Loss(tf.zeros([]), count, auxiliary=extra)
+    logits = graph.decoder(config, tensors, batch.get("inputs", codes), encodings)
     labels = tf.cast(codes, tf.int32) - quantiser.LOWEST
     each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-    return Loss(tf.reduce_sum(each), codes.shape[0] * codes.shape[1])
+    return Loss(tf.reduce_sum(each), count, auxiliary=extra)
+
+
+def head_error(tensors: Tensors, encodings: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean squared error of the auxiliary head.
+
+    Parameters
+    ----------
+    tensors : mapping of str to tensors
+        The head's are among them.
+    encodings : float32 [B, F, bottleneck]
+    targets : float32 [B, F, bands]
+        What `auxiliary.spectra` returned.
+    """
+    hidden = tf.matmul(encodings, tensors["auxiliary/hidden/W"])
+    hidden = tf.nn.relu(hidden + tensors["auxiliary/hidden/biases"])
+    found = tf.matmul(hidden, tensors["auxiliary/bands/W"]) + tensors["auxiliary/bands/biases"]
+    return tf.reduce_mean(tf.square(found - targets))

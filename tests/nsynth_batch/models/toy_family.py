@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from nsynth_batch.models.draws import generator
 from nsynth_batch.models.engine import Codes, Engine, Needs, OnCodes, OnProgress, Request
-from nsynth_batch.models.family import Cost, Loss, Order, Tensors
+from nsynth_batch.models.family import Batch, Cost, Loss, Order, Tensors
 from nsynth_batch.models.model import LoadedModel
 from nsynth_batch.models.quantiser import LOWEST, MU_LAW_NSYNTH, Quantiser
+from nsynth_batch.models.recipe import Phase, Recipe
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import EngineName, Precision
 
@@ -106,13 +107,20 @@ class Toy:
     def quantiser(self, config: ToyConfig) -> Quantiser:
         return MU_LAW_NSYNTH
 
-    def batch(self, config: ToyConfig, crops: Array) -> npt.NDArray[np.float32]:
-        return (MU_LAW_NSYNTH.encode(crops) - LOWEST).astype(np.float32)
+    def auxiliary(self, config: ToyConfig, recipe: Recipe, seed: int) -> Mapping[str, Array]:
+        return {}
 
-    def loss(self, config: ToyConfig, tensors: Tensors, batch: Any, state: Any) -> Loss:
+    def batch(
+        self, config: ToyConfig, crops: Array, recipe: Recipe, draw: np.random.Generator
+    ) -> Mapping[str, npt.NDArray[np.float32]]:
+        return {"bins": (MU_LAW_NSYNTH.encode(crops) - LOWEST).astype(np.float32)}
+
+    def loss(
+        self, config: ToyConfig, tensors: Tensors, batch: Batch, state: Any, phase: Phase
+    ) -> Loss:
         import tensorflow as tf
 
-        bins = tf.cast(batch, tf.int32)
+        bins = tf.cast(batch["bins"], tf.int32)
         logits = tf.gather(tensors["table"], bins[:, :-1])
         each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=bins[:, 1:], logits=logits)
         return Loss(tf.reduce_sum(each), bins.shape[0] * (bins.shape[1] - 1))
