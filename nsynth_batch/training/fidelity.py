@@ -140,6 +140,42 @@ def spread(sounds: Iterable[Audio], sample_rate: int) -> float:
     return float(np.mean([np.mean(np.abs(a - b)) for a, b in combinations(spectra, 2)]))
 
 
+@dataclass(frozen=True)
+class Measures:
+    """What a model keeps of some sounds together.
+
+    Attributes
+    ----------
+    pitch_kept, periodicity, partials : float
+        As in `Fidelity`, over all frames; NaN where no source has such frames.
+    spread : float
+        How much the outputs differ beside how much the sources do: 1 is as much; NaN for fewer
+        than two sounds or sources that do not differ.
+    """
+
+    pitch_kept: float
+    periodicity: float
+    partials: float
+    spread: float
+
+
+def measures(sources: Sequence[Audio], outputs: Sequence[Audio], sample_rate: int) -> Measures:
+    """Compare sounds with what became of them.
+
+    Parameters
+    ----------
+    sources, outputs : sequences of float32 [n]
+        Side by side, of the same order.
+    sample_rate : int
+        Of all, in Hz.
+    """
+    kept = total([fidelity(a, b, sample_rate) for a, b in zip(sources, outputs, strict=True)])
+    ratio = float("nan")
+    if len(sources) > 1 and (apart := spread(sources, sample_rate)) > 0:
+        ratio = spread(outputs, sample_rate) / apart
+    return Measures(kept.pitch_kept, kept.periodicity, kept.partials, ratio)
+
+
 def nll_and_entropy(
     logits: npt.NDArray[np.float32], labels: npt.NDArray[np.integer]
 ) -> tuple[float, float]:

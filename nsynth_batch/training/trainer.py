@@ -158,6 +158,12 @@ class Trainer:
             on_listen(self.step, self.averaged())
         return self.averaged()
 
+    @property
+    def saved_bytes(self) -> int:
+        """Bytes that the saved model and training take, the ones before and the new together."""
+        sizes = [sum(v.nbytes for v in slot.values()) for slot in self._optimiser.state().values()]
+        return 2 * (sum(sizes) + sizes[0])
+
     def averaged(self) -> Weights[Any]:
         """Return the averaged weights."""
         metadata = {"step": str(self.step)}
@@ -221,15 +227,21 @@ class Trainer:
         saved = self._folder.load()
         if saved is None:
             return
-        if saved.made_by != self._made_by():
+        if others := _differing(saved.made_by, self._made_by()):
             raise CheckpointError(
-                f"{saved.source}: was begun with other sizes or options; use the same, or another "
-                "folder"
+                f"{saved.source}: was begun with other sizes or options ({', '.join(others)}); use "
+                "the same, or another folder"
             )
         auxiliary = {name: value.shape for name, value in self._auxiliary.items()}
         shapes = {**self.family.tensor_shapes(self.config), **auxiliary}
         self._optimiser.restore(saved.slots(self._optimiser.slots, shapes))
         self.step = saved.step
+
+
+def _differing(before: str, now: str) -> list[str]:
+    """Return the names of what is not the same in two trainings."""
+    old, new = json.loads(before), json.loads(now)
+    return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

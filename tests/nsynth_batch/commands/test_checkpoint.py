@@ -126,7 +126,7 @@ def test_train_goes_on_where_it_stopped_and_scores_what_it_held_out(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--size", "huge"], f"--size huge: choose one of {', '.join(CONFIGS)}"),
+        (["--preset", "huge"], f"--preset huge: choose one of {', '.join(CONFIGS)}"),
         (["--from", "missing"], "missing: no such folder"),
         (["--store", "missing"], "missing: not a store"),
     ],

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsynth_batch.training.fidelity import Fidelity, fidelity, nll_and_entropy, spread, total
+from nsynth_batch.training.fidelity import (
+    Fidelity,
+    fidelity,
+    measures,
+    nll_and_entropy,
+    spread,
+    total,
+)
 
 RATE = 16_000
 TIME = np.arange(2 * RATE) / RATE
@@ -90,3 +97,16 @@ def test_what_is_drawn_is_as_surprising_as_expected() -> None:
     nll, entropy = nll_and_entropy(logits, np.minimum(drawn, 15))
     assert nll == pytest.approx(entropy, abs=0.03)
     assert nll_and_entropy(logits, logits.argmin(axis=1))[0] > entropy + 1
+
+
+def test_measures_of_several_sounds_together() -> None:
+    sources = [note(220), note(330), noise(1)]
+    same = measures(sources, sources, RATE)
+    assert (same.pitch_kept, same.spread) == (1.0, 1.0)
+    lost = measures(sources, [noise(2), noise(3), noise(4)], RATE)
+    assert lost.pitch_kept < 0.05
+    assert lost.partials < 0.1
+    assert lost.spread < 0.3
+    alone = measures([noise(1)], [noise(1)], RATE)
+    assert math.isnan(alone.pitch_kept)
+    assert math.isnan(alone.spread)
