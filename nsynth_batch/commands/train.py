@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -28,11 +28,8 @@ if TYPE_CHECKING:
 
 RecipeName = Literal["free-running", "published"]
 
-STEPS, STEPS_ON = 20_000, 4_000
+STEPS, STEPS_ON = 20_000, 5_000
 """Of a model from the beginning, and of one that goes on from another."""
-
-_ENCODER_STEPS_ON = 200
-"""An encoder that has learned already needs its auxiliary head alone."""
 
 
 def register(app: typer.Typer) -> None:
@@ -151,8 +148,6 @@ def train(
     if not to_train.seconds:
         raise CommandError("nothing to train on: give more recordings or a smaller --held-out", 2)
     taught = FREE_RUNNING if recipe == "free-running" else Recipe()
-    if initial and recipe == "free-running":
-        taught = replace(taught, encoder_steps=_ENCODER_STEPS_ON)
     options = TrainingOptions(
         steps=steps or (STEPS_ON if init else STEPS),
         batch=batch,
