@@ -10,6 +10,8 @@
 (1, 2, 16)
 >>> model.decode(encodings, seed=7).shape
 (1, 1024)
+>>> model.mashup(model.encode_file(crow, seconds=0.2), encodings[0], "linear").shape
+(2, 16)
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ MODELS_ORDER = (
     FAMILIES,
     ("family",),
     ("model",),
-    ("engine",),
+    ("engine", "crossfade"),
     ("spec", "weights", "quantiser", "draws", "precision", "machine", "recipe"),
 )
 MAY_LOAD_TENSORFLOW = (

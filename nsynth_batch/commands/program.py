@@ -15,6 +15,7 @@ from nsynth_batch.commands import (
     forget,
     gc,
     harvest,
+    mashup,
     run,
     status,
     submit,
@@ -56,7 +57,7 @@ def nsynth_batch(
 
 
 for group in (
-    *(demo, doctor),
+    *(demo, mashup, doctor),
     *(harvest, run),
     *(status, verify, clips, catalog, forget, gc),
     checkpoint,

@@ -13,8 +13,8 @@ from hdfs_jobs.canonical_json import derived_id
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
 from hdfs_jobs.runs.stage import Task
+from nsynth_batch.models.crossfade import cross_fade, fade
 from nsynth_batch.settings.choices import Curve
-from nsynth_batch.stages.fades import fade
 from nsynth_batch.store.arrays import list_column, matrices, matrix_column
 from nsynth_batch.store.lengths import frame_seconds
 from nsynth_batch.store.schemas import MASHUPS, PARENT
@@ -63,7 +63,7 @@ class MashStage:
         a, b = matrices(source.column("encoding"))
         frames = min(len(a), len(b))
         mix = fade(self.curve, frames, self.seed, pair)
-        encoding = (1 - mix[:, None]) * a[:frames] + mix[:, None] * b[:frames]
+        encoding = cross_fade(a, b, mix)
         if not np.isfinite(encoding).all():
             raise BadInput("non-finite", "the encoding of a parent holds NaN or infinity")
         parents = [
@@ -87,7 +87,7 @@ class MashStage:
                 pa.array([self.seed], pa.int64()),
                 list_column([mix], pa.float32()),
                 pa.array([frames], pa.int32()),
-                matrix_column([encoding.astype(np.float32)]),
+                matrix_column([encoding]),
             ],
             schema=MASHUPS,
         )

@@ -337,8 +337,10 @@ def mono_blocks(
         yield from recording.mono_blocks(sample_rate, block_seconds, refuse_silent=refuse_silent)
 
 
-def load_audio(source: str | Path | BinaryIO, sample_rate: int = SAMPLE_RATE) -> Samples:
-    """Return a whole recording as one array, such as a model encodes.
+def load_audio(
+    source: str | Path | BinaryIO, sample_rate: int = SAMPLE_RATE, *, seconds: float | None = None
+) -> Samples:
+    """Return a recording as one array, such as a model encodes.
 
     Parameters
     ----------
@@ -346,6 +348,8 @@ def load_audio(source: str | Path | BinaryIO, sample_rate: int = SAMPLE_RATE) ->
         See `open_recording`.
     sample_rate : int
         The rate of the output in Hz.
+    seconds : float, optional
+        Of its beginning, at most: what follows is not read. All of it by default.
 
     Returns
     -------
@@ -357,7 +361,15 @@ def load_audio(source: str | Path | BinaryIO, sample_rate: int = SAMPLE_RATE) ->
     AudioError, OSError
         As `mono_blocks` does.
     """
-    samples = np.concatenate([np.zeros(0, np.float32), *mono_blocks(source, sample_rate)])
+    most = None if seconds is None else max(0, round(seconds * sample_rate))
+    blocks = [np.zeros(0, np.float32)]
+    count = 0
+    for block in mono_blocks(source, sample_rate):
+        blocks.append(block)
+        count += len(block)
+        if most is not None and count >= most:
+            break
+    samples = np.concatenate(blocks)[:most]
     peak = float(np.abs(samples).max(initial=0.0))
     if peak > 1.0:
         samples *= np.float32(BROUGHT_DOWN_TO / peak)

@@ -33,6 +33,22 @@ def is_made_here(stream: BinaryIO) -> bool:
     OSError
         What reading raised.
     """
+    return bool(comment_made_here(stream))
+
+
+def comment_made_here(stream: BinaryIO) -> str:
+    """Return the comment of a sound file that one of these programs wrote, else an empty text.
+
+    Parameters
+    ----------
+    stream : binary stream
+        As for `is_made_here`.
+
+    Raises
+    ------
+    OSError
+        What reading raised.
+    """
     stream.seek(0)
     head = stream.read(12)
     texts: Mapping[str, str] = {}
@@ -41,7 +57,8 @@ def is_made_here(stream: BinaryIO) -> bool:
     elif head[:4] in (b"fLaC", b"OggS"):
         texts = _comments(stream)
     ours = _OURS.fullmatch(texts.get("software", ""))
-    return ours is not None and texts.get("comment", "").startswith(COMMENT)
+    comment = texts.get("comment", "")
+    return comment if ours is not None and comment.startswith(COMMENT) else ""
 
 
 def _info(stream: BinaryIO) -> Iterator[tuple[str, str]]:

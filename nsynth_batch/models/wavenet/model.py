@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import overload
+from pathlib import Path
+from typing import BinaryIO, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from nsynth_batch.models.crossfade import cross_fade, fade
 from nsynth_batch.models.engine import (
     Codes,
     Encoder,
@@ -20,6 +22,8 @@ from nsynth_batch.models.model import LoadedModel, checked_audio, code_nll
 from nsynth_batch.models.quantiser import MU_LAW_NSYNTH
 from nsynth_batch.models.wavenet.config import QUANTA, Config
 from nsynth_batch.models.weights import Array, Weights
+from nsynth_batch.settings.choices import Curve
+from sequencer.audio.recording import load_audio
 
 
 class Model(LoadedModel):
@@ -63,6 +67,65 @@ class Model(LoadedModel):
         if not len(audio) or not frames:
             return np.zeros((len(audio), frames, self.config.ae_bottleneck), np.float32)
         return self.engine.encode(audio[:, : frames * hop])
+
+    def encode_file(self, source: str | Path | BinaryIO, *, seconds: float | None = None) -> Array:
+        """Encode a recording of any format, rate and number of channels.
+
+        Parameters
+        ----------
+        source : str, Path or BinaryIO
+            A path, or a seekable binary stream.
+        seconds : float, optional
+            Of its beginning, at most; all of it by default.
+
+        Returns
+        -------
+        float32 [F, bottleneck]
+
+        Raises
+        ------
+        AudioError
+            If it is no usable recording; the message says why.
+        OSError
+            What reading raised.
+        """
+        audio = load_audio(source, self.sample_rate, seconds=seconds)
+        encoding: Array = self.encode(audio[None])[0]
+        return encoding
+
+    def mashup(
+        self, a: Array, b: Array, curve: Curve = "random", *, seed: int = 0, pair: int = 0
+    ) -> Array:
+        """Cross-fade two encodings, cut to the shorter.
+
+        Parameters
+        ----------
+        a, b : float32 [F, bottleneck]
+            As `encode_file` returns them.
+        curve : {"random", "cosine", "linear"}
+            How one fades into the other.
+        seed, pair : int
+            Key the draws of ``random``, as pair k of a store's seed does.
+
+        Returns
+        -------
+        float32 [F, bottleneck]
+            The encoding of the mash-up, for `decode`.
+
+        Raises
+        ------
+        ValueError
+            If one is no encoding of this model.
+        """
+        width = self.config.ae_bottleneck
+        for name, encoding in (("a", a), ("b", b)):
+            shape = np.shape(encoding)
+            if len(shape) != 2 or shape[1] != width:
+                raise ValueError(
+                    f"{name} must be an encoding [frames, {width}], not of shape {shape}; "
+                    "encode_file and encode make one"
+                )
+        return cross_fade(a, b, fade(curve, min(len(a), len(b)), seed, pair))
 
     def logits(self, audio: Array, encodings: Array) -> Array:
         """Return teacher-forced logits: those of each sample from the ones before it.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
-from nsynth_batch.stages.fades import fade
+from nsynth_batch.models.crossfade import fade
 from nsynth_batch.stages.mash import MashStage
 from nsynth_batch.store.arrays import matrices, matrix_column
 from nsynth_batch.store.schemas import ENCODINGS

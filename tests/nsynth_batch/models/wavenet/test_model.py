@@ -191,3 +191,12 @@ def test_an_interrupted_decode_goes_on_where_the_engine_can(tiny_weights: Weight
     assert not other.resumes
     with pytest.raises(ValueError, match="engine tensorflow cannot go on"):
         other.decode(frames, prefixes=made)
+
+
+def test_what_is_no_encoding_cannot_be_mashed_up(model: Model, audio: np.ndarray) -> None:
+    first, second, _ = model.encode(audio)
+    for a, b in ((first, audio[0]), (first[:, :2], second), (first[None], second)):
+        with pytest.raises(ValueError, match=r"must be an encoding \[frames, 3\]"):
+            model.mashup(a, b)
+    straight = model.mashup(first, second[:3], "linear")
+    np.testing.assert_allclose(straight[[0, 1, 2]], [first[0], (first + second)[1] / 2, second[2]])

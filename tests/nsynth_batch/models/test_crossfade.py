@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsynth_batch.stages.fades import Curve, fade
+from nsynth_batch.models.crossfade import Curve, fade
 
 frames = st.integers(1, 400)
 seeds = st.integers(0, 2**31)

@@ -1,4 +1,4 @@
-"""How a mash-up fades from its first recording to its second: the share of B at each frame."""
+"""Mash-ups: two encodings, and how one fades into the other, the share of B at each frame."""
 
 from __future__ import annotations
 
@@ -38,6 +38,26 @@ def fade(curve: Curve, frames: int, seed: int, pair: int) -> Mix:
     if curve == "cosine":
         return _raised_cosine(steps / frames)
     return (steps / max(frames - 1, 1)).astype(np.float32)
+
+
+def cross_fade(
+    a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], mix: Mix
+) -> npt.NDArray[np.float32]:
+    """Return the mash-up of two encodings, as long as the mix.
+
+    Parameters
+    ----------
+    a, b : float32 [frames or more, width]
+    mix : float32 [frames]
+        The share of B, in [0, 1].
+
+    Returns
+    -------
+    float32 [frames, width]
+    """
+    frames = len(mix)
+    mixed = (1 - mix[:, None]) * a[:frames] + mix[:, None] * b[:frames]
+    return np.asarray(mixed, np.float32)
 
 
 def random_fade(frames: int, draws: Draws) -> Mix:

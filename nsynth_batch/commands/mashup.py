@@ -1,0 +1,248 @@
+"""`reconstruct` and `mashup`: a recording or two through a model, without a store."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nsynth_batch.commands.options import BEGIN, MODEL, settings_from
+from nsynth_batch.errors import OK, USAGE, CommandError
+from nsynth_batch.text import one_line, table
+from sequencer.text import clock
+
+if TYPE_CHECKING:
+    from nsynth_batch.models.wavenet.model import Model
+    from nsynth_batch.pipeline.without_store import Made, Parent
+    from nsynth_batch.settings.settings import Settings
+
+_DRAWING = ("precision", "temperature", "seed")
+_SECONDS = 10.0
+_PROGRESS_SECONDS = 5.0
+
+Out = Annotated[
+    Path,
+    typer.Option("-o", "--out", metavar="FILE", help="A .wav, .flac, .ogg or .opus to write."),
+]
+Seconds = Annotated[
+    float, typer.Option("--seconds", metavar="S", help="Take so much of the beginning at most.")
+]
+Picture = Annotated[
+    bool,
+    typer.Option(
+        "--picture", help="Draw waveform and spectrogram, source against output, beside FILE."
+    ),
+]
+Replace = Annotated[
+    bool, typer.Option("-f", "--replace", help="Replace FILE even if it was not written here.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command(rich_help_panel=BEGIN)(reconstruct)
+    app.command(rich_help_panel=BEGIN)(mashup)
+
+
+@settings_from(*MODEL, *_DRAWING)
+def reconstruct(
+    settings: Settings,
+    a: Annotated[Path, typer.Argument(metavar="A", help="A recording.")],
+    out: Out,
+    seconds: Seconds = _SECONDS,
+    picture: Picture = False,
+    replace: Replace = False,
+) -> int:
+    """Encode a recording and decode it again.
+
+    Prints how much of it the model keeps: of frames with a pitch the share whose pitch came out
+    within 50 cents, how periodic the output is there, and how far its partials are the source's
+    (1 all, 0 none: noise). No store is needed.
+
+    Example: nsynth-batch reconstruct bell.wav -o again.wav --picture
+    """
+    from nsynth_batch.pipeline.without_store import reconstruct as make
+
+    def work(model: Model, parents: Sequence[Parent], on_progress: Callable[[int], None]) -> Made:
+        return make(
+            model,
+            parents[0],
+            seed=settings.seed or 0,
+            temperature=settings.temperature,
+            on_progress=on_progress,
+        )
+
+    return _make(settings, [a], out, seconds, picture, replace, work)
+
+
+@settings_from(*MODEL, "curve", *_DRAWING)
+def mashup(
+    settings: Settings,
+    a: Annotated[Path, typer.Argument(metavar="A", help="A recording.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
+    out: Out,
+    seconds: Seconds = _SECONDS,
+    picture: Picture = False,
+    replace: Replace = False,
+) -> int:
+    """Cross-fade two recordings inside a model.
+
+    The result is as long as the shorter one, fades by --curve and is decoded anew. Prints what it
+    keeps of each where that has the larger share, as reconstruct does. No store is needed.
+
+    Example: nsynth-batch mashup bell.wav crow.wav -o both.wav --curve cosine --picture
+    """
+    from nsynth_batch.pipeline.without_store import mash as make
+
+    def work(model: Model, parents: Sequence[Parent], on_progress: Callable[[int], None]) -> Made:
+        return make(
+            model,
+            *parents,
+            curve=settings.curve,
+            seed=settings.seed or 0,
+            temperature=settings.temperature,
+            on_progress=on_progress,
+        )
+
+    return _make(settings, [a, b], out, seconds, picture, replace, work)
+
+
+def _make(
+    settings: Settings,
+    paths: Sequence[Path],
+    out: Path,
+    seconds: float,
+    picture: bool,
+    replace: bool,
+    work: Callable[[Model, Sequence[Parent], Callable[[int], None]], Made],
+) -> int:
+    from nsynth_batch.models.loading import load_model, memory_errors_as_usage
+    from nsynth_batch.models.wavenet.model import Model
+    from nsynth_batch.pipeline.without_store import credits_of, licence_of, read_parent, tags_of
+
+    if not 0 < seconds <= 3600:
+        raise CommandError(f"--seconds {seconds:g}: give a length above 0, at most 3600", USAGE)
+    drawn = out.with_suffix(".png") if picture else None
+    _refuse(out, drawn, paths, replace)
+    model = load_model(
+        settings.checkpoint,
+        settings.engine,
+        threads=settings.threads,
+        memory=settings.memory,
+        precision=settings.precision,
+    )
+    if not isinstance(model, Model):
+        raise CommandError(
+            f"{settings.checkpoint} is of the family {model.family}, which has no encodings", USAGE
+        )
+    parents = [read_parent(path, model, seconds) for path in paths]
+    for parent in parents:
+        if parent.cut:
+            _warn(f"{parent.path}: the first {seconds:g} s are taken; --seconds takes more")
+    with memory_errors_as_usage():
+        made = work(model, parents, _Progress(parents, model.sample_rate))
+    licence, warning = licence_of(made)
+    if warning:
+        _warn(warning)
+    _write(made, out, drawn, tags_of(made, licence))
+    facts = model.facts()
+    typer.echo(
+        f"{out}: {len(made.samples) / made.sample_rate:.2f} s by {settings.checkpoint} "
+        f"({facts['engine']}, {facts['precision']})" + (f", drawn in {drawn}" if drawn else "")
+    )
+    typer.echo(_measures(made))
+    for line in credits_of(made):
+        typer.echo(f"made from {line}")
+    typer.echo(f"licence: {licence or 'cannot be stated'}")
+    return OK
+
+
+def _measures(made: Made) -> str:
+    rows = [["", "seconds", "pitch kept", "periodicity", "of the source", "partials"]]
+    for parent, (kept, own) in zip(made.parents, made.kept(), strict=True):
+        rows.append(
+            [
+                one_line(parent.path.name),
+                f"{len(parent.samples) / made.sample_rate:.2f}",
+                "-" if not kept.voiced else f"{kept.pitch_kept:.0%}",
+                *("-" if not kept.voiced else f"{f.periodicity:.2f}" for f in (kept, own)),
+                "-" if not kept.audible else f"{kept.partials:.2f}",
+            ]
+        )
+    return table(rows)
+
+
+def _write(made: Made, out: Path, drawn: Path | None, tags: object) -> None:
+    from sequencer.audio.samples import to_int16
+    from sequencer.files import write_output
+    from sequencer.pictures.comparison import comparison
+    from sequencer.rendering.output_paths import output
+    from sequencer.sound_files.output import form_of, sound_writer
+    from sequencer.sound_files.tags import Tags
+
+    assert isinstance(tags, Tags)
+    form = form_of(out, sample_rate=made.sample_rate, channels=1, frames=len(made.samples))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    integers = form.bits == 16
+    samples = to_int16(made.samples) if integers else made.samples
+    with output(out) as part, sound_writer(part, form, tags) as sink:
+        sink.write(samples[:, None])
+        sink.finish(None, None)
+    if drawn is not None:
+        sounds = [(parent.path.name, parent.samples) for parent in made.parents]
+        write_output(drawn, comparison([*sounds, (out.name, made.samples)], made.sample_rate))
+
+
+def _refuse(out: Path, drawn: Path | None, paths: Sequence[Path], replace: bool) -> None:
+    """Refuse, before any work, an output that cannot be written or is of other origin."""
+    from nsynth_batch.pipeline.without_store import MAKER
+    from sequencer.optional import extra
+    from sequencer.sound_files.marks import comment_made_here
+    from sequencer.sound_files.output import form_of
+
+    form_of(out, sample_rate=16_000, channels=1, frames=0)
+    for path in paths:
+        for made in filter(None, (out, drawn)):
+            if os.path.realpath(made) == os.path.realpath(path):
+                raise CommandError(f"{made}: this would replace the source; name another", USAGE)
+    for made in filter(None, (out, drawn)):
+        if made.is_dir():
+            raise CommandError(f"{made} is a folder; name the file to write", USAGE)
+    ours = False
+    if out.exists():
+        with out.open("rb") as stream:
+            ours = MAKER in comment_made_here(stream)
+    for made in filter(None, (out, drawn)):
+        if made.exists() and not ours and not replace:
+            raise CommandError(
+                f"{made} exists and was not written by this command; choose another name, or "
+                "--replace to replace it",
+                USAGE,
+            )
+    if drawn is not None:
+        extra("matplotlib", "matplotlib")
+
+
+def _warn(text: str) -> None:
+    typer.echo(f"warning: {text}", err=True)
+
+
+class _Progress:
+    """Prints how much is decoded, every few seconds."""
+
+    def __init__(self, parents: Sequence[Parent], sample_rate: int) -> None:
+        self._all = min(len(parent.samples) for parent in parents)
+        self._rate = sample_rate
+        self._done = 0
+        self._next = time.monotonic() + _PROGRESS_SECONDS
+
+    def __call__(self, samples: int) -> None:
+        self._done += samples
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _PROGRESS_SECONDS
+            done, whole = (clock(n / self._rate) for n in (self._done, self._all))
+            typer.echo(f"decoded {done} of {whole}", err=True)

@@ -1,0 +1,267 @@
+"""One or two recordings through a model, without a store: reconstructions and mash-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nsynth_batch.models.crossfade import cross_fade, fade
+from nsynth_batch.models.wavenet.model import Model
+from nsynth_batch.settings.choices import Curve
+from nsynth_batch.training.fidelity import Fidelity, fidelity, total
+from sequencer.audio.recording import load_audio
+from sequencer.clips.clips import is_export, read_clips
+from sequencer.errors import AudioError, SequencerError
+from sequencer.rights.beside import rights_beside
+from sequencer.rights.rights import Rights, licence_url
+from sequencer.rights.solver import solve
+from sequencer.sound_files.marks import COMMENT
+from sequencer.sound_files.tags import Tags, shortened
+from sequencer.text import flattened
+
+Audio = npt.NDArray[np.float32]
+OnProgress = Callable[[int], None]
+
+MAKER = "by nsynth-batch"
+"""Part of the comment of each file that is written here."""
+
+_SHORTEST_RUN = 8
+"""Frames in a row in which a parent has the larger share, for it to be compared there."""
+
+_MOST_TEXT, _MOST_COMMENT = 160, 320
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A recording to work on.
+
+    Attributes
+    ----------
+    path : Path
+    samples : float32 [n]
+        Mono at the model's rate, whole hops.
+    rights : tuple of Rights
+        Its own; of an exported clip those of its parents.
+    cut : bool
+        Whether the recording is longer than what was taken of it.
+    """
+
+    path: Path
+    samples: Audio
+    rights: tuple[Rights, ...]
+    cut: bool
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a model made of one or two recordings.
+
+    Attributes
+    ----------
+    samples : float32 [n]
+        At the model's rate, full scale ±1.
+    parents : tuple of Parent
+    weights : tuple of float32 [frames]
+        The share of each parent at each frame.
+    hop : int
+        Samples a frame.
+    sample_rate : int
+        In Hz.
+    """
+
+    samples: Audio
+    parents: tuple[Parent, ...]
+    weights: tuple[npt.NDArray[np.float32], ...]
+    hop: int
+    sample_rate: int
+
+    def kept(self) -> list[tuple[Fidelity, Fidelity]]:
+        """Measure for each parent what was kept of it where it has the larger share.
+
+        Returns
+        -------
+        list of (Fidelity, Fidelity)
+            Of the output, and of the parent itself, which says what there was to keep.
+        """
+        found = []
+        for parent, weights in zip(self.parents, self.weights, strict=True):
+            runs = [slice(a * self.hop, b * self.hop) for a, b in _runs(weights > 0.5)]
+            of = parent.samples
+            made = (fidelity(of[run], self.samples[run], self.sample_rate) for run in runs)
+            own = (fidelity(of[run], of[run], self.sample_rate) for run in runs)
+            found.append((total(list(made)), total(list(own))))
+        return found
+
+
+def read_parent(path: Path, model: Model, seconds: float) -> Parent:
+    """Read a recording, as much of its beginning as is asked for, and its rights.
+
+    Raises
+    ------
+    SequencerError
+        If it is no usable recording, silent, or shorter than a frame of the model: one line with
+        its name.
+    OSError
+        What reading raised.
+    """
+    try:
+        whole = load_audio(path, model.sample_rate, seconds=seconds + 1 / model.sample_rate)
+        samples = whole[: round(seconds * model.sample_rate)]
+        cut = len(whole) > len(samples)
+        frames = len(samples) // model.hop
+        if not frames:
+            raise AudioError(
+                "too-short",
+                f"{len(whole)} samples at {model.sample_rate} Hz; one frame of the model is "
+                f"{model.hop}",
+            )
+        if float(np.ptp(samples)) == 0.0:
+            raise AudioError("silent", f"all {len(samples):,} samples have the same value")
+    except AudioError as error:
+        raise SequencerError(f"{path}: {error}") from error
+    return Parent(path, samples[: frames * model.hop], _rights(path), cut)
+
+
+def reconstruct(
+    model: Model,
+    parent: Parent,
+    *,
+    seed: int = 0,
+    temperature: float = 1.0,
+    on_progress: OnProgress | None = None,
+) -> Made:
+    """Encode a recording and decode it again.
+
+    Parameters
+    ----------
+    model : Model
+    parent : Parent
+        As `read_parent` returns it.
+    seed, temperature, on_progress
+        As for `Model.decode`.
+    """
+    encoding = model.encode(parent.samples[None])[0]
+    weights = (np.ones(len(encoding), np.float32),)
+    return _decoded(model, encoding, (parent,), weights, seed, temperature, on_progress)
+
+
+def mash(
+    model: Model,
+    a: Parent,
+    b: Parent,
+    *,
+    curve: Curve = "random",
+    seed: int = 0,
+    temperature: float = 1.0,
+    on_progress: OnProgress | None = None,
+) -> Made:
+    """Cross-fade the encodings of two recordings, cut to the shorter, and decode the result.
+
+    Parameters
+    ----------
+    model : Model
+    a, b : Parent
+        As `read_parent` returns them.
+    curve : {"random", "cosine", "linear"}
+        How one fades into the other.
+    seed : int
+        Of the curve and of the decoding.
+    temperature, on_progress
+        As for `Model.decode`.
+    """
+    first, second = (model.encode(parent.samples[None])[0] for parent in (a, b))
+    frames = min(len(first), len(second))
+    mix = fade(curve, frames, seed, 0)
+    mixed = cross_fade(first, second, mix)
+    parents = tuple(
+        replace(parent, samples=parent.samples[: frames * model.hop]) for parent in (a, b)
+    )
+    return _decoded(model, mixed, parents, (1 - mix, mix), seed, temperature, on_progress)
+
+
+def _decoded(
+    model: Model,
+    encoding: Audio,
+    parents: tuple[Parent, ...],
+    weights: tuple[npt.NDArray[np.float32], ...],
+    seed: int,
+    temperature: float,
+    on_progress: OnProgress | None,
+) -> Made:
+    [samples] = model.decode(
+        encoding[None], seed=seed, temperature=temperature, on_progress=on_progress
+    )
+    return Made(samples, parents, weights, model.hop, model.sample_rate)
+
+
+def licence_of(made: Made) -> tuple[str, str]:
+    """Return the licence that the result is under, and a warning where there is none to state.
+
+    Returns
+    -------
+    licence : str
+        An SPDX id; empty where nothing can be concluded.
+    warning : str
+        One line; empty where all is well.
+    """
+    sources = [rights for parent in made.parents for rights in parent.rights]
+    found = solve({"the result": sources}, allow_nc=True, allow_nd=True)
+    if found.left_out:
+        return "", next(iter(found.left_out.values()))
+    if found.unknown:
+        listed = ", ".join(f'"{flattened(title)}"' for title in found.unknown)
+        return "", f"the licence of {listed} is not known: a sources.csv beside it would give it"
+    if found.private:
+        return "", f"{', '.join(found.private)} allows no adaptation to be shared: for private use"
+    return found.licence, ""
+
+
+def credits_of(made: Made) -> list[str]:
+    """Return a line for each recording behind the result: title, author, licence, page."""
+    each = dict.fromkeys(rights for parent in made.parents for rights in parent.rights)
+    return [
+        flattened(
+            f'"{rights.title}" by {rights.author or "unknown"} ({rights.licence}) '
+            f"{rights.attribution} {rights.page_url}"
+        )
+        for rights in each
+    ]
+
+
+def tags_of(made: Made, licence: str) -> Tags:
+    """Return the tags of the result: its parents' titles, authors and rights."""
+    every = [rights for parent in made.parents for rights in parent.rights]
+    authors = dict.fromkeys(flattened(rights.author) for rights in every if rights.author)
+    titles = " + ".join(flattened(" + ".join(r.title for r in p.rights)) for p in made.parents)
+    what = "mash-up" if len(made.parents) > 1 else "reconstruction"
+    stated = f"{licence} {licence_url(licence)}".strip() if licence else "licence not known"
+    return Tags(
+        title=shortened(f"{titles} ({what})", _MOST_TEXT),
+        artist=shortened("; ".join(authors), _MOST_TEXT),
+        licence=shortened(stated, _MOST_TEXT),
+        comment=shortened(
+            f"{COMMENT} recordings {MAKER}: {'; '.join(credits_of(made))}", _MOST_COMMENT
+        ),
+    )
+
+
+def _rights(path: Path) -> tuple[Rights, ...]:
+    """Return the rights of a recording, or of the recordings behind an exported clip."""
+    if is_export(path.parent):
+        clip: Any = next((c for c in read_clips(path.parent) if c.file == path.name), None)
+        if clip is not None and clip.parents:
+            return tuple(parent.rights for parent in clip.parents)
+    return (rights_beside(path),)
+
+
+def _runs(chosen: npt.NDArray[np.bool_]) -> Iterator[Sequence[int]]:
+    """Yield begin and end of each stretch of frames that is chosen and long enough."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8)))
+    for begin, end in edges.reshape(-1, 2).tolist():
+        if end - begin >= _SHORTEST_RUN or len(chosen) < _SHORTEST_RUN:
+            yield begin, end
