@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 comma := ,
 NATIVE := CMakeLists.txt $(wildcard nsynth_batch/native/*.cpp nsynth_batch/native/*/*.[ch]pp)
 
-.PHONY: demo test lint bench dev magenta-env manifests-env small-model hdfs hdfs-stop clean
+.PHONY: demo test lint bench dev magenta-env manifests-env small-model demo-model hdfs hdfs-stop clean
 
 demo: .venv/installed
 	$(BIN)/nsynth-batch demo --out demo-out
@@ -40,12 +40,16 @@ hdfs:
 hdfs-stop:
 	@$(PYTHON) -m tests.components.hadoop stop
 
-# Trains the bundled model again; nsynth_batch/checkpoints/small.md tells what it needs.
+# Trains the bundled models again; nsynth_batch/checkpoints/*.md say what they need.
 small-model: dev
 	$(BIN)/python scripts/small_corpus.py build/small-corpus
 	TF_ENABLE_ONEDNN_OPTS=1 $(BIN)/nsynth-batch train build/small --from build/small-corpus/train \
-	  --held-out build/small-corpus/held-out --steps 8500 --decay-steps 2300 \
+	  --held-out build/small-corpus/held-out --steps 40000 --decay-steps 4000 \
 	  --crop-samples 4096 --seed 1 --augment
+
+demo-model: dev
+	TF_ENABLE_ONEDNN_OPTS=1 $(BIN)/nsynth-batch train build/demo --init small \
+	  --from nsynth_batch/recordings --steps 6000 --decay-steps 1500 --seed 1
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

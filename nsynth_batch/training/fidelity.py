@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -174,6 +175,48 @@ def measures(sources: Sequence[Audio], outputs: Sequence[Audio], sample_rate: in
     if len(sources) > 1 and (apart := spread(sources, sample_rate)) > 0:
         ratio = spread(outputs, sample_rate) / apart
     return Measures(kept.pitch_kept, kept.periodicity, kept.partials, ratio)
+
+
+class Autoencoder(Protocol):
+    """A model that encodes a sound and decodes it by itself."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second."""
+        ...
+
+    def encode(self, audio: Audio) -> Audio:
+        """Return encodings [B, frames, channels] of audio [B, T]."""
+        ...
+
+    def decode(
+        self,
+        encodings: Sequence[Audio],
+        seed: int = ...,
+        ids: Sequence[str] | None = ...,
+        *,
+        temperature: float = ...,
+    ) -> Sequence[Audio]:
+        """Return the sound of each encoding, in free running."""
+        ...
+
+
+def reconstructed(
+    model: Autoencoder, sounds: Sequence[tuple[str, Audio]], *, temperature: float = 1.0
+) -> list[Audio]:
+    """Return what a model makes of sounds when it decodes by itself, seed 0.
+
+    Parameters
+    ----------
+    model : Autoencoder
+    sounds : sequence of (name, float32 [n])
+        Of whole hops, at the model's sample rate; what is drawn depends on the name.
+    temperature : float
+        Of the draws.
+    """
+    encodings = [model.encode(audio[None])[0] for _, audio in sounds]
+    names = [name for name, _ in sounds]
+    return list(model.decode(encodings, seed=0, ids=names, temperature=temperature))
 
 
 def nll_and_entropy(

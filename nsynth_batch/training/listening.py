@@ -18,7 +18,7 @@ from nsynth_batch.models.family import family_named
 from nsynth_batch.models.loading import make_engine
 from nsynth_batch.models.weights import Weights, to_safetensors
 from nsynth_batch.training.corpus import Corpus
-from nsynth_batch.training.fidelity import Measures, measures
+from nsynth_batch.training.fidelity import Measures, measures, reconstructed
 from sequencer.audio.samples import from_int16
 from sequencer.pictures.comparison import comparison
 
@@ -54,9 +54,7 @@ class Listener:
     def listen(self, step: int, weights: Weights[Any]) -> Measures:
         """Decode the sounds from their encodings, temperature 1; write and measure them."""
         model: Any = family_named(weights.family).model(weights, make_engine(weights, "auto"))
-        names = [name for name, _ in self._sounds]
-        encodings = [model.encode(source[None])[0] for _, source in self._sounds]
-        outputs = model.decode(encodings, seed=0, ids=names)
+        outputs = reconstructed(model, self._sounds)
         sources = [source for _, source in self._sounds]
         found = measures(sources, outputs, model.sample_rate)
         for number, (sound, output) in enumerate(zip(self._sounds, outputs, strict=True), 1):
@@ -87,7 +85,9 @@ def score(found: Measures) -> float:
     return sum(0.0 if math.isnan(v) else v for v in (found.pitch_kept, found.partials)) / 2
 
 
-def stretches(corpus: Corpus, hop: int, *, count: int = 6, seconds: float = 2.0) -> list[Sound]:
+def stretches(
+    corpus: Corpus, hop: int, *, count: int = 6, seconds: float = 2.0, short: bool = False
+) -> list[Sound]:
     """Pick sounds to listen to: the loudest stretch of recordings spread over a corpus.
 
     Parameters
@@ -99,15 +99,19 @@ def stretches(corpus: Corpus, hop: int, *, count: int = 6, seconds: float = 2.0)
         At most so many recordings, spread evenly over those that are at least half as long as a
         stretch, or over all where none is.
     seconds : float
-        Longest stretch.
+        Longest stretch; infinity for whole recordings.
+    short : bool
+        Take recordings that are shorter than half a stretch as well.
 
     Returns
     -------
     list of (name, float32 [n])
     """
-    wanted = max(hop, int(seconds * corpus.sample_rate) // hop * hop)
+    longest = min(seconds, corpus.seconds)
+    wanted = max(hop, int(longest * corpus.sample_rate) // hop * hop)
     usable = [(name, samples) for name, samples in corpus.recordings() if len(samples) >= hop]
-    long = [(name, samples) for name, samples in usable if len(samples) >= wanted // 2] or usable
+    long = [(name, samples) for name, samples in usable if short or len(samples) >= wanted // 2]
+    long = long or usable
     places = sorted({round(k) for k in np.linspace(0, len(long) - 1, count)}) if long else []
     return [(long[k][0], _loudest(from_int16(long[k][1]), wanted, hop)) for k in places]
 

@@ -8,14 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nsynth_batch.models.loading import make_engine
+from nsynth_batch.models.wavenet.family import FAMILY, random_weights
 from nsynth_batch.training.fidelity import (
     Fidelity,
     fidelity,
     measures,
     nll_and_entropy,
+    reconstructed,
     spread,
     total,
 )
+from tests.nsynth_batch.builders import ODD
 
 RATE = 16_000
 TIME = np.arange(2 * RATE) / RATE
@@ -110,3 +114,14 @@ def test_measures_of_several_sounds_together() -> None:
     alone = measures([noise(1)], [noise(1)], RATE)
     assert math.isnan(alone.pitch_kept)
     assert math.isnan(alone.spread)
+
+
+def test_what_a_model_makes_of_a_sound_depends_on_its_name_not_on_its_neighbours() -> None:
+    weights = random_weights(ODD, 1)
+    model = FAMILY.model(weights, make_engine(weights, "auto", threads=1))
+    sounds = [(name, noise(seed)[: 20 * ODD.hop]) for seed, name in enumerate("abc")]
+    together = reconstructed(model, sounds)
+    alone = reconstructed(model, sounds[1:2])
+    assert [len(output) for output in together] == [20 * ODD.hop] * 3
+    assert np.array_equal(together[1], alone[0])
+    assert not np.array_equal(reconstructed(model, [("x", sounds[1][1])])[0], alone[0])

@@ -47,6 +47,13 @@ def test_short_recordings_are_picked_only_where_there_are_no_longer_ones(
     assert all(len(audio) % ODD.hop == 0 and len(audio) for _, audio in found)
 
 
+def test_whole_recordings_are_picked_at_any_length_where_asked() -> None:
+    found = stretches(corpus(0.3, 2.0, 0.1), ODD.hop, count=3, seconds=math.inf, short=True)
+    assert [len(audio) for _, audio in found] == [
+        int(s * RATE) // ODD.hop * ODD.hop for s in (0.3, 2.0, 0.1)
+    ]
+
+
 def test_a_listening_point_leaves_sound_picture_measures_and_the_best_model(
     tmp_path: Path,
 ) -> None:
