@@ -285,6 +285,23 @@ class Dataset:
 
         return read_table(self.storage, f"{self.path}/{self.manifest(number).file}", columns)
 
+    def check(self, number: int) -> None:
+        """Read the data file of a committed shard whole, and compare it with its manifest.
+
+        Raises
+        ------
+        UsageError
+            It is missing, or is not what was committed.
+        """
+        from hdfs_jobs.datasets.verify import verify_file
+
+        summary = self.manifest(number).summary()
+        for problem in verify_file(self.storage, f"{self.path}/{summary.file}", summary):
+            raise UsageError(
+                f"{self.storage.url}/{problem.path}: {problem.what}; restore the file, or delete "
+                f"{self._manifests.folder}/{summary.manifest_name} to make the shard again"
+            )
+
     def read_rows(
         self, ranges: Sequence[RowRange], columns: Sequence[str] | None = None
     ) -> pa.Table:

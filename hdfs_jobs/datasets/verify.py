@@ -57,10 +57,11 @@ def verify_dataset(storage: Storage, dataset: str) -> Iterator[Problem]:
             continue
         if indexed.get(name, summary) != summary:
             yield Problem(manifests.index, f"says otherwise than {name}; delete the index")
-        yield from _verify_file(storage, f"{dataset}/{summary.file}", summary)
+        yield from verify_file(storage, f"{dataset}/{summary.file}", summary)
 
 
-def _verify_file(storage: Storage, path: str, summary: Summary) -> Iterator[Problem]:
+def verify_file(storage: Storage, path: str, summary: Summary) -> Iterator[Problem]:
+    """Yield what is wrong with the data file of a shard, by its manifest's summary."""
     try:
         expected = FileFacts(summary.rows, summary.bytes, summary.sha256)
         if wrong := difference(storage, path, expected):

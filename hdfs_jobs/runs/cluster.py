@@ -51,12 +51,12 @@ class Certificates:
 
         given = {"tls_ca_file": self.ca, "tls_client_cert": self.cert, "tls_client_key": self.key}
         security = Security(require_encryption=True, **{n: v for n, v in given.items() if v})
-        for name in given:
+        for name, flag in zip(given, ("--tls-ca", "--tls-cert", "--tls-key"), strict=True):
             value = getattr(security, name)
             if not value:
                 raise UsageError(
                     "tls:// needs the cluster's authority and this client's certificate and key: "
-                    f"{name} is not given"
+                    f"{flag} is not given"
                 )
             # Dask takes the text of a certificate too.
             if "\n" not in value and not Path(value).is_file():
@@ -134,6 +134,21 @@ class Cluster:
             self._client = self._connect()
         return self._client
 
+    def find(self) -> None:
+        """Make sure that a scheduler that was named answers, long before work is given to it.
+
+        The connection is not kept, and no worker is waited for: both may come later.
+
+        Raises
+        ------
+        InfrastructureError
+            Nothing answers at the address.
+        UsageError
+            It is no address, or the certificates do not fit.
+        """
+        if self.scheduler is not None and self._client is None:
+            self._connected(self.scheduler).close()
+
     def close(self) -> None:
         """End what was started, leave what was found."""
         self._client = None
@@ -186,14 +201,29 @@ class Cluster:
         return client
 
     def _join(self, address: str) -> Client:
-        """Connect to a scheduler that runs already."""
+        """Connect to a scheduler that runs already, and wait for its first worker."""
+        client: Client = self._stack.enter_context(self._connected(address))
+        try:
+            client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
+        except TimeoutError as error:
+            count = len(client.scheduler_info(n_workers=-1)["workers"])
+            raise InfrastructureError(
+                f"{address}: its {count} workers are paused, because their memory is nearly full; "
+                "give them a larger --memory-limit, or fewer threads each"
+                if count
+                else f"{address}: the scheduler has no worker; start one with `dask worker`"
+            ) from error
+        return client
+
+    def _connected(self, address: str) -> Client:
+        """Connect to a scheduler, with workers or without."""
         from distributed import Client
         from distributed.comm.core import FatalCommClosedError
 
         encrypted = address.startswith("tls://")
         security = self._certificates.security() if encrypted else None
         try:
-            client = Client(address, timeout=self._connect_seconds, security=security)
+            return Client(address, timeout=self._connect_seconds, security=security)
         except FatalCommClosedError as error:
             raise UsageError(
                 f"{address}: the scheduler's certificate is not of the authority that this client "
@@ -206,18 +236,6 @@ class Cluster:
             ) from error
         except ValueError as error:
             raise UsageError(f"{address}: not an address ({error})") from error
-        self._stack.enter_context(client)
-        try:
-            client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
-        except TimeoutError as error:
-            count = len(client.scheduler_info(n_workers=-1)["workers"])
-            raise InfrastructureError(
-                f"{address}: its {count} workers are paused, because their memory is nearly full; "
-                "give them a larger --memory-limit, or fewer threads each"
-                if count
-                else f"{address}: the scheduler has no worker; start one with `dask worker`"
-            ) from error
-        return client
 
     def __enter__(self) -> Cluster:
         """Return itself; nothing starts yet."""

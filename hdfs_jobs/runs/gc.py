@@ -54,7 +54,7 @@ def collect_garbage(
         What was, or would be, deleted.
     """
     storage = store.storage
-    now = _storage_time(storage)
+    now = storage_time(storage)
     found: list[Garbage] = []
     for entry, why, least in _candidates(store, now):
         if now - entry.modified < max(least, older_than):
@@ -67,7 +67,7 @@ def collect_garbage(
     return found
 
 
-def _storage_time(storage: Storage) -> float:
+def storage_time(storage: Storage) -> float:
     """Return what time it is where files get theirs."""
     # Should this process die before it deletes the file, the next one does.
     probe = f"{DRAINS}/{uuid.uuid4().hex}"
@@ -82,7 +82,7 @@ def _candidates(store: Store, now: float) -> Iterator[tuple[Entry, str, float]]:
     """Yield what may be deleted, why, and how old it must be at least."""
     storage = store.storage
     datasets = [dataset for name in store.names() for dataset in store.datasets(name)]
-    least = {dataset.path: DAY if _at_work(dataset, now) else 0.0 for dataset in datasets}
+    least = {dataset.path: DAY if is_at_work(dataset, now) else 0.0 for dataset in datasets}
     for entry in storage.walk(temporary=True):
         if is_temporary(entry.path):
             ages = [age for path, age in least.items() if f"/{path}/" in f"/{entry.path}"]
@@ -97,7 +97,7 @@ def _candidates(store: Store, now: float) -> Iterator[tuple[Entry, str, float]]:
             yield entry, "the run that held the store is over", DAY
 
 
-def _at_work(dataset: Dataset, now: float) -> bool:
+def is_at_work(dataset: Dataset, now: float) -> bool:
     """Whether a process may be at work on a shard: its mark stands, and is not a day old."""
     kept = dataset.storage.walk(dataset.partials, temporary=True)
     return any(is_mark_of_attempt(e.path) and now - e.modified < DAY for e in kept)

@@ -99,6 +99,41 @@ class Holder:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Who holds a store now, and when that run last gave a sign of life.
+
+    Attributes
+    ----------
+    holder : Holder
+        Alive, or killed and not replaced yet.
+    beat : float or None
+        Of the last heartbeat, seconds since 1970 by the clock of the storage; None before the
+        first one.
+    """
+
+    holder: Holder
+    beat: float | None
+
+
+def current_holder(storage: Storage) -> Held | None:
+    """Return who holds a store, without waiting or writing; None if no run does.
+
+    Raises
+    ------
+    UsageError
+        The holder's file is damaged.
+    """
+    held = _read(storage, HOLDER)
+    if held is None:
+        return None
+    holder = Holder.from_bytes(held, f"{storage.url}/{HOLDER}")
+    try:
+        return Held(holder, storage.stat(_beat_path(holder.id)).modified)
+    except FileNotFoundError:
+        return Held(holder, None)
+
+
 class Lease:
     """A store held by this process; see `acquire`.
 

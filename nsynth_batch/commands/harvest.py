@@ -33,7 +33,9 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=STEPS)(harvest)
 
 
-@settings_from(*STORE, *HARVESTING, *LEASE, "retries", "max_bad_fraction", "log_format", *METRICS)
+@settings_from(
+    *STORE, *HARVESTING, *LEASE, "retries", "max_bad_fraction", "log_format", "quiet", *METRICS
+)
 def harvest(settings: Settings, source: Source, dry_run: DryRun = False) -> int:
     """Take recordings into the store.
 

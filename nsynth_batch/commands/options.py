@@ -176,6 +176,10 @@ FLAGS_OF_SETTINGS: dict[str, Flag] = {
         LogFormat, "Progress on stderr: lines, or JSON for a log collector.",
         REPORT_OPTIONS,
     ),
+    "quiet": Flag(
+        bool, "Say nothing on stderr unless something went wrong.",
+        REPORT_OPTIONS, names=("--quiet",),
+    ),
     "retry_failed": Flag(
         str, "Try again what is in quarantine, all of it or for one reason: =timeout.",
         LIMIT_OPTIONS, "[=REASON]", names=("--retry-failed",),
@@ -213,6 +217,7 @@ RUNNING = (
     "retries",
     "retry_failed",
     "log_format",
+    "quiet",
 )
 AUDIO = ("segment_seconds", "sample_rate")
 MASHING = ("pairs", "seed", "curve", "pair", "themes", "allow_unknown")

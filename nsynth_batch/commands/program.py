@@ -17,6 +17,7 @@ from nsynth_batch.commands import (
     harvest,
     mashup,
     run,
+    runs,
     status,
     submit,
     train,
@@ -59,7 +60,7 @@ def nsynth_batch(
 for group in (
     *(demo, mashup, doctor),
     *(harvest, run),
-    *(status, verify, clips, catalog, forget, gc),
+    *(status, runs, verify, clips, catalog, forget, gc),
     checkpoint,
     train,
     submit,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nsynth_batch.pipeline.signals import Drain
     from nsynth_batch.pipeline.step import Step
     from nsynth_batch.reporting.report import Listener
+    from nsynth_batch.reporting.terminal import Report
     from nsynth_batch.settings.settings import Settings
 
 
@@ -136,10 +137,15 @@ def do_steps(settings: Settings, steps: Sequence[Step], source: str | None = Non
 def listening(settings: Settings) -> Iterator[tuple[Listener, Drain]]:
     """Draw a run on stderr, and turn signals into a request to drain, to the end of the block."""
     from nsynth_batch.pipeline.signals import draining
+
+    with draining() as drain, _report(settings) as listener:
+        yield listener, drain
+
+
+def _report(settings: Settings) -> Report:
     from nsynth_batch.reporting.terminal import report
 
-    with draining() as drain, report(log_format=settings.log_format) as listener:
-        yield listener, drain
+    return report(log_format=settings.log_format, quiet=settings.quiet)
 
 
 def finished(report: RunReport) -> int:

@@ -14,10 +14,12 @@ from sequencer.text import clock
 if TYPE_CHECKING:
     from hdfs_jobs.datasets.dataset import Dataset
     from hdfs_jobs.datasets.manifest import Note
+    from hdfs_jobs.datasets.store import Store
     from nsynth_batch.settings.settings import Settings
     from nsynth_batch.store.derived import Withdrawn
 
 _SHOWN_CLIPS = 5
+_SHOWN_DIGITS = 12
 
 
 def register(app: typer.Typer) -> None:
@@ -39,15 +41,23 @@ def status(
         bool,
         typer.Option("--shards", help="One line a committed shard; with --json one object a line."),
     ] = False,
+    datasets: Annotated[
+        bool,
+        typer.Option(
+            "--datasets", help="One line a dataset, of earlier settings too; also --json."
+        ),
+    ] = False,
 ) -> int:
     """Show what is done and what is left.
 
-    Needs no scheduler.
+    With the last run, and the one that holds the store. Needs no scheduler.
 
     Example: nsynth-batch status --store my-store --json
     """
     if shards:
         return _show_shards(settings, as_json)
+    if datasets:
+        return _show_datasets(settings, as_json)
     import json
     from collections import Counter
     from dataclasses import asdict
@@ -70,15 +80,18 @@ def status(
         more = {"gone": [asdict(one) for one in lost]} if lost else {}
         typer.echo(json.dumps({"store": store.url, "stages": content, **more}))
         return OK
-    rows = [["stage", "shards", "committed", "rows", "audio", "quarantined"]]
+    rows = [["stage", "shards", "committed", "rows", "audio", "quarantined", "bytes"]]
     for name, parts in stages.items():
-        shown = {name: in_all(parts)}
+        taken = {who: dataset.totals().bytes for who, dataset in current[name].items()}
+        shown = {name: (in_all(parts), sum(taken.values()))}
         if len(parts) > 1:
-            shown |= {f"  {who}": part for who, part in parts.items()}
-        for label, part in shown.items():
+            shown |= {f"  {who}": (part, taken[who]) for who, part in parts.items()}
+        for label, (part, count) in shown.items():
             numbers = (part.shards, part.committed, part.rows)
-            rows.append([label, *map(str, numbers), clock(part.seconds), str(part.quarantined)])
+            amounts = (clock(part.seconds), str(part.quarantined), size(count))
+            rows.append([label, *map(str, numbers), *amounts])
     typer.echo(f"{store.url}\n{table(rows)}")
+    _show_runs(store)
     for name, makers in current.items():
         for who, dataset in makers.items():
             label = name if len(makers) == 1 else f"{name} of {who}"
@@ -101,6 +114,49 @@ def status(
             typer.echo(f"  {one_line(refusal.name)}: {refusal.reason}: {one_line(refusal.detail)}")
     for one in lost:
         _show_withdrawn(one)
+    return OK
+
+
+def _show_runs(store: Store) -> None:
+    """Print who holds the store, and how the last run ended."""
+    from datetime import UTC, datetime
+
+    from hdfs_jobs.runs.lease import current_holder
+    from nsynth_batch.commands.runs import state_of
+    from nsynth_batch.reporting.past_runs import last_run
+
+    if (held := current_holder(store.storage)) is not None:
+        beat = "no heartbeat yet"
+        if held.beat is not None:
+            beat = f"last heartbeat {datetime.fromtimestamp(held.beat, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        typer.echo(f"held by {one_line(str(held.holder))}, {beat}")
+    if (run := last_run(store.storage)) is not None:
+        state = state_of(run, None if held is None else held.holder)
+        code = f"exit code {state}" if run.exit_code is not None else state
+        what = one_line(run.command) or "a run"
+        line = f"last run: {what}, {run.started:%Y-%m-%dT%H:%M:%SZ}, {clock(run.seconds)}, {code}"
+        typer.echo(f"{line}: {one_line(run.error)}" if run.error else line)
+
+
+def _show_datasets(settings: Settings, as_json: bool) -> int:
+    import json
+    from dataclasses import asdict
+
+    from hdfs_jobs.datasets.store import Store
+    from nsynth_batch.pipeline.steps import dataset_names
+    from nsynth_batch.store.status import every_dataset
+
+    store = Store.open(settings.store)
+    rows = [["dataset", "digest", "", "seed", "checkpoint", "rows", "audio", "bytes", "since"]]
+    for one in every_dataset(store, dataset_names()):
+        if as_json:
+            typer.echo(json.dumps(asdict(one)))
+            continue
+        names = (one.name, one.digest, "current" if one.current else "", one.seed)
+        numbers = (str(one.rows), clock(one.seconds), size(one.bytes), one.since[:16])
+        rows.append([*names, one.checkpoint[:_SHOWN_DIGITS], *numbers])
+    if not as_json:
+        typer.echo(f"{store.url}\n{table(rows)}")
     return OK
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nsynth_batch.errors import INFRASTRUCTURE, QUARANTINE
-from nsynth_batch.pipeline.run_report import Problem, RunReport
+from nsynth_batch.pipeline.run_report import Problem, RunReport, ended
 from nsynth_batch.pipeline.session import Session, open_session
-from nsynth_batch.reporting.events import Note, RunFailed, harvest_progress
+from nsynth_batch.reporting.events import Note, harvest_progress
 from nsynth_batch.text import command_line, size
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ def harvest(
     with open_session(settings, source=source, on_event=on_event, drain=drain) as session:
         done = harvest_source(settings, source, session)
         if done.drained:
-            return RunReport(done, drain_code=session.drain.exit_code)
-        report = RunReport(done, problems=tuple(problems_of(settings, done)))
-        if report.problems:
-            session.ended = RunFailed(report.exit_code, report.message)
+            report = RunReport(done, drain_code=session.drain.exit_code)
+        else:
+            report = RunReport(done, problems=tuple(problems_of(settings, done)))
+        session.ended = ended(report)
     return report
 
 
@@ -196,7 +196,8 @@ def _remarks(done: Harvest, unknown: str) -> Iterator[Note]:
         yield Note(line, NAME, "warning")
     if done.without_rights:
         line = f"{done.without_rights} recordings have no licence and {unknown}"
-        yield Note(line, NAME, "warning")
+        # Once is enough: a night that brought nothing new is nothing to be warned of.
+        yield Note(line, NAME, "warning" if done.added or done.updated else "info")
     yield from (Note(text, NAME, "warning") for text in done.notes)
 
 

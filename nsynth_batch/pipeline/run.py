@@ -10,11 +10,11 @@ from nsynth_batch.errors import QUARANTINE, CommandError
 from nsynth_batch.pipeline.audio import AudioStep, segment_samples
 from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.harvest import harvest_source, problems_of
-from nsynth_batch.pipeline.run_report import Problem, RunReport
+from nsynth_batch.pipeline.run_report import Problem, RunReport, ended
 from nsynth_batch.pipeline.session import Session, open_session
 from nsynth_batch.pipeline.step import PlannedStep, Step
 from nsynth_batch.pipeline.steps import STEPS, check_steps, require_plan
-from nsynth_batch.reporting.events import Note, RunFailed
+from nsynth_batch.reporting.events import Note
 from nsynth_batch.text import command_line
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ def run(
         settings, stages=stages, source=source, on_event=on_event, drain=drain
     ) as session:
         report = _run(settings, steps, source, models, session)
-        if report.message:
-            session.ended = RunFailed(report.exit_code, report.message)
+        session.ended = ended(report)
     return report
 
 
@@ -98,16 +97,18 @@ def _run(
 ) -> RunReport:
     from hdfs_jobs.runs.cluster import Certificates, Cluster
 
+    certificates = Certificates(settings.tls_ca, settings.tls_cert, settings.tls_key)
     harvest: Harvest | None = None
     problems: list[Problem] = []
     if source is not None:
+        # A harvest may take a night: a scheduler that is not there is found before it.
+        Cluster(settings.scheduler, settings.workers, certificates=certificates).find()
         harvest = harvest_source(settings, source, session)
         if harvest.drained:
             return RunReport(harvest, drain_code=session.drain.exit_code)
         problems += problems_of(settings, harvest)
     context = Context(settings, session.writer.open(), models=models)
     check_steps(steps, context)
-    certificates = Certificates(settings.tls_ca, settings.tls_cert, settings.tls_key)
     outcomes: list[StageOutcome] = []
     excesses: list[Problem] = []
     with Cluster(settings.scheduler, settings.workers, certificates=certificates) as cluster:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nsynth_batch.errors import OK
+from nsynth_batch.reporting.events import RunEnded, RunFailed
 
 if TYPE_CHECKING:
     from hdfs_jobs.runs.events import StageOutcome
@@ -62,3 +63,10 @@ class RunReport:
         if self.drain_code is not None:
             return ""
         return "; ".join(problem.message for problem in self.problems)
+
+
+def ended(report: RunReport) -> RunEnded | RunFailed:
+    """Return the event that a run with this report ends with."""
+    if report.message:
+        return RunFailed(report.exit_code, report.message)
+    return RunEnded(report.exit_code)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -203,7 +205,7 @@ def open_session(
         metrics = stack.enter_context(served_metrics(settings, drain.asked, inputs))
         drawn = () if on_event is None else (on_event,)
         emit = Reports(*metrics, *drawn, log, left)
-        emit(RunStarted(tuple(stages), source, settings.model_dump(mode="json")))
+        emit(_started(settings, stages, source))
         try:
             with Writer(settings, emit, drain) as writer:
                 session = Session(drain, emit, writer, left)
@@ -216,6 +218,12 @@ def open_session(
         finally:
             drain.notify(None)
         _close(emit, log, session.ended)
+
+
+def _started(settings: Settings, stages: Sequence[str], source: str | None) -> RunStarted:
+    values = settings.model_dump(mode="json")
+    host = socket.gethostname()
+    return RunStarted(tuple(stages), source, values, _command(), host, os.getpid())
 
 
 def _close(emit: Reports, log: StoreLog, ended: RunEvent) -> None:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from hdfs_jobs.runs.events import Event, ItemQuarantined, ShardFailed, ShardRetried
+from hdfs_jobs.runs.events import (
+    Event,
+    ItemQuarantined,
+    ShardFailed,
+    ShardRetried,
+    WorkerLost,
+    WorkersAwaited,
+)
 from hdfs_jobs.runs.log import record
+from nsynth_batch.settings.choices import LogLevel
 
 if TYPE_CHECKING:
     from hdfs_jobs.canonical_json import Json
     from nsynth_batch.sources.counts import Harvest
-
-Level = Literal["info", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +34,25 @@ class RunStarted:
         What it harvests first.
     settings : mapping
         All of its settings.
+    command, host : str
+        What runs, as others are to call it, and where.
+    pid : int
+        The process there.
     """
 
     stages: Sequence[str]
     source: str | None
     settings: Mapping[str, Json]
+    command: str
+    host: str
+    pid: int
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """A run ended as it should, or was drained."""
+    """A run ended as it should, or was drained, which its exit code shows."""
+
+    exit_code: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +87,7 @@ class Note:
 
     text: str
     name: str = ""
-    level: Level = "info"
+    level: LogLevel = "info"
 
     def __str__(self) -> str:
         mark = "" if self.level == "info" else f"{self.level}: "
@@ -136,13 +151,13 @@ RunEvent = (
 )
 
 
-def level_of(event: RunEvent) -> Level:
+def level_of(event: RunEvent) -> LogLevel:
     """Return how much an event matters."""
     if isinstance(event, Note):
         return event.level
     if isinstance(event, (RunFailed, ShardFailed)):
         return "error"
-    if isinstance(event, (ItemQuarantined, ShardRetried)):
+    if isinstance(event, (ItemQuarantined, ShardRetried, WorkerLost, WorkersAwaited)):
         return "warning"
     return "info"
 

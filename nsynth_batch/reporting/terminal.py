@@ -25,6 +25,7 @@ from nsynth_batch.reporting.events import (
     Note,
     RunEvent,
     as_json,
+    level_of,
 )
 from nsynth_batch.reporting.report import Speed
 from nsynth_batch.text import command_line, one_line, size
@@ -55,11 +56,25 @@ class Report(Protocol):
     ) -> None: ...
 
 
-def report(stream: TextIO | None = None, log_format: str = "text") -> Report:
-    """Return the report that fits a stream: standard error unless another is named."""
+def report(
+    stream: TextIO | None = None, log_format: str = "text", *, quiet: bool = False
+) -> Report:
+    """Return the report that fits a stream.
+
+    Parameters
+    ----------
+    stream : TextIO, optional
+        Standard error unless another is named.
+    log_format : str
+        ``text`` or ``json``.
+    quiet : bool
+        Draw only what went wrong, and the request to drain.
+    """
     stream = stream or sys.stderr
     if log_format == "json":
-        return JsonReport(stream)
+        return JsonReport(stream, quiet=quiet)
+    if quiet:
+        return QuietReport(stream)
     return TerminalReport(stream) if stream.isatty() else PlainReport(stream)
 
 
@@ -88,7 +103,7 @@ class _OnStream:
 
 
 class PlainReport(_OnStream):
-    """Lines for logs: when a stage begins and ends, and now and then between.
+    """Lines for logs, each with its time: when a stage begins and ends, and now and then between.
 
     Parameters
     ----------
@@ -145,7 +160,8 @@ class PlainReport(_OnStream):
             self._print(f"{event.name}: more in quarantine; {status} lists reasons")
 
     def _print(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        print(f"{now} {line}", file=self._stream, flush=True)
 
 
 class TerminalReport(PlainReport):
@@ -209,11 +225,39 @@ class JsonReport(_OnStream):
     ----------
     stream : TextIO
         Where they go.
+    quiet : bool
+        Print only what `matters`.
     """
+
+    def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
+        super().__init__(stream)
+        self._quiet = quiet
 
     def __call__(self, event: RunEvent) -> None:
         """Print an event."""
+        if self._quiet and not matters(event):
+            return
         print(json_line(as_json(event)), end="", file=self._stream, flush=True)
+
+
+class QuietReport(PlainReport):
+    """Lines for what went wrong alone, and for the request to drain.
+
+    Parameters
+    ----------
+    stream : TextIO
+        Where they go.
+    """
+
+    def __call__(self, event: RunEvent) -> None:
+        """Print the line of an event, if it matters."""
+        if isinstance(event, LeaseTaken) or matters(event):
+            super().__call__(event)
+
+
+def matters(event: RunEvent) -> bool:
+    """Whether an event is worth a line where only trouble is."""
+    return isinstance(event, DrainRequested) or level_of(event) != "info"
 
 
 def line_of(event: RunEvent) -> str | None:

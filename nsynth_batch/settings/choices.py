@@ -25,5 +25,8 @@ Schedule = Literal["trapezoid", "published"]
 LogFormat = Literal["text", "json"]
 """How progress is printed: lines for people, or JSON for a log collector."""
 
+LogLevel = Literal["info", "warning", "error"]
+"""How much an event of a run matters."""
+
 MODEL_FACTS = ("checkpoint", "engine", "precision", "instruction_set")
 """What the bytes of a model's results depend on, in the order in which settings store them."""

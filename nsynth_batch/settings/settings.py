@@ -114,6 +114,8 @@ class Settings(WebSettings, BaseSettings):
         Seconds an item may take before its process is ended; None takes the stage's own.
     log_format
         How events are printed on stderr: lines for people, or JSON for a log collector.
+    quiet
+        Print events only where something went wrong.
     retry_failed
         Try again what is in quarantine: for one reason, or for ``all``.
     lease_seconds
@@ -153,6 +155,7 @@ class Settings(WebSettings, BaseSettings):
     max_bad_fraction: float = Field(default=defaults.MAX_BAD_FRACTION, ge=0, le=1)
     time_limit: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     log_format: LogFormat = defaults.LOG_FORMAT
+    quiet: bool = False
     retry_failed: str | None = None
     lease_seconds: float = Field(default=defaults.LEASE_SECONDS, ge=1, le=3600)
     retries: int = Field(default=defaults.RETRIES, ge=0)

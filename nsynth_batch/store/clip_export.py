@@ -74,6 +74,7 @@ def export_clips(
 
     A wav file that is there already is left as it is, for a clip's name is its id; clips.jsonl is
     written anew, by what the catalog knows now. Clips of forgotten recordings are left out.
+    Every shard that is read is compared with its manifest first.
 
     Parameters
     ----------
@@ -95,7 +96,8 @@ def export_clips(
     Raises
     ------
     UsageError
-        If the store has no clips, or the folder is a file or a store.
+        If the store has no clips, a shard is not what was committed, or the folder is a file or
+        a store.
     """
     if folder.is_file() or (folder / MARKER).exists():
         kind = "file" if folder.is_file() else "store"
@@ -157,8 +159,14 @@ def _clips(
         raise UsageError(f"{dataset.path}: clips of this kind cannot be exported by this release")
     mashups = upstream_of(store, dataset, rule.dataset)
     committed = dataset.committed()
+    checked: set[int] = set()
     for shard in dataset.shards():
         if shard.number in committed:
+            dataset.check(shard.number)
+            read = {rows.shard for item in shard.items for rows in item.rows}
+            for number in read - checked:
+                mashups.check(number)
+            checked |= read
             table = dataset.read(shard.number)
             mashed = _mashed(mashups, rule, shard)
             for row, samples in zip(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
 from hdfs_jobs.canonical_json import Json
 from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.manifest import Summary
 from hdfs_jobs.datasets.retry import open_entries
+from hdfs_jobs.datasets.store import Store
 from nsynth_batch.settings.choices import MODEL_FACTS
 
 
@@ -54,6 +56,55 @@ def status_of(dataset: Dataset) -> DatasetStatus:
     return DatasetStatus(
         totals.shards, totals.committed, totals.rows, round(totals.seconds, 3), totals.quarantined
     )
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """A dataset of a store, current or not.
+
+    Attributes
+    ----------
+    name, digest
+        Where it stands.
+    current
+        Whether it is what its producer planned last.
+    seed, checkpoint
+        Of its settings; empty where it has none.
+    rows, seconds, bytes
+        In the committed shards.
+    since
+        When its settings were written, UTC, by the clock of the storage.
+    """
+
+    name: str
+    digest: str
+    current: bool
+    seed: str
+    checkpoint: str
+    rows: int
+    seconds: float
+    bytes: int
+    since: str
+
+
+def every_dataset(store: Store, names: Iterable[str]) -> Iterator[DatasetFacts]:
+    """Yield the facts of every dataset of some names, those of earlier settings too."""
+    for name in names:
+        current = {dataset.digest for dataset in store.current(name)}
+        for dataset in store.datasets(name):
+            totals, settings = dataset.totals(), dataset.settings
+            changed = store.storage.stat(f"{dataset.path}/settings.json").modified
+            yield DatasetFacts(
+                name=name,
+                digest=dataset.digest,
+                current=dataset.digest in current,
+                seed=str(settings.get("seed", "")),
+                checkpoint=str(settings.get("checkpoint", "")),
+                rows=totals.rows,
+                seconds=round(totals.seconds, 3),
+                bytes=totals.bytes,
+                since=datetime.fromtimestamp(changed, UTC).isoformat(timespec="seconds"),
+            )
 
 
 def store_status(producers: Producers) -> dict[str, dict[str, DatasetStatus]]:

@@ -24,7 +24,7 @@ from tests.nsynth_batch.recordings import write_wav
 COMMANDS = {
     "harvest", "shard", "encode", "mash", "decode", "run", "status", "verify", "clips", "gc",
     "demo", "doctor", "train", "checkpoint inspect", "checkpoint convert", "checkpoint fetch",
-    "catalog show", "catalog export", "forget", "submit",
+    "runs", "logs", "catalog show", "catalog export", "forget", "submit",
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -29,6 +30,8 @@ from nsynth_batch.reporting.events import (
 from nsynth_batch.reporting.terminal import PlainReport, TerminalReport, report
 from nsynth_batch.sources.counts import Harvest
 
+TIMED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ .+")
+
 
 def committed(shard: int, done: int) -> ShardCommitted:
     return ShardCommitted(
@@ -53,7 +56,9 @@ def lines(events: list[RunEvent]) -> list[str]:
     with PlainReport(stream) as plain:
         for event in events:
             plain(event)
-    return stream.getvalue().splitlines()
+    printed = stream.getvalue().splitlines()
+    assert all(map(TIMED.fullmatch, printed)), printed
+    return [line.split(" ", 1)[1] for line in printed]
 
 
 def test_a_stage_begins_and_ends_with_a_line() -> None:
@@ -172,3 +177,31 @@ def test_a_terminal_gets_a_bar_with_rate_and_remaining_time(
 
 def test_anything_else_gets_lines() -> None:
     assert type(report(io.StringIO())) is PlainReport
+
+
+def test_a_quiet_report_has_what_went_wrong_and_the_request_to_drain() -> None:
+    events = [
+        LeaseTaken("my store"),
+        StageStarted("clips", 3, 2),
+        ShardRetried("clips", 1, 1, "OSError: gone", 2.0),
+        committed(0, 1),
+        Note("fine", "harvest"),
+        Note("no licence", "harvest", "warning"),
+        DrainRequested("SIGTERM", 0),
+        finished(),
+    ]
+    text, coded = io.StringIO(), io.StringIO()
+    for stream, form in ((text, "text"), (coded, "json")):
+        with report(stream, form, quiet=True) as quiet:
+            for event in events:
+                quiet(event)
+    assert [line.split(" ")[1] for line in text.getvalue().splitlines()] == [
+        "clips:",
+        "harvest:",
+        "draining;",
+    ]
+    assert [json.loads(line)["event"] for line in coded.getvalue().splitlines()] == [
+        "ShardRetried",
+        "Note",
+        "DrainRequested",
+    ]

@@ -217,7 +217,7 @@ def test_tls_admits_those_whom_the_authority_signed(
             return done.returncode, done.stderr.splitlines()[-1] if done.stderr else ""
 
         code, said = run(servers.address)
-        assert (code, "tls_ca_file is not given" in said) == (2, True), said
+        assert (code, "--tls-ca is not given" in said) == (2, True), said
         code, said = run(servers.address, *flags("ca", tmp_path / "no", guest))
         assert (code, f"{tmp_path / 'no'}: no such file" in said) == (2, True), said
         code, said = run(servers.address, *flags("ca", stranger.certificate, guest))

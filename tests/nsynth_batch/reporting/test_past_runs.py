@@ -1,0 +1,53 @@
+"""What the log of a run amounts to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nsynth_batch.reporting.past_runs import is_end, past_run
+
+RUN = "20260102T030405Z-abcdef012345"
+STARTED = {
+    "event": "RunStarted", "stages": ["clips"], "command": "nsynth-batch run", "host": "node",
+    "pid": 7,
+}  # fmt: skip
+SHARD = {"event": "ShardCommitted", "name": "clips", "summary": {"quarantined": 2}}
+HARVEST = {"event": "HarvestProgressed", "ended": False, "refused": {"empty": 1}}
+
+
+def log(*events: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"time": f"2026-01-02T03:04:{5 + i:02}.000+00:00", **event}
+        for i, event in enumerate(events)
+    ]
+
+
+def test_a_run_is_summed_up() -> None:
+    ended = {**HARVEST, "ended": True}
+    end = {"event": "RunEnded", "exit_code": 0}
+    run = past_run(RUN, log(STARTED, HARVEST, ended, SHARD, SHARD, end))
+    assert (run.command, run.host, run.pid) == ("nsynth-batch run", "node", 7)
+    assert (run.exit_code, run.committed, run.quarantined) == (0, 2, 5)
+    assert run.seconds == 5.0
+    assert run.started.isoformat() == "2026-01-02T03:04:05+00:00"
+
+
+@pytest.mark.parametrize(
+    ("events", "code", "error"),
+    [
+        ([{"event": "RunFailed", "exit_code": 75, "error": "away"}], 75, "away"),
+        ([{"event": "RunEnded", "exit_code": 143}], 143, ""),
+        # As release 0.1 wrote them.
+        ([{"event": "RunEnded"}], 0, ""),
+        ([{"event": "DrainRequested", "signal": "SIGINT"}, {"event": "RunEnded"}], 130, ""),
+        ([SHARD], None, ""),
+        ([], None, ""),
+    ],
+)
+def test_the_exit_code_of_a_run(events: list[dict[str, Any]], code: int | None, error: str) -> None:
+    lines = log(*events)
+    run = past_run(RUN, lines)
+    assert (run.exit_code, run.error) == (code, error)
+    assert any(map(is_end, lines)) == (code is not None)
