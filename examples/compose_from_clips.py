@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sequencer.composing.rules import Rules
 from sequencer.composing.styles import PRESETS
-from sequencer.credits.aligned import author_of, heard_at
+from sequencer.credits.aligned import audible_at, author_of
 from sequencer.credits.as_html import credits_html
 from sequencer.credits.credits import result_licences, sources
 from sequencer.piece import make_piece
@@ -40,7 +40,7 @@ def main(clips: str, out: str, minutes: str) -> int:
     score = piece.score
     for credit in sources(score):
         print(f'"{credit.title}" by {author_of(credit.rights)}, {credit.rights.licence}')
-    for moment in heard_at(score, score.seconds / 2):
+    for moment in audible_at(score, score.seconds / 2):
         print(f"in the middle: {moment.seconds_in:.1f} s into clip {moment.span.clip.clip_id}")
     licences = " or ".join(licence.id for licence in result_licences(score)) or "not known"
     print(f"the piece's own licence: {licences}")

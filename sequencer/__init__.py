@@ -13,8 +13,8 @@ From the command line: ``sequencer --help``. From Python, these are the ways in:
   neighbours credit them, `sequencer.rights.solver.solve` finds what a result may be under.
 
 `composing` chooses what plays when, `rendering` makes it sound, `sound_files` writes the bytes,
-`rights` finds what the result may be under, `credits` names who is heard, `pictures`, `audition`
-and `exports` show it and hand it on, `commands` are the command line. Imports go from the later
-to the earlier: rights and audio, clips, score, credits, sound_files, composing and rendering,
-pictures, audition and exports, piece, commands.
+`rights` finds what the result may be under, `credits` names the recordings that play, `pictures`,
+`audition` and `exports` show it and hand it on, `commands` are the command line. Imports go from
+the later to the earlier: rights and audio, clips, score, credits, sound_files, composing and
+rendering, pictures, audition and exports, piece, commands.
 """

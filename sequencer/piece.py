@@ -286,7 +286,7 @@ def _of_rendering(score: Score, rendered: Rendered) -> list[str]:
         )
     if rendered.reduction > _MUCH_LIMITING:
         remarks.append(
-            f"the limiter takes up to {rendered.reduction:.1f} dB off peaks, which may be heard; "
+            f"the limiter takes up to {rendered.reduction:.1f} dB off peaks, which may be audible; "
             "a lower loudness needs less of it"
         )
     return remarks

@@ -11,7 +11,7 @@ from typing import Any
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.catalog import Recording, Recordings, schema
 from nsynth_batch.catalog.themes import Themes
-from nsynth_batch.catalog.withheld import bar_of
+from nsynth_batch.catalog.withheld import why_withheld
 from nsynth_batch.settings.choices import CatalogState
 from sequencer.files import replacing
 
@@ -67,7 +67,7 @@ def listed(recordings: Recordings, themes: Themes, filters: Filters) -> Iterator
     """Yield the recordings that filters let through, in the order in which they were first seen."""
     for recording in recordings.rows():
         withheld = recording.deleted or not recording.usable
-        state = bar_of(recording, recordings).reason if withheld else "current"
+        state = why_withheld(recording, recordings).reason if withheld else "current"
         one = Listed(recording, themes.of(recording.categories), state)
         if _fits(one, filters):
             yield one

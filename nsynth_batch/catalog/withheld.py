@@ -12,7 +12,7 @@ UNKNOWN_LICENCE = "unknown-licence"
 
 
 @dataclass(frozen=True)
-class Bar:
+class WithheldReason:
     """Why a recording may not be used.
 
     Attributes
@@ -27,7 +27,9 @@ class Bar:
     detail: str
 
 
-def bars(recordings: Recordings, *, allow_unknown: bool) -> dict[str, Bar]:
+def withheld_recordings(
+    recordings: Recordings, *, allow_unknown: bool
+) -> dict[str, WithheldReason]:
     """Find what may not be used now, by file id.
 
     Parameters
@@ -38,19 +40,22 @@ def bars(recordings: Recordings, *, allow_unknown: bool) -> dict[str, Bar]:
         Whether recordings of a wiki may be used although their licence is not known.
     """
     return {
-        recording.file_id: bar
+        recording.file_id: why
         for recording in recordings.withheld()
-        if (bar := bar_of(recording, recordings)).reason != UNKNOWN_LICENCE or not allow_unknown
+        if (why := why_withheld(recording, recordings)).reason != UNKNOWN_LICENCE
+        or not allow_unknown
     }
 
 
-def bar_of(recording: Recording, recordings: Recordings) -> Bar:
+def why_withheld(recording: Recording, recordings: Recordings) -> WithheldReason:
     """Return why a recording is withheld."""
     title = recording.title or recording.file_id
     if recording.file_id in recordings.forgotten:
-        return Bar(
+        return WithheldReason(
             FORGOTTEN, f"{title} was forgotten; `nsynth-batch forget --restore` takes it back"
         )
     if recording.deleted:
-        return Bar(DELETED, f"{title}: its source has it no more")
-    return Bar(UNKNOWN_LICENCE, f"{title} has no known licence; --allow-unknown lets it in")
+        return WithheldReason(DELETED, f"{title}: its source has it no more")
+    return WithheldReason(
+        UNKNOWN_LICENCE, f"{title} has no known licence; --allow-unknown lets it in"
+    )

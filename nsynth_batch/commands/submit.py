@@ -145,7 +145,7 @@ def submit(
         volume_of,
     )
     from nsynth_batch.submit.command_words import parse_command
-    from nsynth_batch.submit.job_manifest import SETTINGS_FOLDER, Run, Schedule, cron_job, job
+    from nsynth_batch.submit.job_manifest import SETTINGS_FOLDER, JobSpec, Schedule, cron_job, job
     from nsynth_batch.submit.manifest_yaml import as_yaml
     from nsynth_batch.submit.start_timeout import Patience
 
@@ -164,7 +164,7 @@ def submit(
     mounted = [SETTINGS_FOLDER, *(each.path for each in volumes)]
     command = parse_command(context.find_root().command, words, mounted, context)
     image = image or f"nsynth-batch-cpu:{version('nsynth-batch')}"
-    run = Run(
+    run = JobSpec(
         name or default_name(words, image),
         command.words,
         image,

@@ -9,7 +9,7 @@ from hdfs_jobs.canonical_json import Json
 from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.store import Store
 from nsynth_batch.catalog.catalog import Catalog, Recordings, schema
-from nsynth_batch.catalog.withheld import Bar, bars
+from nsynth_batch.catalog.withheld import WithheldReason, withheld_recordings
 from nsynth_batch.pipeline.model import RunModel
 from nsynth_batch.settings.settings import Settings
 from nsynth_batch.store.layout import upstream_of
@@ -102,9 +102,9 @@ class Context:
             return planned
         return upstream_of(self.store, dataset, name)
 
-    def withheld(self, *, allow_unknown: bool) -> dict[str, Bar]:
+    def withheld(self, *, allow_unknown: bool) -> dict[str, WithheldReason]:
         """Return the recordings that may not be used now, and why, by file id."""
-        return bars(self.recordings, allow_unknown=allow_unknown)
+        return withheld_recordings(self.recordings, allow_unknown=allow_unknown)
 
     def _snapshot(self, dataset: Dataset) -> Dataset:
         """Return the one object that this run has for a dataset; its manifests are listed once."""

@@ -108,7 +108,7 @@ class HarvestProgressed:
         Bytes copied, or fetched over the network.
     paced_seconds, busy_answers : float, int
         See `Harvest`.
-    refused : mapping of str to int
+    quarantined : mapping of str to int
         Recordings quarantined, by reason.
     ended : bool
         Whether it is over.
@@ -120,7 +120,7 @@ class HarvestProgressed:
     received_bytes: int
     paced_seconds: float
     busy_answers: int
-    refused: Mapping[str, int]
+    quarantined: Mapping[str, int]
     ended: bool
 
 
@@ -177,6 +177,6 @@ def harvest_progress(so_far: Harvest, *, ended: bool = False) -> HarvestProgress
         received_bytes=max(so_far.bytes, so_far.received_bytes),
         paced_seconds=so_far.paced_seconds,
         busy_answers=so_far.busy_answers,
-        refused=dict(so_far.quarantined),
+        quarantined=dict(so_far.quarantined),
         ended=ended,
     )

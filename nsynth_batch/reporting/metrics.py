@@ -117,7 +117,9 @@ class Metrics:
 
         self._found = counter("harvest_recordings", "Recordings that a harvest looked at.")
         self._added = counter("harvest_added_recordings", "Those that were new to the store.")
-        self._came = counter("harvest_received_bytes", "Bytes copied, or fetched from the web.")
+        self._received_bytes = counter(
+            "harvest_received_bytes", "Bytes copied, or fetched from the web."
+        )
         self._paced = counter(
             "harvest_paced_seconds", "Seconds that streams waited so as to keep to the rate."
         )
@@ -195,11 +197,11 @@ class Metrics:
             self._last_progress.set_to_current_time()
         self._active.labels(HARVEST).set(not event.ended)
         self._inputs.labels(HARVEST).inc(event.offered - before.offered)
-        for reason, count in event.refused.items():
-            new = count - before.refused.get(reason, 0)
+        for reason, count in event.quarantined.items():
+            new = count - before.quarantined.get(reason, 0)
             self._quarantined.labels(HARVEST, reason).inc(new)
         self._found.inc(event.found - before.found)
         self._added.inc(event.added - before.added)
-        self._came.inc(event.received_bytes - before.received_bytes)
+        self._received_bytes.inc(event.received_bytes - before.received_bytes)
         self._paced.inc(event.paced_seconds - before.paced_seconds)
         self._busy.inc(event.busy_answers - before.busy_answers)

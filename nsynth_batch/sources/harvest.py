@@ -104,7 +104,7 @@ class _FolderHarvest:
         self._stopped = stopped
         self._selection = Selection(source)
         self._quarantine = HarvestQuarantine(storage)
-        self._unheard: set[str] = set()
+        self._unread: set[str] = set()
         self._catalog = CatalogWriter(storage, self.report, self._offers_again)
 
     def take(self, offer: Offer) -> None:
@@ -121,13 +121,13 @@ class _FolderHarvest:
         except LeftOutError as error:
             self._selection.leave_out(offer, error.reason)
             if error.reason != MADE_HERE:
-                self._unheard.add(printable(offer.path))
+                self._unread.add(printable(offer.path))
             return
         except UnreadableError as error:
             self.report.found += 1
             self.report.quarantined[error.bad.reason] += 1
             self._quarantine.add(BadRecording(name, error.bad.reason, one_line(error.bad.detail)))
-            self._unheard.add(printable(offer.path))
+            self._unread.add(printable(offer.path))
             return
         self._quarantine.settle(name)
         if row is not None:
@@ -202,7 +202,7 @@ class _FolderHarvest:
     def _offers_again(self, row: Recording) -> bool:
         """Whether the source gave a recording, and offers it again if it still has it."""
         path = self._source.path_of(row)
-        return path is not None and path not in self._unheard and self._source.has(path) is not None
+        return path is not None and path not in self._unread and self._source.has(path) is not None
 
     def _withdraw(self, accept_missing: bool) -> None:
         catalog, source = self._catalog, self._source
@@ -215,7 +215,7 @@ class _FolderHarvest:
                 continue
             given += 1
             there = source.has(path)
-            if row.file_id in catalog.seen or path in self._unheard or there is None:
+            if row.file_id in catalog.seen or path in self._unread or there is None:
                 continue
             (replaced if there else missing).append(row)
         few = len(missing) <= max(FEW_MISSING, given // 2) and len(missing) < given

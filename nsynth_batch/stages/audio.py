@@ -16,7 +16,7 @@ from hdfs_jobs.runs.stage import Counted, Noted, Restarted, Task
 from hdfs_jobs.storage.open import is_remote
 from nsynth_batch.catalog.content import HashingStream
 from nsynth_batch.store.arrays import list_column
-from nsynth_batch.store.lengths import sample_seconds
+from nsynth_batch.store.durations import sample_seconds
 from nsynth_batch.store.schemas import AUDIO
 from sequencer.audio.mixing import Mix
 from sequencer.audio.recording import AudioReader, open_recording

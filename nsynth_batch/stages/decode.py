@@ -17,7 +17,7 @@ from nsynth_batch.models.loading import memory_errors_as_usage
 from nsynth_batch.stages.model_stage import ModelStage
 from nsynth_batch.stages.partial_codes import LONGEST_LOSS_SECONDS, PartialCodes, stream_of
 from nsynth_batch.store.arrays import list_column, matrices
-from nsynth_batch.store.lengths import sample_seconds
+from nsynth_batch.store.durations import sample_seconds
 from nsynth_batch.store.schemas import CLIPS
 from sequencer.audio.samples import to_int16
 from sequencer.clips.measures import measure

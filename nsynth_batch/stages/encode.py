@@ -14,7 +14,7 @@ from hdfs_jobs.runs.stage import Counted, Rejected, Task
 from nsynth_batch.models.loading import memory_errors_as_usage
 from nsynth_batch.stages.model_stage import ModelStage
 from nsynth_batch.store.arrays import matrix_column, vectors
-from nsynth_batch.store.lengths import frame_seconds
+from nsynth_batch.store.durations import frame_seconds
 from nsynth_batch.store.schemas import ENCODINGS
 from sequencer.audio.samples import from_int16
 

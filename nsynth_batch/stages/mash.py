@@ -16,7 +16,7 @@ from hdfs_jobs.runs.stage import Task
 from nsynth_batch.models.crossfade import cross_fade, fade
 from nsynth_batch.settings.choices import Curve
 from nsynth_batch.store.arrays import list_column, matrices, matrix_column
-from nsynth_batch.store.lengths import frame_seconds
+from nsynth_batch.store.durations import frame_seconds
 from nsynth_batch.store.schemas import MASHUPS, PARENT
 
 

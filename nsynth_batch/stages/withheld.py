@@ -13,7 +13,7 @@ from hdfs_jobs.canonical_json import derived_id
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
 from hdfs_jobs.runs.stage import Counted, Rejected, Stage, Task
-from nsynth_batch.catalog.withheld import Bar
+from nsynth_batch.catalog.withheld import WithheldReason
 from nsynth_batch.store.lineage import Columns, Source
 
 
@@ -35,7 +35,7 @@ class WithheldStage:
     """
 
     stage: Stage
-    withheld: Mapping[str, Bar]
+    withheld: Mapping[str, WithheldReason]
     source: Source
     row_name: str | None = None
 
@@ -76,7 +76,7 @@ class WithheldStage:
             raise BadInput(why.reason, why.detail)
         yield from self.stage.process(item, source, task)
 
-    def _why(self, file_ids: Iterable[str]) -> Bar | None:
+    def _why(self, file_ids: Iterable[str]) -> WithheldReason | None:
         return next((self.withheld[name] for name in file_ids if name in self.withheld), None)
 
     def _rows(

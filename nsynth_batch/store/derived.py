@@ -10,7 +10,7 @@ from typing import Any
 
 from hdfs_jobs.datasets.store import Store
 from nsynth_batch.catalog.catalog import Catalog, Recording
-from nsynth_batch.catalog.withheld import DELETED, FORGOTTEN, bar_of
+from nsynth_batch.catalog.withheld import DELETED, FORGOTTEN, why_withheld
 from nsynth_batch.store.lineage import Derivations, LineageOf
 from sequencer.clips.clips import SCORE_SUFFIX
 
@@ -73,7 +73,7 @@ def withdrawn(store: Store, lineage_of: LineageOf) -> list[Withdrawn]:
     found = [
         (recording, why)
         for recording in recordings.withheld()
-        if (why := bar_of(recording, recordings).reason) in (FORGOTTEN, DELETED)
+        if (why := why_withheld(recording, recordings).reason) in (FORGOTTEN, DELETED)
     ]
     derived = derived_rows(store, lineage_of, {row.file_id for row, _ in found}, ["clips"])
     return [

@@ -9,7 +9,7 @@ from typing import Any
 
 from nsynth_batch.errors import USAGE, CommandError
 from nsynth_batch.submit.api import Api, Refused
-from nsynth_batch.submit.job_manifest import LEFT_OUT, OWNER, OWNER_LABEL, Manifest
+from nsynth_batch.submit.job_manifest import LEFT_OUT, OWNER, OWNER_LABEL, JobManifest
 from nsynth_batch.submit.job_state import Object, is_over, name_of
 from nsynth_batch.submit.manifest_yaml import as_yaml
 
@@ -47,7 +47,7 @@ def path_of(kind: str, namespace: str, name: str = "") -> str:
     return f"{folder}/{name}" if name else folder
 
 
-def apply(api: Api, manifest: Manifest, *, replace: bool) -> Applied:
+def apply(api: Api, manifest: JobManifest, *, replace: bool) -> Applied:
     """Create an object, or come to terms with the one of its name.
 
     Parameters
@@ -138,7 +138,7 @@ def differences(wanted: Any, there: Any, place: str = "") -> Iterator[str]:
 def _update(
     api: Api,
     path: str,
-    manifest: Manifest,
+    manifest: JobManifest,
     there: Object,
     what: str,
     differing: list[str],

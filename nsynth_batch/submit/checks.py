@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.settings.settings import refuse_unknown_variables
-from nsynth_batch.submit.job_manifest import SETTINGS_FOLDER, WORK_FOLDER, Run, Schedule, Volume
+from nsynth_batch.submit.job_manifest import SETTINGS_FOLDER, WORK_FOLDER, JobSpec, Schedule, Volume
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
@@ -44,7 +44,7 @@ def default_name(words: Sequence[str], image: str) -> str:
     return f"nsynth-batch-{words[0]}-{digest.hexdigest()[:10]}"
 
 
-def check_run(run: Run, schedule: Schedule | None = None) -> None:
+def check_run(run: JobSpec, schedule: Schedule | None = None) -> None:
     """Refuse a run that Kubernetes would refuse, or that means something else tomorrow.
 
     Raises

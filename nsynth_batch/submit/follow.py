@@ -13,8 +13,8 @@ from nsynth_batch.submit.api import Api, Refused, Unreachable
 from nsynth_batch.submit.apply import path_of
 from nsynth_batch.submit.job_state import (
     Ending,
+    JobOutcome,
     Object,
-    Outcome,
     ending,
     has_begun,
     is_over,
@@ -101,7 +101,7 @@ class Follower:
         self._logs_refused = False
         self.begun = False
 
-    def follow(self) -> Outcome:
+    def follow(self) -> JobOutcome:
         """Follow the Job to its end.
 
         Raises

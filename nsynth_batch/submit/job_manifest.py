@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from nsynth_batch.errors import DRAINED, QUARANTINE, USAGE
 
-Manifest = dict[str, Any]
+JobManifest = dict[str, Any]
 """An object of the Kubernetes API, in the order that it is printed in."""
 
 NAMESPACE = "nsynth-batch"
@@ -48,7 +48,7 @@ class Volume:
 
 
 @dataclass(frozen=True)
-class Run:
+class JobSpec:
     """A command of nsynth-batch that is to run in a pod.
 
     Attributes
@@ -133,7 +133,7 @@ class Schedule:
     late_seconds: int = 3600
 
 
-def job(run: Run) -> Manifest:
+def job(run: JobSpec) -> JobManifest:
     """Return the Job of one run.
 
     Wrong usage and too much quarantine (2, 3) end the Job, since no other try mends them; a drain
@@ -148,7 +148,7 @@ def job(run: Run) -> Manifest:
     }
 
 
-def cron_job(run: Run, schedule: Schedule) -> Manifest:
+def cron_job(run: JobSpec, schedule: Schedule) -> JobManifest:
     """Return the CronJob that starts a run again and again, one at a time.
 
     Each night's Job has a name of its own. Unless the run's flags or variables give a seed, that
@@ -174,11 +174,11 @@ def cron_job(run: Run, schedule: Schedule) -> Manifest:
     }
 
 
-def _metadata(run: Run) -> Manifest:
+def _metadata(run: JobSpec) -> JobManifest:
     return {"name": run.name, "namespace": run.namespace, "labels": _labels(run)}
 
 
-def _labels(run: Run) -> dict[str, str]:
+def _labels(run: JobSpec) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": "nsynth-batch",
         "app.kubernetes.io/instance": run.name,
@@ -188,7 +188,7 @@ def _labels(run: Run) -> dict[str, str]:
     }
 
 
-def _job_spec(run: Run, seed: list[Manifest] | None = None) -> Manifest:
+def _job_spec(run: JobSpec, seed: list[JobManifest] | None = None) -> JobManifest:
     return {
         "backoffLimit": run.retries,
         "activeDeadlineSeconds": run.deadline_seconds,
@@ -207,15 +207,15 @@ def _job_spec(run: Run, seed: list[Manifest] | None = None) -> Manifest:
     }
 
 
-def _on_exit(action: str, *codes: int) -> Manifest:
+def _on_exit(action: str, *codes: int) -> JobManifest:
     return {
         "action": action,
         "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": list(codes)},
     }
 
 
-def _pod_spec(run: Run, seed: list[Manifest]) -> Manifest:
-    security: Manifest = {
+def _pod_spec(run: JobSpec, seed: list[JobManifest]) -> JobManifest:
+    security: JobManifest = {
         "runAsNonRoot": True,
         "runAsUser": _USER,
         "runAsGroup": _USER,
@@ -225,7 +225,7 @@ def _pod_spec(run: Run, seed: list[Manifest]) -> Manifest:
     }
     if run.groups:
         security["supplementalGroups"] = list(run.groups)
-    spec: Manifest = {
+    spec: JobManifest = {
         "restartPolicy": "Never",
         "serviceAccountName": "nsynth-batch",
         "automountServiceAccountToken": False,
@@ -252,7 +252,7 @@ def _pod_spec(run: Run, seed: list[Manifest]) -> Manifest:
     return spec
 
 
-def _container(run: Run, seed: list[Manifest]) -> Manifest:
+def _container(run: JobSpec, seed: list[JobManifest]) -> JobManifest:
     amounts = {"cpu": run.cpu, "memory": run.memory, "ephemeral-storage": run.scratch}
     if run.gpus:
         amounts[_GPU_RESOURCE] = str(run.gpus)
@@ -281,7 +281,7 @@ def _container(run: Run, seed: list[Manifest]) -> Manifest:
     }
 
 
-def _environment(run: Run) -> list[Manifest]:
+def _environment(run: JobSpec) -> list[JobManifest]:
     values = {
         "NSYNTH_BATCH_CONFIG": f"{SETTINGS_FOLDER}/nsynth-batch.toml",
         "HOME": WORK_FOLDER,
@@ -311,7 +311,7 @@ def _environment(run: Run) -> list[Manifest]:
     ]
 
 
-def _seed_of_the_job(run: Run) -> list[Manifest]:
+def _seed_of_the_job(run: JobSpec) -> list[JobManifest]:
     if _SEED in dict(run.environment):
         return []
     path = "metadata.labels['batch.kubernetes.io/job-name']"
@@ -321,7 +321,7 @@ def _seed_of_the_job(run: Run) -> list[Manifest]:
     ]
 
 
-def _settings(run: Run) -> Manifest:
+def _settings(run: JobSpec) -> JobManifest:
     sources = [
         {"configMap": _items("nsynth-batch-config", "nsynth-batch.toml")},
         # Only a scheduler of tls:// needs it, and the run names it where it is missing.
@@ -339,7 +339,7 @@ def _settings(run: Run) -> Manifest:
     return {"defaultMode": _READABLE_BY_GROUP, "sources": sources}
 
 
-def _items(name: str, *keys: str, folder: str = "") -> Manifest:
+def _items(name: str, *keys: str, folder: str = "") -> JobManifest:
     return {"name": name, "items": [{"key": key, "path": f"{folder}{key}"} for key in keys]}
 
 

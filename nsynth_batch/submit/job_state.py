@@ -79,7 +79,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """What became of a Job.
 
     Attributes
@@ -213,7 +213,7 @@ def is_over(job: Object) -> bool:
     return any(_condition(status, kind) is not None for kind in ("Complete", "Failed"))
 
 
-def outcome(job: Object, last: Ending | None) -> Outcome:
+def outcome(job: Object, last: Ending | None) -> JobOutcome:
     """Return how a Job that is over ended.
 
     Parameters
@@ -225,32 +225,32 @@ def outcome(job: Object, last: Ending | None) -> Outcome:
     """
     failed = _condition(job.get("status") or {}, "Failed")
     if failed is None:
-        return Outcome(OK)
+        return JobOutcome(OK)
     name, why = name_of(job), failed.get("reason") or ""
     if why == "DeadlineExceeded":
         seconds = job["spec"].get("activeDeadlineSeconds")
-        return Outcome(
+        return JobOutcome(
             INFRASTRUCTURE,
             f"job {name} took longer than its deadline of {seconds} s; what is committed stays: "
             "submit it again to go on, with a longer --deadline if need be",
         )
     words = flattened(failed.get("message") or "")
     if last is None:
-        return Outcome(_code_in(words) or INFRASTRUCTURE, f"job {name} failed ({why}): {words}")
+        return JobOutcome(_code_in(words) or INFRASTRUCTURE, f"job {name} failed ({why}): {words}")
     if last.reason in _CANNOT_START:
-        return Outcome(
+        return JobOutcome(
             USAGE, f"job {name} failed: {_image(job['spec']['template'])} does not start: {last}"
         )
     if why == "PodFailurePolicy":
         code = _code_in(words) or last.exit_code or UNEXPECTED
-        return Outcome(code, f"job {name} failed: its run {last}, which no other try mends")
+        return JobOutcome(code, f"job {name} failed: its run {last}, which no other try mends")
     tries = (job.get("status") or {}).get("failed") or 1
     line = f"job {name} failed for good after {tries} pods: the last one {last}"
     if last.reason == "OOMKilled":
-        return Outcome(INFRASTRUCTURE, f"{line}; give it more --memory than {_memory(job)}")
+        return JobOutcome(INFRASTRUCTURE, f"{line}; give it more --memory than {_memory(job)}")
     if last.exit_code is None or last.exit_code > 128:
-        return Outcome(INFRASTRUCTURE, line)
-    return Outcome(last.exit_code or UNEXPECTED, line)
+        return JobOutcome(INFRASTRUCTURE, line)
+    return JobOutcome(last.exit_code or UNEXPECTED, line)
 
 
 def _state(pod: Object) -> Object:

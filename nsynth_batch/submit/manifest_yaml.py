@@ -7,13 +7,13 @@ from typing import Any
 
 import yaml
 
-from nsynth_batch.submit.job_manifest import Manifest
+from nsynth_batch.submit.job_manifest import JobManifest
 
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9./_-]*")
 _WORDS_OF_YAML = frozenset(["y", "yes", "n", "no", "on", "off", "true", "false", "null"])
 
 
-def as_yaml(manifest: Manifest) -> str:
+def as_yaml(manifest: JobManifest) -> str:
     """Print a manifest: the same text for the same manifest, keys in their own order.
 
     Strings are quoted unless they are plain words: parsers of YAML 1.1 and 1.2 disagree on what

@@ -61,7 +61,7 @@ class Waits:
     def hold(self, line: str) -> None:
         """Wait as long as it takes: the Job is suspended, or it is on its way."""
         self.over()
-        self._tell(line)
+        self._log_once(line)
 
     def see(self, trouble: Trouble, *, begun: bool = False) -> None:
         """Take note of trouble.
@@ -86,7 +86,7 @@ class Waits:
         elif self._stays_since is None:
             self._stays_since = now
         if trouble.stays or now - self._since >= _QUIET_SECONDS:
-            self._tell(trouble.line)
+            self._log_once(trouble.line)
         short = min(_SHORT_SECONDS, self._patience.start_seconds)
         lasted = now - self._since
         if self._stays_since is not None and now - self._stays_since >= short:
@@ -97,7 +97,7 @@ class Waits:
                 trouble.exit_code,
             )
 
-    def _tell(self, line: str) -> None:
+    def _log_once(self, line: str) -> None:
         # What follows the colon has times and counts in it that change.
         subject = line.partition(":")[0]
         if subject not in self._logged:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.catalog import Catalog
-from nsynth_batch.catalog.withheld import bars
+from nsynth_batch.catalog.withheld import withheld_recordings
 from nsynth_batch.store.arrays import vectors
 from nsynth_batch.text import command_line
 from nsynth_batch.training.corpus import Corpus
@@ -41,7 +41,7 @@ def store_corpus(store: Store) -> Corpus:
         shard = command_line("shard", store.url)
         raise UsageError(f"{store.url} has no audio yet: run {shard} first")
 
-    withheld = bars(Catalog(store.storage).recordings(), allow_unknown=True)
+    withheld = withheld_recordings(Catalog(store.storage).recordings(), allow_unknown=True)
 
     def recordings() -> Iterator[tuple[str, Iterator[Samples]]]:
         for _, table in dataset.tables(["file_id", "samples"]):

@@ -133,7 +133,7 @@ class Meter:
 def lifted_by_the_resampler(meter: Meter) -> bool:
     """Whether no more than a sample here and there is beyond full scale, and only resampled ones.
 
-    Cutting those is not heard; bringing the whole down for them would change what earlier
+    Cutting those is not audible; bringing the whole down for them would change what earlier
     releases made of such a recording.
     """
     return meter.mixed_peak <= 1.0 and meter.outside <= _CUT_SHARE * meter.outputs

@@ -153,7 +153,7 @@ def liftered_spectra(samples: npt.NDArray[np.float32], sample_rate: int) -> Arra
     frames = _frames(samples, sample_rate)
     window = np.hanning(frames.shape[1] + 1)[:-1]
     magnitude = np.abs(np.fft.rfft(frames * window))
-    # What lies 60 dB below a frame's strongest line cannot be heard beside it.
+    # What lies 60 dB below a frame's strongest line is not audible beside it.
     log = np.log(magnitude + _FLOOR * magnitude.max(axis=1, keepdims=True) + _NOTHING)
     sums = np.cumsum(np.pad(log, ((0, 0), (_LIFTER_BINS // 2 + 1, _LIFTER_BINS // 2))), axis=1)
     envelope = (sums[:, _LIFTER_BINS:] - sums[:, :-_LIFTER_BINS]) / _LIFTER_BINS

@@ -46,7 +46,7 @@ def credits_command(
 
     Example: sequencer credits piece.score.json --at 83.5
     """
-    from sequencer.credits.aligned import heard_at
+    from sequencer.credits.aligned import audible_at
     from sequencer.errors import SequencerError
     from sequencer.rendering.output_paths import write_form
     from sequencer.score.files import read_score
@@ -55,7 +55,7 @@ def credits_command(
         raise SequencerError("--at answers on standard output; leave --format and --out away")
     composition = read_score(score)
     if at is not None:
-        moments = heard_at(composition, at)
+        moments = audible_at(composition, at)
         print("\n".join(map(_moment, moments)) if moments else "nothing plays then")
         return
     chosen = form or (_BY_SUFFIX.get(out.suffix.lower(), "text") if out else "text")

@@ -128,8 +128,8 @@ def compose(
     ]
     events.sort(key=lambda event: event.start)
     fades = [min(round(seconds * SAMPLE_RATE), total // 4) for seconds in _MASTER_FADES]
-    heard = {event.clip for event in events}
-    playing = {name: clip for name, clip in thinned.items() if name in heard}
+    audible = {event.clip for event in events}
+    playing = {name: clip for name, clip in thinned.items() if name in audible}
     found = result_licence(playing.values(), rules.target)
     return Score(
         seed=seed,

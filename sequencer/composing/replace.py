@@ -64,7 +64,7 @@ def source_ids(score: Score, name: str | Path) -> frozenset[str]:
 
 
 def _recordings(score: Score) -> Iterator[tuple[str, Rights]]:
-    """Yield the recordings behind the score's clips: id and rights, those that are heard last."""
+    """Yield the recordings behind the score's clips: id and rights, those that are audible last."""
     for corpus in score.corpora:
         yield from ((row.file, row.rights) for row in corpus.recordings)
     for clip in score.clips.values():

@@ -38,7 +38,7 @@ class ShareCounter:
         rows = {file_id: row for row, file_id in enumerate(self._titles)}
         self._rows = rows
         # Clips with fewer parents than others point at a row behind all, which has no limit. What a
-        # model was trained on is not counted: no recording of it can be heard.
+        # model was trained on is not counted: no recording of it can be audible.
         most = max(len(parents_of(clip)) for clip in clips)
         self._parents = np.full((len(clips), most), len(rows), np.int64)
         self._weights = np.zeros((len(clips), most))

@@ -1,1 +1,1 @@
-"""Who is heard when, and the credits in every form."""
+"""Which recordings play when, and the credits in every form."""

@@ -1,4 +1,4 @@
-"""Credits in time: what is heard at any second of a composition, from the score alone."""
+"""Credits in time: what is audible at any second of a composition, from the score alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sequencer.text import clock, counted, flattened
 
 
 @dataclass(frozen=True)
-class Heard:
+class AudibleRecording:
     """A recording in a span.
 
     Attributes
@@ -45,7 +45,7 @@ class Span:
         Samples of the composition at the score's rate, `end` exclusive.
     event : Event
     clip : Clip
-    heard : tuple of Heard
+    audible : tuple of AudibleRecording
         The recordings that the clip was made from.
     """
 
@@ -53,12 +53,12 @@ class Span:
     end: int
     event: Event
     clip: Clip
-    heard: tuple[Heard, ...]
+    audible: tuple[AudibleRecording, ...]
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A clip that is heard at one moment, and how much of it each recording is then."""
+    """A clip that is audible at one moment, and how much of it each recording is then."""
 
     span: Span
     seconds_in: float
@@ -70,8 +70,8 @@ def aligned(score: Score) -> list[Span]:
     return [_span(score, event) for event in score.events]
 
 
-def heard_at(score: Score, seconds: float) -> list[Moment]:
-    """Return what is heard at a second of the composition.
+def audible_at(score: Score, seconds: float) -> list[Moment]:
+    """Return what is audible at a second of the composition.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def heard_at(score: Score, seconds: float) -> list[Moment]:
 
 
 def parents_of(clip: Clip) -> tuple[Parent, ...]:
-    """Return the recordings that can be heard in a clip.
+    """Return the recordings that are audible in a clip.
 
     A clip without any is its own, unless a model generated it.
     """
@@ -153,14 +153,14 @@ def layer_words(name: str) -> str:
     return name if name.startswith("layer ") else f"layer {name}"
 
 
-def heard_seconds(score: Score) -> Mapping[str, float]:
-    """Return how long each recording is heard in all, by file id: seconds times its share."""
-    heard: dict[str, float] = {}
+def audible_seconds(score: Score) -> Mapping[str, float]:
+    """Return how long each recording is audible in all, by file id: seconds times its share."""
+    audible: dict[str, float] = {}
     for span in aligned(score):
-        for part in span.heard:
+        for part in span.audible:
             seconds = part.mean * (span.end - span.start) / score.sample_rate
-            heard[part.parent.file_id] = heard.get(part.parent.file_id, 0.0) + seconds
-    return heard
+            audible[part.parent.file_id] = audible.get(part.parent.file_id, 0.0) + seconds
+    return audible
 
 
 def _span(score: Score, event: Event) -> Span:
@@ -168,7 +168,7 @@ def _span(score: Score, event: Event) -> Span:
     end = min(event.end, score.samples)
     last = _last_sample(score, clip)
     inside = (event.offset, event.offset + end - event.start - 1)
-    heard = []
+    audible = []
     for parent in parents_of(clip):
         count = len(parent.weights)
         places = {inside[0], inside[1]}
@@ -182,15 +182,15 @@ def _span(score: Score, event: Event) -> Span:
             for place in sorted(places)
         )
         mean = mean_weight(parent.weights, inside[0] / last, inside[1] / last)
-        heard.append(Heard(parent, weights, mean))
-    return Span(event.start, end, event, clip, tuple(heard))
+        audible.append(AudibleRecording(parent, weights, mean))
+    return Span(event.start, end, event, clip, tuple(audible))
 
 
 def _moment(score: Score, event: Event, at: int) -> Moment:
     span = _span(score, event)
     place = event.offset + at - event.start
     last = _last_sample(score, span.clip)
-    weights = tuple((part.parent, _weight(part.parent, place, last)) for part in span.heard)
+    weights = tuple((part.parent, _weight(part.parent, place, last)) for part in span.audible)
     return Moment(span, place / score.sample_rate, weights)
 
 

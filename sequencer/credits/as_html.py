@@ -53,7 +53,7 @@ def _entry(source: Credit) -> dict[str, object]:
         "used_under": source.used_under,
         "attribution": flattened(rights.attribution),
         "changes": source.changes[:1].upper() + source.changes[1:],
-        "heard": clock(source.seconds) if source.seconds >= 1 else f"{source.seconds:.2f} s",
+        "audible": clock(source.seconds) if source.seconds >= 1 else f"{source.seconds:.2f} s",
     }
 
 

@@ -1,4 +1,4 @@
-"""Credits as JSON, for programs: what is credited, and when it is heard."""
+"""Credits as JSON, for programs: what is credited, and when it is audible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERSION = 1
 def credits_json(score: Score) -> str:
     """Write credits as JSON: the same score gives the same text.
 
-    ``recordings`` holds each source; ``spans`` says what is heard when: from ``start`` to ``end``
+    ``recordings`` holds each source; ``spans`` says what is audible when: from ``start`` to ``end``
     (seconds) the clip of ``file``, and of each recording its weights as points ``[second, weight]``
     with straight lines between them. Where a model generated clips, ``corpora`` holds what it was
     trained on, once, and spans name it by its digest. Each stands on a line of its own.
@@ -108,7 +108,7 @@ def _span(span: Span, rate: int) -> dict[str, object]:
                 "file_id": part.parent.file_id,
                 "weights": [[round(at / rate, 3), weight] for at, weight in part.weights],
             }
-            for part in span.heard
+            for part in span.audible
         ],
     }
 

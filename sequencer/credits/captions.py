@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sequencer.credits.aligned import (
-    Heard,
+    AudibleRecording,
     Span,
     aligned,
     author_of,
@@ -62,23 +62,23 @@ def span_words(span: Span) -> str:
 
 
 def _lines(span: Span) -> list[str]:
-    """List what is heard in a span; of a corpus only how many recordings it has."""
+    """List what is audible in a span; of a corpus only how many recordings it has."""
     words = _begun if is_prime(span.clip) else _words
     made = generated_words(span.clip)
-    return [*(words(part) for part in span.heard), *([made] if made else [])]
+    return [*(words(part) for part in span.audible), *([made] if made else [])]
 
 
-def _begun(part: Heard) -> str:
+def _begun(part: AudibleRecording) -> str:
     return f"begun from {_named(part)}"
 
 
-def _words(part: Heard) -> str:
+def _words(part: AudibleRecording) -> str:
     first, last = part.weights[0][1], part.weights[-1][1]
     share = f"{first:.0%}" if f"{first:.0%}" == f"{last:.0%}" else f"{first:.0%} to {last:.0%}"
     return f"{_named(part)}, {share}"
 
 
-def _named(part: Heard) -> str:
+def _named(part: AudibleRecording) -> str:
     rights = part.parent.rights
     licence = rights.licence if rights.known else f"licence unknown, {rights.licence}"
     return f'"{title_of(part.parent)}" by {author_of(rights)} ({licence})'

@@ -1,4 +1,4 @@
-"""Credits: every source that can be heard, with its author, page, licence and what was done."""
+"""Credits: every audible source, with its author, page, licence and what was done."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sequencer.clips.clips import Parent
-from sequencer.credits.aligned import author_of, heard_seconds, is_prime, parents_of, title_of
+from sequencer.credits.aligned import audible_seconds, author_of, is_prime, parents_of, title_of
 from sequencer.credits.trained import Training, recording_words, trainings
 from sequencer.rights.licence_names import Licence, licences_in, licences_of
 from sequencer.rights.rights import Rights
@@ -38,7 +38,7 @@ class Credit:
     prime : bool
         Whether a model generated clips that go on from it.
     seconds : float
-        How long it is heard: the time of its clips times its share in them.
+        How long it is audible: the time of its clips times its share in them.
     used_under : str
         The alternative of its licence by which it goes into the result; empty where it has none.
     """
@@ -89,10 +89,10 @@ def sources(score: Score) -> list[Credit]:
             else:
                 source.direct = True
             partners.setdefault(parent.file_id, set()).update(map(title_of, others))
-    heard = heard_seconds(score)
+    audible = audible_seconds(score)
     for source in found.values():
         source.partners = sorted(partners[source.file_id])
-        source.seconds = heard.get(source.file_id, 0.0)
+        source.seconds = audible.get(source.file_id, 0.0)
         licence = source.rights.licence
         alternative = chosen(licence, score.licence) if score.licence else licence
         source.used_under = alternative if alternative != licence else ""

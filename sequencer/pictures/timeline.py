@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sequencer.audio.recording import SAMPLE_RATE, mono_blocks
 from sequencer.clips.clips import Parent
 from sequencer.clips.measures import measure
-from sequencer.credits.aligned import Heard, Span, aligned, is_prime, model_of, title_of
+from sequencer.credits.aligned import AudibleRecording, Span, aligned, is_prime, model_of, title_of
 from sequencer.credits.captions import section_ends
 from sequencer.optional import extra
 from sequencer.score.score import Score
@@ -39,7 +39,7 @@ def timeline(score: Score, sound: Path | None = None, name: str = "") -> bytes:
 
     A row a layer; each event is as high as its fades let it be, divided between its recordings by
     their weights, each in the colour of its category (of its title where too few have one). What a
-    model generated without a mash-up has the model's colour. Those that are heard longest have a
+    model generated without a mash-up has the model's colour. Those that are audible longest have a
     colour of their own.
 
     Parameters
@@ -98,24 +98,24 @@ def _heading(score: Score, name: str) -> str:
 
 
 class _Palette:
-    """Colours for what is heard longest: categories, or titles where most have no category."""
+    """Colours for what is audible longest: categories, or titles where most have no category."""
 
     def __init__(self, spans: Sequence[Span]) -> None:
-        parents = [part.parent for span in spans for part in span.heard]
+        parents = [part.parent for span in spans for part in span.audible]
         self._by_category = 2 * sum(bool(parent.categories) for parent in parents) >= len(parents)
-        heard: dict[str, float] = {}
+        audible: dict[str, float] = {}
         for span in spans:
             for name, share in self.parts(span):
-                heard[name] = heard.get(name, 0.0) + share * (span.end - span.start)
-        longest = sorted(heard, key=lambda name: (-heard[name], name))[: len(_COLOURS)]
+                audible[name] = audible.get(name, 0.0) + share * (span.end - span.start)
+        longest = sorted(audible, key=lambda name: (-audible[name], name))[: len(_COLOURS)]
         self.colours = dict(zip(longest, _COLOURS, strict=False))
-        self.others = len(heard) > len(longest)
+        self.others = len(audible) > len(longest)
 
     def parts(self, span: Span) -> list[tuple[str, float]]:
         """List what a span is made of: names, and their mean shares of it."""
         if is_prime(span.clip):
             return [(model_of(span.clip), 1.0)]
-        return [(self._name(part.parent), part.mean) for part in span.heard]
+        return [(self._name(part.parent), part.mean) for part in span.audible]
 
     def colour(self, name: str) -> str:
         return self.colours.get(name, _OTHER)
@@ -164,14 +164,14 @@ def _shapes(span: Span, row: int, score: Score, palette: _Palette) -> Iterator[_
     """Stack a span's recordings by weight under the line of its fades."""
     event, rate = span.event, score.sample_rate
     places = {span.start, span.end, span.start + event.fade_in, event.end - event.fade_out}
-    places.update(at for part in span.heard for at, _ in part.weights)
+    places.update(at for part in span.audible for at, _ in part.weights)
     at = np.array(sorted(place for place in places if span.start <= place <= span.end), np.float64)
     fades = np.ones_like(at)
     if event.fade_in:
         fades = np.minimum(fades, (at - event.start) / event.fade_in)
     if event.fade_out:
         fades = np.minimum(fades, (event.end - at) / event.fade_out)
-    shares = np.array([_shares(part, at) for part in span.heard])
+    shares = np.array([_shares(part, at) for part in span.audible])
     if is_prime(span.clip):
         shares = np.ones((1, len(at)))
     shares /= np.maximum(shares.sum(axis=0), 1e-9)
@@ -183,7 +183,7 @@ def _shapes(span: Span, row: int, score: Score, palette: _Palette) -> Iterator[_
         yield _Shape(np.vstack([lower, upper[::-1]]), palette.colour(name))
 
 
-def _shares(part: Heard, at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _shares(part: AudibleRecording, at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     places, weights = zip(*part.weights, strict=True)
     shares: npt.NDArray[np.float64] = np.interp(at, places, weights)
     return shares

@@ -158,7 +158,7 @@ def measured(score: Score, mix: SpannedMix, sample_rate: int) -> tuple[Score, Lo
     mix : SpannedMix
         Of its events.
     sample_rate : int
-        Of the output in Hz: what resampling leaves out is not heard.
+        Of the output in Hz: what resampling leaves out is not audible.
 
     Returns
     -------

@@ -129,7 +129,7 @@ class Score:
     master : Master
     clips : mapping of str to Clip
         By id, those that play, with their parents' rights and thinned weights: credits, and what
-        is heard at any second, need nothing else.
+        is audible at any second, need nothing else.
     events : tuple of Event
         In order of their starts.
     notes : tuple of str

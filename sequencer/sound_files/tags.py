@@ -47,7 +47,7 @@ def tags_of(score: Score, *, title: str = "", artist: str = "") -> Tags:
     title : str
         Its name; style and seed by default.
     artist : str
-        Who made it; by default the authors of the recordings that are heard, as many as there is
+        Who made it; by default the authors of the recordings that are audible, as many as there is
         room for, or the models where there is none.
     """
     parents = {p.file_id: p for clip in score.clips.values() for p in parents_of(clip)}

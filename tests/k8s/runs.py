@@ -8,26 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
-from nsynth_batch.submit.job_manifest import Manifest, Run, Schedule, cron_job, job
+from nsynth_batch.submit.job_manifest import JobManifest, JobSpec, Schedule, cron_job, job
 from nsynth_batch.submit.manifest_yaml import as_yaml
 from tests.k8s.rendering import K8S
 
 _IMAGE = f"nsynth-batch-cpu:{version('nsynth-batch')}"
 _CONTROL = "nsynth-batch-control"
 
-ONCE = Run(
+ONCE = JobSpec(
     name="nsynth-batch-run",
     arguments=("run",),
     image=_IMAGE,
     priority_class=_CONTROL,
 )
-NIGHTLY = Run(
+NIGHTLY = JobSpec(
     name="nsynth-batch-nightly",
     arguments=("run",),
     image=_IMAGE,
     priority_class=_CONTROL,
 )
-HARVEST = Run(
+HARVEST = JobSpec(
     name="nsynth-batch-harvest",
     arguments=("harvest", "commons:Category:Bird songs"),
     image=_IMAGE,
@@ -45,14 +45,14 @@ SCHEDULES = {
 
 _WRITTEN = "# Written by `python -m tests.k8s.runs`, as `nsynth-batch submit --render` prints it.\n"
 
-FILES: Mapping[str, Sequence[Manifest]] = {
+FILES: Mapping[str, Sequence[JobManifest]] = {
     "base/cron.yaml": [cron_job(run, schedule) for run, schedule in SCHEDULES.items()],
     "components/run-once/job.yaml": [job(ONCE)],
 }
 """What is in which file."""
 
 
-def text(manifests: Sequence[Manifest]) -> str:
+def text(manifests: Sequence[JobManifest]) -> str:
     """Give a file's text."""
     return _WRITTEN + "---\n".join(map(as_yaml, manifests))
 

@@ -126,7 +126,7 @@ def test_collectors_of_logs_get_each_event_as_json() -> None:
     assert [first["level"], second["level"], third["level"]] == ["info", "info", "error"]
     assert [one["level"] for one in rest] == ["warning", "warning", "error"]
     assert (rest[1]["name"], rest[1]["text"]) == ("harvest", "no licence")
-    assert (first["event"], first["refused"]) == ("HarvestProgressed", {"empty": 1})
+    assert (first["event"], first["quarantined"]) == ("HarvestProgressed", {"empty": 1})
     assert (second["event"], second["store"]) == ("LeaseTaken", "my-store")
     assert (third["event"], third["shard"]) == ("ShardFailed", 4)
 

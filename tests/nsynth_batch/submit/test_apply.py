@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from nsynth_batch.cli import main
 from nsynth_batch.submit.apply import differences
-from nsynth_batch.submit.job_manifest import Run, Schedule, cron_job, job
+from nsynth_batch.submit.job_manifest import JobSpec, Schedule, cron_job, job
 from tests.components.kubernetes import Kubernetes, Play, Refusal
 from tests.nsynth_batch.submit.conftest import Submit
 
@@ -92,7 +92,7 @@ def test_what_is_not_of_submit_is_never_touched(
     kubernetes: Kubernetes,
     submit: Submit,
 ) -> None:
-    run = Run("one", ("run",), IMAGE)
+    run = JobSpec("one", ("run",), IMAGE)
     thing = cron_job(run, Schedule("@daily")) if flags else job(run)
     kubernetes.add({**thing, "metadata": thing["metadata"] | metadata})
     done = submit("--name", "one", "--replace", *flags)
@@ -133,7 +133,7 @@ def test_what_is_asked_for_no_more_is_taken_back(
     nightly = ("--name", "nightly", "--cron", "@daily")
     assert submit(*nightly, *flags).code == 0
     before = kubernetes.objects["CronJob", "nightly"]["spec"]
-    assert field in "\n".join(differences(job(Run("one", ("run",), IMAGE))["spec"],
+    assert field in "\n".join(differences(job(JobSpec("one", ("run",), IMAGE))["spec"],
                                           before["jobTemplate"]["spec"]))  # fmt: skip
     done = submit(*nightly)
     assert (done.code, "differs in" in done.last) == (2, True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.cli import main
 from nsynth_batch.submit.checks import check_cron, check_run, default_name
-from nsynth_batch.submit.job_manifest import Run
+from nsynth_batch.submit.job_manifest import JobSpec
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -118,7 +118,7 @@ def test_default_names_are_labels(words: list[str], image: str) -> None:
 
 @given(name=st.from_regex(r"[a-z0-9A-Z.-]{1,70}", fullmatch=True))
 def test_names_are_taken_that_kubernetes_takes(name: str) -> None:
-    run = Run(name, ("run",), "nsynth-batch-cpu:0.1.0")
+    run = JobSpec(name, ("run",), "nsynth-batch-cpu:0.1.0")
     if LABEL.fullmatch(name):
         check_run(run)
     else:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from nsynth_batch.submit.job_manifest import Run, job
+from nsynth_batch.submit.job_manifest import JobSpec, job
 from tests.components.kubernetes import Kubernetes, Play, Refusal
 from tests.nsynth_batch.submit.conftest import Submit
 from tests.waiting import until
@@ -373,7 +373,7 @@ def test_following_what_is_over_tells_all_of_it(kubernetes: Kubernetes, submit: 
 
 
 def test_a_job_that_is_held_back_is_waited_for(kubernetes: Kubernetes, submit: Submit) -> None:
-    held = kubernetes.add(job(Run("held", ("run",), "nsynth-batch-cpu:0.1.0")))
+    held = kubernetes.add(job(JobSpec("held", ("run",), "nsynth-batch-cpu:0.1.0")))
     held["spec"]["suspend"] = True
     kubernetes.plays = [Play(["begun"])]
 

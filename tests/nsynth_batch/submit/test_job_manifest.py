@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nsynth_batch.errors import DRAINED, INFRASTRUCTURE, QUARANTINE, USAGE
-from nsynth_batch.submit.job_manifest import OWNER, Run, Schedule, Volume, cron_job, job
+from nsynth_batch.submit.job_manifest import OWNER, JobSpec, Schedule, Volume, cron_job, job
 from nsynth_batch.submit.manifest_yaml import as_yaml, from_yaml
 
-RUN = Run("one", ("run", "--pairs", "64"), "nsynth-batch-cpu:0.1.0")
+RUN = JobSpec("one", ("run", "--pairs", "64"), "nsynth-batch-cpu:0.1.0")
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
     ["1e3", "0o17", "0x1F", "no", "y", "~", "null", "1_000", "12:30:45", "2026-01-01", ".inf", "=",
      "- a", "# a", "a: b", "'", '"', "{}", "$(HOME)", "$$(HOME)", "$", "\n", " a", "a ", "\x85"]
@@ -49,7 +49,7 @@ def test_a_string_is_one_to_every_version_of_yaml(text: str) -> None:
 
 @given(words=st.lists(TEXTS, min_size=1))
 def test_the_program_gets_its_words_as_they_were_given(words: list[str]) -> None:
-    args = container(job(Run("one", tuple(words), "image:1")))["args"]
+    args = container(job(JobSpec("one", tuple(words), "image:1")))["args"]
     assert [expanded(word, {"HOME": "/work"}) for word in args] == words
 
 
@@ -91,7 +91,7 @@ def test_the_pod_has_no_rights_and_writes_nowhere_but_below_work() -> None:
 
 
 def test_what_is_asked_for_is_in_the_pod() -> None:
-    run = Run(
+    run = JobSpec(
         "one", ("run",), "image:1", fetches=True, gpus=2, groups=(44, 109), hdfs_auth="kerberos",
         environment=(("HADOOP_USER_NAME", "$(x)"),), volumes=(Volume("models", "/models"),),
         node_labels=(("gpu", "mi300"),), pull_secret="registry", priority_class="low",
@@ -125,7 +125,7 @@ def test_what_is_asked_for_is_in_the_pod() -> None:
     ],
 )
 def test_a_variable_that_is_given_goes_before_ours(name: str, beside: set[str]) -> None:
-    def variables(run: Run) -> list[dict[str, Any]]:
+    def variables(run: JobSpec) -> list[dict[str, Any]]:
         made = cron_job(run, Schedule("@daily"))["spec"]["jobTemplate"]
         env: list[dict[str, Any]] = container(made)["env"]
         return env
@@ -138,7 +138,7 @@ def test_a_variable_that_is_given_goes_before_ours(name: str, beside: set[str]) 
 
 @pytest.mark.parametrize("hdfs_auth", ["user", "kerberos", "token"])
 def test_every_file_that_a_variable_names_is_mounted(hdfs_auth: Any) -> None:
-    made = job(Run("one", ("run",), "image:1", hdfs_auth=hdfs_auth))
+    made = job(JobSpec("one", ("run",), "image:1", hdfs_auth=hdfs_auth))
     [settings] = [v for v in made["spec"]["template"]["spec"]["volumes"] if v["name"] == "settings"]
     files = {
         f"/etc/nsynth-batch/{item['path']}"

@@ -9,7 +9,7 @@ import pytest
 from sequencer.composing.candidates import Candidate
 from sequencer.composing.compose import compose
 from sequencer.composing.replace import replace_source, source_ids
-from sequencer.credits.aligned import heard_seconds, parents_of
+from sequencer.credits.aligned import audible_seconds, parents_of
 from sequencer.errors import SequencerError
 from sequencer.rights.rights import Rights
 from sequencer.score.files import read_score, score_json
@@ -41,8 +41,8 @@ def composed() -> Score:
 def test_only_the_events_of_that_recording_change(tmp_path: Path) -> None:
     before = composed()
     after = replace_source(before, "source3", CLIPS)
-    assert heard_seconds(before)["source3"] > 0
-    assert "source3" not in heard_seconds(after)
+    assert audible_seconds(before)["source3"] > 0
+    assert "source3" not in audible_seconds(after)
     assert len(after.events) == len(before.events)
     changed = 0
     for old, new in zip(before.events, after.events, strict=True):

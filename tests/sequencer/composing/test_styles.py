@@ -26,7 +26,7 @@ from sequencer.composing.styles import (
     range_from_text,
     styles_table,
 )
-from sequencer.credits.aligned import heard_seconds
+from sequencer.credits.aligned import audible_seconds
 from sequencer.errors import SequencerError
 from sequencer.rights.rights import Rights
 from sequencer.score.files import read_score, score_json
@@ -202,7 +202,7 @@ def test_no_source_has_more_than_its_share_or_it_is_said(
     style = Style(layers=layers, event_seconds=(0.5, 3.0), tempo=tempo)
     rules = Rules(style=style, max_share=share)
     score = compose(MANY, 1.0, seed, rules=rules)
-    most = max(heard_seconds(score).values()) / score.seconds
+    most = max(audible_seconds(score).values()) / score.seconds
     said = [note for note in score.notes if "cannot be held" in note]
     assert bool(said) == (most > share + 1e-4)
     if share > 0.25 * layers:
@@ -213,11 +213,11 @@ def test_no_source_has_more_than_its_share_or_it_is_said(
 def test_a_share_shorter_than_the_clips_is_held_by_playing_parts() -> None:
     # Three seconds for each of twelve recordings, in clips of up to seven.
     score = compose(MANY, 0.5, 1, rules=Rules(max_share=0.15))
-    assert max(heard_seconds(score).values()) <= 0.15 * 30 + 1e-3
+    assert max(audible_seconds(score).values()) <= 0.15 * 30 + 1e-3
     assert not any("cannot be held" in note for note in score.notes)
     tight = compose(MANY, 0.5, 1, rules=Rules(max_share=0.05))
     assert any("cannot be held with 12 of them" in note for note in tight.notes)
-    heard = heard_seconds(tight)
+    heard = audible_seconds(tight)
     assert len(heard) == 12
     assert max(heard.values()) < 0.3 * 30
 

@@ -1,4 +1,4 @@
-"""How long rows are, in seconds of audio."""
+"""The duration of rows, in seconds of audio."""
 
 from __future__ import annotations
 
