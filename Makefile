@@ -8,12 +8,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 comma := ,
 NATIVE := CMakeLists.txt $(wildcard nsynth_batch/native/*.cpp nsynth_batch/native/*/*.[ch]pp)
 
-.PHONY: demo test lint bench dev magenta-env manifests-env small-model demo-model hdfs hdfs-stop clean
+.PHONY: demo test lint bench dev magenta-env manifests-env small-model demo-model hdfs hdfs-stop s3 s3-stop s3-server clean
 
 demo: .venv/installed
 	$(BIN)/nsynth-batch demo --out demo-out
 
-test: dev magenta-env manifests-env
+test: dev magenta-env manifests-env s3-server
 	.venv-magenta/bin/python -m pytest tests/system/parity
 	$(BIN)/python -m pytest --ignore tests/system/parity -n $(TEST_PROCESSES) --dist loadfile
 
@@ -40,6 +40,17 @@ hdfs:
 hdfs-stop:
 	@$(PYTHON) -m tests.components.hadoop stop
 
+# A real server of S3 on loopback, left running; prints its bucket's URL and what a shell needs.
+s3: dev
+	@$(BIN)/python -m tests.components.s3
+
+s3-stop:
+	@$(PYTHON) -m tests.components.s3 stop
+
+# Built by Go once, for minutes; without Go its tests are skipped.
+s3-server: dev
+	@! command -v go >/dev/null || $(BIN)/python -m tests.components.s3 build
+
 # Trains the bundled models again; nsynth_batch/checkpoints/*.md say what they need.
 small-model: dev
 	$(BIN)/python scripts/small_corpus.py build/small-corpus
@@ -59,13 +70,13 @@ demo-model: dev
 	touch $@
 
 # Kerberos for WebHDFS is built against the system's library, where that is there.
-EXTRAS = tensorflow,pictures,exports,kubernetes,dev$(if $(shell command -v krb5-config),$(comma)kerberos)
+EXTRAS = tensorflow,pictures,exports,kubernetes,s3,dev$(if $(shell command -v krb5-config),$(comma)kerberos)
 
 .venv/installed-dev: .venv/bin/python pyproject.toml constraints.txt $(NATIVE)
 	$(PIP) install -c constraints.txt -e '.[$(EXTRAS)]'
 	touch .venv/installed $@
 
-clean: hdfs-stop
+clean: hdfs-stop s3-stop
 	# Folders of an image may be read-only.
 	[ ! -d build ] || chmod -R u+w build
 	rm -rf .venv .venv-magenta .venv-manifests build demo-out .mypy_cache .pytest_cache .ruff_cache

@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from tests.components.hadoop import Hdfs
 from tests.components.needs import need, remedy
+from tests.components.s3 import Ceph, S3Server, VersityGateway
 
 if TYPE_CHECKING:
     from hdfs_jobs.datasets.store import Store
@@ -44,6 +45,22 @@ def hdfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdfs]:
 def hdfs_folder() -> str:
     """A path on HDFS for one test, to go behind ``hdfs.webhdfs_url`` or ``hdfs.hdfs_url``."""
     return f"/tests/{uuid.uuid4().hex}"
+
+
+@pytest.fixture(scope="session")
+def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Ceph's server of S3, shared by all tests: each leaves it running and writable."""
+    need("ceph")
+    with Ceph(tmp_path_factory.mktemp("ceph")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def versitygw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Another server of S3, which is quick: each leaves it running and writable."""
+    need("versitygw")
+    with VersityGateway(tmp_path_factory.mktemp("versitygw")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

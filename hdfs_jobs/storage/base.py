@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 from hdfs_jobs.errors import UsageError
 
@@ -81,9 +81,17 @@ class Storage(ABC):
     Paths are relative to the URL, with ``/`` between their parts. Every failure of the storage
     is an OSError (FileNotFoundError and FileExistsError where they apply), so that callers can
     distinguish it from bad input. A storage is small and can be pickled.
+
+    Attributes
+    ----------
+    url : str
+        The root.
+    has_folders : bool
+        Whether a folder is made, in the one above it; else any path can be written at once.
     """
 
     url: str
+    has_folders: ClassVar[bool] = True
 
     @abstractmethod
     def open(self, path: str) -> BinaryIO:

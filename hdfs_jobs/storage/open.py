@@ -29,6 +29,8 @@ class Scheme:
         Whether it is read over the network, from every machine alike.
     hidden : tuple of str
         How names begin that are hidden from those who look for data.
+    extra : str
+        The extra of this package that brings its client, where one does.
     """
 
     example: str
@@ -36,6 +38,7 @@ class Scheme:
     storage: str
     remote: bool = True
     hidden: tuple[str, ...] = (".", "_")
+    extra: str = ""
 
 
 _HDFS = "hdfs_jobs.storage.hdfs"
@@ -46,6 +49,7 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
         "hdfs": Scheme("hdfs://host:port/path", f"{_HDFS}.native", "NativeStorage"),
         "webhdfs": Scheme("webhdfs://host:port/path", f"{_HDFS}.webhdfs", "WebHdfsStorage"),
         "swebhdfs": Scheme("swebhdfs://host:port/path", f"{_HDFS}.webhdfs", "WebHdfsStorage"),
+        "s3": Scheme("s3://bucket/prefix", "hdfs_jobs.storage.s3.storage", "S3Storage", extra="s3"),
     }
 )
 """Every scheme, by its name; a text without one is a path of this machine."""
@@ -95,7 +99,7 @@ def open_storage(url: str) -> Storage:
     Raises
     ------
     UsageError
-        No storage knows the URL's scheme, or the URL is not whole.
+        No storage knows the URL's scheme, the URL is not whole, or its client is not installed.
 
     Examples
     --------
@@ -107,7 +111,15 @@ def open_storage(url: str) -> Storage:
     scheme = scheme_of(url)
     if not scheme.remote:
         return LocalStorage(_local_path(url))
-    return cast(Storage, getattr(import_module(scheme.module), scheme.storage)(url))
+    try:
+        module = import_module(scheme.module)
+    except ModuleNotFoundError as error:
+        if not scheme.extra:
+            raise
+        raise UsageError(
+            f"{url}: {error.name} is not installed: pip install 'nsynth-batch[{scheme.extra}]'"
+        ) from error
+    return cast(Storage, getattr(module, scheme.storage)(url))
 
 
 def open_url(url: str) -> BinaryIO:

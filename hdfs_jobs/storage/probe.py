@@ -30,7 +30,7 @@ def probe(storage: Storage) -> None:
     ...     probe(open_storage(f"{folder}/not/there/yet"))
     """
     place = storage
-    while not place.exists(""):
+    while place.has_folders and not place.exists(""):
         above = place.parent()
         if above is None:
             break

@@ -30,6 +30,10 @@ class LostAnswerError(PassingError):
     """The connection broke: whether the request was carried out is not known."""
 
 
+class BusyError(PassingError):
+    """The service is there, and asks to try later."""
+
+
 class WrongAddressError(UnsuitableError):
     """What answers at an address does not speak this protocol: the URL is wrong and stays so."""
 
@@ -73,7 +77,9 @@ class RemoteStorage(Storage):
         while True:
             try:
                 result = request()
-            except PassingError:
+            except PassingError as error:
+                if isinstance(error, BusyError):
+                    _answered.add(known)
                 if known not in _answered:
                     raise
                 if deadline is None:

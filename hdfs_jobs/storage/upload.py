@@ -49,7 +49,7 @@ class PartUploader(io.RawIOBase):
         self._send = send
         self._patiently = patiently
         self._kept = kept
-        self._spool = _spool()
+        self._spool = spool()
         self._queue: queue.Queue[bytes | None] = queue.Queue(_QUEUE_BLOCKS)
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -130,5 +130,6 @@ class PartUploader(io.RawIOBase):
                 continue
 
 
-def _spool() -> IO[bytes]:
+def spool() -> IO[bytes]:
+    """Return a temporary file that is in memory while it is small."""
     return tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)

@@ -63,6 +63,11 @@ def _namespaces() -> str | None:
 
 COMPONENTS = {
     "hdfs": Component(("default-jdk-headless", "maven"), _programs("java", "mvn")),
+    "ceph": Component(
+        ("ceph-common", "ceph-mon", "ceph-osd", "radosgw"),
+        _programs("ceph", "ceph-mon", "ceph-osd", "radosgw"),
+    ),
+    "versitygw": Component(("golang-go",), _programs("go")),
     "kerberos": Component(("krb5-kdc", "krb5-admin-server", "krb5-user", "libkrb5-dev"), _kerberos),
     "mediawiki": Component(
         (

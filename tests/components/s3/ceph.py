@@ -1,0 +1,126 @@
+"""Ceph: a monitor, an object store in memory, and the gateway that speaks S3."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.components.hadoop.daemon import Daemon
+from tests.components.needs import program
+from tests.components.s3.server import ACCESS_KEY, SECRET_KEY, S3Error, S3Server
+
+_PATIENCE = 120.0
+_CONFIGURATION = """
+[global]
+fsid = {fsid}
+mon host = v2:127.0.0.1:{monitor}/0
+public addr = 127.0.0.1
+public network = 127.0.0.0/8
+keyring = {folder}/keyring
+run dir = {folder}
+admin socket = {folder}/$name.$pid.asok
+pid file =
+log to file = false
+log to stderr = true
+err to stderr = true
+mon data = {folder}/mon
+mon data avail crit = 1
+mon allow pool size one = true
+mon max pg per osd = 2000
+auth allow insecure global id reclaim = false
+osd data = {folder}/osd
+osd objectstore = memstore
+osd pool default size = 1
+osd pool default min size = 1
+osd pool default pg num = 8
+osd crush chooseleaf type = 0
+memstore device bytes = 4294967296
+rgw frontends = beast endpoint=127.0.0.1:{gateway}
+rgw thread pool size = 32
+"""
+
+
+class Ceph(S3Server):
+    """A whole cluster, whose objects are in memory and end with it."""
+
+    ports = 2
+
+    def __init__(self, folder: Path, *, lasting: bool = False) -> None:
+        super().__init__(folder, lasting=lasting)
+        self._configuration = folder / "ceph.conf"
+        self._monitor = self._daemon("ceph-mon", "--id", "a")
+        self._objects = self._daemon("ceph-osd", "--id", "0", "--keyring", f"{folder}/osd.keyring")
+        self._gateway = self._daemon("radosgw", "--name", "client.admin")
+
+    def _daemon(self, name: str, *options: str) -> Daemon:
+        command = [*self._command(name, *options), "--foreground"]
+        return Daemon(self.folder, name, command, lasting=self._lasting)
+
+    def daemons(self) -> Sequence[Daemon]:
+        """Return gateway, object store and monitor."""
+        return [self._gateway, self._objects, self._monitor]
+
+    def launch(self) -> None:
+        """Make a new cluster, unless one runs, and a user of its gateway."""
+        if all(daemon.pid is not None for daemon in self.daemons()):
+            return
+        self.stop()
+        self._make_monitor()
+        self._monitor.start()
+        self._make_objects()
+        self._objects.start()
+        self._run(
+            *("radosgw-admin", "user", "create", "--uid", "tests", "--display-name", "tests"),
+            *("--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY),
+        )
+        self._gateway.start()
+
+    def _make_monitor(self) -> None:
+        for name in ("mon", "osd"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            (self.folder / name).mkdir()
+        fsid, (monitor,) = str(uuid.uuid4()), self._more_ports
+        self._configuration.write_text(
+            _CONFIGURATION.format(fsid=fsid, monitor=monitor, gateway=self.port, folder=self.folder)
+        )
+        keyring, allowed = f"{self.folder}/keyring", "allow *"
+        self._tool("ceph-authtool", "--create-keyring", keyring, "--gen-key", "--name", "mon.")
+        self._tool("ceph-authtool", keyring, "--name", "mon.", "--cap", "mon", allowed)
+        self._tool("ceph-authtool", keyring, "--gen-key", "--name", "client.admin")
+        caps = [part for what in ("mon", "osd", "mgr") for part in ("--cap", what, allowed)]
+        self._tool("ceph-authtool", keyring, "--name", "client.admin", *caps)
+        place = f"[v2:127.0.0.1:{monitor}]"
+        monmap = f"{self.folder}/monmap"
+        self._tool(
+            "monmaptool", "--create", "--clobber", "--fsid", fsid, "--addv", "a", place, monmap
+        )
+        self._run("ceph-mon", "--mkfs", "--id", "a", "--monmap", monmap)
+
+    def _make_objects(self) -> None:
+        key = self._tool("ceph-authtool", "--gen-print-key").strip()
+        name, keyring = str(uuid.uuid4()), f"{self.folder}/osd.keyring"
+        secret = self.folder / "osd.json"
+        secret.write_text(json.dumps({"cephx_secret": key}))
+        self._run("ceph", "osd", "new", name, "-i", str(secret))
+        self._tool(
+            "ceph-authtool", "--create-keyring", keyring, "--name", "osd.0", "--add-key", key
+        )
+        self._run("ceph-osd", "--mkfs", "--id", "0", "--osd-uuid", name, "--keyring", keyring)
+
+    def _command(self, name: str, *options: str) -> list[str]:
+        return [program(name) or name, "--conf", str(self._configuration), *options]
+
+    def _run(self, name: str, *arguments: str) -> str:
+        return self._tool(*self._command(name, *arguments))
+
+    def _tool(self, *command: str) -> str:
+        done = subprocess.run(
+            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=_PATIENCE
+        )
+        if done.returncode:
+            raise S3Error(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")
+        return done.stdout

@@ -1,0 +1,146 @@
+"""What servers of S3 have in common: an endpoint, one bucket, and who may use it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.components.hadoop.configuration import free_port
+from tests.components.hadoop.daemon import Daemon
+
+BUCKET = "recordings"
+ACCESS_KEY = "AKIAEXAMPLE"
+SECRET_KEY = "an-example-and-no-secret"
+
+
+class S3Error(Exception):
+    """A server did not do what it was asked; one line that names the log."""
+
+
+class S3Server(ABC):
+    """A server on loopback, all of it below one folder; a context manager that ends it.
+
+    Parameters
+    ----------
+    folder : Path
+        Its own folder. A folder used before is gone on with, where the server keeps its data.
+    lasting : bool
+        It outlives this program; else it ends with it.
+    """
+
+    ports = 1
+
+    def __init__(self, folder: Path, *, lasting: bool = False) -> None:
+        self.folder = folder
+        self._lasting = lasting
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = folder / "ports.json"
+        if not kept.exists():
+            kept.write_text(json.dumps([free_port(None) for _ in range(self.ports)]))
+        self.port, *self._more_ports = json.loads(kept.read_text())
+
+    @property
+    def host(self) -> str:
+        """Host and port."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def endpoint(self) -> str:
+        """The address for ``AWS_ENDPOINT_URL``."""
+        return f"http://{self.host}"
+
+    @property
+    def url(self) -> str:
+        """The bucket."""
+        return f"s3://{BUCKET}"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the environment of a client needs."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_REGION": "us-east-1",
+        }
+
+    @abstractmethod
+    def daemons(self) -> Sequence[Daemon]:
+        """Return its processes, in the order in which they are ended."""
+
+    @abstractmethod
+    def launch(self) -> None:
+        """Start what does not run."""
+
+    def start(self, patience: float = 120.0) -> None:
+        """Start what does not run, and wait until there is a bucket.
+
+        Raises
+        ------
+        S3Error
+            A process ended, or it took longer than so many seconds; names the log.
+        """
+        self.launch()
+        deadline = time.monotonic() + patience
+        while not self._answers():
+            for daemon in self.daemons():
+                if daemon.pid is None:
+                    raise S3Error(f"{daemon.name} ended: {daemon.last_words()}; see {daemon.log}")
+            if time.monotonic() > deadline:
+                raise S3Error(f"no server after {patience:g} s; see {self.folder}")
+            time.sleep(0.1)
+        client = self.client()
+        if BUCKET not in [found["Name"] for found in client.list_buckets()["Buckets"]]:
+            client.create_bucket(Bucket=BUCKET)
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection(self.host, timeout=10)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().status < 500
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def client(self) -> Any:
+        """Return AWS' own client, for what a test does past the storage."""
+        import botocore.session
+        from botocore.config import Config
+
+        return botocore.session.get_session().create_client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+            config=Config(
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                max_pool_connections=32,
+            ),
+        )
+
+    def stop(self) -> None:
+        """End everything."""
+        for daemon in self.daemons():
+            daemon.terminate()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.stop()
