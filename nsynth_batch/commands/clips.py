@@ -41,6 +41,7 @@ def clips(
     from hdfs_jobs.datasets.store import Store
     from nsynth_batch.pipeline.steps import lineage_of, producer_of
     from nsynth_batch.store.clip_export import export_clips
+    from sequencer.clips.gate import rejected
 
     if every and of is not None:
         raise CommandError("--all and --of: give one of them", USAGE)
@@ -52,6 +53,8 @@ def clips(
         f"{to}: {done.clips} clips, {clock(done.seconds)} of audio, {done.written} files written"
         f" ({verdicts})"
     )
+    if words := rejected(done.verdicts, done.clips):
+        typer.echo(words)
     if done.left_out:
         typer.echo(f"{done.left_out} clips are derived from forgotten recordings and are skipped")
     if done.stale:

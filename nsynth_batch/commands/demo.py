@@ -52,6 +52,7 @@ def demo(
     from hdfs_jobs.datasets.store import Store
     from nsynth_batch.pipeline.steps import STEPS, lineage_of
     from nsynth_batch.store.clip_export import export_clips
+    from sequencer.clips.gate import rejected
     from sequencer.piece import make_piece
 
     settings = settings.model_copy(
@@ -65,12 +66,19 @@ def demo(
     if code:
         return code
     exported = export_clips(Store.open(settings.store), out / "clips", lineage_of)
+    none_good = not exported.verdicts.get("good")
+    if none_good:
+        typer.echo(
+            f"warning: {rejected(exported.verdicts, exported.clips)}; they play all the same",
+            err=True,
+        )
     piece = make_piece(
         out / "clips",
         out / "composition.wav",
         minutes=minutes,
         seed=settings.seed or 0,
         credits=out / "credits.txt",
+        keep_all=none_good,
     )
     for warning in piece.warnings:
         typer.echo(f"warning: {warning}", err=True)

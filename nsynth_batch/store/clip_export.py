@@ -21,6 +21,7 @@ from nsynth_batch.settings.choices import MODEL_FACTS
 from nsynth_batch.store.arrays import vectors
 from nsynth_batch.store.layout import upstream_of
 from nsynth_batch.store.lineage import LineageOf, Link
+from nsynth_batch.store.origins import Origins
 from nsynth_batch.text import command_line
 from sequencer.clips.clips import Clip, Parent, write_clips_jsonl
 from sequencer.clips.gate import verdict
@@ -158,6 +159,7 @@ def _clips(
     if not isinstance(rule, Link):
         raise UsageError(f"{dataset.path}: clips of this kind cannot be exported by this release")
     mashups = upstream_of(store, dataset, rule.dataset)
+    origins = Origins(store, mashups)
     committed = dataset.committed()
     checked: set[int] = set()
     for shard in dataset.shards():
@@ -175,7 +177,7 @@ def _clips(
                 strict=True,
             ):
                 mash = mashed[row[rule.column]]
-                yield _clip(row, samples, mash, dataset, recordings), samples
+                yield _clip(row, samples, mash, dataset, recordings, origins), samples
 
 
 def _mashed(mashups: Dataset, rule: Link, shard: Shard) -> dict[str, dict[str, Any]]:
@@ -190,11 +192,14 @@ def _clip(
     mash: Mapping[str, Any],
     dataset: Dataset,
     recordings: Recordings,
+    origins: Origins,
 ) -> Clip:
     settings = dataset.settings
     measures: dict[str, float] = row["measures"]
-    word, reason = verdict(Measures(**measures))
     mix = np.asarray(mash["weights"], np.float64)
+    parents = (mash["a"], 1 - mix), (mash["b"], mix)
+    origin = origins.of(samples, row["sample_rate"], parents)
+    word, reason = verdict(Measures(**measures), origin)
     return Clip(
         clip_id=row["clip_id"],
         file=f"{row['clip_id']}.wav",
@@ -207,11 +212,9 @@ def _clip(
         measures=measures,
         verdict=word,
         verdict_reason=reason,
-        parents=(
-            _parent(mash["a"], 1 - mix, recordings),
-            _parent(mash["b"], mix, recordings),
-        ),
+        parents=tuple(_parent(parent, share, recordings) for parent, share in parents),
         made_with={name: str(settings[name]) for name in MODEL_FACTS},
+        origin={name: round(value, _DECIMALS) for name, value in origin.to_json().items()},
     )
 
 

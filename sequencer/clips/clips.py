@@ -96,6 +96,9 @@ class Clip:
         clips.jsonl does not.
     trained_on : Corpus, optional
         What the model that generated it was trained on; clips of one model share the object.
+    origin : mapping of str to float
+        Its texture and its source's, as `sequencer.clips.gate.Origin` names them; empty for what
+        no model made, and in exports of earlier releases.
 
     Examples
     --------
@@ -121,6 +124,7 @@ class Clip:
     made_with: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
     trained_on: Corpus | None = None
+    origin: Mapping[str, float] = field(default_factory=dict)
 
 
 def with_thinned_weights(clip: Clip) -> Clip:
@@ -267,6 +271,7 @@ def _read_jsonl(path: Path) -> Iterator[Clip]:
 def _clip_from_json(fields: Fields, corpora: Mapping[str, Corpus]) -> Clip:
     measures = fields.mapping("measures")
     made_with = fields.mapping("made_with")
+    origin = fields.mapping("origin")
     return Clip(
         clip_id=fields.text("clip_id"),
         file=fields.relative_file("file"),
@@ -282,6 +287,7 @@ def _clip_from_json(fields: Fields, corpora: Mapping[str, Corpus]) -> Clip:
         parents=tuple(parent_from_json(parent) for parent in fields.objects("parents")),
         made_with={name: made_with.text(name, "") for name in made_with.names()},
         trained_on=corpus_named(fields, corpora, "the folder"),
+        origin={name: origin.number(name) for name in origin.names()},
     )
 
 
@@ -325,6 +331,7 @@ def _clip_to_json(clip: Clip) -> dict[str, object]:
         "parents": [parent_to_json(parent) for parent in clip.parents],
         "made_with": dict(clip.made_with),
         **trained_on_to_json(clip),
+        **({"origin": dict(clip.origin)} if clip.origin else {}),
     }
 
 

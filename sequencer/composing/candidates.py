@@ -12,7 +12,7 @@ from sequencer.audio.recording import SAMPLE_RATE, open_recording
 from sequencer.clips.choices import Choice
 from sequencer.clips.clips import Clip, is_export, read_folder
 from sequencer.clips.fingerprint import Fingerprint, near_duplicates
-from sequencer.clips.gate import NEAR_DUPLICATE, verdict
+from sequencer.clips.gate import NEAR_DUPLICATE, TRAIN_ON_YOUR_SOUNDS, Origin, rejected, verdict
 from sequencer.clips.measures import Measures, Meter
 from sequencer.errors import AudioError, SequencerError
 from sequencer.files import naming
@@ -117,6 +117,8 @@ def find_candidates(
     if not candidates:
         raise SequencerError(_nothing_left(root, exported, len(clips), left_out, notes))
     notes += _unnamed(candidates)
+    if exported and (words := rejected(left_out, len(clips))):
+        notes.append(f"{words}; --keep-all plays them too")
     return Candidates(tuple(candidates), tuple(notes))
 
 
@@ -177,7 +179,7 @@ def _measured(clip: Clip, root: Path) -> _Measured:
     if seconds < LEAST_SECONDS:
         raise AudioError("too-short", f"{seconds:.3f} s, and {LEAST_SECONDS:g} s are the least")
     measures = meter.measures()
-    word, reason = verdict(measures)
+    word, reason = verdict(measures, Origin.from_json(clip.origin))
     found = replace(
         clip,
         sample_rate=rate,
@@ -201,6 +203,8 @@ def _nothing_left(
         others = f", {unreadable} unreadable" if unreadable else ""
         found = "is good" if exported else "has anything to hear"
         what_to_do = "train longer" if exported else "give other sounds"
+        if exported and left_out.get("noise"):
+            what_to_do = TRAIN_ON_YOUR_SOUNDS
         return (
             f"none of the {counted(count, thing)} in {root} {found} ({words}{others}); "
             f"{what_to_do}, or use --keep-all to compose with them anyway"

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from sequencer.audio.recording import mono_blocks
 from sequencer.audio.samples import from_int16, to_int16
-from sequencer.clips.gate import verdict
+from sequencer.clips.gate import Origin, verdict
 from sequencer.clips.measures import measure
+from sequencer.clips.texture import Texture, texture
 from tests.sequencer.builders import mu_law
 from tests.sequencer.sounds import RATE, RECORDINGS, noise, pluck, tone
 
@@ -78,3 +79,58 @@ def test_every_clip_has_finite_measures_and_a_verdict(data: bytes) -> None:
     assert 0 <= measures.flatness <= 1 + 1e-9
     assert 0 <= measures.lines <= 1
     assert verdict(measures)[0] in {"good", "silence", "tone", "noise", "clipped", "dc"}
+
+
+def swelling(samples: np.ndarray, hertz: float) -> np.ndarray:
+    t = np.arange(len(samples)) / RATE
+    return samples * (0.55 + 0.45 * np.sin(2 * np.pi * hertz * t))
+
+
+WHITE = noise(3.0)
+LOST = {
+    "white": WHITE,
+    "pink": np.fft.irfft(np.fft.rfft(WHITE) / np.sqrt(np.maximum(1, np.arange(24_001)))) * 30,
+    "swelling": swelling(WHITE, 1),
+    "trembling": swelling(WHITE, 12),
+    "dying away": WHITE * np.exp(-np.arange(len(WHITE)) / RATE),
+    "a voice's rhythm": WHITE * np.repeat([0.02, 1, 0.3, 0.05, 1, 0.1], 8000),
+}
+BELL, WIND = Texture(40, 0.9, 1.0), Texture(40, 0.01, 0.0)
+
+
+def origin(samples: np.ndarray, source: Texture | None) -> Origin:
+    own = texture(samples.astype(np.float32), RATE)
+    of = (None, None) if source is None else (source.structure, source.voiced)
+    return Origin(own.frames, own.structure, own.voiced, *of)
+
+
+@pytest.mark.parametrize("samples", LOST.values(), ids=LOST)
+def test_noise_is_told_whatever_its_level_does_by_what_it_was_made_from(
+    samples: np.ndarray,
+) -> None:
+    measures = measure(samples.astype(np.float32), RATE)
+    for source, word in ((BELL, "noise"), (None, "noise"), (WIND, "good")):
+        got, reason = verdict(measures, origin(samples, source))
+        assert got == word
+        assert (reason == "") == (word == "good")
+    assert "0.90 of the source's" in verdict(measures, origin(samples, BELL))[1]
+
+
+@pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.flac")), ids=lambda path: path.stem)
+def test_a_recording_that_comes_out_as_it_went_in_is_good(path: Path) -> None:
+    samples = np.concatenate(list(mono_blocks(path)))
+    measures, source = measure(samples, RATE), texture(samples, RATE)
+    assert verdict(measures, origin(samples, source))[0] == "good"
+    # What rings is no noise, though nothing is known of what it was made from.
+    if source.structure > 0.1:
+        assert verdict(measures, origin(samples, None))[0] == "good"
+
+
+@given(
+    st.dictionaries(st.sampled_from(["structure", "voiced", "source_structure"]), st.floats(0, 1))
+)
+def test_an_origin_is_read_as_it_was_written(values: dict[str, float]) -> None:
+    found = Origin.from_json(values)
+    assert (found is None) == (not values)
+    if found is not None:
+        assert Origin.from_json(found.to_json()) == found

@@ -1,0 +1,127 @@
+"""What clips of a store were made from, as sound: the texture of each beside its parents'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.plan import RowRange
+from hdfs_jobs.datasets.store import Store
+from nsynth_batch.store.arrays import vectors
+from sequencer.audio.samples import from_int16
+from sequencer.clips.gate import Origin
+from sequencer.clips.texture import Texture, partials_kept, texture
+
+_LEAST_WEIGHT = 0.25
+"""A parent of a smaller mean share says nothing about its clip."""
+_MOST_KEPT = 64
+"""Parents that are kept in memory."""
+
+_CHAIN = ("encodings", "audio")
+
+
+@dataclass(frozen=True)
+class _Sound:
+    samples: npt.NDArray[np.float32]
+    texture: Texture
+
+
+class Origins:
+    """Finds the origin of clips that were decoded from mash-ups.
+
+    Parents are read for clips that are noise by themselves: of the others nothing need be known.
+
+    Parameters
+    ----------
+    store : Store
+        Whose audio is read.
+    mashups : Dataset
+        What the clips were decoded from.
+    """
+
+    def __init__(self, store: Store, mashups: Dataset) -> None:
+        self._store = store
+        self._mashups = mashups
+        self._sound = lru_cache(_MOST_KEPT)(self._read)
+
+    def of(
+        self,
+        samples: npt.NDArray[np.int16],
+        sample_rate: int,
+        parents: Sequence[tuple[Mapping[str, Any], npt.NDArray[np.float64]]],
+    ) -> Origin:
+        """Return the origin of a clip.
+
+        Parameters
+        ----------
+        samples : int16 [n]
+            The clip.
+        sample_rate : int
+            Of it and its parents, in Hz.
+        parents : sequence of (mapping, float64 [frames])
+            ``file_id`` and ``segment`` of each, and its share at each frame.
+        """
+        clip = from_int16(samples)
+        own = texture(clip, sample_rate)
+        if not own.noisy:
+            return Origin(own.frames, own.structure, own.voiced)
+        best: tuple[_Sound, npt.NDArray[np.float64]] | None = None
+        for parent, share in parents:
+            if float(share.mean()) < _LEAST_WEIGHT:
+                continue
+            sound = self._sound(parent["file_id"], parent["segment"], sample_rate)
+            if sound is not None and (best is None or _says_more(sound, best[0])):
+                best = sound, share
+        if best is None:
+            return Origin(own.frames, own.structure, own.voiced)
+        sound, share = best
+        kept = partials_kept(sound.samples, clip, share, sample_rate)
+        return Origin(
+            own.frames,
+            own.structure,
+            own.voiced,
+            sound.texture.structure,
+            sound.texture.voiced,
+            None if np.isnan(kept) else kept,
+        )
+
+    @cached_property
+    def _audio(self) -> Dataset | None:
+        """The segments that the mash-ups go back to; None if they are in the store no more."""
+        dataset: Dataset | None = self._mashups
+        for name in _CHAIN:
+            if dataset is not None:
+                dataset = self._store.existing(name, str(dataset.settings[name]))
+        return dataset
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, int], RowRange]:
+        places = {}
+        for shard, table in self._audio.tables(["file_id", "segment"]) if self._audio else ():
+            names = zip(
+                table.column("file_id").to_pylist(),
+                table.column("segment").to_pylist(),
+                strict=True,
+            )
+            places.update({name: RowRange(shard, at, at + 1) for at, name in enumerate(names)})
+        return places
+
+    def _read(self, file_id: str, segment: int, sample_rate: int) -> _Sound | None:
+        place = self._places.get((file_id, segment))
+        if place is None or self._audio is None:
+            return None
+        [row] = vectors(self._audio.read_rows([place], ["samples"]).column("samples"))
+        samples = from_int16(row)
+        return _Sound(samples, texture(samples, sample_rate))
+
+
+def _says_more(sound: _Sound, other: _Sound) -> bool:
+    """Whether one sound is a better measure of what its clip should have kept: noise never is."""
+    mine, theirs = sound.texture, other.texture
+    return (not mine.noisy, mine.structure) > (not theirs.noisy, theirs.structure)
