@@ -10,11 +10,11 @@ from nsynth_batch.commands import (
     catalog,
     checkpoint,
     clips,
-    demo,
     doctor,
     forget,
     gc,
     harvest,
+    make,
     mashup,
     run,
     runs,
@@ -47,7 +47,7 @@ def nsynth_batch(
 
     Recordings become Parquet shards, shards become encodings, pairs of encodings mash-ups, and
     mash-ups clips, in a store that every command can be run on again: what is committed is
-    skipped. Begin with `nsynth-batch demo`.
+    skipped. Begin with `nsynth-batch demo`, then `nsynth-batch make FOLDER`.
 
     Settings come from defaults, then nsynth-batch.toml in this folder, then NSYNTH_BATCH_*
     variables, then flags.
@@ -58,7 +58,7 @@ def nsynth_batch(
 
 
 for group in (
-    *(demo, mashup, doctor),
+    *(make, mashup, doctor),
     *(harvest, run),
     *(status, runs, verify, clips, catalog, forget, gc),
     checkpoint,

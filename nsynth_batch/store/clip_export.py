@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.catalog import Catalog, Recordings
 from nsynth_batch.settings.choices import MODEL_FACTS
 from nsynth_batch.store.arrays import vectors
+from nsynth_batch.store.clip_names import ClipNames
 from nsynth_batch.store.layout import upstream_of
 from nsynth_batch.store.lineage import LineageOf, Link
 from nsynth_batch.store.origins import Origins
@@ -44,7 +45,7 @@ class Exported:
     clips
         Clips in clips.jsonl.
     written
-        Wav files that were not there before.
+        Wav files that were not there before, or held another sound.
     seconds
         Of audio in all clips.
     verdicts
@@ -73,8 +74,9 @@ def export_clips(
 ) -> Exported:
     """Write clips of a store to a folder of this machine.
 
-    A wav file that is there already is left as it is, for a clip's name is its id; clips.jsonl is
-    written anew, by what the catalog knows now. Clips of forgotten recordings are left out.
+    A wav file is named by the clip's recordings and the beginning of its id (`ClipNames`); one that
+    holds the clip's sound already is left as it is. clips.jsonl is written anew, by what the
+    catalog knows now. Clips of forgotten recordings are left out.
     Every shard that is read is compared with its manifest first.
 
     Parameters
@@ -111,8 +113,11 @@ def export_clips(
     recordings = Catalog(store.storage).recordings()
     report = Exported(0, 0, 0.0, {})
     folder.mkdir(parents=True, exist_ok=True)
+    names = ClipNames(folder)
     found = (
-        found for dataset in datasets for found in _clips(store, dataset, lineage_of, recordings)
+        (replace(clip, file=names.name_of(clip)), samples)
+        for dataset in datasets
+        for clip, samples in _clips(store, dataset, lineage_of, recordings)
     )
     kept = _without_forgotten(_once(found), recordings.forgotten, folder, report)
     write_clips_jsonl(folder, (_write(clip, samples, folder, report) for clip, samples in kept))
@@ -142,7 +147,7 @@ def _once(clips: Iterator[_Found]) -> Iterator[_Found]:
 
 def _write(clip: Clip, samples: npt.NDArray[np.int16], folder: Path, report: Exported) -> Clip:
     path = folder / clip.file
-    if not path.exists():
+    if not _holds(path, samples):
         with replacing(path) as part:
             soundfile.write(part, samples, clip.sample_rate, format="WAV", subtype="PCM_16")
         report.written += 1
@@ -150,6 +155,15 @@ def _write(clip: Clip, samples: npt.NDArray[np.int16], folder: Path, report: Exp
     report.seconds += clip.seconds
     report.verdicts[clip.verdict] = report.verdicts.get(clip.verdict, 0) + 1
     return clip
+
+
+def _holds(path: Path, samples: npt.NDArray[np.int16]) -> bool:
+    """Whether a file holds a sound, to the sample."""
+    try:
+        there, _ = soundfile.read(path, dtype="int16")
+    except (OSError, soundfile.LibsndfileError):
+        return False
+    return np.array_equal(there, samples)
 
 
 def _clips(
@@ -202,7 +216,7 @@ def _clip(
     word, reason = verdict(Measures(**measures), origin)
     return Clip(
         clip_id=row["clip_id"],
-        file=f"{row['clip_id']}.wav",
+        file="",
         sample_rate=row["sample_rate"],
         samples=len(samples),
         seconds=len(samples) / row["sample_rate"],

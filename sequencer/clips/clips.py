@@ -31,6 +31,7 @@ from sequencer.rights.source_names import (
     match_sources,
 )
 from sequencer.rights.sources_csv import SOURCES_NAME, SourceRow, read_sources
+from sequencer.text import flattened
 
 CLIPS_NAME = "clips.jsonl"
 SCORE_SUFFIX = ".score.json"
@@ -125,6 +126,12 @@ class Clip:
     sha256: str = ""
     trained_on: Corpus | None = None
     origin: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The titles of its recordings on one line; its file's name where it has none."""
+        titles = [parent.rights.title or parent.file_id for parent in self.parents]
+        return flattened(" + ".join(titles)) or PurePosixPath(self.file).stem
 
 
 def with_thinned_weights(clip: Clip) -> Clip:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -26,11 +26,17 @@ from sequencer.commands.options import (
     loudness_of,
     report_piece,
 )
-from sequencer.composing.styles import PRESETS, Choose, Style, parts_from_text, range_from_text
+from sequencer.composing.styles import (
+    PRESETS,
+    Choose,
+    Style,
+    StyleName,
+    parts_from_text,
+    range_from_text,
+)
 from sequencer.errors import SequencerError
 from sequencer.score.score import FadeLaw
 
-StyleName = Literal["drone", "collage", "pulse", "horror"]
 _MAX_SHARE = "--max-share"
 
 

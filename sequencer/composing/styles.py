@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from sequencer.errors import SequencerError
 
+StyleName = Literal["drone", "collage", "pulse", "horror"]
 Mood = Literal["steady", "sparse", "dense", "rising", "falling"]
 MOODS: tuple[Mood, ...] = get_args(Mood)
 

@@ -44,7 +44,19 @@ _TOP_FIELDS = (
     "events",
 )
 _EVENT_FIELDS = (
-    *("at", "clip", "offset", "length", "gain_db", "fade_in", "fade_out", "pan", "layer", "why"),
+    *(
+        "at",
+        "clip",
+        "title",
+        "offset",
+        "length",
+        "gain_db",
+        "fade_in",
+        "fade_out",
+        "pan",
+        "layer",
+        "why",
+    ),
 )
 _CLIP_FIELDS = (
     *("clip_id", "file", "seconds", "sha256", "mash_id", "verdict", "made_with", "parents"),
@@ -82,10 +94,13 @@ def score_json(score: Score) -> str:
         {"name": section.name, "at": seconds(section.start), "why": section.why}
         for section in score.sections
     )
+    # For people: it is written anew from the clips each time, and not read.
+    titles = {clip_id: clip.title for clip_id, clip in score.clips.items()}
     events = (
         {
             "at": seconds(event.start),
             "clip": event.clip,
+            "title": titles[event.clip],
             "offset": seconds(event.offset),
             "length": seconds(event.length),
             "gain_db": event.gain_db,

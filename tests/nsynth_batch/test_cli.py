@@ -23,7 +23,8 @@ from tests.nsynth_batch.recordings import write_wav
 
 COMMANDS = {
     "harvest", "shard", "encode", "mash", "decode", "run", "status", "verify", "clips", "gc",
-    "demo", "doctor", "train", "checkpoint inspect", "checkpoint convert", "checkpoint fetch",
+    "demo", "make", "reconstruct", "mashup", "doctor", "train",
+    "checkpoint inspect", "checkpoint convert", "checkpoint fetch",
     "runs", "logs", "catalog show", "catalog export", "forget", "submit",
 }  # fmt: skip
 

@@ -121,15 +121,17 @@ def contents(job: Job, name: str) -> list[dict[str, object]]:
 def test_clips_of_its_store_are_exported_as_they_were(job: Job, tmp_path: Path) -> None:
     done = job.do("clips", "--to", str(tmp_path / "clips"), more=False)
     assert done.returncode == 0, done.stderr
-    for old in (OLD / "clips").glob("*.wav"):
-        assert (tmp_path / "clips" / old.name).read_bytes() == old.read_bytes()
     ours, theirs = (
         {line["clip_id"]: line for line in map(json.loads, (folder / "clips.jsonl").open())}
         for folder in (tmp_path / "clips", OLD / "clips")
     )
     assert ours.keys() == theirs.keys()
     for clip_id, line in theirs.items():
-        assert {key: ours[clip_id].get(key) for key in line} == line
+        # Release 0.1 named files by the id alone.
+        file, old = ours[clip_id]["file"], line["file"]
+        assert file.endswith(f"-{clip_id[:8]}.wav")
+        assert (tmp_path / "clips" / file).read_bytes() == (OLD / "clips" / old).read_bytes()
+        assert {key: ours[clip_id].get(key) for key in line} | {"file": old} == line
 
 
 def test_its_clips_are_read() -> None:

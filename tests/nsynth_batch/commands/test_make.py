@@ -1,0 +1,78 @@
+"""From a folder of recordings to a piece by one command."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from sequencer.score.files import read_score
+from tests.nsynth_batch.recordings import tone, write_wav
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    for i, name in enumerate(("bell", "crow", "wind")):
+        write_wav(tmp_path / "recordings" / f"{name}.wav", tone(1.2, 200.0 + 50 * i))
+    return tmp_path / "recordings"
+
+
+def make(tiny: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "nsynth_batch", *words, "--checkpoint", str(tiny)),
+            *("--workers", "1", "--minutes", "0.05"),
+        ],
+        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_folder_becomes_a_piece_and_what_to_do_next_is_named(
+    recordings: Path, tiny: Path, tmp_path: Path
+) -> None:
+    # What random weights make is noise to the gate, and where nothing else is there it plays.
+    words = ("make", "recordings", "--pairs", "3", "--style", "collage")
+    done = make(tiny, tmp_path, *words)
+    assert done.returncode == 0, done.stderr
+    assert soundfile.info(tmp_path / "piece.wav").duration == pytest.approx(3.0)
+    score = read_score(tmp_path / "piece.score.json")
+    assert score.style == "collage"
+    # Names in the folder, and titles in the score, are those of the recordings.
+    [place] = (tmp_path / "cache" / "nsynth-batch").iterdir()
+    assert place.name.startswith("recordings-")
+    exported = [json.loads(line) for line in (place / "clips" / "clips.jsonl").open()]
+    for line in exported:
+        a, b = (parent["title"] for parent in line["parents"])
+        assert line["file"] == f"{a}+{b}-{line['clip_id'][:8]}.wav"
+    events = json.loads((tmp_path / "piece.score.json").read_text("utf-8"))["events"]
+    assert all(re.fullmatch(r"(bell|crow|wind) \+ (bell|crow|wind)", e["title"]) for e in events)
+    # What it names next can be typed.
+    store = shlex.split(done.stdout.splitlines()[-1])
+    assert store[:2] == ["nsynth-batch", "status"]
+    assert store[-1] == str(place / "store")
+    first = (tmp_path / "piece.wav").read_bytes()
+    again = make(tiny, tmp_path, *words, "--quiet")
+    assert (again.returncode, again.stdout) == (0, ""), again.stderr
+    assert "they play all the same" in again.stderr
+    assert (tmp_path / "piece.wav").read_bytes() == first
+
+
+def test_a_piece_that_cannot_be_written_is_found_before_the_work(
+    recordings: Path, tiny: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "piece.wav").write_text("somebody's own")
+    done = make(tiny, tmp_path, "make", "recordings", "-o", "piece.wav")
+    assert done.returncode == 2
+    assert "piece.wav" in done.stderr
+    assert not (tmp_path / "cache").exists()
