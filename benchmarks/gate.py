@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from nsynth_batch.text import table
-from sequencer.audio.recording import SAMPLE_RATE, load_audio
+from sequencer.audio.recording import DEFAULT_SAMPLE_RATE, load_audio
 from sequencer.clips.clips import read_clips
 from sequencer.clips.texture import texture
 
@@ -27,8 +27,8 @@ def main() -> None:
         rows = [["", "frames", "structure", "voiced", "noise", "verdict"]]
         counts: Counter[str] = Counter()
         for clip in read_clips(folder):
-            samples = load_audio(folder / clip.file, SAMPLE_RATE, seconds=_MOST_SECONDS)
-            found = texture(samples, SAMPLE_RATE)
+            samples = load_audio(folder / clip.file, DEFAULT_SAMPLE_RATE, seconds=_MOST_SECONDS)
+            found = texture(samples, DEFAULT_SAMPLE_RATE)
             counts["noise" if found.noisy else "not"] += 1
             counts[clip.verdict] += bool(clip.verdict)
             numbers = [f"{found.frames}", f"{found.structure:.2f}", f"{found.voiced:.2f}"]

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from hdfs_jobs.datasets.store import Store
 from nsynth_batch.pipeline.steps import lineage_of
 from nsynth_batch.store.clip_export import export_clips
-from sequencer.audio.recording import SAMPLE_RATE, mono_blocks
+from sequencer.audio.recording import DEFAULT_SAMPLE_RATE, mono_blocks
 from sequencer.clips.clips import Clip, read_clips
 
 HOP = 512
@@ -64,7 +64,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         export_clips(store, Path(folder), lineage_of)
         for clip in read_clips(folder):
-            samples = np.concatenate(list(mono_blocks(Path(folder) / clip.file, SAMPLE_RATE)))
+            samples = np.concatenate(
+                list(mono_blocks(Path(folder) / clip.file, DEFAULT_SAMPLE_RATE))
+            )
             for parent, start, stop in stretches(clip):
                 heard = sound_of(samples[start * HOP : stop * HOP].astype(np.float64))
                 distances = {

@@ -31,7 +31,7 @@ from benchmarks.stages import timed
 from hdfs_jobs.storage.open import is_remote, open_storage
 from nsynth_batch.catalog.content import RAW
 from nsynth_batch.settings.settings import load_settings
-from sequencer.audio.recording import SAMPLE_RATE, mono_blocks
+from sequencer.audio.recording import DEFAULT_SAMPLE_RATE, mono_blocks
 
 RATE = 44_100
 TAKE_SECONDS = 60.0
@@ -88,7 +88,9 @@ class Bare:
     def _samples(fetch: Callable[[str], io.IOBase], files: list[str]) -> Iterator[bytes]:
         for name in files:
             with fetch(name) as stream, soundfile.SoundFile(stream) as file:
-                resampler = soxr.ResampleStream(file.samplerate, SAMPLE_RATE, 1, dtype="float32")
+                resampler = soxr.ResampleStream(
+                    file.samplerate, DEFAULT_SAMPLE_RATE, 1, dtype="float32"
+                )
                 for block in file.blocks(BLOCK_FRAMES, dtype="float32", always_2d=True):
                     part = resampler.resample_chunk(block.mean(axis=1))
                     yield np.round(part * 32767).astype(np.int16).tobytes()

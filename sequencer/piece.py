@@ -29,7 +29,7 @@ from sequencer.rendering.render import Rendered, measured, render, render_stem
 from sequencer.rendering.spans import SpannedMix
 from sequencer.score.files import score_json
 from sequencer.score.score import FadeLaw, Layer, Score
-from sequencer.sound_files.output import Form, form_of, wav_container
+from sequencer.sound_files.output import Form, form_of, wav_container, written_rate
 from sequencer.sound_files.tags import Tags, cues_of, tags_of
 
 # Beyond these it is worth a word: how far the loudness may be from what was aimed at, and how much
@@ -204,6 +204,7 @@ def _write(
     force: bool,
     known: int = 0,
 ) -> Piece:
+    rate = writing.sample_rate or written_rate(paths.out, score.sample_rate)
     stems = {}
     if writing.stems is not None:
         files = paths.stems(writing.stems, (layer.name for layer in score.layers))
@@ -221,13 +222,13 @@ def _write(
         mix = SpannedMix(score, sounds, spool, by_layer=bool(stems))
         loudness = None
         if listen:
-            score, loudness = measured(score, mix, writing.sample_rate)
+            score, loudness = measured(score, mix, rate)
         with contextlib.ExitStack() as stack:
             # Left in reverse, so the sound takes its name last: where it is, the others are.
             sound = stack.enter_context(output(paths.out))
-            form = _form(score, paths.out, writing)
+            form = _form(score, paths.out, writing, rate)
             tags = tags_of(score, title=writing.title, artist=writing.artist)
-            cues = cues_of(score, writing.sample_rate)
+            cues = cues_of(score, rate)
             rendered = render(score, mix, sound, form, tags, cues, loudness=loudness)
             for layer, path in stems.items():
                 _stem(score, mix, layer, stack.enter_context(output(path)), form, tags)
@@ -254,12 +255,12 @@ def _write(
     )
 
 
-def _form(score: Score, path: Path, writing: Writing) -> Form:
+def _form(score: Score, path: Path, writing: Writing, rate: int) -> Form:
     return form_of(
         path,
-        sample_rate=writing.sample_rate,
+        sample_rate=rate,
         channels=score.channels,
-        frames=resampled_length(score.samples, score.sample_rate, writing.sample_rate),
+        frames=resampled_length(score.samples, score.sample_rate, rate),
         bits=writing.bits,
     )
 

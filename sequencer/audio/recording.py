@@ -27,7 +27,8 @@ from sequencer.audio.mixing import BROUGHT_DOWN_TO, Block, Meter, Mix, lifted_by
 from sequencer.audio.samples import Resampler, Samples
 from sequencer.errors import AudioError
 
-SAMPLE_RATE = 16_000
+DEFAULT_SAMPLE_RATE = 16_000
+"""At which recordings are read where no rate is named: that of NSynth."""
 MIN_SAMPLE_RATE = 1_000
 MAX_SAMPLE_RATE = 768_000
 # Samples of 32 bits that were written as floats reach 2 ** 31.
@@ -91,7 +92,7 @@ class AudioReader:
 
     def mono_blocks(
         self,
-        sample_rate: int = SAMPLE_RATE,
+        sample_rate: int = DEFAULT_SAMPLE_RATE,
         block_seconds: float = 4.0,
         *,
         refuse_silent: bool = False,
@@ -301,7 +302,7 @@ def open_recording(source: str | Path | BinaryIO) -> AudioReader:
 
 def mono_blocks(
     source: str | Path | BinaryIO,
-    sample_rate: int = SAMPLE_RATE,
+    sample_rate: int = DEFAULT_SAMPLE_RATE,
     block_seconds: float = 4.0,
     *,
     refuse_silent: bool = False,
@@ -338,7 +339,10 @@ def mono_blocks(
 
 
 def load_audio(
-    source: str | Path | BinaryIO, sample_rate: int = SAMPLE_RATE, *, seconds: float | None = None
+    source: str | Path | BinaryIO,
+    sample_rate: int = DEFAULT_SAMPLE_RATE,
+    *,
+    seconds: float | None = None,
 ) -> Samples:
     """Return a recording as one array, such as a model encodes.
 

@@ -70,7 +70,7 @@ def list_clips(folder: Path) -> Listing:
         if not sound.is_relative_to(root):
             notes.append(f"left out {candidate.clip.file!r}: a link leads out of the folder")
             continue
-        shown.append(Shown(candidate.clip, sound, peaks(mono_blocks(sound))))
+        shown.append(Shown(candidate.clip, sound, peaks(mono_blocks(sound, candidate.sample_rate))))
     return Listing(tuple(shown), tuple(notes))
 
 

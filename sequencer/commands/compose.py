@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from sequencer.commands.options import (
-    DEFAULT_RATE,
     Artist,
     Bits,
     Credits,
@@ -52,7 +51,7 @@ def compose_command(
     out: Out,
     minutes: Annotated[float, typer.Option("--minutes", help="Length of the composition.")] = 2.0,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another piece.")] = 0,
-    sample_rate: Rate = DEFAULT_RATE,
+    sample_rate: Rate = None,
     bits: Bits = 16,
     stems: Stems = None,
     report: Report = False,

@@ -27,13 +27,13 @@ Credits = Annotated[
     typer.Option("--credits", help="Where the credits go.  [default: STEM.credits.txt beside OUT]"),
 ]
 Rate = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--sample-rate",
-        help="Of the output, in Hz: 44100 or 48000 to publish; 16000 holds all there is in clips.",
+        metavar="HZ",
+        help="Of the output: 44100 or 48000 to publish.  [default: that of most clips]",
     ),
 ]
-DEFAULT_RATE = 16_000
 Bits = Annotated[int, typer.Option("--bits", help="Depth of WAV and FLAC: 16 or 24.")]
 LoudnessOption = Annotated[
     str | None,

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from sequencer.commands.options import (
-    DEFAULT_RATE,
     Artist,
     Bits,
     Credits,
@@ -48,7 +47,7 @@ def render_command(
             "spool that was kept, only what it touched is mixed anew.",
         ),
     ] = None,
-    sample_rate: Rate = DEFAULT_RATE,
+    sample_rate: Rate = None,
     bits: Bits = 16,
     loudness: LoudnessOption = None,
     stems: Stems = None,
@@ -80,7 +79,7 @@ def render_command(
     folder = score.parent if clips is None else clips
     found = original = read_score(score)
     if without:
-        candidates = find_candidates(folder).candidates
+        candidates = find_candidates(folder, sample_rate=found.sample_rate).candidates
         for name in without:
             found = replace_source(found, name, candidates)
     if loudness is not None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from sequencer.audio.recording import SAMPLE_RATE, open_recording
+from sequencer.audio.recording import DEFAULT_SAMPLE_RATE, open_recording
 from sequencer.clips.choices import Choice
 from sequencer.clips.clips import Clip, is_export, read_folder
 from sequencer.clips.fingerprint import Fingerprint, near_duplicates
@@ -34,14 +34,17 @@ class Candidate:
     clip : Clip
         With sample_rate, samples, seconds, measures, verdict and sha256 as found in the file.
     length : int
-        Samples at 16 kHz.
+        Samples at `sample_rate`.
     measures : Measures
-        Taken at 16 kHz.
+        Taken at `sample_rate`.
+    sample_rate : int
+        In Hz: one for all clips that are composed together, whatever the files have.
     """
 
     clip: Clip
     length: int
     measures: Measures
+    sample_rate: int
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ def find_candidates(
     *,
     keep_all: bool = False,
     choices: Mapping[str, Choice] | None = None,
+    sample_rate: int | None = None,
 ) -> Candidates:
     """Open and measure every clip of a folder, one block at a time.
 
@@ -65,6 +69,9 @@ def find_candidates(
     In a plain folder a held tone, noise or clipping may be meant, so they play, with
     a note; only what `UNPLAYABLE` names is left out. Of clips that sound nearly the same the first
     one stays. What the choices reject never plays, and what they keep plays in any case.
+
+    All are measured at one rate: `sample_rate` or, without it, the one that most of them have, so
+    that a composition of them loses nothing.
 
     Raises
     ------
@@ -78,6 +85,7 @@ def find_candidates(
     exported = is_export(root)
     notes = [*listed.warnings, *_unknown_choices(chosen, clips)]
     left_out: Counter[str] = Counter()
+    rate = sample_rate or common_rate(clips, root)
     found: list[_Measured] = []
     for clip in clips:
         if chosen.get(clip.clip_id) == "reject":
@@ -85,7 +93,7 @@ def find_candidates(
             notes.append(f"left out {clip.file!r}: rejected by ear")
             continue
         try:
-            measured = _measured(clip, root)
+            measured = _measured(clip, root, rate)
         except AudioError as error:
             notes.append(f"left out {clip.file!r}: {error}")
             continue
@@ -120,6 +128,27 @@ def find_candidates(
     if exported and (words := rejected(left_out, len(clips))):
         notes.append(f"{words}; --keep-all plays them too")
     return Candidates(tuple(candidates), tuple(notes))
+
+
+def common_rate(clips: Sequence[Clip], root: Path) -> int:
+    """Return the sample rate that most clips have, the highest of several.
+
+    An export states it for each clip; other files are opened.
+    """
+    rates: Counter[int] = Counter()
+    for clip in clips:
+        rate = clip.sample_rate
+        if not rate:
+            try:
+                with open_recording(root / clip.file) as recording:
+                    rate = recording.sample_rate
+            except (AudioError, OSError):
+                # It is named with its reason where it is measured.
+                continue
+        rates[rate] += 1
+    if not rates:
+        return DEFAULT_SAMPLE_RATE
+    return max((count, rate) for rate, count in rates.items())[1]
 
 
 def _unnamed(candidates: Sequence[Candidate]) -> Iterator[str]:
@@ -163,19 +192,19 @@ def _unknown_choices(chosen: Mapping[str, Choice], clips: Sequence[Clip]) -> lis
     return [f"the choices name {number} that cannot be found here, such as {strangers[0]!r}"]
 
 
-def _measured(clip: Clip, root: Path) -> _Measured:
-    meter = Meter(SAMPLE_RATE)
+def _measured(clip: Clip, root: Path, sample_rate: int) -> _Measured:
+    meter = Meter(sample_rate)
     length = 0
     path = root / clip.file
     with naming(path), path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         with open_recording(stream) as recording:
             rate = recording.sample_rate
-            for block in recording.mono_blocks():
+            for block in recording.mono_blocks(sample_rate):
                 meter.add(block)
                 length += len(block)
             odd = tuple(f"{clip.file!r}: {note}" for note in recording.notes)
-    seconds = length / SAMPLE_RATE
+    seconds = length / sample_rate
     if seconds < LEAST_SECONDS:
         raise AudioError("too-short", f"{seconds:.3f} s, and {LEAST_SECONDS:g} s are the least")
     measures = meter.measures()
@@ -190,7 +219,7 @@ def _measured(clip: Clip, root: Path) -> _Measured:
         verdict_reason=reason,
         sha256=digest,
     )
-    return _Measured(Candidate(found, length, measures), meter.fingerprint(), odd)
+    return _Measured(Candidate(found, length, measures, sample_rate), meter.fingerprint(), odd)
 
 
 def _nothing_left(

@@ -17,8 +17,8 @@ from sequencer.composing.styles import Style
 
 REST_SHARE = 2 / 3
 """A clip rests until this share of the other clips has played."""
-LEAST_PART = 16_000
-"""Where a source has room for a part of a clip only, no part shorter than this (samples) plays."""
+LEAST_PART_SECONDS = 1.0
+"""Where a source has room for a part of a clip only, no part shorter than this plays."""
 MOST_COMPARED = 256
 """Of more clips that may play, this many are drawn and compared."""
 
@@ -70,6 +70,7 @@ class Choosing:
         self._style = style
         self._shares = shares
         self._rng = rng
+        self._least_part = round(LEAST_PART_SECONDS * shares.sample_rate)
         self._lengths = np.array([candidate.length for candidate in clips], np.int64)
         self._uses = np.zeros(len(clips), np.int32)
         self._fewest = 0
@@ -127,7 +128,7 @@ class Choosing:
         room = None
         if self._shares.limited:
             there = self._shares.room(np.array([row]))[0] if fits else self._shares.share_samples
-            least = 2 if fits else LEAST_PART
+            least = 2 if fits else self._least_part
             room = max(least, int(there)) if math.isfinite(there) else None
         return NextClip(row, f"{why}; {reason}one of {might} that might follow", room, fits)
 
@@ -179,7 +180,7 @@ class Choosing:
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         """Return how much of each clip there is room for, and whether that is worth playing."""
         room = self._shares.room(rows)
-        return room, room >= np.minimum(self._lengths[rows], min(longest, LEAST_PART))
+        return room, room >= np.minimum(self._lengths[rows], min(longest, self._least_part))
 
     def _least_used(self, allowed: npt.NDArray[np.bool_]) -> Rows:
         while not (self._uses == self._fewest).any():

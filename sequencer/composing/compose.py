@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sequencer.audio.recording import SAMPLE_RATE
 from sequencer.clips.clips import with_thinned_weights
 from sequencer.composing.candidates import Candidate
 from sequencer.composing.choosing import Choosing
@@ -75,12 +74,13 @@ def compose(
     Returns
     -------
     Score
-        At 16 kHz; ``round(minutes · 60 · 16000)`` samples long.
+        At the rate R of the candidates; ``round(minutes · 60 · R)`` samples long.
 
     Raises
     ------
     SequencerError
-        No clips, none that the rules allow, or an argument out of its bounds.
+        No clips, none that the rules allow, clips measured at different rates, or an argument out
+        of its bounds.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def compose(
     >>> from sequencer.clips.measures import measure
     >>> tone = np.sin(np.arange(32_000) / 20).astype(np.float32)
     >>> clips = [
-    ...     Candidate(Clip(name, f"{name}.wav", seconds=2.0), 32_000, measure(tone, 16_000))
+    ...     Candidate(Clip(name, f"{name}.wav", seconds=2.0), 32_000, measure(tone, 16_000), 16_000)
     ...     for name in ("a", "b", "c")
     ... ]
     >>> score = compose(clips, minutes=0.1, seed=7)
@@ -105,15 +105,16 @@ def compose(
     if fade_law not in FADE_LAWS:
         raise SequencerError(f"the fade law must be one of {', '.join(FADE_LAWS)}")
     style = checked(rules).style
+    rate = _rate_of(clips)
     left = allowed(clips, rules)
-    total = max(1, round(minutes * 60 * SAMPLE_RATE))
+    total = max(1, round(minutes * 60 * rate))
     thinned = {each.clip.clip_id: with_thinned_weights(each.clip) for each in left.clips}
-    shares = ShareCounter(list(thinned.values()), total / SAMPLE_RATE, rules.max_share)
+    shares = ShareCounter(list(thinned.values()), total / rate, rules.max_share, rate)
     rng = generator(seed, "compose")
     choosing = Choosing(left.clips, style, shares, rng)
-    grid = Grid(style.tempo, SAMPLE_RATE)
+    grid = Grid(style.tempo, rate)
     sections = Sections(style.sections, total, style.density, grid)
-    state = _LayoutState(left.clips, style, choosing, shares, grid, sections, total)
+    state = _LayoutState(left.clips, style, choosing, shares, grid, sections, total, rate)
     composers = [_LayerComposer(number, state, rng) for number in range(style.layers)]
     while any(composer.start < total for composer in composers):
         # The layer that is behind goes on, so that clips rest in the order in which they play.
@@ -127,13 +128,13 @@ def compose(
         for event in composer.events
     ]
     events.sort(key=lambda event: event.start)
-    fades = [min(round(seconds * SAMPLE_RATE), total // 4) for seconds in _MASTER_FADES]
+    fades = [min(round(seconds * rate), total // 4) for seconds in _MASTER_FADES]
     audible = {event.clip for event in events}
     playing = {name: clip for name, clip in thinned.items() if name in audible}
     found = result_licence(playing.values(), rules.target)
     return Score(
         seed=seed,
-        sample_rate=SAMPLE_RATE,
+        sample_rate=rate,
         samples=total,
         fade_law=fade_law,
         master=Master(0.0, fades[0], fades[1], style.loudness, rules.true_peak),
@@ -153,6 +154,14 @@ def compose(
         licence=found.licence,
         target=rules.target,
     )
+
+
+def _rate_of(clips: Sequence[Candidate]) -> int:
+    rates = sorted({candidate.sample_rate for candidate in clips})
+    if len(rates) > 1:
+        several = " and ".join(f"{rate:,}" for rate in rates)
+        raise SequencerError(f"clips were measured at {several} Hz; measure all at one rate")
+    return rates[0]
 
 
 def level_gain(candidate: Candidate) -> float:
@@ -179,6 +188,7 @@ class _LayoutState:
     grid: Grid
     sections: Sections
     total: int
+    rate: int
 
 
 class _LayerComposer:
@@ -203,14 +213,14 @@ class _LayerComposer:
         if number:
             # Layers that began together would join together ever after.
             late = rng.uniform(0.0, 0.5 * sum(state.style.event_seconds)) * number / 2
-            self.start = state.grid.snapped(min(round(late * SAMPLE_RATE), state.total // 2))
+            self.start = state.grid.snapped(min(round(late * state.rate), state.total // 2))
 
     def go_on(self) -> None:
         """Add an event."""
         state, style, rng = self._state, self._state.style, self._rng
         demand = state.sections.at(self.start)
-        wanted = round(rng.uniform(*style.event_seconds) * demand.length * SAMPLE_RATE)
-        fade = round(rng.uniform(*style.fade_seconds) * SAMPLE_RATE)
+        wanted = round(rng.uniform(*style.event_seconds) * demand.length * state.rate)
+        fade = round(rng.uniform(*style.fade_seconds) * state.rate)
         wanted = max(2, min(wanted, state.total - self.start + fade))
         row, offset, length, spare, why = self._chosen(demand, wanted, fade)
         start, fade_in = self._begun(length, fade)
@@ -233,7 +243,7 @@ class _LayerComposer:
         """Fade the last event out where it ends before the composition does."""
         last = self.events[-1] if self.events else None
         if last and last.end < self._state.total:
-            fade = round(self._state.style.fade_seconds[0] * SAMPLE_RATE)
+            fade = round(self._state.style.fade_seconds[0] * self._state.rate)
             self.events[-1] = replace(last, fade_out=min(fade, int(FADE_SHARE * last.length)))
 
     def _chosen(self, demand: Demand, wanted: int, fade: int) -> tuple[int, int, int, int, str]:
@@ -326,10 +336,10 @@ def _overplayed(choosing: Choosing, style: Style) -> list[str]:
 def _too_short(clips: Sequence[Candidate], rules: Rules) -> list[str]:
     """Return a message if most clips are shorter than the events of the style asked for."""
     least, most = rules.style.event_seconds
-    short = sum(candidate.length < least * SAMPLE_RATE for candidate in clips)
+    short = sum(candidate.length < least * candidate.sample_rate for candidate in clips)
     if not rules.style_name or 2 * short <= len(clips):
         return []
-    longest = max(candidate.length for candidate in clips) / SAMPLE_RATE
+    longest = max(candidate.length / candidate.sample_rate for candidate in clips)
     return [
         f"--style {rules.style_name} plays clips for {least:g} to {most:g} s, and {short} of "
         f"{counted(len(clips), 'clip')} are shorter (the longest has {longest:.1f} s): its events "

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from sequencer.audio.recording import SAMPLE_RATE
 from sequencer.clips.clips import Clip, Parent, with_thinned_weights
 from sequencer.composing.candidates import Candidate
 from sequencer.composing.compose import level_gain
@@ -96,8 +95,14 @@ def replace_source(score: Score, name: str | Path, candidates: Sequence[Candidat
     Raises
     ------
     SequencerError
-        No recording is called that, or nothing of the score would be left.
+        No recording is called that, nothing of the score would be left, or the candidates were
+        measured at another rate than the score's.
     """
+    if other := {each.sample_rate for each in candidates} - {score.sample_rate}:
+        raise SequencerError(
+            f"clips were measured at {min(other):,} Hz; measure them at the score's "
+            f"{score.sample_rate:,} Hz"
+        )
     ids = source_ids(score, name)
     touched = {clip.clip_id for clip in score.clips.values() if _is_made_of(clip, ids)}
     by_id = {candidate.clip.clip_id: candidate for candidate in candidates}
@@ -115,8 +120,7 @@ def replace_source(score: Score, name: str | Path, candidates: Sequence[Candidat
     for place, event in enumerate(score.events):
         if event.clip not in touched:
             continue
-        length = event.length * SAMPLE_RATE / score.sample_rate
-        pool = [candidate for candidate in fitting if candidate.length >= length]
+        pool = [candidate for candidate in fitting if candidate.length >= event.length]
         around = events[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS + 1]
         nearby = {other.clip for other in around if other is not None}
         pool = [each for each in pool if each.clip.clip_id not in nearby] or pool
@@ -126,7 +130,7 @@ def replace_source(score: Score, name: str | Path, candidates: Sequence[Candidat
         fewest = min(uses[candidate.clip.clip_id] for candidate in pool)
         pool = [candidate for candidate in pool if uses[candidate.clip.clip_id] == fewest]
         chosen = pool[int(rng.integers(len(pool)))]
-        spare = int(chosen.length * score.sample_rate / SAMPLE_RATE) - event.length
+        spare = chosen.length - event.length
         section_gain = event.gain_db - level_gain(by_id[event.clip]) if event.clip in by_id else 0.0
         events[place] = replace(
             event,

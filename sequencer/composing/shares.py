@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.audio.recording import SAMPLE_RATE
 from sequencer.clips.clips import Clip
 from sequencer.clips.weight_points import mean_weight
 from sequencer.credits.aligned import parents_of, title_of
@@ -25,9 +24,14 @@ class ShareCounter:
         Length of the composition.
     share : float
         How much of it a recording may have, above 0; from 1 on there is no limit.
+    sample_rate : int
+        Of the composition in Hz: what samples are counted at.
     """
 
-    def __init__(self, clips: Sequence[Clip], seconds: float, share: float) -> None:
+    def __init__(
+        self, clips: Sequence[Clip], seconds: float, share: float, sample_rate: int
+    ) -> None:
+        self.sample_rate = sample_rate
         self.limited = share < 1.0
         self._share = share
         self._seconds = seconds
@@ -48,7 +52,7 @@ class ShareCounter:
                 self._weights[number, place] = mean_weight(parent.weights, 0.0, 1.0)
         self._left = np.full(len(rows) + 1, seconds * share if self.limited else math.inf)
         self._left[-1] = math.inf
-        self.share_samples = round(min(1.0, share) * seconds * SAMPLE_RATE)
+        self.share_samples = round(min(1.0, share) * seconds * sample_rate)
 
     def room(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Return how many samples of each clip, about, its sources still have room for [n].
@@ -63,7 +67,7 @@ class ShareCounter:
         left = self._left[self._parents[rows]]
         weights = self._weights[rows]
         each = np.divide(left, weights, out=np.full(left.shape, np.inf), where=weights > 0)
-        room: npt.NDArray[np.float64] = each.min(axis=1, initial=np.inf) * SAMPLE_RATE
+        room: npt.NDArray[np.float64] = each.min(axis=1, initial=np.inf) * self.sample_rate
         return room
 
     def fits(self, row: int, offset: int, length: int) -> bool:
@@ -87,7 +91,7 @@ class ShareCounter:
             (float(-self._left[row]), self._titles[file_id])
             for file_id, row in self._rows.items()
             # A sample more is a matter of rounding.
-            if self._left[row] < -1.0 / SAMPLE_RATE
+            if self._left[row] < -1.0 / self.sample_rate
         ]
         if not over:
             return []
@@ -101,10 +105,10 @@ class ShareCounter:
 
     def _needed(self, row: int, offset: int, length: int) -> Mapping[int, float]:
         clip = self._clips[row]
-        last = max(1, round(clip.seconds * SAMPLE_RATE) - 1)
+        last = max(1, round(clip.seconds * self.sample_rate) - 1)
         needed: dict[int, float] = {}
         for parent in parents_of(clip):
             mean = mean_weight(parent.weights, offset / last, (offset + length - 1) / last)
             at = self._rows[parent.file_id]
-            needed[at] = needed.get(at, 0.0) + mean * length / SAMPLE_RATE
+            needed[at] = needed.get(at, 0.0) + mean * length / self.sample_rate
         return needed

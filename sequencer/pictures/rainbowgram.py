@@ -12,12 +12,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.audio.recording import SAMPLE_RATE, mono_blocks
+from sequencer.audio.recording import mono_blocks
 from sequencer.audio.samples import Samples
 from sequencer.optional import extra
 
 VERSION = 1
 """Part of the name under which a picture is kept: a change of the drawing draws all anew."""
+DRAWN_RATE = 16_000
+"""In Hz; every sound is drawn as it is at this rate, so that pictures can be compared: the highest
+of the octaves lies below its half."""
 HOP = 256
 OCTAVES = 6
 BINS_AN_OCTAVE = 40
@@ -27,7 +30,7 @@ MOST_SECONDS = 60.0
 """Of a longer sound this much is drawn, from its beginning."""
 
 # librosa wants more than the longest filter.
-_LEAST_SAMPLES = 2 * SAMPLE_RATE
+_LEAST_SAMPLES = 2 * DRAWN_RATE
 
 
 def rainbowgram(samples: Samples) -> npt.NDArray[np.uint8]:
@@ -36,7 +39,7 @@ def rainbowgram(samples: Samples) -> npt.NDArray[np.uint8]:
     Parameters
     ----------
     samples : ndarray, float32 [n]
-        Mono at 16 kHz.
+        Mono at `DRAWN_RATE`.
 
     Returns
     -------
@@ -55,7 +58,7 @@ def rainbowgram(samples: Samples) -> npt.NDArray[np.uint8]:
     padded = np.pad(samples, (0, max(0, _LEAST_SAMPLES - len(samples))))
     spectrum = librosa.cqt(
         padded,
-        sr=SAMPLE_RATE,
+        sr=DRAWN_RATE,
         hop_length=HOP,
         fmin=librosa.note_to_hz("C2"),
         n_bins=OCTAVES * BINS_AN_OCTAVE,
@@ -86,9 +89,9 @@ def picture_of(path: Path) -> bytes:
     OSError
         What reading raised.
     """
-    wanted = round(MOST_SECONDS * SAMPLE_RATE)
+    wanted = round(MOST_SECONDS * DRAWN_RATE)
     blocks, length = [], 0
-    for block in mono_blocks(path):
+    for block in mono_blocks(path, DRAWN_RATE):
         blocks.append(block)
         length += len(block)
         if length >= wanted:

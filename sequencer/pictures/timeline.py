@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.audio.recording import SAMPLE_RATE, mono_blocks
+from sequencer.audio.recording import open_recording
 from sequencer.clips.clips import Parent
 from sequencer.clips.measures import measure
 from sequencer.credits.aligned import AudibleRecording, Span, aligned, is_prime, model_of, title_of
@@ -203,11 +203,13 @@ def _loudness(sound: Path) -> list[tuple[float, float]]:
     """Return times and loudness of blocks of 3 s or, where that makes too many, of more of them."""
     points: list[tuple[float, float]] = []
     at = 0.0
-    for block in mono_blocks(sound, block_seconds=_LOUDNESS_SECONDS):
-        seconds = len(block) / SAMPLE_RATE
-        loudness = max(_LOUDNESS_FLOOR, measure(block, SAMPLE_RATE).loudness)
-        points.append((at + seconds / 2, loudness))
-        at += seconds
+    with open_recording(sound) as recording:
+        rate = recording.sample_rate
+        for block in recording.mono_blocks(rate, _LOUDNESS_SECONDS):
+            seconds = len(block) / rate
+            loudness = max(_LOUDNESS_FLOOR, measure(block, rate).loudness)
+            points.append((at + seconds / 2, loudness))
+            at += seconds
     step = -(-len(points) // _MOST_POINTS)
     return [
         (float(np.mean([t for t, _ in group])), max(value for _, value in group))

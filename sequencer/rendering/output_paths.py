@@ -9,13 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sequencer.audio.recording import SAMPLE_RATE
 from sequencer.clips.clips import SCORE_SUFFIX
 from sequencer.errors import OutputError, SequencerError
 from sequencer.files import replacing, write_output
 from sequencer.rendering.render import check_rate
 from sequencer.rendering.spool import Spool
-from sequencer.sound_files.output import form_of
+from sequencer.sound_files.output import OUTPUT_RATES, form_of, written_rate
 
 CREDITS_SUFFIX = ".credits.txt"
 
@@ -40,8 +39,9 @@ class Writing:
 
     Attributes
     ----------
-    sample_rate : int
-        Of the output in Hz.
+    sample_rate : int, optional
+        Of the output in Hz: that of the score by default or, where the format does not have it,
+        the next one up.
     bits : int
         16 or 24, for WAV and FLAC.
     stems : Path, optional
@@ -57,7 +57,7 @@ class Writing:
         For the tags; style and seed, and the authors of the recordings, by default.
     """
 
-    sample_rate: int = SAMPLE_RATE
+    sample_rate: int | None = None
     bits: int = 16
     stems: Path | None = None
     report: bool = False
@@ -105,8 +105,9 @@ def paths_of(
         `OutputError` for a path that cannot be looked at.
     """
     sound = Path(out)
-    check_rate(writing.sample_rate)
-    form_of(sound, sample_rate=writing.sample_rate, channels=1, frames=0, bits=writing.bits)
+    rate = writing.sample_rate or written_rate(sound, OUTPUT_RATES[0])
+    check_rate(rate)
+    form_of(sound, sample_rate=rate, channels=1, frames=0, bits=writing.bits)
     paths = Paths(
         sound,
         sound.with_suffix(SCORE_SUFFIX),

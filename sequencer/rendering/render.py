@@ -30,12 +30,11 @@ from sequencer.errors import SequencerError
 from sequencer.rendering.limiter import MARGIN_DB, Limiter
 from sequencer.rendering.spans import SpannedMix
 from sequencer.score.score import Score, with_gain
-from sequencer.sound_files.output import Form, sound_writer
+from sequencer.sound_files.output import OUTPUT_RATES, Form, sound_writer
 from sequencer.sound_files.tags import Cue, Tags
 
 MOST_GAIN_DB = 30.0
 """More than this would lift nothing but hiss."""
-OUTPUT_RATES = (8_000, 192_000)
 
 _BLOCK = 1 << 16
 # How close the loudness comes to what was aimed at, and how often it is tried: each time the

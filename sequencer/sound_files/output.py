@@ -22,6 +22,7 @@ from sequencer.sound_files.oggpages import set_serial
 from sequencer.sound_files.tags import Cue, Tags
 from sequencer.sound_files.wavfile import CHUNKS_ROOM, RIFF_LIMIT, WavFile
 
+OUTPUT_RATES = (8_000, 192_000)
 OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 BITS = (16, 24)
 _CONTAINERS = {
@@ -86,6 +87,22 @@ def form_of(path: Path, *, sample_rate: int, channels: int, frames: int, bits: i
     elif container == "WAV":
         container = wav_container(frames * channels * bits // 8)
     return Form(container, sample_rate, channels, frames, bits)
+
+
+def written_rate(path: Path, sample_rate: int) -> int:
+    """Return the rate of a file that holds all of a sound: that of the sound, or the next one up.
+
+    Parameters
+    ----------
+    path : Path
+        Its suffix chooses the format.
+    sample_rate : int
+        Of the sound, in Hz.
+    """
+    rate = max(OUTPUT_RATES[0], min(sample_rate, OUTPUT_RATES[1]))
+    if _CONTAINERS.get(path.suffix.lower()) != "OPUS":
+        return rate
+    return next((each for each in OPUS_RATES if each >= rate), OPUS_RATES[-1])
 
 
 def wav_container(size: int) -> str:

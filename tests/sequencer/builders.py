@@ -20,7 +20,7 @@ def candidate(name: str, length: int = RATE, parents: tuple[str, ...] = ()) -> C
         seconds=length / RATE,
         parents=tuple(Parent(parent) for parent in parents),
     )
-    return Candidate(clip, length, MEASURES)
+    return Candidate(clip, length, MEASURES, RATE)
 
 
 def mu_law(samples: np.ndarray) -> Samples:

@@ -52,4 +52,4 @@ def generated(
 
 
 def playable(clip: Clip) -> Candidate:
-    return Candidate(clip, round(clip.seconds * RATE), MEASURES)
+    return Candidate(clip, round(clip.seconds * RATE), MEASURES, RATE)

@@ -11,13 +11,13 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.audio.recording import SAMPLE_RATE, mono_blocks, open_recording
+from sequencer.audio.recording import DEFAULT_SAMPLE_RATE, mono_blocks, open_recording
 from sequencer.audio.samples import Resampler, from_int16, resampled_length, to_int16
 from sequencer.errors import AudioError
 from tests.sequencer.sounds import RATE, RECORDINGS, encoded, noise, pluck, tone
 
 
-def read(data: bytes, sample_rate: int = SAMPLE_RATE, **options: object) -> np.ndarray:
+def read(data: bytes, sample_rate: int = DEFAULT_SAMPLE_RATE, **options: object) -> np.ndarray:
     return np.concatenate(list(mono_blocks(io.BytesIO(data), sample_rate, **options)))
 
 
@@ -101,9 +101,9 @@ def test_samples_do_not_depend_on_the_block_size(frames: int, rate: int, block: 
     data = encoded(noise(1.0, 0.2, seed=frames)[:frames], rate=rate)
     whole = np.concatenate([np.zeros(0, np.float32), *mono_blocks(io.BytesIO(data))])
     blocks = list(mono_blocks(io.BytesIO(data), block_seconds=block))
-    size = max(1, round(block * SAMPLE_RATE))
+    size = max(1, round(block * DEFAULT_SAMPLE_RATE))
     assert all(len(part) == size for part in blocks[:-1])
-    assert len(whole) == resampled_length(min(frames, RATE), rate, SAMPLE_RATE)
+    assert len(whole) == resampled_length(min(frames, RATE), rate, DEFAULT_SAMPLE_RATE)
     np.testing.assert_array_equal(whole, np.concatenate([whole[:0], *blocks]))
 
 
@@ -154,7 +154,9 @@ def test_an_uppercase_or_wrong_suffix_does_not_matter(tmp_path: Path) -> None:
 def test_real_recordings_open(path: Path) -> None:
     information = soundfile.info(path)
     got = np.concatenate(list(mono_blocks(path, refuse_silent=True)))
-    assert len(got) == resampled_length(information.frames, information.samplerate, SAMPLE_RATE)
+    assert len(got) == resampled_length(
+        information.frames, information.samplerate, DEFAULT_SAMPLE_RATE
+    )
     assert np.abs(got).max() > 0.01
 
 

@@ -92,7 +92,7 @@ def test_a_style_that_asks_for_longer_clips_says_so() -> None:
 
 def test_levels_bring_clips_to_one_loudness() -> None:
     loud, soft = (
-        Candidate(candidate(name).clip, RATE, measure(pluck(1.0, level=level), RATE))
+        Candidate(candidate(name).clip, RATE, measure(pluck(1.0, level=level), RATE), RATE)
         for name, level in [("loud", 0.9), ("soft", 0.2)]
     )
     gains = {event.clip: event.gain_db for event in compose([loud, soft], 0.1, 0).events}

@@ -52,7 +52,7 @@ def clips(count: int, sources: int = 12, longest: float = 7.0, seed: int = 1) ->
         measures = replace(
             MEASURES, loudness=rng.gauss(-20, 5), centroid=500 * 2 ** rng.gauss(0, 1.5)
         )
-        found.append(Candidate(replace(each.clip, parents=parents), length, measures))
+        found.append(Candidate(replace(each.clip, parents=parents), length, measures, RATE))
     return found
 
 
