@@ -79,7 +79,7 @@ def reconstruct(
     return _make(settings, [a], out, seconds, picture, replace, work)
 
 
-@settings_from(*MODEL, "curve", *_DRAWING)
+@settings_from(*MODEL, "curve", "length", *_DRAWING)
 def mashup(
     settings: Settings,
     a: Annotated[Path, typer.Argument(metavar="A", help="A recording.")],
@@ -91,7 +91,8 @@ def mashup(
 ) -> int:
     """Cross-fade two recordings inside a model.
 
-    The result is as long as the shorter one, fades by --curve and is decoded anew. Prints what it
+    The result is as long as the shorter one (--length longer: the longer one, while the shorter
+    repeats), fades by --curve and is decoded anew. Prints what it
     keeps of each where that has the larger share, as reconstruct does. No store is needed.
 
     Example: nsynth-batch mashup bell.wav crow.wav -o both.wav --curve cosine --picture
@@ -103,6 +104,7 @@ def mashup(
             model,
             *parents,
             curve=settings.curve,
+            length=settings.length,
             seed=settings.seed or 0,
             temperature=settings.temperature,
             on_progress=on_progress,
@@ -143,8 +145,9 @@ def _make(
     for parent in parents:
         if parent.cut:
             _warn(f"{parent.path}: the first {seconds:g} s are taken; --seconds takes more")
+    longest = max if settings.length == "longer" else min
     with memory_errors_as_usage():
-        made = work(model, parents, _Progress(parents, model.sample_rate))
+        made = work(model, parents, _Progress(parents, model.sample_rate, longest))
     licence, warning = licence_of(made)
     if warning:
         _warn(warning)
@@ -234,8 +237,13 @@ def _warn(text: str) -> None:
 class _Progress:
     """Prints how much is decoded, every few seconds."""
 
-    def __init__(self, parents: Sequence[Parent], sample_rate: int) -> None:
-        self._all = min(len(parent.samples) for parent in parents)
+    def __init__(
+        self,
+        parents: Sequence[Parent],
+        sample_rate: int,
+        longest: Callable[[Sequence[int]], int],
+    ) -> None:
+        self._all = longest([len(parent.samples) for parent in parents])
         self._rate = sample_rate
         self._done = 0
         self._next = time.monotonic() + _PROGRESS_SECONDS

@@ -12,7 +12,7 @@ import typer
 
 from hdfs_jobs.storage.open import url_forms
 from nsynth_batch.settings import defaults
-from nsynth_batch.settings.choices import Curve, EngineName, LogFormat, PrecisionChoice
+from nsynth_batch.settings.choices import Curve, EngineName, Length, LogFormat, PrecisionChoice
 
 if TYPE_CHECKING:
     from nsynth_batch.settings.settings import Settings
@@ -87,7 +87,10 @@ HARVEST_FLAGS: dict[str, Flag] = {
     ),
     "types": Flag(str, "Of wav, flac, ogg, opus, mp3.", WEB_OPTIONS, remark="; of a folder all"),
     "depth": Flag(int, "Levels of subcategories.", WEB_OPTIONS, "N"),
-    "min_seconds": Flag(float, "Skip shorter ones.", WEB_OPTIONS, "S"),
+    "min_seconds": Flag(
+        float, "Skip shorter recordings; leave shorter segments out of pairs.", WEB_OPTIONS, "S",
+        unset="2 for pairs, where enough are longer",
+    ),
     "max_seconds": Flag(float, "Skip longer ones.", WEB_OPTIONS, "S"),
     "max_bytes": Flag(str, "Skip larger ones: 50MB.", WEB_OPTIONS, "SIZE"),
     "licence": Flag(str, "Take only these: CC0-1.0,CC-BY-4.0,CC-BY-*.", WEB_OPTIONS, "SPDX"),
@@ -99,7 +102,7 @@ HARVEST_FLAGS: dict[str, Flag] = {
         WEB_OPTIONS,
         names=("--accept-missing",),
     ),
-}
+}  # fmt: skip
 
 FLAGS_OF_SETTINGS: dict[str, Flag] = {
     "store": Flag(
@@ -146,6 +149,9 @@ FLAGS_OF_SETTINGS: dict[str, Flag] = {
     "curve": Flag(
         Curve, "How one recording fades into the other.",
         MASH_OPTIONS,
+    ),
+    "length": Flag(
+        Length, "As long as which of the two; longer repeats the shorter one.", MASH_OPTIONS
     ),
     "pair": Flag(
         str, "Categories or themes of the two, as in nature:music.", MASH_OPTIONS, "A:B",
@@ -220,7 +226,7 @@ RUNNING = (
     "quiet",
 )
 AUDIO = ("segment_seconds", "sample_rate")
-MASHING = ("pairs", "seed", "curve", "pair", "themes", "allow_unknown")
+MASHING = ("pairs", "seed", "curve", "length", "min_seconds", "pair", "themes", "allow_unknown")
 DECODING = ("temperature", "batch", "precision")
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
@@ -259,7 +265,7 @@ def settings_from(*names: str) -> Callable[[Callable[..., int]], Callable[..., i
         def run(**values: Any) -> int:
             # The entry point looks for the flag itself: an error may come before any command.
             values.pop("verbose")
-            flags = {name: values.pop(name) for name in names}
+            flags = {name: values.pop(name) for name in dict.fromkeys(names)}
             return command(_load(flags), **values)
 
         signature = inspect.Signature([*own, *shared, verbose])

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nsynth_batch.models.draws import Draws
-from nsynth_batch.settings.choices import Curve
+from nsynth_batch.settings.choices import Curve, Length
 
 Mix = npt.NDArray[np.float32]
 
@@ -40,14 +40,42 @@ def fade(curve: Curve, frames: int, seed: int, pair: int) -> Mix:
     return (steps / max(frames - 1, 1)).astype(np.float32)
 
 
-def cross_fade(
-    a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], mix: Mix
-) -> npt.NDArray[np.float32]:
-    """Return the mash-up of two encodings, as long as the mix.
+def frames_of(a: int, b: int, length: Length) -> int:
+    """Return the frames of a mash-up of two encodings of so many, by the shorter or the longer."""
+    return max(a, b) if length == "longer" else min(a, b)
+
+
+def repeated(encoding: npt.NDArray[np.float32], frames: int) -> npt.NDArray[np.float32]:
+    """Return an encoding cut to so many frames, or repeated from its beginning until there are.
+
+    Its last frame is not held: of sounds that end by themselves that is silence.
 
     Parameters
     ----------
-    a, b : float32 [frames or more, width]
+    encoding : float32 [n, width]
+        Of a frame at least.
+    frames : int
+
+    Returns
+    -------
+    float32 [frames, width]
+
+    Examples
+    --------
+    >>> repeated(np.float32([[1], [2], [3]]), 5).ravel().tolist()
+    [1.0, 2.0, 3.0, 1.0, 2.0]
+    """
+    return encoding[np.arange(frames) % len(encoding)]
+
+
+def cross_fade(
+    a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], mix: Mix
+) -> npt.NDArray[np.float32]:
+    """Return the mash-up of two encodings, as long as the mix: one that is shorter repeats.
+
+    Parameters
+    ----------
+    a, b : float32 [n, width], float32 [m, width]
     mix : float32 [frames]
         The share of B, in [0, 1].
 
@@ -55,8 +83,8 @@ def cross_fade(
     -------
     float32 [frames, width]
     """
-    frames = len(mix)
-    mixed = (1 - mix[:, None]) * a[:frames] + mix[:, None] * b[:frames]
+    a, b = (repeated(encoding, len(mix)) for encoding in (a, b))
+    mixed = (1 - mix[:, None]) * a + mix[:, None] * b
     return np.asarray(mixed, np.float32)
 
 

@@ -17,7 +17,7 @@ from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.cost import mix_bytes
 from nsynth_batch.pipeline.encode import EncodeStep
 from nsynth_batch.pipeline.pairs import PoolSegment, draw_pairs, require_pairs
-from nsynth_batch.pipeline.pool import Pool, load_pool, pool_path, save_pool, take_pool
+from nsynth_batch.pipeline.pool import Pool, Shortest, load_pool, pool_path, save_pool, take_pool
 from nsynth_batch.pipeline.sharding import per_shard, shards_of, uncommitted
 from nsynth_batch.pipeline.step import Amount, Expected, PlannedStep, Step, left_of, seconds_a_row
 from nsynth_batch.stages.mash import MashStage
@@ -171,7 +171,20 @@ def _settings(context: Context, encodings: Dataset) -> dict[str, Json]:
     }
     if given.categories and given.themes:
         settings["themes"] = load_themes(given.themes).digest
+    if given.length != "shorter":
+        settings["length"] = given.length
+    if given.min_seconds is not None and not _of_an_earlier_release(context, settings):
+        settings["min_seconds"] = given.min_seconds
     return settings
+
+
+def _of_an_earlier_release(context: Context, settings: dict[str, Json]) -> bool:
+    """Whether a seed's pool is one of a release that left no segments out by their length.
+
+    What a seed began with it goes on with: the flag was one of harvests alone then.
+    """
+    pool = load_pool(context.store.dataset(MashStep.dataset, settings))
+    return pool is not None and pool.least_seconds is None
 
 
 def _stage(context: Context, encodings: Dataset) -> MashStage:
@@ -183,17 +196,36 @@ def _stage(context: Context, encodings: Dataset) -> MashStage:
         segment_samples=cast(int, audio.settings["segment_samples"]),
         hop=cast(int, encodings.settings["hop"]),
         sample_rate=cast(int, audio.settings["sample_rate"]),
+        length=context.settings.length,
     )
 
 
 def _new_pool(context: Context, encodings: Dataset) -> Pool:
     if missing := uncommitted(encodings, EncodeStep.command):
         raise UsageError(f"{missing[0]}; a seed's pool is taken once, so do that first")
-    return take_pool(
+    pool = take_pool(
         encodings,
         context.recordings,
         allow_unknown=context.settings.allow_unknown,
         themes=load_themes(context.settings.themes),
+        shortest=_shortest(context, encodings),
+    )
+    left = len({segment.file_id for segment in pool.segments})
+    if context.settings.min_seconds and pool.too_short and left < 2:
+        raise UsageError(
+            f"--min-seconds {context.settings.min_seconds:g} leaves segments of {left} recordings, "
+            "and a mash-up needs two different ones: give less"
+        )
+    return pool
+
+
+def _shortest(context: Context, encodings: Dataset) -> Shortest:
+    audio = context.upstream_of(encodings, AudioStep.dataset)
+    hop = cast(int, encodings.settings["hop"])
+    return Shortest(
+        context.settings.min_seconds,
+        hop / cast(int, audio.settings["sample_rate"]),
+        context.settings.categories,
     )
 
 
@@ -204,6 +236,16 @@ def _left_out(context: Context, encodings: Dataset, pool: Pool) -> Iterator[str]
         yield (
             f"{unknown} recordings from a wiki have no known licence and are left out; "
             "--allow-unknown takes them in"
+        )
+    if pool.too_short and pool.least_seconds:
+        yield (
+            f"{pool.too_short} segments are shorter than {pool.least_seconds:g} s and in no pair; "
+            "--min-seconds 0 takes them in"
+        )
+    if pool.least_seconds is None and context.settings.min_seconds is not None:
+        yield (
+            "--min-seconds leaves no segment out of the pairs of this seed, which an earlier "
+            "release drew: another --seed does"
         )
     late = encodings.totals().rows - pool.encoded_rows
     if late > 0:

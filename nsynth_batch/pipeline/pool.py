@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import pyarrow as pa
@@ -16,8 +17,13 @@ from nsynth_batch.catalog.themes import Themes, load_themes
 from nsynth_batch.pipeline.pairs import PoolSegment
 from nsynth_batch.store.layout import POOLS
 
+LEAST_SECONDS = 2.0
+"""Shorter segments are left out where `ENOUGH` recordings have longer ones …"""
+ENOUGH = 4
+"""… on each side of a pair; so that clips are of a useful length."""
 SHORTEST_FRAMES = 32
-"""About a second: a shorter segment is left out where its recording has longer ones."""
+"""About a second: where too few are longer, a shorter segment is left out if its recording has
+longer ones."""
 
 _SCHEMA = pa.schema(
     [
@@ -32,6 +38,7 @@ _SCHEMA = pa.schema(
 
 
 _ENCODED_ROWS = b"encoded_rows"
+_LEAST_SECONDS, _TOO_SHORT = b"least_seconds", b"too_short"
 
 _REMEDY = "restore it from a copy, or mash under another --seed, which draws over a pool of its own"
 
@@ -46,10 +53,49 @@ class Pool:
         Sorted by recording and segment.
     encoded_rows
         How many segments were encoded then, those that are not in the pool included.
+    least_seconds
+        What was left out as shorter: 0 where each recording decided by itself; None where an
+        earlier release took the pool.
+    too_short
+        How many segments were.
     """
 
     segments: tuple[PoolSegment, ...]
     encoded_rows: int
+    least_seconds: float | None = None
+    too_short: int = 0
+
+
+@dataclass(frozen=True)
+class Shortest:
+    """Which segments are too short for a pool.
+
+    Attributes
+    ----------
+    seconds
+        The least that was asked for; None takes `LEAST_SECONDS` where enough are longer.
+    frame_seconds
+        Of audio that a frame stands for.
+    categories
+        Those of the two sides of a pair; None takes any two.
+    """
+
+    seconds: float | None
+    frame_seconds: float
+    categories: tuple[str, str] | None = None
+
+    def least(self, segments: Sequence[PoolSegment]) -> float:
+        """Return how long a segment has to be, in seconds; 0 where its recording decides."""
+        if self.seconds is not None:
+            return self.seconds
+        longer = [s for s in segments if s.frames * self.frame_seconds >= LEAST_SECONDS]
+        sides = self.categories or (None, None)
+        enough = all(len(_recordings(longer, side)) >= ENOUGH for side in sides)
+        return LEAST_SECONDS if enough else 0.0
+
+    def frames(self, seconds: float) -> int:
+        """Return the frames of so many seconds; a segment has whole ones."""
+        return math.ceil(seconds / self.frame_seconds - 1e-9)
 
 
 def take_pool(
@@ -58,6 +104,7 @@ def take_pool(
     *,
     allow_unknown: bool,
     themes: Themes | None = None,
+    shortest: Shortest | None = None,
 ) -> Pool:
     """Take the pool of what is encoded now.
 
@@ -71,18 +118,29 @@ def take_pool(
         Whether recordings from a wiki without a known licence are in it.
     themes : Themes, optional
         What segments are paired by, beside the categories of their recordings.
+    shortest : Shortest, optional
+        Which segments are left out as too short; by default each recording decides by itself.
     """
     table = themes or load_themes()
-    segments = sorted(
-        _long_enough(list(_encoded(encodings, recordings, allow_unknown, table))),
-        key=lambda s: (s.file_id, s.segment),
-    )
-    return Pool(tuple(segments), encodings.totals().rows)
+    every = list(_encoded(encodings, recordings, allow_unknown, table))
+    least = 0.0 if shortest is None else shortest.least(every)
+    if shortest is not None and least:
+        frames = shortest.frames(least)
+        kept = [segment for segment in every if segment.frames >= frames]
+    else:
+        kept = list(_long_enough(every))
+    kept.sort(key=lambda s: (s.file_id, s.segment))
+    return Pool(tuple(kept), encodings.totals().rows, least, len(every) - len(kept))
 
 
 def save_pool(mashups: Dataset, pool: Pool) -> None:
     """Keep the pool that the pairs of a mash-ups dataset are drawn over, for good."""
-    metadata = {_ENCODED_ROWS: str(pool.encoded_rows).encode()}
+    metadata = {
+        _ENCODED_ROWS: str(pool.encoded_rows).encode(),
+        _TOO_SHORT: str(pool.too_short).encode(),
+    }
+    if pool.least_seconds is not None:
+        metadata[_LEAST_SECONDS] = repr(pool.least_seconds).encode()
     rows = [asdict(segment) for segment in pool.segments]
     table = pa.Table.from_pylist(rows, schema=_SCHEMA.with_metadata(metadata))
     with mashups.storage.create(pool_path(mashups)) as stream:
@@ -105,13 +163,20 @@ def load_pool(mashups: Dataset) -> Pool | None:
         table = read_table(storage, path, _REMEDY)
     except FileNotFoundError:
         return None
-    encoded_rows = (table.schema.metadata or {}).get(_ENCODED_ROWS, b"")
+    metadata = table.schema.metadata or {}
+    encoded_rows = metadata.get(_ENCODED_ROWS, b"")
     if not table.schema.equals(_SCHEMA) or not encoded_rows.isdigit():
         raise UsageError(f"{storage.url}/{path} is no pool of this version: {_REMEDY}")
     segments = tuple(
         PoolSegment(**{**row, "categories": tuple(row["categories"])}) for row in table.to_pylist()
     )
-    return Pool(segments, int(encoded_rows))
+    least = metadata.get(_LEAST_SECONDS)
+    return Pool(
+        segments,
+        int(encoded_rows),
+        None if least is None else float(least),
+        int(metadata.get(_TOO_SHORT, b"0")),
+    )
 
 
 def pool_path(mashups: Dataset) -> str:
@@ -141,6 +206,16 @@ def _encoded(
                 yield PoolSegment(
                     file_id, row["segment"], shard, at, row["frames"], categories[file_id]
                 )
+
+
+def _recordings(segments: Iterable[PoolSegment], category: str | None) -> set[str]:
+    """Return the recordings of some segments that are of a category, or all of them."""
+    wanted = None if category is None else category.casefold()
+    return {
+        segment.file_id
+        for segment in segments
+        if wanted is None or wanted in {name.casefold() for name in segment.categories}
+    }
 
 
 def _long_enough(segments: list[PoolSegment]) -> Iterator[PoolSegment]:

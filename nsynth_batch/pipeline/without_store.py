@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.models.crossfade import cross_fade, fade
+from nsynth_batch.models.crossfade import cross_fade, fade, frames_of
 from nsynth_batch.models.wavenet.model import Model
-from nsynth_batch.settings.choices import Curve
+from nsynth_batch.settings.choices import Curve, Length
 from nsynth_batch.training.fidelity import Fidelity, fidelity, total
 from sequencer.audio.recording import load_audio
 from sequencer.clips.clips import is_export, read_clips
@@ -156,11 +156,12 @@ def mash(
     b: Parent,
     *,
     curve: Curve = "random",
+    length: Length = "shorter",
     seed: int = 0,
     temperature: float = 1.0,
     on_progress: OnProgress | None = None,
 ) -> Made:
-    """Cross-fade the encodings of two recordings, cut to the shorter, and decode the result.
+    """Cross-fade the encodings of two recordings, and decode the result.
 
     Parameters
     ----------
@@ -169,18 +170,18 @@ def mash(
         As `read_parent` returns them.
     curve : {"random", "cosine", "linear"}
         How one fades into the other.
+    length : {"shorter", "longer"}
+        Which of the two the result is as long as; of ``longer`` the shorter one repeats.
     seed : int
         Of the curve and of the decoding.
     temperature, on_progress
         As for `Model.decode`.
     """
     first, second = (model.encode(parent.samples[None])[0] for parent in (a, b))
-    frames = min(len(first), len(second))
-    mix = fade(curve, frames, seed, 0)
+    mix = fade(curve, frames_of(len(first), len(second), length), seed, 0)
     mixed = cross_fade(first, second, mix)
-    parents = tuple(
-        replace(parent, samples=parent.samples[: frames * model.hop]) for parent in (a, b)
-    )
+    samples = len(mix) * model.hop
+    parents = tuple(replace(each, samples=np.resize(each.samples, samples)) for each in (a, b))
     return _decoded(model, mixed, parents, (1 - mix, mix), seed, temperature, on_progress)
 
 

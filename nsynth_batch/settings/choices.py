@@ -16,6 +16,9 @@ EngineName = Literal["auto", "native", "tensorflow", "magenta"]
 Curve = Literal["random", "cosine", "linear"]
 """How a mash-up fades from one recording to the other."""
 
+Length = Literal["shorter", "longer"]
+"""Which of its two recordings a mash-up is as long as."""
+
 CatalogState = Literal["current", "deleted", "forgotten", "unknown-licence"]
 """What a recording in the catalog is."""
 

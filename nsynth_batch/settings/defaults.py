@@ -11,6 +11,7 @@ PRECISION: Final = "auto"
 GPU_RESOURCE: Final = "GPU"
 PAIRS: Final = 16
 CURVE: Final = "random"
+LENGTH: Final = "shorter"
 TEMPERATURE: Final = 1.0
 SEGMENT_SECONDS: Final = 6.24
 SAMPLE_RATE: Final = 16_000

@@ -37,7 +37,8 @@ class WebSettings(BaseModel):
     depth
         Levels of subcategories that are looked into.
     min_seconds, max_seconds, max_bytes
-        Limits on a recording.
+        Limits on a recording. Segments below `min_seconds` are left out of pairs too: without it
+        those below 2 s, where enough are longer.
     licence
         SPDX ids of the licences taken, with ``*`` for any letters; None takes all.
     since

@@ -22,7 +22,7 @@ from pydantic_settings import (
 from hdfs_jobs.cores import usable_cores
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.settings import defaults
-from nsynth_batch.settings.choices import Curve, EngineName, LogFormat, PrecisionChoice
+from nsynth_batch.settings.choices import Curve, EngineName, Length, LogFormat, PrecisionChoice
 from nsynth_batch.settings.harvest import WebSettings
 
 SETTINGS_FILE = Path("nsynth-batch.toml")
@@ -94,6 +94,8 @@ class Settings(WebSettings, BaseSettings):
         file and the variable also ``name:`` and a text, which stands for a number of its own.
     curve
         How a mash-up fades from one recording to the other.
+    length
+        Which of its two recordings a mash-up is as long as; of ``longer`` the shorter one repeats.
     pair
         ``A:B``, categories or themes of the first and the second recording; None takes any two.
     themes
@@ -145,6 +147,7 @@ class Settings(WebSettings, BaseSettings):
     pairs: int = Field(default=defaults.PAIRS, ge=1, le=MOST_PAIRS)
     seed: int | None = Field(default=None, ge=0, lt=2**63)
     curve: Curve = defaults.CURVE
+    length: Length = defaults.LENGTH
     pair: str | None = None
     themes: str | None = None
     allow_unknown: bool = False

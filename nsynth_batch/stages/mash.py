@@ -13,8 +13,8 @@ from hdfs_jobs.canonical_json import derived_id
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
 from hdfs_jobs.runs.stage import Task
-from nsynth_batch.models.crossfade import cross_fade, fade
-from nsynth_batch.settings.choices import Curve
+from nsynth_batch.models.crossfade import cross_fade, fade, frames_of
+from nsynth_batch.settings.choices import Curve, Length
 from nsynth_batch.store.arrays import list_column, matrices, matrix_column
 from nsynth_batch.store.durations import frame_seconds
 from nsynth_batch.store.schemas import MASHUPS, PARENT
@@ -22,7 +22,7 @@ from nsynth_batch.store.schemas import MASHUPS, PARENT
 
 @dataclass(frozen=True)
 class MashStage:
-    """Cross-fade the two encodings of a pair, cut to the shorter.
+    """Cross-fade the two encodings of a pair.
 
     Attributes
     ----------
@@ -38,6 +38,8 @@ class MashStage:
         Samples a frame stands for.
     sample_rate
         Of the segments, in Hz.
+    length
+        Which of the two the mash-up is as long as.
     """
 
     encodings: str
@@ -46,6 +48,7 @@ class MashStage:
     segment_samples: int
     hop: int
     sample_rate: int
+    length: Length = "shorter"
 
     name = "mashups"
     schema = MASHUPS
@@ -61,7 +64,7 @@ class MashStage:
         """
         pair = cast(int, item.extra["pair"])
         a, b = matrices(source.column("encoding"))
-        frames = min(len(a), len(b))
+        frames = frames_of(len(a), len(b), self.length)
         mix = fade(self.curve, frames, self.seed, pair)
         encoding = cross_fade(a, b, mix)
         if not np.isfinite(encoding).all():
@@ -77,6 +80,7 @@ class MashStage:
                 "curve": self.curve,
                 "seed": self.seed,
                 "pair": pair,
+                **({} if self.length == "shorter" else {"length": self.length}),
             }
         )
         yield pa.record_batch(

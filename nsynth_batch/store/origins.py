@@ -81,7 +81,9 @@ class Origins:
         if best is None:
             return Origin(own.frames, own.structure, own.voiced)
         sound, share = best
-        kept = partials_kept(sound.samples, clip, share, sample_rate)
+        # In a clip of the longer one's length the shorter one repeats.
+        source = np.resize(sound.samples, len(clip))
+        kept = partials_kept(source, clip, share, sample_rate)
         return Origin(
             own.frames,
             own.structure,

@@ -9,7 +9,7 @@ from typing import BinaryIO, overload
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.models.crossfade import cross_fade, fade
+from nsynth_batch.models.crossfade import cross_fade, fade, frames_of
 from nsynth_batch.models.engine import (
     Codes,
     Encoder,
@@ -22,7 +22,7 @@ from nsynth_batch.models.model import LoadedModel, checked_audio, code_nll
 from nsynth_batch.models.quantiser import MU_LAW_NSYNTH
 from nsynth_batch.models.wavenet.config import QUANTA, Config
 from nsynth_batch.models.weights import Array, Weights
-from nsynth_batch.settings.choices import Curve
+from nsynth_batch.settings.choices import Curve, Length
 from sequencer.audio.recording import load_audio
 
 
@@ -94,9 +94,16 @@ class Model(LoadedModel):
         return encoding
 
     def mashup(
-        self, a: Array, b: Array, curve: Curve = "random", *, seed: int = 0, pair: int = 0
+        self,
+        a: Array,
+        b: Array,
+        curve: Curve = "random",
+        *,
+        length: Length = "shorter",
+        seed: int = 0,
+        pair: int = 0,
     ) -> Array:
-        """Cross-fade two encodings, cut to the shorter.
+        """Cross-fade two encodings.
 
         Parameters
         ----------
@@ -104,6 +111,8 @@ class Model(LoadedModel):
             As `encode_file` returns them.
         curve : {"random", "cosine", "linear"}
             How one fades into the other.
+        length : {"shorter", "longer"}
+            Cut to the shorter, or as long as the longer, while the shorter repeats.
         seed, pair : int
             Key the draws of ``random``, as pair k of a store's seed does.
 
@@ -120,12 +129,12 @@ class Model(LoadedModel):
         width = self.config.ae_bottleneck
         for name, encoding in (("a", a), ("b", b)):
             shape = np.shape(encoding)
-            if len(shape) != 2 or shape[1] != width:
+            if len(shape) != 2 or shape[1] != width or not shape[0]:
                 raise ValueError(
                     f"{name} must be an encoding [frames, {width}], not of shape {shape}; "
                     "encode_file and encode make one"
                 )
-        return cross_fade(a, b, fade(curve, min(len(a), len(b)), seed, pair))
+        return cross_fade(a, b, fade(curve, frames_of(len(a), len(b), length), seed, pair))
 
     def logits(self, audio: Array, encodings: Array) -> Array:
         """Return teacher-forced logits: those of each sample from the ones before it.

@@ -60,3 +60,15 @@ def test_the_rights_behind_an_exported_clip_are_those_of_its_parents(
     parents = tuple(ClipParent(str(n) * 40, rights=rights) for n, rights in enumerate(every))
     write_clips_jsonl(tmp_path, [Clip("clip", "clip.wav", parents=parents)])
     assert read_parent(path, model, 1.0).rights == every
+
+
+def test_the_shorter_recording_repeats_where_the_longer_decides(
+    model: Model, tmp_path: Path
+) -> None:
+    paths = [write_wav(tmp_path / f"{n}.wav", tone(0.2 + n / 5, 200 + 50 * n)) for n in range(2)]
+    parents = [read_parent(path, model, 9.0) for path in paths]
+    made = mash(model, *parents, length="longer", seed=3)
+    assert len(made.samples) == len(parents[1].samples) == 12 * HOP
+    mixed = model.mashup(*(model.encode_file(path) for path in paths), length="longer", seed=3)
+    np.testing.assert_array_equal(made.samples, model.decode(mixed[None], seed=3)[0])
+    assert all(len(parent.samples) == 12 * HOP for parent in made.parents)

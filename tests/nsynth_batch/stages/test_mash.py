@@ -103,3 +103,17 @@ def test_matrices_come_back_as_they_went(lengths: list[int], width: int, skip: i
     expected = [*rows, *rows[::-1]][skip:]
     assert len(back) == len(expected)
     assert all(np.array_equal(x, y) for x, y in zip(back, expected, strict=True))
+
+
+def test_a_mashup_as_long_as_the_longer_one_repeats_the_shorter(tmp_path: Path) -> None:
+    a, b = encodings(7, 33)
+    longer = mash(source([a, b]), 7, tmp_path, replace(STAGE, length="longer"))
+    assert longer["frames"] == 33
+    w = np.float32(longer["weights"])
+    assert np.array_equal(w, fade("random", 33, 5, 7))
+    again = np.concatenate([a, a, a, a, a])[:33]
+    expected = (1 - w[:, None]) * again + w[:, None] * b
+    assert np.array_equal(np.float32(longer["encoding"]), expected.astype(np.float32))
+    shorter = mash(source([a, b]), 7, tmp_path)
+    assert shorter["frames"] == 7
+    assert shorter["mash_id"] != longer["mash_id"]

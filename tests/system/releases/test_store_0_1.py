@@ -86,6 +86,16 @@ def test_a_run_finds_nothing_to_do_then_appends(job: Job) -> None:
     assert job.do("verify", more=False).returncode == 0
 
 
+@with_its_instructions
+def test_lengths_of_pairs_do_not_change_what_a_seed_began_with(job: Job) -> None:
+    """`--min-seconds` was a flag of harvests; it opens no second pool for a seed that has one."""
+    done = job.run(*FLAGS, "--pairs", "4", "--min-seconds", "0.1")
+    assert done.returncode == 0, done.stderr
+    assert "leaves no segment out of the pairs of this seed" in done.stderr
+    assert digests(job) == {name: {digest} for name, digest in DIGESTS.items()}
+    assert job.status()["mashups"]["rows"] == 4
+
+
 def test_new_recordings_are_appended_on_any_processor(job: Job) -> None:
     write_wav(job.recordings / "wren.wav", tone(0.3, 440))
     assert job.do("harvest", str(job.recordings), more=False).returncode == 0
