@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _PAIRS_A_MINUTE = 40
 """Enough for a minute in which no clip plays twice."""
 
+_LEAST_GOOD = 0.1
+"""Of a piece: with fewer seconds of clips that the gate lets through, the others play too."""
+
 Minutes = Annotated[float, typer.Option("--minutes", metavar="M", help="Length of the piece.")]
 
 
@@ -53,6 +56,10 @@ def make(
     minutes: Minutes = 1.0,
     style: Annotated[
         StyleName | None, typer.Option("--style", help="How it is composed; plain if not given.")
+    ] = None,
+    clips: Annotated[
+        Path | None,
+        typer.Option("--clips", metavar="DIR", help="Where the clips go; else beside the store."),
     ] = None,
     keep_all: Annotated[
         bool,
@@ -77,10 +84,10 @@ def make(
     settings = settings.model_copy(update={"store": store, "pairs": max(1, pairs)})
     # What cannot be written is found before the work.
     paths_of(out, None, Writing(), force=False)
-    piece = _make(settings, source, place / "clips", out, minutes, style=style, keep_all=keep_all)
+    clips = clips or place / "clips"
+    piece = _make(settings, source, clips, out, minutes, style=style, keep_all=keep_all)
     if isinstance(piece, int):
         return piece
-    clips = place / "clips"
     _say(settings, piece, clips)
     if settings.quiet:
         return OK
@@ -88,7 +95,6 @@ def make(
         f"Next:\n"
         f"  sequencer audition {_quoted(clips)}\n"
         f"  sequencer compose {_quoted(clips)} -o other.wav --minutes {minutes:g} --seed 8\n"
-        f"  sequencer page {_quoted(piece.score_path)} -o page\n"
         f"  {command_line('status', settings.store).strip('`')}"
     )
     return OK
@@ -143,6 +149,7 @@ def _make(
     from hdfs_jobs.datasets.store import Store
     from nsynth_batch.pipeline.steps import STEPS, lineage_of
     from nsynth_batch.store.clip_export import export_clips
+    from sequencer.clips.clips import read_clips
     from sequencer.clips.gate import rejected
     from sequencer.composing.rules import Rules, checked
     from sequencer.composing.styles import PRESETS
@@ -151,8 +158,8 @@ def _make(
     if code := do_steps(settings, STEPS, source):
         return code
     exported = export_clips(Store.open(settings.store), clips, lineage_of)
-    none_good = not exported.verdicts.get("good")
-    if none_good:
+    good = sum(clip.seconds for clip in read_clips(clips) if clip.verdict == "good")
+    if too_few := good < _LEAST_GOOD * 60 * minutes:
         why = rejected(exported.verdicts, exported.clips)
         typer.echo(f"warning: {why}; they play all the same", err=True)
     rules = checked(Rules(style=PRESETS[style], style_name=style)) if style else None
@@ -163,7 +170,7 @@ def _make(
         seed=settings.seed or 0,
         rules=rules,
         credits=credits,
-        keep_all=keep_all or none_good,
+        keep_all=keep_all or too_few,
     )
 
 

@@ -99,7 +99,9 @@ def past_run(run: str, lines: Iterable[Mapping[str, Any]]) -> PastRun:
                 committed += 1
                 quarantined += fields["summary"]["quarantined"]
             case "HarvestProgressed" if fields["ended"]:
-                quarantined += sum(fields["refused"].values())
+                # Release 0.1 called it otherwise.
+                refused = fields.get("quarantined", fields.get("refused", {}))
+                quarantined += sum(refused.values())
             case "DrainRequested":
                 drained = _DRAIN_CODES.get(fields["signal"], DRAINED)
             case "RunEnded":

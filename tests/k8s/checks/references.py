@@ -1,4 +1,4 @@
-"""Names and labels that meet: what is referred to is there, or README.md tells how to make it."""
+"""Names and labels that meet: what is referred to is there, or docs/kubernetes.md has how."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _KEY = re.compile(r"--from-(?:file|literal)=([\w.-]+)=")
 
 @cache
 def secrets_to_create() -> Mapping[str, frozenset[str]]:
-    """Read out of README.md which Secrets an operator makes, and their keys."""
-    text = (K8S.parent / "README.md").read_text(encoding="utf-8")
+    """Read out of docs/kubernetes.md which Secrets an operator makes, and their keys."""
+    text = (K8S.parent / "docs" / "kubernetes.md").read_text(encoding="utf-8")
     found: dict[str, frozenset[str]] = {}
     for name, rest in _SECRET.findall(text):
         found[name] = found.get(name, frozenset()) | frozenset(_KEY.findall(rest))

@@ -79,8 +79,8 @@ def test_the_alert_knows_our_cron_jobs_by_their_names(manifests: list[Object]) -
     patterns = set(re.findall(r'cronjob=~"([^"]+)"', alert["expr"]))
     names = [m["metadata"]["name"] for m in manifests if m["kind"] == "CronJob"]
     assert names
-    readme = (K8S.parent / "README.md").read_text("utf-8")
-    shown = re.findall(r"--name (\S+) --cron", readme)
+    page = (K8S.parent / "docs" / "kubernetes.md").read_text("utf-8")
+    shown = re.findall(r"--name (\S+) --cron", page)
     assert shown
     assert all(re.fullmatch(p, name) for name in [*names, *shown] for p in patterns)
 

@@ -14,7 +14,7 @@ STARTED = {
     "pid": 7,
 }  # fmt: skip
 SHARD = {"event": "ShardCommitted", "name": "clips", "summary": {"quarantined": 2}}
-HARVEST = {"event": "HarvestProgressed", "ended": False, "refused": {"empty": 1}}
+HARVEST = {"event": "HarvestProgressed", "ended": False, "quarantined": {"empty": 1}}
 
 
 def log(*events: dict[str, Any]) -> list[dict[str, Any]]:
@@ -24,8 +24,10 @@ def log(*events: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_run_is_summed_up() -> None:
-    ended = {**HARVEST, "ended": True}
+@pytest.mark.parametrize("name", ["quarantined", "refused"])
+def test_a_run_is_summed_up(name: str) -> None:
+    # Release 0.1 called them refused.
+    ended = {"event": "HarvestProgressed", "ended": True, name: {"empty": 1}}
     end = {"event": "RunEnded", "exit_code": 0}
     run = past_run(RUN, log(STARTED, HARVEST, ended, SHARD, SHARD, end))
     assert (run.command, run.host, run.pid) == ("nsynth-batch run", "node", 7)

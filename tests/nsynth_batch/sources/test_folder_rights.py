@@ -23,8 +23,8 @@ def test_the_documented_columns_are_those_that_are_read() -> None:
     assert tuple(name for name, required, _ in rows if required) == REQUIRED_COLUMNS
 
 
-def test_the_example_of_the_readme_is_read(tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_example_of_the_docs_is_read(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "rights.md").read_text(encoding="utf-8")
     [example] = re.findall(r"```csv\n(.+?)```", text, re.DOTALL)
     (tmp_path / "sources.csv").write_text(example)
     [row] = read_sources(tmp_path / "sources.csv").values()

@@ -34,7 +34,7 @@ from sequencer.score.score import Event, Score
 from tests.sequencer.builders import MEASURES, candidate
 from tests.sequencer.sounds import RATE
 
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs" / "composing.md"
 
 
 def clips(count: int, sources: int = 12, longest: float = 7.0, seed: int = 1) -> list[Candidate]:
@@ -292,7 +292,7 @@ def test_texts_of_flags() -> None:
 
 
 def test_the_readme_says_what_each_preset_sets() -> None:
-    assert styles_table() in README.read_text(encoding="utf-8")
+    assert styles_table() in PAGE.read_text(encoding="utf-8")
     assert all(f"`{name}`" in styles_table() for name in PRESETS)
 
 
