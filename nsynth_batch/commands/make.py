@@ -176,7 +176,9 @@ def _make(
 
 def _say(settings: Settings, piece: Piece, clips: Path) -> None:
     for warning in piece.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        # What was rejected and plays all the same was counted before; the score names each.
+        if not warning.startswith("kept '"):
+            typer.echo(f"warning: {warning}", err=True)
     if settings.quiet:
         return
     count = counted(len(piece.score.clips), "clip")

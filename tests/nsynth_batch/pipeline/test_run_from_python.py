@@ -74,7 +74,7 @@ def test_a_request_to_drain_leaves_the_rest_to_the_next_run(tmp_path: Path) -> N
     assert (done.exit_code, done.message) == (143, "")
     assert [outcome.committed for outcome in done.outcomes] == [0]
     assert DrainRequested("SIGTERM", 0) in events
-    assert events[-1] == RunEnded()
+    assert events[-1] == RunEnded(143)
 
 
 def test_a_store_without_recordings_is_wrong_usage_and_is_logged_as_such(tmp_path: Path) -> None:
