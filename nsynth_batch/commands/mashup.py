@@ -16,7 +16,7 @@ from nsynth_batch.text import one_line, table
 from sequencer.text import clock
 
 if TYPE_CHECKING:
-    from nsynth_batch.models.wavenet.model import Model
+    from nsynth_batch.models.model import Autoencoder
     from nsynth_batch.pipeline.without_store import Made, Parent
     from nsynth_batch.settings.settings import Settings
 
@@ -67,7 +67,9 @@ def reconstruct(
     """
     from nsynth_batch.pipeline.without_store import reconstruct as make
 
-    def work(model: Model, parents: Sequence[Parent], on_progress: Callable[[int], None]) -> Made:
+    def work(
+        model: Autoencoder, parents: Sequence[Parent], on_progress: Callable[[int], None]
+    ) -> Made:
         return make(
             model,
             parents[0],
@@ -99,7 +101,9 @@ def mashup(
     """
     from nsynth_batch.pipeline.without_store import mash as make
 
-    def work(model: Model, parents: Sequence[Parent], on_progress: Callable[[int], None]) -> Made:
+    def work(
+        model: Autoencoder, parents: Sequence[Parent], on_progress: Callable[[int], None]
+    ) -> Made:
         return make(
             model,
             *parents,
@@ -120,10 +124,10 @@ def _make(
     seconds: float,
     picture: bool,
     replace: bool,
-    work: Callable[[Model, Sequence[Parent], Callable[[int], None]], Made],
+    work: Callable[[Autoencoder, Sequence[Parent], Callable[[int], None]], Made],
 ) -> int:
     from nsynth_batch.models.loading import load_model, memory_errors_as_usage
-    from nsynth_batch.models.wavenet.model import Model
+    from nsynth_batch.models.model import Autoencoder
     from nsynth_batch.pipeline.without_store import credits_of, licence_of, read_parent, tags_of
 
     if not 0 < seconds <= 3600:
@@ -137,7 +141,7 @@ def _make(
         memory=settings.memory,
         precision=settings.precision,
     )
-    if not isinstance(model, Model):
+    if not isinstance(model, Autoencoder):
         raise CommandError(
             f"{settings.checkpoint} is of the family {model.family}, which has no encodings", USAGE
         )

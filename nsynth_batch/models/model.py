@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.models.engine import Engine
+from nsynth_batch.models.engine import Codes, Engine, OnCodes, OnProgress
 from nsynth_batch.models.quantiser import Quantiser
 from nsynth_batch.models.weights import Array, ModelConfig, Weights
 
@@ -74,6 +76,58 @@ class LoadedModel:
             f"<{self.family} model {self._digest[:12]}, {self.sample_rate} Hz, on {engine.name} "
             f"({engine.precision}, {engine.instruction_set}, {engine.device})>"
         )
+
+
+class Autoencoder(LoadedModel, ABC):
+    """A model that encodes audio, and makes audio of encodings."""
+
+    @abstractmethod
+    def encode(self, audio: Array) -> Array:
+        """Return the encodings of audio.
+
+        Parameters
+        ----------
+        audio : float32 [B, T], in [-1, 1], T a multiple of `hop`
+
+        Returns
+        -------
+        float32 [B, T // hop, width]
+        """
+
+    @abstractmethod
+    def decode(
+        self,
+        encodings: Sequence[Array],
+        seed: int = 0,
+        ids: Sequence[str] | None = None,
+        *,
+        temperature: float = 1.0,
+        on_progress: OnProgress | None = None,
+        prefixes: Sequence[Codes] | None = None,
+        on_codes: OnCodes | None = None,
+    ) -> list[Array]:
+        """Return the audio of encodings, each keyed by the seed and its id.
+
+        Parameters
+        ----------
+        encodings : sequence of float32 [F_i, width]
+        seed : int
+            Of all random draws.
+        ids : sequence of str, optional
+            By default the places.
+        temperature : float
+            Below 1 is tamer, above 1 wilder.
+        on_progress : callable, optional
+            Called with the samples made since the last call; 0 is a sign of life.
+        prefixes : sequence of int16 arrays, optional
+            What an interrupted call had made of each. Only where `resumes`.
+        on_codes : callable, optional
+            Called now and then with what is made of each so far. Only where `resumes`.
+
+        Returns
+        -------
+        list of float32 [F_i · hop]
+        """
 
 
 def code_nll(

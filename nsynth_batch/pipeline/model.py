@@ -17,8 +17,8 @@ from nsynth_batch.models.loading import (
     open_model,
 )
 from nsynth_batch.models.machine import allowed_memory
+from nsynth_batch.models.model import LoadedModel
 from nsynth_batch.models.spec import ModelSpec
-from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.pipeline import sharding
 from nsynth_batch.pipeline.cost import decoder_rate
 from nsynth_batch.settings.choices import PrecisionChoice
@@ -64,12 +64,12 @@ class RunModel:
         self._spec = planned_spec(settings)
 
     @cached_property
-    def encoder(self) -> Model:
+    def encoder(self) -> LoadedModel:
         """What encodes: float32 always, for encodings are kept and decoded again and again."""
         return self._open("float32")
 
     @cached_property
-    def decoder(self) -> Model:
+    def decoder(self) -> LoadedModel:
         """What decodes, in the precision that the settings ask for."""
         return self._open(self._settings.precision)
 
@@ -166,17 +166,17 @@ class RunModel:
             most = min(most, sharding.most_at_once(clip_seconds, rate))
         return sharding.batch_size(mashups, most)
 
-    def spec(self, model: Model) -> ModelSpec:
+    def spec(self, model: LoadedModel) -> ModelSpec:
         """Return the spec of `encoder` or `decoder` that workers get: they refuse any other.
 
         Parameters
         ----------
-        model : Model
+        model : LoadedModel
             One of the two.
         """
         return replace(self._spec.settled(model.facts()), threads=self._settings.threads)
 
-    def _open(self, precision: PrecisionChoice) -> Model:
+    def _open(self, precision: PrecisionChoice) -> LoadedModel:
         spec = replace(self._spec, precision=precision)
         if spec.engine != "native":
             # TensorFlow keeps its first number of threads as long as a process lives.
@@ -184,5 +184,5 @@ class RunModel:
         elif spec.memory is None:
             # The workers' machines may have another memory than this one.
             spec = replace(spec, memory=sys.maxsize)
-        model: Model = open_model(spec)
+        model: LoadedModel = open_model(spec)
         return model

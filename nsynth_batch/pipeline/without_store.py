@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nsynth_batch.models.crossfade import cross_fade, fade, frames_of
-from nsynth_batch.models.wavenet.model import Model
+from nsynth_batch.models.model import Autoencoder
 from nsynth_batch.settings.choices import Curve, Length
 from nsynth_batch.training.fidelity import Fidelity, fidelity, total
 from sequencer.audio.recording import load_audio
@@ -98,7 +98,7 @@ class Made:
         return found
 
 
-def read_parent(path: Path, model: Model, seconds: float) -> Parent:
+def read_parent(path: Path, model: Autoencoder, seconds: float) -> Parent:
     """Read a recording, as much of its beginning as is asked for, and its rights.
 
     Raises
@@ -128,7 +128,7 @@ def read_parent(path: Path, model: Model, seconds: float) -> Parent:
 
 
 def reconstruct(
-    model: Model,
+    model: Autoencoder,
     parent: Parent,
     *,
     seed: int = 0,
@@ -139,11 +139,11 @@ def reconstruct(
 
     Parameters
     ----------
-    model : Model
+    model : Autoencoder
     parent : Parent
         As `read_parent` returns it.
     seed, temperature, on_progress
-        As for `Model.decode`.
+        As for `Autoencoder.decode`.
     """
     encoding = model.encode(parent.samples[None])[0]
     weights = (np.ones(len(encoding), np.float32),)
@@ -151,7 +151,7 @@ def reconstruct(
 
 
 def mash(
-    model: Model,
+    model: Autoencoder,
     a: Parent,
     b: Parent,
     *,
@@ -165,7 +165,7 @@ def mash(
 
     Parameters
     ----------
-    model : Model
+    model : Autoencoder
     a, b : Parent
         As `read_parent` returns them.
     curve : {"random", "cosine", "linear"}
@@ -175,7 +175,7 @@ def mash(
     seed : int
         Of the curve and of the decoding.
     temperature, on_progress
-        As for `Model.decode`.
+        As for `Autoencoder.decode`.
     """
     first, second = (model.encode(parent.samples[None])[0] for parent in (a, b))
     mix = fade(curve, frames_of(len(first), len(second), length), seed, 0)
@@ -186,7 +186,7 @@ def mash(
 
 
 def _decoded(
-    model: Model,
+    model: Autoencoder,
     encoding: Audio,
     parents: tuple[Parent, ...],
     weights: tuple[npt.NDArray[np.float32], ...],
@@ -195,7 +195,7 @@ def _decoded(
     on_progress: OnProgress | None,
 ) -> Made:
     [samples] = model.decode(
-        encoding[None], seed=seed, temperature=temperature, on_progress=on_progress
+        [encoding], seed=seed, temperature=temperature, on_progress=on_progress
     )
     return Made(samples, parents, weights, model.hop, model.sample_rate)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from nsynth_batch.models.loading import open_model
+from nsynth_batch.models.model import Autoencoder
 from nsynth_batch.models.spec import ModelSpec
-from nsynth_batch.models.wavenet.model import Model
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class ModelStage:
 
     spec: ModelSpec
 
-    def model(self, threads: int) -> Model:
+    def model(self, threads: int) -> Autoencoder:
         """Return the model in this process; `threads` are those that a task has."""
-        model: Model = open_model(replace(self.spec, threads=self.spec.threads or threads))
+        model: Autoencoder = open_model(replace(self.spec, threads=self.spec.threads or threads))
         return model
 
     def facts(self, threads: int) -> dict[str, str]:

@@ -18,7 +18,7 @@ from nsynth_batch.models.engine import (
     OnProgress,
     Request,
 )
-from nsynth_batch.models.model import LoadedModel, checked_audio, code_nll
+from nsynth_batch.models.model import Autoencoder, checked_audio, code_nll
 from nsynth_batch.models.quantiser import MU_LAW_NSYNTH
 from nsynth_batch.models.wavenet.config import QUANTA, Config
 from nsynth_batch.models.weights import Array, Weights
@@ -26,7 +26,7 @@ from nsynth_batch.settings.choices import Curve, Length
 from sequencer.audio.recording import load_audio
 
 
-class Model(LoadedModel):
+class Model(Autoencoder):
     """An NSynth autoencoder on one engine.
 
     Attributes
