@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sequencer.commands.options import Verbose
+from sequencer.commands.options import CLIPS, Verbose
 
 if TYPE_CHECKING:
     from sequencer.audition.listing import Listing
@@ -19,7 +19,7 @@ _MOST_NOTES = 20
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("audition")(audition_command)
+    app.command("audition", rich_help_panel=CLIPS)(audition_command)
 
 
 def audition_command(

@@ -9,6 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from sequencer.commands.options import (
+    CLIP_OPTIONS,
+    COMPOSITION_OPTIONS,
+    PIECES,
     Artist,
     Bits,
     Credits,
@@ -41,7 +44,7 @@ _MAX_SHARE = "--max-share"
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("compose")(compose_command)
+    app.command("compose", rich_help_panel=PIECES)(compose_command)
 
 
 def compose_command(
@@ -49,8 +52,18 @@ def compose_command(
         Path, typer.Argument(help="A clips export, or any folder of sound files.", metavar="CLIPS")
     ],
     out: Out,
-    minutes: Annotated[float, typer.Option("--minutes", help="Length of the composition.")] = 2.0,
-    seed: Annotated[int, typer.Option("--seed", help="Another seed, another piece.")] = 0,
+    minutes: Annotated[
+        float,
+        typer.Option(
+            "--minutes", help="Length of the composition.", rich_help_panel=COMPOSITION_OPTIONS
+        ),
+    ] = 2.0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed", help="Another seed, another piece.", rich_help_panel=COMPOSITION_OPTIONS
+        ),
+    ] = 0,
     sample_rate: Rate = None,
     bits: Bits = 16,
     stems: Stems = None,
@@ -61,16 +74,34 @@ def compose_command(
     artist: Artist = "",
     credits: Credits = None,
     fade_law: Annotated[
-        FadeLaw, typer.Option("--fade-law", help="How clips give way to each other.")
+        FadeLaw,
+        typer.Option(
+            "--fade-law",
+            help="How clips give way to each other.",
+            rich_help_panel=COMPOSITION_OPTIONS,
+        ),
     ] = "matched",
     style: Annotated[
         StyleName | None,
-        typer.Option("--style", help="A preset of what follows; each flag goes before it."),
+        typer.Option(
+            "--style",
+            help="A preset of what follows; each flag goes before it.",
+            rich_help_panel=COMPOSITION_OPTIONS,
+        ),
     ] = None,
-    layers: Annotated[int | None, typer.Option("--layers", help="How many play at once.")] = None,
+    layers: Annotated[
+        int | None,
+        typer.Option(
+            "--layers", help="How many play at once.", rich_help_panel=COMPOSITION_OPTIONS
+        ),
+    ] = None,
     density: Annotated[
         float | None,
-        typer.Option("--density", help="Share of the time in which a layer sounds, 0.05 to 1."),
+        typer.Option(
+            "--density",
+            help="Share of the time in which a layer sounds, 0.05 to 1.",
+            rich_help_panel=COMPOSITION_OPTIONS,
+        ),
     ] = None,
     sections: Annotated[
         str | None,
@@ -78,64 +109,124 @@ def compose_command(
             "--sections",
             metavar="MOODS",
             help="steady, sparse, dense, rising, falling, with lengths: sparse,rising:2,dense.",
+            rich_help_panel=COMPOSITION_OPTIONS,
         ),
     ] = None,
     tempo: Annotated[
         str | None,
-        typer.Option("--tempo", metavar="BPM", help="Starts and joins fall on the beat; or free."),
+        typer.Option(
+            "--tempo",
+            metavar="BPM",
+            help="Starts and joins fall on the beat; or free.",
+            rich_help_panel=COMPOSITION_OPTIONS,
+        ),
     ] = None,
     choose: Annotated[
-        Choose | None, typer.Option("--choose", help="What decides which clip comes next.")
+        Choose | None,
+        typer.Option(
+            "--choose",
+            help="What decides which clip comes next.",
+            rich_help_panel=COMPOSITION_OPTIONS,
+        ),
     ] = None,
     event_seconds: Annotated[
         str | None,
-        typer.Option("--event-seconds", metavar="A-B", help="How long clips play, such as 2-8."),
+        typer.Option(
+            "--event-seconds",
+            metavar="A-B",
+            help="How long clips play, such as 2-8.",
+            rich_help_panel=COMPOSITION_OPTIONS,
+        ),
     ] = None,
     fade_seconds: Annotated[
-        str | None, typer.Option("--fade-seconds", metavar="A-B", help="How long fades are.")
+        str | None,
+        typer.Option(
+            "--fade-seconds",
+            metavar="A-B",
+            help="How long fades are.",
+            rich_help_panel=COMPOSITION_OPTIONS,
+        ),
     ] = None,
     plays: Annotated[
-        int | None, typer.Option("--plays", help="How often a clip may play; 0 for no limit.")
+        int | None,
+        typer.Option(
+            "--plays",
+            help="How often a clip may play; 0 for no limit.",
+            rich_help_panel=COMPOSITION_OPTIONS,
+        ),
     ] = None,
     width: Annotated[
-        float | None, typer.Option("--width", help="Of the stereo picture, 0 (mono) to 1.")
+        float | None,
+        typer.Option(
+            "--width",
+            help="Of the stereo picture, 0 (mono) to 1.",
+            rich_help_panel=COMPOSITION_OPTIONS,
+        ),
     ] = None,
     layer_step_db: Annotated[
         float | None,
         typer.Option(
-            "--layer-step-db", help="By how much each layer is softer than the one before."
+            "--layer-step-db",
+            help="By how much each layer is softer than the one before.",
+            rich_help_panel=COMPOSITION_OPTIONS,
         ),
     ] = None,
     category: Annotated[
         list[str] | None,
-        typer.Option("--category", help="Only clips of recordings in it; may be given again."),
+        typer.Option(
+            "--category",
+            help="Only clips of recordings in it; may be given again.",
+            rich_help_panel=CLIP_OPTIONS,
+        ),
     ] = None,
     max_share: Annotated[
         str | None,
         typer.Option(
-            _MAX_SHARE, metavar="PERCENT", help="How much of the time a recording may have: 5%."
+            _MAX_SHARE,
+            metavar="PERCENT",
+            help="How much of the time a recording may have: 5%.",
+            rich_help_panel=CLIP_OPTIONS,
         ),
     ] = None,
     choices: Annotated[
         Path | None,
-        typer.Option("--choices", metavar="FILE", help="What `sequencer audition` kept, rejected."),
+        typer.Option(
+            "--choices",
+            metavar="FILE",
+            help="What `sequencer audition` kept, rejected.",
+            rich_help_panel=CLIP_OPTIONS,
+        ),
     ] = None,
     target: Annotated[
         str,
-        typer.Option("--target", metavar="LICENCE", help="Play only what goes into it: CC-BY-4.0."),
+        typer.Option(
+            "--target",
+            metavar="LICENCE",
+            help="Play only what goes into it: CC-BY-4.0.",
+            rich_help_panel=CLIP_OPTIONS,
+        ),
     ] = "",
     allow_nc: Annotated[
-        bool, typer.Option("--allow-nc", help="Play what excludes commerce, too.")
+        bool,
+        typer.Option(
+            "--allow-nc", help="Play what excludes commerce, too.", rich_help_panel=CLIP_OPTIONS
+        ),
     ] = False,
     allow_nd: Annotated[
         bool,
-        typer.Option("--allow-nd", help="Play what allows no adaptation, too, for private use."),
+        typer.Option(
+            "--allow-nd",
+            help="Play what allows no adaptation, too, for private use.",
+            rich_help_panel=CLIP_OPTIONS,
+        ),
     ] = False,
     loudness: LoudnessOption = None,
     keep_all: Annotated[
         bool,
         typer.Option(
-            "--keep-all", help="Play what would be skipped: silence, noise, near-duplicates."
+            "--keep-all",
+            help="Play what would be skipped: silence, noise, near-duplicates.",
+            rich_help_panel=CLIP_OPTIONS,
         ),
     ] = False,
     force: Force = False,

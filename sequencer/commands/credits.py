@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sequencer.commands.options import Force, Verbose
+from sequencer.commands.options import SCORES, Force, Verbose
 
 if TYPE_CHECKING:
     from sequencer.credits.aligned import Moment
@@ -19,7 +19,7 @@ _BY_SUFFIX: dict[str, Form] = {".html": "html", ".htm": "html", ".json": "json",
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("credits")(credits_command)
+    app.command("credits", rich_help_panel=SCORES)(credits_command)
 
 
 def credits_command(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sequencer.commands.options import Force, Verbose
+from sequencer.commands.options import SCORES, Force, Verbose
 
 if TYPE_CHECKING:
     from sequencer.exports.media import Media
@@ -24,7 +24,7 @@ _SUFFIXES: dict[Target, tuple[str, ...]] = {
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("export")(export_command)
+    app.command("export", rich_help_panel=SCORES)(export_command)
 
 
 def export_command(

@@ -15,16 +15,34 @@ from sequencer.text import clock
 if TYPE_CHECKING:
     from sequencer.piece import Piece
 
+PIECES = "From clips to a piece"
+CLIPS = "Clips"
+SCORES = "What a score gives"
+
+OUTPUT_OPTIONS = "Output"
+COMPOSITION_OPTIONS = "Composition"
+CLIP_OPTIONS = "Which clips play"
+SPOOL_OPTIONS = "Interrupted and edited renderings"
+
 _MOST_WARNINGS = 20
 _LOUDNESS = (-60.0, -5.0)
 
 Out = Annotated[
     Path,
-    typer.Option("--out", "-o", help="The file to write: .wav, .flac, .ogg (Vorbis) or .opus."),
+    typer.Option(
+        "--out",
+        "-o",
+        help="The file to write: .wav, .flac, .ogg (Vorbis) or .opus.",
+        rich_help_panel=OUTPUT_OPTIONS,
+    ),
 ]
 Credits = Annotated[
     Path | None,
-    typer.Option("--credits", help="Where the credits go.  [default: STEM.credits.txt beside OUT]"),
+    typer.Option(
+        "--credits",
+        help="Where the credits go.  [default: STEM.credits.txt beside OUT]",
+        rich_help_panel=OUTPUT_OPTIONS,
+    ),
 ]
 Rate = Annotated[
     int | None,
@@ -32,23 +50,38 @@ Rate = Annotated[
         "--sample-rate",
         metavar="HZ",
         help="Of the output: 44100 or 48000 to publish.  [default: that of most clips]",
+        rich_help_panel=OUTPUT_OPTIONS,
     ),
 ]
-Bits = Annotated[int, typer.Option("--bits", help="Depth of WAV and FLAC: 16 or 24.")]
+Bits = Annotated[
+    int,
+    typer.Option("--bits", help="Depth of WAV and FLAC: 16 or 24.", rich_help_panel=OUTPUT_OPTIONS),
+]
 LoudnessOption = Annotated[
     str | None,
     typer.Option(
         "--loudness",
         metavar="LUFS",
         help="Loudness of the whole: -14 (streaming), -16, -23 (broadcasting) or off.",
+        rich_help_panel=OUTPUT_OPTIONS,
     ),
 ]
 Stems = Annotated[
     Path | None,
-    typer.Option("--stems", metavar="DIR", help="Write each layer there too, as float WAV."),
+    typer.Option(
+        "--stems",
+        metavar="DIR",
+        help="Write each layer there too, as float WAV.",
+        rich_help_panel=OUTPUT_OPTIONS,
+    ),
 ]
 Report = Annotated[
-    bool, typer.Option("--report", help="Measure level and clicks of each join: STEM.joins.csv.")
+    bool,
+    typer.Option(
+        "--report",
+        help="Measure level and clicks of each join: STEM.joins.csv.",
+        rich_help_panel=OUTPUT_OPTIONS,
+    ),
 ]
 SpoolFolder = Annotated[
     Path | None,
@@ -56,15 +89,30 @@ SpoolFolder = Annotated[
         "--spool",
         metavar="DIR",
         help="Where what is mixed is kept until all is done.  [default: .NAME.spool beside OUT]",
+        rich_help_panel=SPOOL_OPTIONS,
     ),
 ]
 KeepSpool = Annotated[
     bool,
-    typer.Option("--keep-spool", help="Leave it there: an edit then needs only what it touched."),
+    typer.Option(
+        "--keep-spool",
+        help="Leave it there: an edit then needs only what it touched.",
+        rich_help_panel=SPOOL_OPTIONS,
+    ),
 ]
-Title = Annotated[str, typer.Option("--title", help="For the tags.  [default: style and seed]")]
+Title = Annotated[
+    str,
+    typer.Option(
+        "--title", help="For the tags.  [default: style and seed]", rich_help_panel=OUTPUT_OPTIONS
+    ),
+]
 Artist = Annotated[
-    str, typer.Option("--artist", help="For the tags.  [default: authors of the recordings]")
+    str,
+    typer.Option(
+        "--artist",
+        help="For the tags.  [default: authors of the recordings]",
+        rich_help_panel=OUTPUT_OPTIONS,
+    ),
 ]
 Force = Annotated[
     bool,
@@ -73,6 +121,7 @@ Force = Annotated[
         "-f",
         "--force",
         help="Replace files of other origin, too: OUT, credits, stems.",
+        rich_help_panel=OUTPUT_OPTIONS,
     ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")]

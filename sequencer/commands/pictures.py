@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from sequencer.commands.options import Verbose
+from sequencer.commands.options import CLIPS, Verbose
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("pictures")(pictures_command)
+    app.command("pictures", rich_help_panel=CLIPS)(pictures_command)
 
 
 def pictures_command(

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from sequencer.commands.options import (
+    CLIP_OPTIONS,
+    PIECES,
     Artist,
     Bits,
     Credits,
@@ -28,7 +30,7 @@ from sequencer.commands.options import (
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("render")(render_command)
+    app.command("render", rich_help_panel=PIECES)(render_command)
 
 
 def render_command(
@@ -36,7 +38,11 @@ def render_command(
     out: Out,
     clips: Annotated[
         Path | None,
-        typer.Option("--clips", help="The folder of its clips.  [default: where the score is]"),
+        typer.Option(
+            "--clips",
+            help="The folder of its clips.  [default: where the score is]",
+            rich_help_panel=CLIP_OPTIONS,
+        ),
     ] = None,
     without: Annotated[
         list[str] | None,
@@ -45,6 +51,7 @@ def render_command(
             metavar="RECORDING",
             help="Leave a recording out, by file, title, page or id; may be given again. With a "
             "spool that was kept, only what it touched is mixed anew.",
+            rich_help_panel=CLIP_OPTIONS,
         ),
     ] = None,
     sample_rate: Rate = None,
