@@ -36,5 +36,5 @@ class Model:
         threads: int,
         batch: int,
         split: _Split,
-        heard: Callable[[list[int], int], None] | None = None,
+        on_progress: Callable[[list[int], int], None] | None = None,
     ) -> list[int]: ...

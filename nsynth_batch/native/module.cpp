@@ -63,9 +63,9 @@ Result make_result(std::size_t a, std::size_t b, std::size_t c) {
   return Result(raw, {a, b, c}, owner);
 }
 
-// Runs a function while the GIL is free, and now and then looks for signals and calls `heard`.
+// Runs a function while the GIL is free, and now and then looks for signals and calls `on_poll`.
 template <class Function>
-auto without_gil(Function&& function, const std::function<void()>& heard = {}) {
+auto without_gil(Function&& function, const std::function<void()>& on_poll = {}) {
   std::atomic<bool> stop{false};
   auto last = std::chrono::steady_clock::now();
   const std::function<void()> poll = [&] {
@@ -74,7 +74,7 @@ auto without_gil(Function&& function, const std::function<void()>& heard = {}) {
     last = now;
     const nb::gil_scoped_acquire held;
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
-    if (heard) heard();
+    if (on_poll) on_poll();
   };
   const nb::gil_scoped_release released;
   return function(stop, poll);
@@ -135,7 +135,7 @@ class Model {
                                   const std::vector<Floats1>& uniforms,
                                   const std::vector<Codes>& codes, float temperature, int threads,
                                   int batch, const std::string& split,
-                                  const std::optional<nb::callable>& heard) const;
+                                  const std::optional<nb::callable>& on_progress) const;
 
  private:
   const Kernels& kernels_;
@@ -217,7 +217,7 @@ std::vector<std::size_t> Model::decode(const std::vector<Floats2>& encodings,
                                        const std::vector<Floats1>& uniforms,
                                        const std::vector<Codes>& codes, float temperature,
                                        int threads, int batch, const std::string& split,
-                                       const std::optional<nb::callable>& heard) const {
+                                       const std::optional<nb::callable>& on_progress) const {
   const Config& config = decoder_->config;
   require(threads > 0 && batch > 0, "threads and batch must be above 0");
   require(temperature > 0.0f, "the temperature must be above 0");
@@ -241,16 +241,16 @@ std::vector<std::size_t> Model::decode(const std::vector<Floats2>& encodings,
   if (clips.empty()) return {};
   Decode decode(*decoder_, plan_decode(threads, batch, clips.size(), read_split(split)), clips,
                 temperature);
-  const auto tell = [&] {
-    if (!heard) return;
+  const auto report = [&] {
+    if (!on_progress) return;
     nb::list made;
     for (const Clip& clip : clips) made.append(clip.made.load(std::memory_order_acquire));
-    (*heard)(made, decode.fed());
+    (*on_progress)(made, decode.fed());
   };
   without_gil([&](std::atomic<bool>& stop,
                   const std::function<void()>& poll) { decode.run(stop, poll); },
-              tell);
-  tell();
+              report);
+  report();
   std::vector<std::size_t> not_finite;
   for (std::size_t i = 0; i < clips.size(); ++i)
     if (!clips[i].finite) not_finite.push_back(i);
@@ -278,7 +278,7 @@ NB_MODULE(_engine, module) {
       .def("encode", &Model::encode, "inputs"_a, nb::kw_only(), "threads"_a, "most_frames"_a)
       .def("logits", &Model::logits, "inputs"_a, "encodings"_a, nb::kw_only(), "threads"_a)
       .def("decode", &Model::decode, "encodings"_a, "uniforms"_a, "codes"_a, nb::kw_only(),
-           "temperature"_a, "threads"_a, "batch"_a, "split"_a, "heard"_a = nb::none());
+           "temperature"_a, "threads"_a, "batch"_a, "split"_a, "on_progress"_a = nb::none());
 }
 
 }  // namespace

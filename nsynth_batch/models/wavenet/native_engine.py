@@ -311,7 +311,7 @@ class NativeEngine:
                 threads=self.threads,
                 batch=plan.batch,
                 split=plan.split,
-                heard=progress.advanced if on_progress or on_codes else None,
+                on_progress=progress.advanced if on_progress or on_codes else None,
             )
         if not_finite:
             raise NotFiniteError(not_finite, codes)
