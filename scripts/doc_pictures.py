@@ -35,6 +35,8 @@ def main(work: Path) -> None:
     _call("sequencer", "pictures", score, "-o", OUT / "timeline.png")
     _call("sequencer", "audition", clips, "-o", work / "audition")
     _photograph(work / "audition" / "index.html", OUT / "audition.png")
+    _call("sequencer", "page", score, "-o", work / "page")
+    _photograph(work / "page" / "index.html", OUT / "page.png")
 
 
 def _call(module: str, *words: object) -> None:

@@ -95,6 +95,7 @@ def make(
         f"Next:\n"
         f"  sequencer audition {_quoted(clips)}\n"
         f"  sequencer compose {_quoted(clips)} -o other.wav --minutes {minutes:g} --seed 8\n"
+        f"  sequencer page {_quoted(piece.score_path)} -o page\n"
         f"  {command_line('status', settings.store).strip('`')}"
     )
     return OK

@@ -54,12 +54,12 @@ def _draw_timeline(score_path: Path, out: Path, sound: Path | None) -> None:
     from sequencer.clips.clips import SCORE_SUFFIX
     from sequencer.files import write_output
     from sequencer.pictures.timeline import timeline
+    from sequencer.player.folder import sound_beside
     from sequencer.score.files import read_score
 
     score = read_score(score_path)
     stem = score_path.name.removesuffix(SCORE_SUFFIX)
-    beside = (score_path.with_name(f"{stem}{suffix}") for suffix in (".wav", ".flac", ".ogg"))
-    sounding = sound or next((path for path in beside if path.is_file()), None)
+    sounding = sound or sound_beside(score_path)
     picture = out if out.suffix.lower() == ".png" and not out.is_dir() else None
     picture = picture or out / f"{stem}.timeline.png"
     write_output(picture, timeline(score, sounding, stem))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sequencer.commands import audition, compose, credits, export, pictures, render
+from sequencer.commands import audition, compose, credits, export, page, pictures, render
 from sequencer.commands.help_panels import Program
 
 app = Program(name="sequencer")
@@ -34,5 +34,5 @@ def sequencer(
     """
 
 
-for group in (audition, compose, credits, export, pictures, render):
+for group in (audition, compose, credits, export, page, pictures, render):
     group.register(app)

@@ -36,12 +36,13 @@ def credits_html(score: Score) -> str:
         warning=warning(every, trained),
         expression=score.licence,
         result=list(map(_licence, result_licences(score))),
-        sources=list(map(_entry, every)),
+        sources=list(map(source_entry, every)),
         trainings=list(map(_training, trained)),
     )
 
 
-def _entry(source: Credit) -> dict[str, object]:
+def source_entry(source: Credit) -> dict[str, object]:
+    """Return what a page shows of a source; only addresses of the web are kept as links."""
     rights = source.rights
     return {
         "title": source.title,

@@ -1,0 +1,81 @@
+"""A finished piece as a folder: the page, the sound, the score and the credits."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from sequencer.clips.clips import SCORE_SUFFIX
+from sequencer.credits.as_html import credits_html
+from sequencer.credits.credits import credits_text
+from sequencer.errors import OutputError, SequencerError
+from sequencer.files import replacing, write_output
+from sequencer.player.page import player_page
+from sequencer.score.files import read_score, score_json
+
+PAGE_NAME = "index.html"
+_SOUNDS = (".wav", ".flac", ".ogg", ".opus")
+
+
+def sound_beside(score_path: Path) -> Path | None:
+    """Return the rendered sound of a score, by the name of the score; None if none is there."""
+    stem = score_path.name.removesuffix(SCORE_SUFFIX)
+    beside = (score_path.with_name(f"{stem}{suffix}") for suffix in _SOUNDS)
+    return next((path for path in beside if path.is_file()), None)
+
+
+def write_player(score_path: Path, out: Path, sound: Path | None = None) -> Path:
+    """Write a folder that any browser opens, without a server or a net.
+
+    Parameters
+    ----------
+    score_path : Path
+        The score of the piece.
+    out : Path
+        The folder, made if need be; it may be one that this wrote before.
+    sound : Path, optional
+        The rendered piece; by default the one beside the score.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    SequencerError
+        The score cannot be read, there is no sound, or the folder holds what is not of a page;
+        `OutputError` where something cannot be written.
+    """
+    score = read_score(score_path)
+    found = sound or sound_beside(score_path)
+    if found is None or not found.is_file():
+        raise SequencerError(
+            f"{found or score_path.parent}: no sound of this score; "
+            f"`sequencer render {score_path}` makes one, --sound names one elsewhere"
+        )
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / PAGE_NAME).exists()):
+        raise SequencerError(f"{out} holds something else; give a page a folder of its own")
+    stem = score_path.name.removesuffix(SCORE_SUFFIX)
+    # The names in the folder are ours: any name of a piece may be shown, and none is an address.
+    address = f"piece{found.suffix.lower()}"
+    _copy(found, out / address)
+    write_output(out / "piece.score.json", score_json(score))
+    write_output(out / "credits.html", credits_html(score))
+    write_output(out / "credits.txt", credits_text(score))
+    downloads = (
+        (address, f"{stem}{found.suffix}"),
+        ("piece.score.json", f"{stem}{SCORE_SUFFIX}"),
+        ("credits.txt", f"{stem}.credits.txt"),
+    )
+    write_output(out / PAGE_NAME, player_page(score, stem, address, downloads))
+    return out / PAGE_NAME
+
+
+def _copy(sound: Path, copy: Path) -> None:
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(copy) as part:
+            shutil.copyfile(sound, part)
+    except OSError as error:
+        raise OutputError(copy, error) from error
