@@ -122,7 +122,7 @@ class FaultProxy:
         self._server.server_close()
 
     def fail(self, path: str, *faults: Fault, times: int = 1) -> None:
-        """Let the next requests with some text in their path fail, each fault so often."""
+        """Let the next requests with some text in method and path fail, each fault so often."""
         with self._lock:
             self._rules.append((path, [fault for fault in faults for _ in range(times)]))
 
@@ -190,14 +190,23 @@ def _handler_of(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             self._serve()
 
+        def do_HEAD(self) -> None:
+            self._serve()
+
         def do_POST(self) -> None:
+            self._serve()
+
+        def do_PUT(self) -> None:
+            self._serve()
+
+        def do_DELETE(self) -> None:
             self._serve()
 
         def _serve(self) -> None:
             seen = Seen(self.command, self.path, dict(self.headers), time.monotonic())
             proxy.seen.append(seen)
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            fault = proxy.take_fault(self.path)
+            fault = proxy.take_fault(f"{self.command} {self.path}")
             time.sleep(fault.delay)
             try:
                 if fault.status is not None:
@@ -220,6 +229,8 @@ def _handler_of(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
                 body = BytesIO(answer.read()) if length is None else answer
                 length = len(body.getvalue()) if isinstance(body, BytesIO) else answer.length
                 said = None if fault.hide_length else (length or 0) + fault.add_to_length
+                if self.command == "HEAD":
+                    said = int(answer.headers.get("Content-Length", 0))
                 self._begin(seen, answer.status, headers, said)
                 self._stream(seen, body, length or 0, fault)
 

@@ -13,7 +13,7 @@ from tests.components.needs import need
 from tests.k8s.rendering import K8S, kustomize
 
 _ROOT = Path(__file__).parents[2]
-PLAIN = ("cpu", "dev", "hdfs-kerberos", "rocm")
+PLAIN = ("cpu", "dev", "hdfs-kerberos", "rocm", "s3")
 """Overlays whose pods checkov finds; those of the operator's are held to be the same ones."""
 
 EXCEPTIONS: Mapping[str, str] = {

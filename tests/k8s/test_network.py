@@ -14,6 +14,7 @@ OTHERS = {
     "dns": End("kube-system", {"k8s-app": "kube-dns"}),
     "other-system-pod": End("kube-system", {"k8s-app": "else"}),
     "hdfs": End("hdfs", {"app": "namenode"}),
+    "s3": End("s3", {"app": "gateway"}),
     "kdc": End("kerberos", {"app": "kdc"}),
     "operator": End("dask-operator", {"app": "operator"}),
     "monitoring": End("monitoring", {"app": "prometheus"}),
@@ -30,7 +31,8 @@ OTHERS = {
     "metadata-service": End(address="169.254.169.254"),
 }
 HDFS = (8020, 9864, 9866, 9870)
-ALL_PORTS = (*HDFS, 53, 80, 88, 443, 6443, 8786, 8787, 8788, 8789, 8790, METRICS)
+S3 = (443, 7480)
+ALL_PORTS = (*HDFS, *S3, 53, 80, 88, 6443, 8786, 8787, 8788, 8789, 8790, METRICS)
 WORKERS = ("worker-cpu", "worker-gpu")
 RUNS = ("driver", "harvest")
 
@@ -59,6 +61,8 @@ def wanted(manifests: list[Object]) -> set[tuple[str, str, int]]:
         flows |= {("operator", "scheduler", 8787)}
     if "nsynth-batch-kerberos" in policies:
         flows |= {(one, "kdc", 88) for one in (*RUNS, *WORKERS)}
+    if "nsynth-batch-s3" in policies:
+        flows |= {(one, "s3", port) for one in (*RUNS, *WORKERS) for port in S3}
     return {(one, other, port) for one, other, port in flows if {one, other} <= names.keys()}
 
 

@@ -44,7 +44,7 @@ _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequ
 _LOGIN = frozenset(
     {
         *("AuthFailure", "InvalidAccessKeyId", "InvalidToken", "InvalidClientTokenId"),
-        *("SignatureDoesNotMatch", "RequestExpired"),
+        *("SignatureDoesNotMatch", "RequestExpired", "XAdminUserNotFound"),
     }
 )
 _ELSEWHERE = frozenset(
@@ -65,6 +65,11 @@ _NO_CREDENTIALS = (
     exceptions.UnauthorizedSSOTokenError,
     exceptions.RefreshWithMFAUnsupportedError,
     exceptions.MetadataRetrievalError,
+)
+_UNREACHABLE = (
+    exceptions.ConnectionError,
+    exceptions.HTTPClientError,
+    exceptions.ResponseStreamingError,
 )
 
 
@@ -177,15 +182,13 @@ def of_client(url: str, error: Exception) -> OSError:
             f"{url}: the server's certificate was not accepted ({words}): name the file of your "
             "authority's certificate in AWS_CA_BUNDLE"
         )
-    if isinstance(error, exceptions.HTTPClientError | exceptions.ResponseStreamingError):
+    if isinstance(error, _UNREACHABLE):
         return LostAnswerError(
             f"{url}: cannot be reached ({words}): see that AWS_ENDPOINT_URL is right and the "
             "server runs"
         )
     if isinstance(error, exceptions.IncompleteReadError):
         return LostAnswerError(f"{url}: the transfer broke off ({words})")
-    if "Unable to parse response" in words:
-        return WrongAddressError(f"{url}: what answers does not speak S3 ({words})")
     if isinstance(error, UnicodeError | exceptions.ParamValidationError):
         return OSError(errno.EINVAL, f"{url!a}: S3 cannot hold this name ({words})")
     return UnsuitableError(f"{url}: {words}")

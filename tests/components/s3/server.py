@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from multiprocessing import forkserver
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tests.components.hadoop.configuration import free_port
 from tests.components.hadoop.daemon import Daemon
 
+if TYPE_CHECKING:
+    from pytest import MonkeyPatch
+
 BUCKET = "recordings"
 ACCESS_KEY = "AKIAEXAMPLE"
 SECRET_KEY = "an-example-and-no-secret"
+_NOWHERE_ELSE = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    "AWS_CONFIG_FILE": "/dev/null",
+}
+"""Nothing of the machine that the tests run on is asked for credentials."""
 
 
 class S3Error(Exception):
@@ -69,6 +80,15 @@ class S3Server(ABC):
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "AWS_REGION": "us-east-1",
         }
+
+    def set_up(self, monkeypatch: MonkeyPatch, **changed: str) -> None:
+        """Have this process be a client of it for one test, with some variables changed."""
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        for name, value in {**self.variables, **_NOWHERE_ELSE, **changed}.items():
+            monkeypatch.setenv(name, value)
+        # Processes that it forks have the variables of when it began.
+        forkserver._forkserver._stop()
 
     @abstractmethod
     def daemons(self) -> Sequence[Daemon]:

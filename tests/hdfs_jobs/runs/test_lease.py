@@ -22,7 +22,8 @@ from hdfs_jobs.runs.lease import FOLDER, HOLDER, Holder, Lease, acquire
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.local import LocalStorage
 from hdfs_jobs.storage.open import open_storage
-from tests.components.hadoop import SCHEMES, Hdfs
+from tests.components.hadoop import SCHEMES
+from tests.components.s3 import SERVERS, S3Server
 from tests.hdfs_jobs.builders import ended
 from tests.system.faults.points import FaultyStorage
 from tests.waiting import until
@@ -167,11 +168,16 @@ def test_a_run_that_wakes_up_stops_and_leaves_the_store_to_the_next(storage: Sto
         lease.release()
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_lease_on_hdfs_is_held_and_refused_and_taken_from_the_dead(
-    hdfs: Hdfs, hdfs_folder: str, scheme: str
+@pytest.mark.parametrize("scheme", [*SCHEMES, *SERVERS])
+def test_a_lease_on_a_remote_storage_is_held_and_refused_and_taken_from_the_dead(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, hdfs_folder: str, scheme: str
 ) -> None:
-    root = hdfs.url(scheme) + hdfs_folder
+    if scheme in SERVERS:
+        server: S3Server = request.getfixturevalue(scheme)
+        server.set_up(monkeypatch)
+        root = server.url + hdfs_folder
+    else:
+        root = request.getfixturevalue("hdfs").url(scheme) + hdfs_folder
     storage = open_storage(root)
     with others(root) as (first,):
         assert first.says() == "held"

@@ -59,8 +59,7 @@ def storage(
 
 
 def s3_storage(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Storage:
-    for name, value in server.variables.items():
-        monkeypatch.setenv(name, value)
+    server.set_up(monkeypatch)
     return open_storage(f"{server.url}/{uuid.uuid4().hex}/100% root")
 
 

@@ -70,7 +70,7 @@ class FaultyStorage(RenamingStorage):
 
     Parameters
     ----------
-    inner : RenamingStorage
+    inner : Storage
         What does the work.
     point : str
         Where to die: one of `steps` after a run without.
@@ -84,7 +84,7 @@ class FaultyStorage(RenamingStorage):
 
     def __init__(
         self,
-        inner: RenamingStorage,
+        inner: Storage,
         point: str = "",
         folder: str = "",
         points: dict[str, str] | None = None,
@@ -140,7 +140,7 @@ class FaultyStorage(RenamingStorage):
 
     def _rename(self, source: str, target: str) -> None:
         self._reach(target, "not yet renamed")
-        self.inner._rename(source, target)
+        cast("RenamingStorage", self.inner)._rename(source, target)
         self._reach(target, "renamed")
 
     def parent(self) -> Storage | None:

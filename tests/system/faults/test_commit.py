@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import uuid
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.worker import do_shard
 from hdfs_jobs.storage.base import Storage
 from tests.components.hadoop import SCHEMES, Hdfs
+from tests.components.s3 import SERVERS, S3Server
 from tests.hdfs_jobs.builders import (
     SETTINGS,
     data_of,
@@ -111,6 +113,25 @@ def test_a_kill_at_the_steps_that_count_changes_nothing_on_hdfs(
     root = hdfs.url(scheme) + hdfs_folder
     points = [step for step in steps_of_a_shard(tmp_path / "traced", traps) if step in ON_HDFS]
     store = Store.open(root, create=True)
+    dataset = kill_at_each(store, points, traps)
+    whole = uninterrupted(str(tmp_path / "whole"), three_a_shard(len(points)), traps)
+    assert_same(dataset, whole)
+    collect_garbage(store, older_than=-1)
+    assert kinds_of_files(store.storage) == kinds_of_files(whole.storage)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_kill_at_the_steps_that_count_changes_nothing_on_s3(
+    server: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    traps: Path,
+) -> None:
+    running: S3Server = request.getfixturevalue(server)
+    running.set_up(monkeypatch)
+    points = [step for step in steps_of_a_shard(tmp_path / "traced", traps) if step in ON_HDFS]
+    store = Store.open(f"{running.url}/{uuid.uuid4().hex}", create=True)
     dataset = kill_at_each(store, points, traps)
     whole = uninterrupted(str(tmp_path / "whole"), three_a_shard(len(points)), traps)
     assert_same(dataset, whole)

@@ -1,0 +1,93 @@
+"""The whole job on S3: recordings read in place, clips out, the same bytes; servers that fail."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hdfs_jobs.storage.open import open_storage
+from nsynth_batch.catalog.catalog import Catalog
+from tests.components.faults import Fault, FaultProxy
+from tests.components.s3 import S3Server
+from tests.nsynth_batch.job import Job
+from tests.nsynth_batch.recordings import tone, write_wav
+
+PAIRS = "3"
+SLOW_DOWN = Fault(503, {"Content-Type": "application/xml"}, b"<Error><Code>SlowDown</Code></Error>")
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Job:
+    """The job on this machine: what the others are compared with."""
+    job = Job(tmp_path_factory.mktemp("local"), tiny)
+    write_wav(job.recordings / "odd #1 100% +&?.wav", tone(0.6, 300))
+    write_wav(job.recordings / "part=1" / "птица.wav", tone(0.5, 320))
+    done = job.run("--pairs", PAIRS, "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    return job
+
+
+def test_clips_on_s3_are_those_of_this_machine_while_the_server_asks_for_patience(
+    versitygw: S3Server,
+    local: Job,
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    proxy = FaultProxy(versitygw.host)
+    versitygw.set_up(monkeypatch, AWS_ENDPOINT_URL=f"http://{proxy.host}")
+    place = open_storage(f"{versitygw.url}/whole-job/recordings")
+    for path in sorted(local.recordings.rglob("*.wav")):
+        place.publish(str(path.relative_to(local.recordings)), path.read_bytes())
+    # Every other file of audio, encodings, mash-ups and clips is refused a few times first.
+    for part in ("audio/", "encodings/", "mashups/", "clips/"):
+        proxy.fail(f"PUT /recordings/whole-job/store/{part}", Fault(), SLOW_DOWN, SLOW_DOWN)
+        proxy.fail(f"GET /recordings/whole-job/store/{part}", Fault(), SLOW_DOWN)
+    job = Job(tmp_path, tiny)
+    job.url = f"{versitygw.url}/whole-job/store"
+    done = job.do("run", place.url, "--pairs", PAIRS, "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert job.clips() == local.clips()
+    assert any(seen.status == 503 for seen in proxy.seen)
+    proxy.stop()
+    versitygw.set_up(monkeypatch)
+    storage = job.store().storage
+    assert list(storage.walk("raw")) == []
+    urls = {recording.raw_url for recording in Catalog(storage).recordings().values()}
+    assert urls == {f"{place.url}/{entry.path}" for entry in place.walk()}
+    for words in (("verify",), ("gc", "--older-than", "0"), ("verify",)):
+        done = job.do(*words, more=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    status = job.status()
+    assert all(stage["committed"] == stage["shards"] > 0 for stage in status.values())
+
+
+def test_doctor_tries_what_a_store_needs(
+    ceph: S3Server, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ceph.set_up(monkeypatch)
+    url = f"{ceph.url}/not-there-yet"
+    command = [sys.executable, "-m", "nsynth_batch", "doctor", "--store", url]
+    command += ["--checkpoint", str(tiny)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert f"store {url}" in done.stdout
+    assert f"{url} is free; the first harvest makes the store" in " ".join(done.stdout.split())
+    assert list(open_storage(url).walk(temporary=True)) == []
+
+
+def test_without_the_extra_one_line_says_how_to_have_it(tmp_path: Path) -> None:
+    (tmp_path / "botocore.py").write_text("raise ModuleNotFoundError(name='botocore')")
+    done = subprocess.run(
+        [sys.executable, "-m", "nsynth_batch", "status", "--store", "s3://bucket/store"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert "botocore is not installed: pip install 'nsynth-batch[s3]'" in line
