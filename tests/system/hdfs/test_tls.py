@@ -10,7 +10,7 @@ from hdfs_jobs.storage.open import open_storage
 from tests.components.certificates import PASSWORD, Authority
 from tests.components.hadoop import Hdfs, Tls
 from tests.components.needs import need
-from tests.system.hdfs.trials import elsewhere, exchange
+from tests.system.hdfs.trials import LEFT, elsewhere, exchange
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_who_trusts_the_authority_is_served(
 ) -> None:
     assert secure.webhdfs_url.startswith("swebhdfs://")
     trust = {"REQUESTS_CA_BUNDLE": str(authority.certificate)}
-    assert elsewhere(trust, exchange, secure.webhdfs_url + hdfs_folder) == {"a/second"}
+    assert elsewhere(trust, exchange, secure.webhdfs_url + hdfs_folder) == LEFT
 
 
 def test_who_does_not_is_told_what_to_trust(secure: Hdfs, hdfs_folder: str) -> None:

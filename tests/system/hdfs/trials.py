@@ -98,6 +98,10 @@ def with_an_event(
         running.result()
 
 
+LEFT = {"a/first", "a/second"}
+"""What `exchange` leaves, in a folder that was empty."""
+
+
 def exchange(url: str) -> set[str]:
     """Write, swap, replace, read and delete; return what is left."""
     storage = open_storage(url)
