@@ -105,12 +105,23 @@ def test_of_many_rows_set_aside_the_first_are_told_and_all_are_counted(store: St
     assert result.reasons == {"too-high": 300, "empty": 1}
 
 
-@pytest.mark.parametrize("url", ["raw/gone.bin", "/nowhere/gone.bin"])
-def test_a_file_that_is_gone_is_never_quarantined(store: Store, url: str) -> None:
+@pytest.mark.parametrize("url", ["raw/missing.bin", "/nowhere/missing.bin"])
+def test_a_missing_file_is_quarantined_by_name(store: Store, url: str) -> None:
     dataset = planned(store, [Item("key", "sub/take 1.bin", url=url)])
-    for last in (False, True):
-        with pytest.raises(FileNotFoundError, match=r"sub/take 1\.bin: /.*gone\.bin .* again"):
-            do_shard(job_of(dataset, Bytes(), last=last), threads=1)
+    result = do_shard(job_of(dataset, Bytes()), threads=1)
+    (entry,) = result.quarantined
+    assert (entry.key, entry.title, entry.reason) == ("key", "sub/take 1.bin", "missing")
+    assert entry.detail.endswith("missing.bin is missing since it was planned")
+    assert entry.detail.startswith("/")
+    assert dataset.read(0).num_rows == 0
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_file_that_storage_fails_to_read_is_never_quarantined(store: Store, last: bool) -> None:
+    (Path(store.url) / "folder.bin").mkdir()
+    dataset = planned(store, [Item("key", "folder.bin", url="folder.bin")])
+    with pytest.raises(IsADirectoryError):
+        do_shard(job_of(dataset, Bytes(), last=last), threads=1)
     assert len(dataset.pending()) == 1
     assert list(store.storage.walk(dataset.quarantine)) == []
 
