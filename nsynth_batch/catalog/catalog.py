@@ -54,6 +54,9 @@ class Recording:
     source
         The folder that `source_path` begins at, as a path or URL. None for the web, and in stores
         of before this was kept.
+    joined
+        Whether its rights join what several sources claim: no later row of one of them replaces
+        all of it.
     """
 
     file_id: str
@@ -71,6 +74,7 @@ class Recording:
     deleted: bool = False
     source_path: str | None = None
     source: str | None = None
+    joined: bool = False
 
     @property
     def usable(self) -> bool:
@@ -122,6 +126,7 @@ def schema() -> pa.Schema:
         "duration": pa.float64(),
         "retrieved_at": pa.timestamp("us", tz="UTC"),
         "deleted": pa.bool_(),
+        "joined": pa.bool_(),
     }
     return pa.schema([(f.name, types.get(f.name, pa.string())) for f in fields(Recording)])
 
@@ -233,6 +238,13 @@ class Recordings(Mapping[str, Recording]):
             rows = self._table.take(self._latest[start : start + _ROWS_AT_ONCE]).to_pylist()
             yield from map(self._recording, rows)
 
+    def history(self, file_id: str) -> Iterator[Recording]:
+        """Yield all rows of a recording, the oldest first."""
+        import pyarrow.compute as pc
+
+        rows = self._table.filter(pc.equal(self._table["file_id"], file_id)).to_pylist()
+        yield from map(self._recording, sorted(rows, key=lambda row: row["retrieved_at"]))
+
     def current(self) -> Iterator[Recording]:
         """Yield each recording that is not marked as deleted."""
         return (recording for recording in self.rows() if not recording.deleted)
@@ -262,4 +274,6 @@ class Recordings(Mapping[str, Recording]):
     def _recording(self, row: dict[str, Any]) -> Recording:
         given_up = bool(row["deleted"]) or row["file_id"] in self.forgotten
         categories = tuple(row["categories"] or ())
-        return Recording(**{**row, "categories": categories, "deleted": given_up})
+        joined = bool(row["joined"])
+        facts = {"categories": categories, "deleted": given_up, "joined": joined}
+        return Recording(**{**row, **facts})

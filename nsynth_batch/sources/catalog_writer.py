@@ -24,7 +24,8 @@ class CatalogWriter:
     Rights are only replaced by rights: a recording whose licence is known keeps its row when the
     same content is offered without one. Where several claim different rights in one content, the
     stricter hold, in whatever order they come; but a later row of one file, or of one page of
-    a wiki, replaces the earlier row.
+    a wiki, replaces the earlier row. Where rights of several sources are joined, each claim stays
+    in the catalog as a row of its own before the joined one, and is replaced alone.
 
     Parameters
     ----------
@@ -103,9 +104,11 @@ class CatalogWriter:
         self.save()
         if self._rivals:
             # Rows that were written meanwhile are not kept in memory: read them once.
-            latest = self._catalog.recordings()
+            recordings = self._catalog.recordings()
             for file_id, rows in self._rivals.items():
-                self._decide(rows, latest[file_id], complete)
+                latest = recordings[file_id]
+                before = list(recordings.history(file_id)) if latest.joined else [latest]
+                self._decide(rows, latest, self._standing(before, rows, complete))
             self._rivals = {}
             self.save()
         self._report.without_author = len(self._without_author)
@@ -141,7 +144,8 @@ class CatalogWriter:
         self.seen[file_id] = row.raw_url
         first, old = self._without_rights.pop(file_id, None), self.known.get(file_id)
         self._report.without_rights -= first is not None and not first.rights().known
-        if old is not None and old.rights().known and not agree(old.rights(), row.rights()):
+        known = old if old is not None and old.rights().known else None
+        if known and (known.joined or not agree(known.rights(), row.rights())):
             self._disputed.add(file_id)
             self._rivals[file_id] = [row]
             return
@@ -157,17 +161,32 @@ class CatalogWriter:
         self._report.updated += counts and last is not None and not moved
         self._write(row)
 
-    def _decide(self, rows: Sequence[Recording], latest: Recording, complete: bool) -> None:
+    def _standing(
+        self, before: Sequence[Recording], rows: Sequence[Recording], complete: bool
+    ) -> list[Recording]:
+        """Return the claims from before that newer rows of the same content do not replace."""
+        by_place = {_place(row): row for row in before if not row.joined}
+        return [
+            old
+            for old in by_place.values()
+            if old.file_id not in self._disputed
+            or not (any(_replaces(row, old) for row in rows) or (complete and self._owns(old)))
+        ]
+
+    def _decide(
+        self, rows: Sequence[Recording], latest: Recording, standing: Sequence[Recording]
+    ) -> None:
         """Write what holds of several claims in one content."""
-        gave_way = latest.file_id in self._disputed and (
-            any(_replaces(row, latest) for row in rows) or (complete and self._owns(latest))
-        )
-        claims = list(rows) if gave_way else [latest, *rows]
+        claims = [*standing, *rows]
         rights = stricter([row.rights() for row in claims])
         by_path = sorted(claims, key=lambda row: (row.source_path or "", row.page_url))
-        holding = next((row for row in by_path if row.rights() == rights), by_path[0])
+        holding = next((row for row in by_path if row.rights() == rights), None)
+        joined = holding is None and bool(standing) and latest.file_id in self._disputed
+        if holding is None:
+            holding = latest if latest.joined else by_path[0]
         # A withdrawn copy is no place to find the content at, though its claim counts.
         holding = (rows[0] if holding.deleted else holding).with_rights(rights)
+        holding = replace(holding, joined=joined)
         if lacks_author(rights):
             self._without_author.add(latest.file_id)
         else:
@@ -179,6 +198,9 @@ class CatalogWriter:
                 self._names.append(f"{', '.join(dict.fromkeys(claimed))} ({rights.licence} holds)")
         if holding.same_as(latest):
             return
+        if joined:
+            for row in rows:
+                self._write(row)
         self._report.updated += latest.file_id in self.known
         self._write(replace(holding, retrieved_at=datetime.now(UTC)))
 
@@ -191,6 +213,11 @@ class CatalogWriter:
         late = time.monotonic() - self._saved_at >= _SECONDS_A_FILE
         if late or len(self._waiting) == _ROWS_A_FILE:
             self.save()
+
+
+def _place(row: Recording) -> tuple[str | None, ...]:
+    """Return what is equal for rows of the same page or file."""
+    return (row.page_url,) if row.revision is not None else (row.source, row.source_path)
 
 
 def _replaces(row: Recording, old: Recording) -> bool:

@@ -51,6 +51,7 @@ def test_the_columns_are_those_of_the_design(storage: Storage, tmp_path: Path) -
             "deleted",
             "source_path",
             "source",
+            "joined",
         ]
     )
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hdfs_jobs.storage.base import Storage
@@ -74,6 +74,7 @@ def test_the_order_of_paths_decides_nothing(
         max_size=4,
     )
 )
+@example(claims=[("Bob", "LicenseRef-mine"), ("Ann", "LicenseRef-mine"), ("Ann", "CC-BY-4.0")])
 def test_harvests_one_after_the_other_end_where_one_of_all_does(
     tmp_path_factory: pytest.TempPathFactory, claims: list[tuple[str, str]]
 ) -> None:
@@ -88,6 +89,18 @@ def test_harvests_one_after_the_other_end_where_one_of_all_does(
     # Whoever was named beside a licence that gave way later may be named still.
     if asks_for_author(row.licence):
         assert set(wanted.author.split("; ")) <= set(row.author.split("; "))
+
+
+def test_a_claim_of_joined_rights_is_replaced_alone(tmp_path: Path, storage: Storage) -> None:
+    claimed(tmp_path / "a", storage, x=("Ann", "CC-BY-SA-4.0"))
+    claimed(tmp_path / "b", storage, x=("Bob", "CC-BY-NC-4.0"))
+    assert only(storage).licence == "CC-BY-NC-4.0 AND CC-BY-SA-4.0"
+    for name, claim in (("a", ("Ann", "CC-BY-SA-4.0")), ("b", ("Bob", "CC-BY-NC-4.0"))):
+        report = claimed(tmp_path / name, storage, x=claim)
+        assert (report.updated, report.contradictions) == (0, 1)
+        assert only(storage).licence == "CC-BY-NC-4.0 AND CC-BY-SA-4.0"
+    claimed(tmp_path / "b", storage, x=("Bob", "CC0-1.0"))
+    assert (only(storage).author, only(storage).licence) == ("Ann", "CC-BY-SA-4.0")
 
 
 def test_what_a_table_says_later_of_the_same_file_replaces_what_it_said(
