@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 _DIGITS = 12
+_ERROR_SECONDS = 10.0
 _CALL = "getattr(__import__(module, fromlist=[name]), name)(*arguments)"
 
 
@@ -106,16 +107,38 @@ def submit_by_name(
     return client.submit(eval, _CALL, names, pure=False, **options)
 
 
-def prove(packages: tuple[str, ...], distribution: str) -> dict[str, str]:
-    """Return the proof of the process that calls this."""
-    return Code(packages, distribution).proof()
+def refuse_other_code(
+    packages: tuple[str, ...], distribution: str, wanted: Mapping[str, str], who: str
+) -> None:
+    """Compare the code of the process that calls this with the command's.
+
+    Parameters
+    ----------
+    packages : tuple of str
+        What counts of the code.
+    distribution : str
+        What its version is that of.
+    wanted : mapping of str to str
+        The proof of the command.
+    who : str
+        This process, for the message.
+
+    Raises
+    ------
+    UsageError
+        It is other code.
+    """
+    if fault := difference(wanted, Code(packages, distribution).proof(), who):
+        raise UsageError(fault)
 
 
-def ask_worker(client: Client, code: Code, address: str) -> Future[dict[str, str]]:
-    """Have one worker show its code."""
-    return submit_by_name(
-        client, prove, code.packages, code.distribution, workers=[address], priority=1
-    )
+def ask_worker(client: Client, code: Code, wanted: Mapping[str, str], address: str) -> Future[None]:
+    """Have one worker compare its code with the command's proof; it fails if that differs.
+
+    It returns nothing: a result would have to be fetched from the worker, which may have died.
+    """
+    arguments = (code.packages, code.distribution, dict(wanted), f"worker {address}")
+    return submit_by_name(client, refuse_other_code, *arguments, workers=[address], priority=1)
 
 
 def is_missing_here(error: BaseException, code: Code) -> bool:
@@ -124,15 +147,13 @@ def is_missing_here(error: BaseException, code: Code) -> bool:
     return name is not None and name.partition(".")[0] in code.packages
 
 
-def fault_of(answer: Future[dict[str, str]], wanted: Mapping[str, str], who: str) -> str | None:
+def fault_of(answer: Future[None], who: str) -> str | None:
     """Return what is wrong with a worker that has answered; None if nothing is.
 
     Parameters
     ----------
     answer : distributed.Future
         Of `ask_worker`, done.
-    wanted : mapping of str to str
-        The proof of the command.
     who : str
         The worker, for the message.
 
@@ -141,14 +162,13 @@ def fault_of(answer: Future[dict[str, str]], wanted: Mapping[str, str], who: str
     str or None
         One line. Nothing is wrong with a worker that was lost before it could answer.
     """
-    if answer.cancelled():
+    if answer.status != "error":
         return None
-    error = answer.exception()
-    if error is None:
-        return difference(wanted, answer.result(), who)
-    if type(error).__name__ == "KilledWorker":
+    # An error came with the announcement of it; its worker is not asked again.
+    error = answer.exception(timeout=_ERROR_SECONDS)
+    if error is None or type(error).__name__ == "KilledWorker":
         return None
-    return cannot_load(who, error)
+    return str(error) if isinstance(error, UsageError) else cannot_load(who, error)
 
 
 def cannot_load(who: str, error: BaseException) -> str:
@@ -189,12 +209,12 @@ def check_workers(client: Client, code: Code, seconds: float) -> None:
 
     wanted = code.proof()
     addresses = client.scheduler_info(n_workers=-1)["workers"]
-    asked = {address: ask_worker(client, code, address) for address in addresses}
+    asked = {address: ask_worker(client, code, wanted, address) for address in addresses}
     with suppress(TimeoutError):
         wait(list(asked.values()), timeout=seconds)
     silent = [address for address, answer in asked.items() if not answer.done()]
     faults = [
-        fault_of(answer, wanted, f"worker {address}")
+        fault_of(answer, f"worker {address}")
         for address, answer in asked.items()
         if address not in silent
     ]

@@ -9,7 +9,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -35,6 +34,7 @@ from hdfs_jobs.runs.events import (
 from hdfs_jobs.runs.job import ShardJob, ShardResult, partials_folder
 from hdfs_jobs.runs.options import DEFAULTS, RunOptions
 from hdfs_jobs.runs.order import ShardOrder
+from hdfs_jobs.runs.results import fetch
 from hdfs_jobs.runs.stage import Stage
 from hdfs_jobs.runs.watch import Begun, Watch
 from hdfs_jobs.runs.workers import Workers
@@ -65,9 +65,11 @@ def run_stage(
     A shard whose attempt fails is tried again, after growing delays; one that lost its worker to
     an item that can be named is tried again for free. Bad input is quarantined at once; what a
     stage cannot explain (any exception that is no OSError), on the last try. If a shard fails to
-    the last, for a source file that is missing as well, the others are still done; where nothing
-    succeeds any more, a few more of them are tried first, from here to the end of the plan. Then
-    the run ends with InfrastructureError.
+    the last, the others are still done; where nothing succeeds any more, a few more of them are
+    tried first, from here to the end of the plan. Then the run ends with InfrastructureError.
+
+    Events of one shard come in order: its tries, what it quarantined, its commit. Those of several
+    shards come as these end.
 
     Parameters
     ----------
@@ -323,14 +325,7 @@ class _Run:
         if key not in self.running:
             return
         future, tried = self.running.pop(key)
-        error: BaseException | None
-        try:
-            error = CancelledError("lost") if future.cancelled() else future.exception()
-            result: ShardResult | None = None if error else future.result()
-        except Exception as lost:
-            # The result was lost with the scheduler, or with its worker, before it was fetched
-            # from there: Dask then does the shard again, and that can end in any way.
-            error = lost
+        result, error = fetch(future, self.dataset, tried.shard)
         if isinstance(error, UsageError):
             raise error
         if error and is_missing_here(error, self.options.code):

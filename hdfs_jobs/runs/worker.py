@@ -23,8 +23,7 @@ from hdfs_jobs.datasets.parquet import FileFacts, ShardWriter, Spool, difference
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import MISSING, UNREADABLE, BadInput, UsageError, in_one_line
 from hdfs_jobs.runs.attempts import Attempt
-from hdfs_jobs.runs.code import Code, prove, submit_by_name
-from hdfs_jobs.runs.code import difference as code_difference
+from hdfs_jobs.runs.code import Code, refuse_other_code, submit_by_name
 from hdfs_jobs.runs.item_result import ItemResult
 from hdfs_jobs.runs.job import ShardJob, ShardResult
 from hdfs_jobs.runs.stage import Partial, Stage, Task
@@ -71,8 +70,7 @@ def run_shard(
     from distributed import get_worker, secede
 
     worker = get_worker()
-    if fault := code_difference(proof, prove(packages, distribution), f"worker {worker.address}"):
-        raise UsageError(fault)
+    refuse_other_code(packages, distribution, proof, f"worker {worker.address}")
     job: ShardJob = pickle.loads(pickled)
     announce(job.run, str(worker.get_current_task()))
     done = do_shard(job, threads_for(job.slots), secede)
@@ -103,7 +101,7 @@ def do_shard(
     UsageError
         This worker is not what the plan demands.
     OSError
-        Storage failed, or the file of an item is missing; the shard can be tried again.
+        Storage failed; the shard can be tried again.
     """
     storage = job.dataset.storage
     done = job.dataset.find(job.shard)
@@ -310,11 +308,10 @@ class _Work:
                 return stack.enter_context(open_source(self._job.dataset.storage, item.url))
             except (FileNotFoundError, PermissionError) as error:
                 # One recording must not hold up the others; what it lacks may come back.
-                gone = isinstance(error, FileNotFoundError)
-                why = "is missing since it was planned" if gone else "may not be read by this user"
-                raise BadInput(
-                    MISSING if gone else UNREADABLE, f"{error.filename or item.url} {why}"
-                ) from error
+                reason, why = UNREADABLE, "may not be read by this user"
+                if isinstance(error, FileNotFoundError):
+                    reason, why = MISSING, "is missing since it was planned"
+                raise BadInput(reason, f"{error.filename or item.url} {why}") from error
         if item.rows:
             if self._job.upstream is None:
                 raise UsageError(f"{self._job.dataset.name}: its items need an upstream dataset")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS = 2.0
 REMIND_SECONDS = 15.0
+ANSWER_SECONDS = 10.0
+"""How long the scheduler may take for its list of workers, and is asked again then."""
 RUNNING = "running"
 """The status of a worker that takes tasks; one that is paused for want of memory takes none."""
 
@@ -58,7 +60,7 @@ class Workers:
         self._code = options.code
         self._proof = options.code.proof()
         self._known: frozenset[str] = frozenset()
-        self._asked: dict[str, Future[dict[str, str]]] = {}
+        self._asked: dict[str, Future[None]] = {}
         self._emit = emit
         self._seen = self._looked = time.monotonic()
         self._reminded = float("-inf")
@@ -104,12 +106,7 @@ class Workers:
     def _look(self) -> None:
         from distributed.comm.addressing import get_address_host
 
-        # All of them: some releases list the first five only, unless asked.
-        workers: Mapping[str, Any] | None
-        workers = self._client.scheduler_info(n_workers=-1).get("workers")
-        if workers is None:
-            # A client that has lost its scheduler answers with None.
-            raise OSError("the connection is closed")
+        workers = self._list_workers()
         slots: Counter[str] = Counter()
         threads = paused = 0
         for address, worker in workers.items():
@@ -126,13 +123,30 @@ class Workers:
         self.slots = {host: max(slots[host], self.slots.get(host, 0)) for host in hosts}
         self.threads, self._paused = threads, paused
         for address in workers.keys() - self._known:
-            self._asked[address] = ask_worker(self._client, self._code, address)
+            self._asked[address] = ask_worker(self._client, self._code, self._proof, address)
+        for address in self._asked.keys() - workers.keys():
+            # Only the worker that was asked can answer: its question goes with it.
+            del self._asked[address]
         self._known = frozenset(workers)
+
+    def _list_workers(self) -> Mapping[str, Any]:
+        """Ask the scheduler for all its workers, in a time that ends.
+
+        `Client.scheduler_info` waits for ever for a scheduler that is stopped.
+        """
+        scheduler = self._client.scheduler
+        if self._client.status != "running" or scheduler is None:
+            raise OSError("the connection is closed")
+        answer = self._client.sync(
+            scheduler.identity, n_workers=-1, callback_timeout=ANSWER_SECONDS
+        )
+        workers: Mapping[str, Any] = answer["workers"]
+        return workers
 
     def _check_code(self) -> None:
         """Take the answers of workers that were asked for their code when they were first seen."""
         for address in [address for address, answer in self._asked.items() if answer.done()]:
-            if fault := fault_of(self._asked.pop(address), self._proof, f"worker {address}"):
+            if fault := fault_of(self._asked.pop(address), f"worker {address}"):
                 raise UsageError(fault)
 
     def _wait(self, reason: str, remedy: str) -> None:

@@ -14,7 +14,14 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 ROOT = Path(__file__).parents[2]
-_READY_SECONDS = 60.0
+_READY_SECONDS = 240.0
+_PATH_FIRST = """
+import sys
+from importlib.machinery import PathFinder
+sys.meta_path.insert(0, PathFinder)
+"""
+"""Where the package is installed to be edited, a finder of its own knows its modules before any
+folder of PYTHONPATH is looked into."""
 
 
 class DaskServers:
@@ -63,6 +70,8 @@ class DaskServers:
 
         It imports the product, and the tests' own stages, from the folder `code`.
         """
+        if code != ROOT:
+            (code / "sitecustomize.py").write_text(_PATH_FIRST)
         offers = " ".join(f"{name}={n:g}" for name, n in (resources or {}).items())
         return self._start(
             *("worker", self.address, "--nworkers", "1", "--nthreads", "1", "--no-dashboard"),

@@ -11,14 +11,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from distributed import Client, Worker
+from distributed import Client, Worker, wait
 
 from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import InfrastructureError, UsageError
 from hdfs_jobs.runs.cluster import Cluster
-from hdfs_jobs.runs.code import OWN_CODE, check_workers
+from hdfs_jobs.runs.code import OWN_CODE, ask_worker, check_workers, fault_of
 from hdfs_jobs.runs.events import Event, StageOutcome, WorkerLost, WorkersAwaited
 from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.runner import run_stage
@@ -256,6 +256,32 @@ def test_a_worker_that_joins_later_shows_its_code_as_well(
         run.future.result(DEADLINE)
     assert said in str(refused.value)
     assert dataset.committed() == {}
+
+
+def test_a_worker_that_dies_after_its_answer_is_not_waited_for(servers: DaskServers) -> None:
+    worker = servers.start_worker(flags=NO_NANNY)
+    with Client(servers.address) as client:
+        [address] = client.scheduler_info()["workers"]
+        answer = ask_worker(client, OWN_CODE, OWN_CODE.proof(), address)
+        wait(answer, timeout=DEADLINE)
+        worker.kill()
+        until(lambda: not client.scheduler_info()["workers"], DEADLINE)
+        assert fault_of(answer, "worker") is None
+
+
+def test_a_worker_that_dies_before_it_answers_takes_its_question_with_it(
+    store: Store, servers: DaskServers, traps: Path
+) -> None:
+    dataset = planned(store, *["wait"] * 4)
+    servers.start_worker(flags=NO_NANNY)
+    run = Run(dataset, servers.address, traps, patience=600.0)
+    begun(traps)
+    silent = servers.start_worker(flags=NO_NANNY)
+    silent.send_signal(signal.SIGSTOP)
+    (traps / "go").touch()
+    until(lambda: len(dataset.committed()) >= 1, DEADLINE)
+    silent.kill()
+    assert run.future.result(DEADLINE).committed == 4
 
 
 def test_workers_with_this_code_are_all_right(servers: DaskServers) -> None:
