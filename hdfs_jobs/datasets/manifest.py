@@ -87,8 +87,8 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """What a listing needs of a manifest; `quarantined` and `settled` are sums.
+class CommittedShard:
+    """What a manifest and its summary both hold of a shard.
 
     Attributes
     ----------
@@ -100,19 +100,14 @@ class Summary:
         The attempt that won.
     file : str
         Name of the data file in the dataset's folder.
-    items, rows, quarantined : int
-        Items taken in, rows written, rows quarantined.
+    items, rows : int
+        Items taken in, rows written.
     bytes : int
         Size of the data file.
     sha256 : str
         Of the data file: the same rows have the same bytes.
     seconds, wall_seconds : float
         Seconds in the rows, as the stage counts them, and seconds of work.
-    settled : int
-        Rows that earlier shards quarantined and that this one tried again. A shard tries again
-        all of its items or none.
-    notes : int
-        How many notes its manifest has.
     """
 
     shard: int
@@ -125,6 +120,23 @@ class Summary:
     sha256: str
     seconds: float
     wall_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary(CommittedShard):
+    """What a listing needs of a manifest.
+
+    Attributes
+    ----------
+    quarantined : int
+        Rows quarantined.
+    settled : int
+        Rows that earlier shards quarantined and that this one tried again. A shard tries again
+        all of its items or none.
+    notes : int
+        How many notes its manifest has.
+    """
+
     quarantined: int
     settled: int = 0
     notes: int = 0
@@ -136,8 +148,8 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """All that is kept of one committed shard; see `Summary` for the shared fields.
+class Manifest(CommittedShard):
+    """All that is kept of one committed shard.
 
     Attributes
     ----------
@@ -157,16 +169,6 @@ class Manifest:
         When, in UTC.
     """
 
-    shard: int
-    input_digest: str
-    attempt: str
-    file: str
-    items: int
-    rows: int
-    bytes: int
-    sha256: str
-    seconds: float
-    wall_seconds: float
     settings: Mapping[str, Json] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     counters: Mapping[str, int] = field(default_factory=dict)
@@ -177,13 +179,13 @@ class Manifest:
 
     def summary(self) -> Summary:
         """Return what a listing needs."""
-        sums = {
-            "quarantined": sum(entry.rows for entry in self.quarantined),
-            "settled": sum(entry.rows for entry in self.settles),
-            "notes": len(self.notes),
-        }
-        shared = {f.name: getattr(self, f.name) for f in fields(Summary) if f.name not in sums}
-        return Summary(**{**shared, **sums})
+        shared = {each.name: getattr(self, each.name) for each in fields(CommittedShard)}
+        return Summary(
+            **shared,
+            quarantined=sum(entry.rows for entry in self.quarantined),
+            settled=sum(entry.rows for entry in self.settles),
+            notes=len(self.notes),
+        )
 
 
 def dump_manifest(manifest: Manifest) -> bytes:
