@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,13 +48,27 @@ def status(
             "--datasets", help="One line a dataset, of earlier settings too; also --json."
         ),
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page for a browser: progress, runs, workers."),
+    ] = None,
+    every: Annotated[
+        int, typer.Option(metavar="S", min=0, help="Write the page again so often; 0 for once.")
+    ] = 0,
 ) -> int:
     """Show what is done and what is left.
 
-    With the last run, and the one that holds the store. Needs no scheduler.
+    With the last run, and the one that holds the store. Needs no scheduler. With --html the same
+    is a page, from the store's files alone, that works without a network; --every writes it anew
+    until Ctrl-C, and a browser then loads it again by itself.
 
     Example: nsynth-batch status --store my-store --json
     """
+    if html is not None:
+        from nsynth_batch.commands.status_html import write_status
+
+        write_status(settings.store, html, every)
+        return OK
     if shards:
         return _show_shards(settings, as_json)
     if datasets:

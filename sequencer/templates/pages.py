@@ -10,17 +10,18 @@ from urllib.parse import urlsplit
 from sequencer.text import flattened
 
 
-def page_file(name: str) -> str:
-    """Read a file of the package's templates."""
-    return resources.files("sequencer").joinpath("templates", name).read_text(encoding="utf-8")
+def page_file(name: str, package: str = "") -> str:
+    """Read a file of this package's templates, or of another package by its path there."""
+    folder = resources.files(package) if package else resources.files("sequencer") / "templates"
+    return folder.joinpath(name).read_text(encoding="utf-8")
 
 
-def rendered(template: str, /, **values: object) -> str:
-    """Fill a template; whatever is put in is escaped."""
+def rendered(template: str, /, *, package: str = "", **values: object) -> str:
+    """Fill a template, named as for `page_file`; whatever is put in is escaped."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    return environment.from_string(page_file(template)).render(**values)
+    return environment.from_string(page_file(template, package)).render(**values)
 
 
 def policy_hash(content: str) -> str:

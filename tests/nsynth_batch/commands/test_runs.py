@@ -52,6 +52,11 @@ def test_runs_logs_and_status_say_what_earlier_runs_did(job: Job) -> None:
     status = said(job, "status")
     assert re.search(rf"\nlast run: nsynth-batch run, {TIMED[:-1]}, 0:\d\d, exit code 2: ", status)
     assert "held by" not in status
+    page = job.folder / "pages" / "status.html"
+    assert said(job, "status", "--html", str(page)) == ""
+    assert all(
+        words in page.read_text("utf-8") for words in (job.url, "tcp://127.0.0.1", "nothing")
+    )
     log = said(job, "logs", before["id"]).splitlines()
     assert " RunStarted " in log[0]
     assert " RunEnded " in log[-1]
