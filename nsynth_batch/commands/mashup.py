@@ -128,7 +128,7 @@ def _make(
 ) -> int:
     from nsynth_batch.models.loading import load_model, memory_errors_as_usage
     from nsynth_batch.models.model import Autoencoder
-    from nsynth_batch.pipeline.without_store import credits_of, licence_of, read_parent, tags_of
+    from nsynth_batch.pipeline.without_store import credits_of, read_parent
 
     if not 0 < seconds <= 3600:
         raise CommandError(f"--seconds {seconds:g}: give a length above 0, at most 3600", USAGE)
@@ -152,10 +152,7 @@ def _make(
     longest = max if settings.length == "longer" else min
     with memory_errors_as_usage():
         made = work(model, parents, _Progress(parents, model.sample_rate, longest))
-    licence, warning = licence_of(made)
-    if warning:
-        _warn(warning)
-    _write(made, out, drawn, tags_of(made, licence))
+    licence = _write(made, out, drawn)
     facts = model.facts()
     typer.echo(
         f"{out}: {len(made.samples) / made.sample_rate:.2f} s by {settings.checkpoint} "
@@ -183,32 +180,26 @@ def _measures(made: Made) -> str:
     return table(rows)
 
 
-def _write(made: Made, out: Path, drawn: Path | None, tags: object) -> None:
-    from sequencer.audio.samples import to_int16
+def _write(made: Made, out: Path, drawn: Path | None) -> str:
+    """Write the result and its picture, and return its licence."""
+    from nsynth_batch.pipeline.without_store import write_sound
     from sequencer.files import write_output
     from sequencer.pictures.comparison import comparison
-    from sequencer.rendering.output_paths import output
-    from sequencer.sound_files.output import form_of, sound_writer
-    from sequencer.sound_files.tags import Tags
 
-    assert isinstance(tags, Tags)
-    form = form_of(out, sample_rate=made.sample_rate, channels=1, frames=len(made.samples))
     out.parent.mkdir(parents=True, exist_ok=True)
-    integers = form.bits == 16
-    samples = to_int16(made.samples) if integers else made.samples
-    with output(out) as part, sound_writer(part, form, tags) as sink:
-        sink.write(samples[:, None])
-        sink.finish(None, None)
+    licence, warning = write_sound(made, out)
+    if warning:
+        _warn(warning)
     if drawn is not None:
         sounds = [(parent.path.name, parent.samples) for parent in made.parents]
         write_output(drawn, comparison([*sounds, (out.name, made.samples)], made.sample_rate))
+    return licence
 
 
 def _refuse(out: Path, drawn: Path | None, paths: Sequence[Path], replace: bool) -> None:
     """Refuse, before any work, an output that cannot be written or is of other origin."""
-    from nsynth_batch.pipeline.without_store import MAKER
+    from nsynth_batch.pipeline.without_store import is_ours
     from sequencer.optional import extra
-    from sequencer.sound_files.marks import comment_made_here
     from sequencer.sound_files.output import form_of
 
     form_of(out, sample_rate=16_000, channels=1, frames=0)
@@ -219,10 +210,7 @@ def _refuse(out: Path, drawn: Path | None, paths: Sequence[Path], replace: bool)
     for made in filter(None, (out, drawn)):
         if made.is_dir():
             raise CommandError(f"{made} is a folder; name the file to write", USAGE)
-    ours = False
-    if out.exists():
-        with out.open("rb") as stream:
-            ours = MAKER in comment_made_here(stream)
+    ours = is_ours(out)
     for made in filter(None, (out, drawn)):
         if made.exists() and not ours and not replace:
             raise CommandError(

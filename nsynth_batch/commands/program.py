@@ -11,6 +11,7 @@ from nsynth_batch.commands import (
     checkpoint,
     clips,
     doctor,
+    encodings,
     forget,
     gc,
     harvest,
@@ -60,7 +61,7 @@ def nsynth_batch(
 for group in (
     *(make, mashup, doctor),
     *(harvest, run),
-    *(status, runs, verify, clips, catalog, forget, gc),
+    *(status, runs, verify, clips, encodings, catalog, forget, gc),
     checkpoint,
     train,
     submit,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +21,7 @@ from nsynth_batch.commands.options import (
     DryRun,
     settings_from,
 )
-from nsynth_batch.errors import OK, CommandError
+from nsynth_batch.errors import OK, USAGE, CommandError
 
 if TYPE_CHECKING:
     from nsynth_batch.pipeline.run_report import RunReport
@@ -70,13 +71,32 @@ def mash(settings: Settings, dry_run: DryRun = False) -> int:
 
 
 @settings_from(*STORE, *MODEL, "seed", *DECODING, *RUNNING)
-def decode(settings: Settings, dry_run: DryRun = False) -> int:
+def decode(
+    settings: Settings,
+    dry_run: DryRun = False,
+    arrays: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="DIR", help="Decode arrays as encodings writes, without a store."
+        ),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Where sounds of --from go.")
+    ] = None,
+) -> int:
     """Decode mash-ups to clips.
 
-    This is what takes time.
+    This is what takes time. With --from the arrays of a folder are decoded to the wav files of
+    another, and no store is used: .npy, .npz or .parquet, magenta's files among them.
 
     Example: nsynth-batch decode --store my-store --temperature 0.9
     """
+    if arrays is not None or to is not None:
+        from nsynth_batch.commands.encodings import decode_files
+
+        if arrays is None or dry_run:
+            raise CommandError("--to goes with --from, and --dry-run with neither", USAGE)
+        return decode_files(settings, arrays, to)
     return _do(settings, ["decode"], dry_run)
 
 

@@ -13,14 +13,18 @@ import numpy.typing as npt
 from nsynth_batch.models.crossfade import cross_fade, fade, frames_of
 from nsynth_batch.models.model import Autoencoder
 from nsynth_batch.settings.choices import Curve, Length
+from nsynth_batch.store.encoding_files import NamedEncoding
 from nsynth_batch.training.fidelity import Fidelity, fidelity, total
 from sequencer.audio.recording import load_audio
+from sequencer.audio.samples import to_int16
 from sequencer.clips.clips import is_export, read_clips
 from sequencer.errors import AudioError, SequencerError
+from sequencer.rendering.output_paths import output
 from sequencer.rights.beside import rights_beside
 from sequencer.rights.rights import Rights, licence_url
 from sequencer.rights.solver import solve
-from sequencer.sound_files.marks import COMMENT
+from sequencer.sound_files.marks import COMMENT, comment_made_here
+from sequencer.sound_files.output import form_of, sound_writer
 from sequencer.sound_files.tags import Tags, shortened
 from sequencer.text import flattened
 
@@ -249,6 +253,82 @@ def tags_of(made: Made, licence: str) -> Tags:
             f"{COMMENT} recordings {MAKER}: {'; '.join(credits_of(made))}", _MOST_COMMENT
         ),
     )
+
+
+def write_sound(made: Made, out: Path) -> tuple[str, str]:
+    """Write a result with the tags of its parents, whole or not at all.
+
+    Parameters
+    ----------
+    made : Made
+    out : Path
+        Its suffix chooses the format.
+
+    Returns
+    -------
+    licence, warning : str
+        As `licence_of` returns them.
+
+    Raises
+    ------
+    SequencerError
+        For a suffix that is not known; `OutputError` if it cannot be written.
+    """
+    licence, warning = licence_of(made)
+    form = form_of(out, sample_rate=made.sample_rate, channels=1, frames=len(made.samples))
+    samples = to_int16(made.samples) if form.bits == 16 else made.samples
+    with output(out) as part, sound_writer(part, form, tags_of(made, licence)) as sink:
+        sink.write(samples[:, None])
+        sink.finish(None, None)
+    return licence, warning
+
+
+def is_ours(out: Path) -> bool:
+    """Whether there is a sound file that was written here."""
+    if not out.is_file():
+        return False
+    with out.open("rb") as stream:
+        return MAKER in comment_made_here(stream)
+
+
+def decode_arrays(
+    model: Autoencoder,
+    encodings: Sequence[NamedEncoding],
+    *,
+    seed: int = 0,
+    temperature: float = 1.0,
+    on_progress: OnProgress | None = None,
+) -> Iterator[tuple[str, Made]]:
+    """Decode encodings, as many at once as keep the engine busy.
+
+    Parameters
+    ----------
+    model : Autoencoder
+    encodings : sequence of NamedEncoding
+        Of different names, which key the draws: a sound has the same bytes whatever is beside it.
+    seed, temperature, on_progress
+        As for `Autoencoder.decode`.
+
+    Yields
+    ------
+    (str, Made)
+        By name.
+    """
+    longest = max((len(each.encoding) for each in encodings), default=1) * model.hop
+    size = model.engine.full_batch(longest)
+    for start in range(0, len(encodings), size):
+        batch = encodings[start : start + size]
+        sounds = model.decode(
+            [each.encoding for each in batch],
+            seed=seed,
+            ids=[each.name for each in batch],
+            temperature=temperature,
+            on_progress=on_progress,
+        )
+        for each, samples in zip(batch, sounds, strict=True):
+            parent = Parent(Path(each.name), samples, (each.rights,), False)
+            whole = (np.ones(len(each.encoding), np.float32),)
+            yield each.name, Made(samples, (parent,), whole, model.hop, model.sample_rate)
 
 
 def _rights(path: Path) -> tuple[Rights, ...]:

@@ -19,6 +19,9 @@ Curve = Literal["random", "cosine", "linear"]
 Length = Literal["shorter", "longer"]
 """Which of its two recordings a mash-up is as long as."""
 
+ArrayForm = Literal["npy", "npz", "parquet"]
+"""How encodings are written as files."""
+
 CatalogState = Literal["current", "deleted", "forgotten", "unknown-licence"]
 """What a recording in the catalog is."""
 

@@ -58,10 +58,10 @@ class ClipNames:
 
 def _made_from(clip: Clip) -> str:
     titles = [parent.rights.title or parent.file_id for parent in clip.parents]
-    return "+".join(map(_slug, titles or [clip.made_with.get("checkpoint", "")]))
+    return "+".join(map(slug, titles or [clip.made_with.get("checkpoint", "")]))
 
 
-def _slug(title: str) -> str:
+def slug(title: str) -> str:
     """Return letters and digits of any script, with single dashes for all else between them."""
     if is_audio_name(title):
         title = title.rpartition(".")[0]
