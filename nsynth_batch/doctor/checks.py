@@ -11,9 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 from hdfs_jobs.cores import usable_cores
 from hdfs_jobs.datasets.store import MARKER, Store
+from hdfs_jobs.errors import UsageError
 from hdfs_jobs.runs.cluster import Certificates, Cluster
 from hdfs_jobs.runs.code import check_workers
-from hdfs_jobs.storage.open import open_storage
+from hdfs_jobs.storage.open import is_remote, open_storage
 from hdfs_jobs.storage.probe import probe
 from nsynth_batch.doctor.gpus import describe, find_devices, seen_by_tensorflow
 from nsynth_batch.errors import failure
@@ -88,6 +89,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _tried(f"store {settings.store}", partial(_store, settings.store))
     if settings.scheduler is not None:
         yield _tried(f"scheduler {settings.scheduler}", partial(_scheduler, settings))
+        if is_remote(settings.store):
+            yield _tried("the store from every worker", partial(_store_of_workers, settings))
 
 
 def _tried(what: str, look: Callable[[], str], *, needed: bool = True) -> Finding:
@@ -160,9 +163,23 @@ def _store(url: str) -> str:
 
 
 def _scheduler(settings: Settings) -> str:
-    certificates = Certificates(settings.tls_ca, settings.tls_cert, settings.tls_key)
-    with Cluster(settings.scheduler, certificates=certificates) as cluster:
+    with _cluster(settings) as cluster:
         check_workers(cluster.client(), CODE, _ANSWER_SECONDS)
         workers = cluster.client().scheduler_info(n_workers=-1)["workers"]
         threads = sum(worker["nthreads"] for worker in workers.values())
         return f"{len(workers)} workers, {threads} threads"
+
+
+def _store_of_workers(settings: Settings) -> str:
+    """Have each worker try the store: credentials of the driver are none of theirs."""
+    with _cluster(settings) as cluster:
+        answers = cluster.client().run(_store, settings.store, on_error="return")
+    for worker, answer in answers.items():
+        if isinstance(answer, BaseException):
+            raise UsageError(f"worker {worker}: {one_line(failure(answer).message)}")
+    return f"tried by {len(answers)}, as above"
+
+
+def _cluster(settings: Settings) -> Cluster:
+    certificates = Certificates(settings.tls_ca, settings.tls_cert, settings.tls_key)
+    return Cluster(settings.scheduler, certificates=certificates)

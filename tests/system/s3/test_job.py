@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.catalog.catalog import Catalog
+from nsynth_batch.doctor.checks import _store_of_workers
+from nsynth_batch.settings.settings import Settings
+from tests.components.daskcluster import dask_servers
 from tests.components.faults import Fault, FaultProxy
 from tests.components.s3 import S3Server
 from tests.nsynth_batch.job import Job
@@ -78,6 +82,24 @@ def test_doctor_tries_what_a_store_needs(
     assert f"store {url}" in done.stdout
     assert f"{url} is free; the first harvest makes the store" in " ".join(done.stdout.split())
     assert list(open_storage(url).walk(temporary=True)) == []
+
+
+def test_doctor_tries_the_store_from_every_worker(
+    versitygw: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Credentials of the driver are none of a worker's."""
+    versitygw.set_up(monkeypatch)
+    with dask_servers(tmp_path) as servers:
+        servers.start_worker()
+
+        url = f"{versitygw.url}/from-workers"
+        settings = Settings(store=url, scheduler=servers.address)
+        assert _store_of_workers(settings) == "tried by 1, as above"
+        with monkeypatch.context() as without:
+            without.delenv("AWS_ACCESS_KEY_ID")
+            servers.start_worker()
+        with pytest.raises(UsageError, match=r"worker tcp://.* has no credentials for S3"):
+            _store_of_workers(settings)
 
 
 def test_without_the_extra_one_line_says_how_to_have_it(tmp_path: Path) -> None:
