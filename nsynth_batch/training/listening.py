@@ -107,7 +107,7 @@ def stretches(
     -------
     list of (name, float32 [n])
     """
-    longest = min(seconds, corpus.seconds)
+    longest = seconds if math.isfinite(seconds) else corpus.seconds
     wanted = max(hop, int(longest * corpus.sample_rate) // hop * hop)
     usable = [(name, samples) for name, samples in corpus.recordings() if len(samples) >= hop]
     long = [(name, samples) for name, samples in usable if short or len(samples) >= wanted // 2]
