@@ -260,7 +260,7 @@ def test_sigterm_drains_and_the_next_run_goes_on(tmp_path: Path, tiny: Path) -> 
     )  # fmt: skip
     assert process.stderr is not None
     for line in process.stderr:
-        if line.startswith("audio: "):
+        if " audio: " in line:
             break
     process.send_signal(signal.SIGTERM)
     rest = process.stderr.read()
