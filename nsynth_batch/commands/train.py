@@ -131,8 +131,9 @@ def train(
     how many frames keep their pitch, how alike the partials are. At the end the held-out recordings
     are scored in nats a sample, beside a linear predictor and a guess that knows nothing (5.55).
 
-    To bring a bundled model to sounds of your own, in under an hour on two cores:
-    nsynth-batch train my-model --init small --from ~/recordings
+    With --init a bundled model is brought to sounds of your own, in under an hour on two cores.
+
+    Example: nsynth-batch train my-model --init small --from ~/recordings
     """
     from nsynth_batch.models.recipe import FREE_RUNNING, Recipe
     from nsynth_batch.training.corpus import WIDE, Augmentation
