@@ -16,6 +16,7 @@ from nsynth_batch.settings.choices import CatalogState
 from sequencer.files import replacing
 
 _ROWS_AT_ONCE = 4096
+_TELLING_COLUMNS = 8
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -73,7 +74,7 @@ def listed(recordings: Recordings, themes: Themes, filters: Filters) -> Iterator
             yield one
 
 
-def export(rows: Iterable[Listed], path: Path) -> int:
+def export(rows: Iterable[Listed], path: Path, *, replace: bool = False) -> int:
     """Write recordings to a file, whole or not at all, and count them.
 
     In a CSV file lists are joined by ``; ``, and a text that a spreadsheet would take for a
@@ -86,11 +87,14 @@ def export(rows: Iterable[Listed], path: Path) -> int:
         What to write.
     path : Path
         Ends in ``.parquet`` or ``.csv``.
+    replace : bool
+        Whether a file may be replaced that was not written here.
 
     Raises
     ------
     UsageError
-        If it ends in anything else, is a folder, or its folder is missing.
+        If it ends in anything else, is a folder or a file of other origin, or its folder is
+        missing.
     """
     writers = {".parquet": _write_parquet, ".csv": _write_csv}
     write = writers.get(path.suffix.lower())
@@ -98,8 +102,30 @@ def export(rows: Iterable[Listed], path: Path) -> int:
         raise UsageError(f"{path}: give a file that ends in .parquet or .csv")
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}")
+    if not replace and path.exists() and not _is_export(path):
+        raise UsageError(
+            f"{path} exists and was not written by this command; choose another name, or --replace "
+            "to replace it"
+        )
     with replacing(path) as part:
         return write(rows, part)
+
+
+def _is_export(path: Path) -> bool:
+    """Whether a file is empty, or has the columns that an export begins with."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    first = [field.name for field in fields(Recording)][:_TELLING_COLUMNS]
+    if not path.stat().st_size:
+        return True
+    if path.suffix.lower() == ".csv":
+        with path.open("rb") as stream:
+            return stream.read(1 << 12).startswith(f"{','.join(first)},".encode())
+    try:
+        return bool(pq.read_schema(path).names[:_TELLING_COLUMNS] == first)
+    except pa.ArrowException:
+        return False
 
 
 def _fits(one: Listed, filters: Filters) -> bool:

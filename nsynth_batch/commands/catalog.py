@@ -82,18 +82,22 @@ def export(
     licence: Licence = None,
     category: Category = None,
     state: State = None,
+    force: Annotated[
+        bool,
+        typer.Option("--replace", "-f", "--force", help="Replace a file of other origin, too."),
+    ] = False,
 ) -> int:
     """Write the latest that is known of each recording to a file.
 
-    Deleted and forgotten ones are marked. In CSV, a text that a spreadsheet would take for a
-    formula has an apostrophe before it.
+    Deleted and forgotten ones are marked. OUT is replaced where this command wrote it. In CSV, a
+    text that a spreadsheet would take for a formula has an apostrophe before it.
 
     Example: nsynth-batch catalog export catalog.csv --store my-store
     """
     from nsynth_batch.catalog.listing import export as write
 
     filters = _filters(title, author, licence, category, state)
-    count = write(_listed(settings, filters), out)
+    count = write(_listed(settings, filters), out, replace=force)
     typer.echo(f"{out}: {count} recordings")
     return OK
 

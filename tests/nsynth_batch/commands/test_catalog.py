@@ -50,6 +50,17 @@ def test_the_catalog_is_shown_and_exported(job: Job, tmp_path: Path) -> None:
     assert (lark["title"], lark["author"], lark["categories"]) == ("'=lark", "'-Ben", "Choirs")
     assert cells[owl.file_id]["deleted"] == "true"
     assert len(cells) == pq.read_metadata(table).num_rows == 5
+    for out in (table, sheet):
+        assert say(job, "catalog", "export", str(out)).returncode == 0
+    for name in ("notes.csv", "notes.parquet"):
+        other = tmp_path / name
+        other.write_text("name,what\nmine,1\n")
+        kept = say(job, "catalog", "export", str(other))
+        assert kept.returncode == 2
+        assert "was not written by this command" in kept.stderr and "--replace" in kept.stderr
+        assert other.read_text() == "name,what\nmine,1\n"
+        assert say(job, "catalog", "export", str(other), "--force").returncode == 0
+        assert other.read_bytes() != b"name,what\nmine,1\n"
     refused = say(job, "catalog", "export", str(tmp_path / "catalog.xlsx"))
     assert refused.returncode == 2
     assert "ends in .parquet or .csv" in refused.stderr
