@@ -8,17 +8,17 @@ damaged entry is made again.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import secrets
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from sequencer.audio.samples import Samples
 from sequencer.errors import OutputError, SequencerError
+from sequencer.locks import Lock, take_lock
 
 _SUFFIX = ".f32"
 _PART = ".part"
@@ -53,24 +53,19 @@ class Spool:
         self.folder = folder
         self._keep = keep
         self._used: set[str] = set()
-        self._lock: IO[bytes] | None = None
+        self._lock: Lock | None = None
         self._checked: set[str] = set()
 
     def __enter__(self) -> Spool:
         with self._written():
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / _LOCK).open("wb")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            raise SpoolInUse(
-                f"{self.folder}: another process renders with this spool; wait until it has "
-                "ended, or name another with --spool"
-            ) from None
-        except BaseException:
-            self._lock.close()
-            raise
+            try:
+                self._lock = take_lock(self.folder / _LOCK)
+            except BlockingIOError:
+                raise SpoolInUse(
+                    f"{self.folder}: another process renders with this spool; wait until it has "
+                    "ended, or name another with --spool"
+                ) from None
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 from hdfs_jobs.errors import InfrastructureError
+from sequencer.locks import take_lock
 
 
 @contextmanager
@@ -33,14 +33,14 @@ def host_lock(hosts: Collection[str]) -> Iterator[None]:
     folder = _folder()
     with ExitStack() as stack:
         for host in sorted({host.lower() for host in hosts}):
-            lock = stack.enter_context((folder / f"{quote(host, safe='')}.lock").open("ab"))
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock = take_lock(folder / f"{quote(host, safe='')}.lock")
             except BlockingIOError as error:
                 raise InfrastructureError(
                     f"another harvest on this machine fetches from {host}, and its limits are for "
                     "both together: run this one when that has ended"
                 ) from error
+            stack.enter_context(closing(lock))
         yield
 
 
