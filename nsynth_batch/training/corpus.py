@@ -14,7 +14,8 @@ import soxr
 
 from nsynth_batch.models.draws import generator
 from nsynth_batch.settings.defaults import SAMPLE_RATE
-from sequencer.audio.recording import mono_blocks
+from sequencer.audio.mixing import Mix
+from sequencer.audio.recording import open_recording
 from sequencer.audio.samples import from_int16, to_int16
 from sequencer.audio.suffixes import is_audio_name
 from sequencer.errors import AudioError
@@ -51,7 +52,8 @@ class Corpus:
     Parameters
     ----------
     recordings : iterable of (name, int16 [n] blocks)
-        Spooled to a temporary file as they come, so that memory holds one block.
+        Spooled to a temporary file as they come, so that memory holds one block. A block of None
+        means that the recording begins again: only its end showed how it has to be mixed.
     sample_rate : int
         Samples a second of all of them.
 
@@ -69,7 +71,7 @@ class Corpus:
 
     def __init__(
         self,
-        recordings: Iterable[tuple[str, Iterable[Samples]]],
+        recordings: Iterable[tuple[str, Iterable[Samples | None]]],
         sample_rate: int = SAMPLE_RATE,
     ) -> None:
         self.sample_rate = sample_rate
@@ -82,6 +84,10 @@ class Corpus:
                 start = file.tell()
                 try:
                     for block in blocks:
+                        if block is None:
+                            file.seek(start)
+                            file.truncate()
+                            continue
                         file.write(np.ascontiguousarray(block, dtype="<i2").tobytes())
                 except AudioError as error:
                     file.seek(start)
@@ -105,11 +111,7 @@ class Corpus:
         """Read every recording below a folder, in the order of their names, at a sample rate."""
         files = sorted(p for p in folder.rglob("*") if p.is_file() and is_audio_name(p.name))
         recordings = (
-            (
-                str(file.relative_to(folder)),
-                (to_int16(block) for block in mono_blocks(file, sample_rate)),
-            )
-            for file in files
+            (str(file.relative_to(folder)), _mixed_blocks(file, sample_rate)) for file in files
         )
         return cls(recordings, sample_rate)
 
@@ -184,3 +186,14 @@ class Corpus:
                 gain = -gain
             row[: len(crop)] = np.clip(crop * np.float32(gain), -1, 1)
         return out
+
+
+def _mixed_blocks(file: Path, sample_rate: int) -> Iterator[Samples | None]:
+    """Yield a recording's blocks as a store has them: what goes beyond full scale is lowered."""
+    with open_recording(file) as reader:
+        mix: Mix | None = Mix()
+        while mix is not None:
+            yield from map(to_int16, reader.mono_blocks(sample_rate, mix=mix))
+            mix = reader.remix
+            if mix is not None:
+                yield None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from hdfs_jobs.cores import usable_cores
 from nsynth_batch.models.draws import generator
 from nsynth_batch.models.family import Batch, Family
 from nsynth_batch.models.recipe import Phase, Recipe
@@ -253,7 +253,7 @@ def _one_thread_a_tower() -> None:
     """Run towers beside each other instead of splitting each product."""
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(len(os.sched_getaffinity(0)))
+        tf.config.threading.set_inter_op_parallelism_threads(usable_cores())
     except RuntimeError:
         # TensorFlow runs here already, with threads of another's choice: slower, no worse.
         return

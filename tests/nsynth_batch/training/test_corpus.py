@@ -66,3 +66,18 @@ def test_folder_is_read_at_16_khz_and_bad_files_are_named(tmp_path: Path) -> Non
 def test_nothing_is_a_corpus_too() -> None:
     empty = Corpus([])
     assert (len(empty), empty.seconds) == (0, 0.0)
+
+
+def test_what_goes_beyond_full_scale_is_lowered_and_not_clipped(tmp_path: Path) -> None:
+    hot = (4.0 * np.sin(np.arange(32_000) / 20)).astype(np.float32)
+    soundfile.write(tmp_path / "hot.wav", hot, 16_000, subtype="FLOAT")
+    soundfile.write(tmp_path / "tone.wav", hot / 8, 16_000, subtype="FLOAT")
+    corpus = Corpus.from_folder(tmp_path)
+    assert (corpus.names, corpus.rejected) == (["hot.wav", "tone.wav"], {})
+    found = dict(corpus.recordings())
+    assert [len(samples) for samples in found.values()] == [32_000, 32_000]
+    largest = np.abs(found["hot.wav"]).max()
+    assert 0.95 < largest / 32768 < 1
+    wanted = np.round(hot / 4 * largest)
+    assert np.abs(found["hot.wav"] - wanted).max() <= 2
+    np.testing.assert_allclose(found["tone.wav"], np.round(hot / 8 * 32768), atol=1)
