@@ -27,8 +27,9 @@ def naming(path: Path) -> Iterator[None]:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a hidden name beside `path` to write to; it takes the name `path` when all went well.
 
-    An exception inside removes what was written and leaves `path` as it was. A process that is
-    killed leaves at most a hidden ``.NAME.*.part``.
+    An exception inside removes what was written and leaves `path` as it was; an error about the
+    hidden name is about `path`. A process that is killed leaves at most a hidden
+    ``.NAME.*.part``.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -36,6 +37,10 @@ def replacing(path: Path) -> Iterator[Path]:
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.replace(path)
+    except OSError as error:
+        if error.filename == str(part):
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
         part.unlink(missing_ok=True)
 

@@ -93,12 +93,19 @@ class LocalStorage(RenamingStorage):
 
     @contextmanager
     def _temporary(self, path: str) -> Iterator[tuple[Path, BinaryIO]]:
-        """Open a temporary file beside a path; its name is free again after the block."""
+        """Open a temporary file beside a path; its name is free again after the block.
+
+        An error about the temporary file is about the path that it stands for.
+        """
         self._at(path).parent.mkdir(parents=True, exist_ok=True)
         temporary = self._at(temporary_beside(path))
         try:
             with temporary.open("xb") as stream:
                 yield temporary, stream
+        except OSError as error:
+            if error.filename == str(temporary):
+                error.filename, error.filename2 = str(self._at(path)), None
+            raise
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -192,13 +192,11 @@ def output(path: Path) -> Iterator[Path]:
 
     An error that names another file, such as a missing clip, is about that file.
     """
-    about: list[str | None] = [None]
     try:
         with replacing(path) as part:
-            about.append(str(part))
             yield part
     except OSError as error:
-        if error.filename not in about:
+        if error.filename not in (None, str(path)):
             raise
         raise OutputError(path, error) from error
 

@@ -76,3 +76,16 @@ def test_a_part_that_was_never_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), replacing(tmp_path / "a.wav"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_names_the_file_and_not_what_is_written_first(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "a.wav"
+    with pytest.raises(FileNotFoundError) as caught, replacing(path) as part:
+        part.write_bytes(NEW)
+    assert caught.value.filename == str(path)
+    folder = tmp_path / "folder"
+    (folder / "full").mkdir(parents=True)
+    with pytest.raises(OSError) as refused, replacing(folder) as part:
+        part.write_bytes(NEW)
+    assert (refused.value.filename, refused.value.filename2) == (str(folder), None)
+    assert list(tmp_path.iterdir()) == [folder]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass
 
@@ -44,9 +45,10 @@ class HdfsUrl:
             path.encode()
         except UnicodeEncodeError as error:
             name = path.encode("utf-8", "backslashreplace").decode()
-            raise OSError(f"{self}/{name}: HDFS cannot hold a name that is no Unicode") from error
+            why = f"{self}/{name}: HDFS cannot hold a name that is no Unicode"
+            raise OSError(errno.EINVAL, why) from error
         if ":" in path:
-            raise OSError(f"{self}/{path}: HDFS cannot hold a colon in a name")
+            raise OSError(errno.EINVAL, f"{self}/{path}: HDFS cannot hold a colon in a name")
         return f"{self.root.rstrip('/')}/{path}"
 
 

@@ -130,3 +130,16 @@ def test_a_file_where_the_store_is_to_be_is_found(tmp_path: Path) -> None:
         probe(LocalStorage(str(tmp_path / "store" / "deeper")))
     with pytest.raises(NotADirectoryError):
         probe(LocalStorage(str(tmp_path / "store")))
+
+
+def test_an_error_names_the_path_and_not_the_temporary_file(tmp_path: Path) -> None:
+    storage = LocalStorage(str(tmp_path))
+    (tmp_path / "taken" / "full").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError) as caught:
+        storage.replace("taken", b"data")
+    assert (caught.value.filename, caught.value.filename2) == (str(tmp_path / "taken"), None)
+    name = "n" * 256
+    with pytest.raises(OSError) as refused:
+        storage.replace(name, b"data")
+    assert (refused.value.errno, refused.value.filename2) == (errno.ENAMETOOLONG, None)
+    assert refused.value.filename == str(tmp_path / name)
