@@ -131,7 +131,10 @@ def demo(
         return piece
     _say(settings, piece, out / "clips")
     if not settings.quiet:
-        typer.echo("Your own: nsynth-batch make FOLDER -o piece.wav")
+        typer.echo(
+            "Your own: nsynth-batch make FOLDER -o piece.wav; and a model that knows your sounds:\n"
+            "nsynth-batch train my-model --init small --from FOLDER (needs tensorflow)"
+        )
     return OK
 
 
