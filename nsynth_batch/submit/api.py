@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import urllib3
 import yaml
@@ -165,17 +166,14 @@ class Api:
     def _send(
         self, method: str, path: str, query: Mapping[str, str], body: str | None, content: str
     ) -> urllib3.BaseHTTPResponse:
-        headers = {"Accept": "application/json, */*"}
+        settings = self._client.configuration
+        headers = {**self._client.default_headers, "Accept": "application/json, */*"}
+        # Asked for each time: a token may be renewed while a run is followed.
+        if token := settings.auth_settings().get("BearerToken", {}).get("value"):
+            headers["authorization"] = token
         if body is not None:
             headers["Content-Type"] = content
-        request = self._client.param_serialize(
-            method,
-            path,
-            query_params=list(query.items()),
-            header_params=headers,
-            auth_settings=["BearerToken"],
-        )
-        method, url, headers, *_ = request
+        url = f"{settings.host}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
             answer: urllib3.BaseHTTPResponse = self._client.rest_client.pool_manager.request(
                 method,
