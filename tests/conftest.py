@@ -20,6 +20,8 @@ from tests.components.needs import need, remedy
 from tests.components.s3 import Ceph, S3Server, VersityGateway
 
 if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
     from hdfs_jobs.datasets.store import Store
     from hdfs_jobs.runs.cluster import Cluster
 
@@ -39,6 +41,17 @@ def hdfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdfs]:
     settings = {"dfs.blocksize": str(4 << 20)}
     with Hdfs(tmp_path_factory.mktemp("hdfs"), settings=settings) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """A headless Chromium; what it downloads goes beside its profile."""
+    from tests.components.chromium import chromium
+
+    need("chromium")
+    place = tmp_path_factory.mktemp("chromium")
+    with chromium(place / "profile", place / "downloads") as started:
+        yield started
 
 
 @pytest.fixture

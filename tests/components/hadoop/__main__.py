@@ -17,11 +17,7 @@ def main() -> None:
                 Hdfs(folder, lasting=True).stop()
             return
         hdfs = Hdfs(folder, lasting=True, ports=(9870, 8020))
-        try:
-            hdfs.start()
-        except BaseException:
-            hdfs.stop()
-            raise
+        hdfs.start_or_stop()
     except HadoopError as e:
         sys.exit(f"make hdfs: {e}")
     print(hdfs.webhdfs_url)

@@ -15,8 +15,7 @@ import urllib.request
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tests.components.hadoop.configuration import (
     IMPATIENT,
@@ -27,6 +26,7 @@ from tests.components.hadoop.configuration import (
 from tests.components.hadoop.daemon import Daemon, HadoopError, java
 from tests.components.hadoop.jars import hadoop
 from tests.components.hadoop.security import Kerberos, Tls
+from tests.components.service import Service
 
 # A NameNode takes a block report only from a DataNode that it knows and whose room it knows.
 _REPORTED = "Successfully sent block report"
@@ -39,7 +39,7 @@ SCHEMES = ("webhdfs", "hdfs")
 """The protocols by which a storage reaches HDFS."""
 
 
-class Hdfs:
+class Hdfs(Service):
     """HDFS on loopback, everything of it below one folder; a context manager that ends it.
 
     Parameters
@@ -139,19 +139,6 @@ class Hdfs:
     def url(self, scheme: str) -> str:
         """The root by one of `SCHEMES`."""
         return self.hdfs_url if scheme == "hdfs" else self.webhdfs_url
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def start(self, patience: float = 90.0) -> None:
         """Start what does not run, and wait until a file can be written.

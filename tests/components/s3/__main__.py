@@ -21,11 +21,7 @@ def main() -> None:
                 VersityGateway(folder, lasting=True).stop()
             return
         server = VersityGateway(folder, lasting=True)
-        try:
-            server.start()
-        except BaseException:
-            server.stop()
-            raise
+        server.start_or_stop()
     except S3Error as e:
         sys.exit(f"make s3: {e}")
     print(server.url)

@@ -6,15 +6,15 @@ import http.client
 import json
 import os
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from multiprocessing import forkserver
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from tests.components.hadoop.configuration import free_port
 from tests.components.hadoop.daemon import Daemon
+from tests.components.service import Service
 
 if TYPE_CHECKING:
     from pytest import MonkeyPatch
@@ -34,7 +34,7 @@ class S3Error(Exception):
     """A server did not do what it was asked; one line that names the log."""
 
 
-class S3Server(ABC):
+class S3Server(Service):
     """A server on loopback, all of it below one folder; a context manager that ends it.
 
     Parameters
@@ -151,16 +151,3 @@ class S3Server(ABC):
         """End everything."""
         for daemon in self.daemons():
             daemon.terminate()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.stop()

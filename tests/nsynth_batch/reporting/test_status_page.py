@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from nsynth_batch.reporting.past_runs import PastRun
 from nsynth_batch.reporting.status_page import StageRow, status_page, workers_of
-from tests.components.chromium import chromium
-from tests.components.needs import need
 
 HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(1)>"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -40,14 +36,6 @@ def page(refresh: int = 30) -> str:
     return status_page(
         f"/srv/{HOSTILE}", STAGES, RUNS, workers_of(LINES), holder=HOSTILE, refresh=refresh, now=NOW
     )
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    need("chromium")
-    place = tmp_path_factory.mktemp("chromium")
-    with chromium(place / "profile", place / "downloads") as started:
-        yield started
 
 
 def test_workers_are_those_of_the_log() -> None:

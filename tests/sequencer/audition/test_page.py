@@ -17,20 +17,10 @@ from sequencer.audition.page import audition_page
 from sequencer.audition.server import Audition, AuditionServer
 from sequencer.cli import main
 from sequencer.clips.choices import read_choices, write_choices
-from tests.components.chromium import chromium
-from tests.components.needs import need
 from tests.sequencer.audition.exports import BREAKER, export
 from tests.waiting import until
 
 FOCUSABLE = "a[href], button, input, select, summary, [tabindex]"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    need("chromium")
-    place = tmp_path_factory.mktemp("chromium")
-    with chromium(place / "profile", place / "downloads") as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

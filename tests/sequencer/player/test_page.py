@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +14,8 @@ from selenium.webdriver.common.by import By
 from sequencer.cli import main
 from sequencer.player.page import player_page
 from sequencer.score.files import read_score, score_json
-from tests.components.chromium import chromium
-from tests.components.needs import need
 from tests.sequencer.scores import piece
 from tests.waiting import until
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    need("chromium")
-    place = tmp_path_factory.mktemp("chromium")
-    with chromium(place / "profile", place / "downloads") as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
