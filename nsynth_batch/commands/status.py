@@ -74,12 +74,11 @@ def status(
     if datasets:
         return _show_datasets(settings, as_json)
     import json
-    from collections import Counter
     from dataclasses import asdict
 
     from hdfs_jobs.datasets.retry import notes
     from hdfs_jobs.datasets.store import Store
-    from nsynth_batch.pipeline.steps import current_datasets, lineage_of
+    from nsynth_batch.pipeline.steps import current_datasets, label_of, lineage_of
     from nsynth_batch.sources.quarantine import HarvestQuarantine
     from nsynth_batch.store.derived import withdrawn
     from nsynth_batch.store.status import as_json as status_json
@@ -109,7 +108,7 @@ def status(
     _show_runs(store)
     for name, makers in current.items():
         for who, dataset in makers.items():
-            label = name if len(makers) == 1 else f"{name} of {who}"
+            label = label_of(name, who, makers)
             if facts := made_with(dataset):
                 shown_facts = (facts[fact] for fact in ("engine", "precision", "instruction_set"))
                 typer.echo(f"{label}: made with {', '.join(shown_facts)}")
@@ -117,13 +116,13 @@ def status(
         if makers and (others := len(store.datasets(name)) - len(makers)) > 0:
             typer.echo(f"{name}: {others} more of other settings; these are of the latest")
         for who, dataset in makers.items():
-            label = name if len(makers) == 1 else f"{name} of {who}"
+            label = label_of(name, who, makers)
             _show_notes(label, list(notes(dataset)), quarantine)
             if stages[name][who].quarantined:
                 _show_quarantine(label, dataset, whole=quarantine)
-    if refused := list(HarvestQuarantine(store.storage).known.values()):
-        reasons_of_harvest = Counter(refusal.reason for refusal in refused)
-        counts = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons_of_harvest.items()))
+    of_harvest = HarvestQuarantine(store.storage)
+    if refused := of_harvest.known.values():
+        counts = ", ".join(f"{n} {reason}" for reason, n in sorted(of_harvest.reasons().items()))
         typer.echo(f"quarantine of harvest: {counts}")
         for refusal in refused if quarantine else ():
             typer.echo(f"  {one_line(refusal.name)}: {refusal.reason}: {one_line(refusal.detail)}")

@@ -9,7 +9,7 @@ from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.lease import current_holder
 from hdfs_jobs.runs.log_reader import read_log
 from nsynth_batch.commands.runs import state_of
-from nsynth_batch.pipeline.steps import current_datasets
+from nsynth_batch.pipeline.steps import current_datasets, label_of
 from nsynth_batch.reporting.past_runs import past_runs
 from nsynth_batch.reporting.status_page import StageRow, status_page, workers_of
 from nsynth_batch.sources.quarantine import HarvestQuarantine
@@ -46,16 +46,14 @@ def page_of(store: Store, refresh: int) -> str:
 
 
 def _stages(store: Store) -> list[StageRow]:
-    refused: dict[str, int] = {}
-    for refusal in HarvestQuarantine(store.storage).known.values():
-        refused[refusal.reason] = refused.get(refusal.reason, 0) + 1
-    rows = [StageRow("harvest", 0, 0, 0, 0.0, 0.0, sum(refused.values()), 0, refused)]
+    refused = HarvestQuarantine(store.storage).reasons()
+    rows = [StageRow("harvest", 0, 0, 0, 0.0, 0.0, refused.total(), 0, refused)]
     for name, makers in current_datasets(store).items():
         for who, dataset in makers.items():
             totals = dataset.totals()
             rows.append(
                 StageRow(
-                    name=name if len(makers) == 1 else f"{name} of {who}",
+                    name=label_of(name, who, makers),
                     shards=totals.shards,
                     committed=totals.committed,
                     rows=totals.rows,

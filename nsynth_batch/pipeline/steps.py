@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from hdfs_jobs.datasets.dataset import Dataset
@@ -72,6 +72,11 @@ def producers(store: Store, name: str) -> dict[str, Dataset]:
 def current_datasets(store: Store) -> dict[str, dict[str, Dataset]]:
     """Return the current datasets of every name, by who made each; see `producers`."""
     return {name: producers(store, name) for name in dataset_names()}
+
+
+def label_of(name: str, producer: str, makers: Collection[str]) -> str:
+    """Return what a dataset is called where those of all its producers are listed."""
+    return name if len(makers) == 1 else f"{name} of {producer}"
 
 
 def producer_of(store: Store, name: str, maker: str) -> str:

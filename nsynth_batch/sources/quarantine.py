@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -42,6 +43,10 @@ class HarvestQuarantine:
                 ) from error
             for refusal in found:
                 self._note(refusal)
+
+    def reasons(self) -> Counter[str]:
+        """Return how many names are in it by reason."""
+        return Counter(refusal.reason for refusal in self.known.values())
 
     def add(self, refusal: BadRecording) -> None:
         """Set one aside."""
