@@ -59,24 +59,14 @@ def decode_files(settings: Settings, folder: Path, to: Path | None) -> int:
     """
     import numpy as np
 
-    from nsynth_batch.models.loading import load_model, memory_errors_as_usage
-    from nsynth_batch.models.model import Autoencoder
+    from nsynth_batch.models.loading import memory_errors_as_usage
+    from nsynth_batch.pipeline.model import open_autoencoder
     from nsynth_batch.pipeline.without_store import decode_arrays, is_ours, write_sound
     from nsynth_batch.store.encoding_files import checkpoint_of, read_encodings
 
     if to is None:
         raise CommandError("--from needs --to, a folder for the wav files", USAGE)
-    model = load_model(
-        settings.checkpoint,
-        settings.engine,
-        threads=settings.threads,
-        memory=settings.memory,
-        precision=settings.precision,
-    )
-    if not isinstance(model, Autoencoder):
-        raise CommandError(
-            f"{settings.checkpoint} is of the family {model.family}, which has no encodings", USAGE
-        )
+    model = open_autoencoder(settings)
     width = model.encode(np.zeros((1, model.hop), np.float32)).shape[2]
     arrays = read_encodings(folder, width)
     for each in arrays:

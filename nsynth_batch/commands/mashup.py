@@ -126,25 +126,15 @@ def _make(
     replace: bool,
     work: Callable[[Autoencoder, Sequence[Parent], Callable[[int], None]], Made],
 ) -> int:
-    from nsynth_batch.models.loading import load_model, memory_errors_as_usage
-    from nsynth_batch.models.model import Autoencoder
+    from nsynth_batch.models.loading import memory_errors_as_usage
+    from nsynth_batch.pipeline.model import open_autoencoder
     from nsynth_batch.pipeline.without_store import credits_of, read_parent
 
     if not 0 < seconds <= 3600:
         raise CommandError(f"--seconds {seconds:g}: give a length above 0, at most 3600", USAGE)
     drawn = out.with_suffix(".png") if picture else None
     _refuse(out, drawn, paths, replace)
-    model = load_model(
-        settings.checkpoint,
-        settings.engine,
-        threads=settings.threads,
-        memory=settings.memory,
-        precision=settings.precision,
-    )
-    if not isinstance(model, Autoencoder):
-        raise CommandError(
-            f"{settings.checkpoint} is of the family {model.family}, which has no encodings", USAGE
-        )
+    model = open_autoencoder(settings)
     parents = [read_parent(path, model, seconds) for path in paths]
     for parent in parents:
         if parent.cut:

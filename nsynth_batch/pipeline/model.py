@@ -13,11 +13,12 @@ from nsynth_batch.models.checkpoint import portable_name
 from nsynth_batch.models.engine import GPU
 from nsynth_batch.models.loading import (
     chosen_engine,
+    load_model,
     memory_errors_as_usage,
     open_model,
 )
 from nsynth_batch.models.machine import allowed_memory
-from nsynth_batch.models.model import LoadedModel
+from nsynth_batch.models.model import Autoencoder, LoadedModel
 from nsynth_batch.models.spec import ModelSpec
 from nsynth_batch.pipeline import sharding
 from nsynth_batch.pipeline.cost import decoder_rate
@@ -48,6 +49,28 @@ def planned_spec(settings: Settings) -> ModelSpec:
         threads=settings.threads or max(1, usable_cores() // settings.workers),
         memory=settings.memory or allowed_memory(None) // settings.workers,
     )
+
+
+def open_autoencoder(settings: Settings) -> Autoencoder:
+    """Return the model of some settings, to encode and decode with in this process.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be had, or has no encodings.
+    """
+    model = load_model(
+        settings.checkpoint,
+        settings.engine,
+        threads=settings.threads,
+        memory=settings.memory,
+        precision=settings.precision,
+    )
+    if not isinstance(model, Autoencoder):
+        raise UsageError(
+            f"{settings.checkpoint} is of the family {model.family}, which has no encodings"
+        )
+    return model
 
 
 class RunModel:

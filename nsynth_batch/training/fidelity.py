@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from nsynth_batch.models.model import Autoencoder
 from sequencer.audio.pitch import (
     AUDIBLE_DB,
     PitchTrack,
@@ -177,30 +177,6 @@ def measures(sources: Sequence[Audio], outputs: Sequence[Audio], sample_rate: in
     return Measures(kept.pitch_kept, kept.periodicity, kept.partials, ratio)
 
 
-class Autoencoder(Protocol):
-    """A model that encodes a sound and decodes it by itself."""
-
-    @property
-    def sample_rate(self) -> int:
-        """Samples a second."""
-        ...
-
-    def encode(self, audio: Audio) -> Audio:
-        """Return encodings [B, frames, channels] of audio [B, T]."""
-        ...
-
-    def decode(
-        self,
-        encodings: Sequence[Audio],
-        seed: int = ...,
-        ids: Sequence[str] | None = ...,
-        *,
-        temperature: float = ...,
-    ) -> Sequence[Audio]:
-        """Return the sound of each encoding, in free running."""
-        ...
-
-
 def reconstructed(
     model: Autoencoder, sounds: Sequence[tuple[str, Audio]], *, temperature: float = 1.0
 ) -> list[Audio]:
@@ -216,7 +192,7 @@ def reconstructed(
     """
     encodings = [model.encode(audio[None])[0] for _, audio in sounds]
     names = [name for name, _ in sounds]
-    return list(model.decode(encodings, seed=0, ids=names, temperature=temperature))
+    return model.decode(encodings, seed=0, ids=names, temperature=temperature)
 
 
 def nll_and_entropy(
