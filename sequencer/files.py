@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,10 +66,29 @@ def write_output(path: Path, content: str | bytes, *, keeping: Path | None = Non
     if keeping is not None and os.path.realpath(path) == os.path.realpath(keeping):
         raise SequencerError(f"{path}: this would replace what it is made from; name another file")
     data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    with _making(path) as part:
+        part.write_bytes(data)
+
+
+def copy_output(source: Path, path: Path) -> None:
+    """Copy a file, whole or not at all, and make its folder if need be.
+
+    Raises
+    ------
+    OutputError
+        When it cannot be copied.
+    """
+    with _making(path) as part:
+        shutil.copyfile(source, part)
+
+
+@contextlib.contextmanager
+def _making(path: Path) -> Iterator[Path]:
+    """Do as `replacing` does, in a folder that is made; any error is about the output."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
-            part.write_bytes(data)
+            yield part
     except OSError as error:
         raise OutputError(path, error) from error
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from importlib.util import find_spec
 from typing import Any
 
 from sequencer.errors import SequencerError
+
+
+def installed(*modules: str) -> bool:
+    """Whether modules are there to be imported, without importing them."""
+    return all(find_spec(module) for module in modules)
 
 
 def extra(module: str, package: str) -> Any:

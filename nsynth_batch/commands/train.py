@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +13,7 @@ from nsynth_batch.commands.options import MODELS, STORE, settings_from
 from nsynth_batch.errors import OK, UNEXPECTED, USAGE, CommandError
 from nsynth_batch.settings.choices import Schedule
 from nsynth_batch.text import table
+from sequencer.optional import installed
 from sequencer.text import clock
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ RecipeName = Literal["free-running", "published"]
 
 STEPS, STEPS_ON = 20_000, 5_000
 """Of a model from the beginning, and of one that goes on from another."""
+
+_POINT_BYTES = 2_000_000
+"""Of the wav files and pictures of a listening point, about."""
 
 
 def register(app: typer.Typer) -> None:
@@ -216,14 +219,10 @@ def _announce(
         f"{out} takes up to {size / 1e6:.0f} MB; how long it takes is printed every 100 steps",
         err=True,
     )
-    if not find_spec("matplotlib"):
+    if not installed("matplotlib"):
         typer.echo(
             "no pictures are drawn: matplotlib is not installed (pip install matplotlib)", err=True
         )
-
-
-_POINT_BYTES = 2_000_000
-"""Of the wav files and pictures of a listening point, about."""
 
 
 def _train(
@@ -277,7 +276,7 @@ def _listen(
     found = listener.listen(step, weights)
     known = {name: value for name, value in asdict(found).items() if not math.isnan(value)}
     log.add(step=step, samples=samples, score=score(found), **known)
-    if find_spec("matplotlib"):
+    if installed("matplotlib"):
         log.draw()
     numbers = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in known.items())
     typer.echo(f"step {step}, free running: {numbers}", err=True)

@@ -6,7 +6,6 @@ import io
 import math
 import re
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from nsynth_batch.models.weights import Weights, to_safetensors
 from nsynth_batch.training.corpus import Corpus
 from nsynth_batch.training.fidelity import Measures, measures, reconstructed
 from sequencer.audio.samples import from_int16
+from sequencer.optional import installed
 from sequencer.pictures.comparison import comparison
 
 BEST = "best.safetensors"
@@ -73,7 +73,7 @@ class Listener:
         soundfile.write(wav, np.concatenate([source, pause, output]), rate, format="WAV")
         self._storage.replace(f"{path}.wav", wav.getvalue())
         rows = [(f"{title}: source", source), (f"decoded after {step} steps", output)]
-        if find_spec("matplotlib"):
+        if installed("matplotlib"):
             self._storage.replace(f"{path}.png", comparison(rows, rate))
 
 

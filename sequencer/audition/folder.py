@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from sequencer.audition.listing import Listing
 from sequencer.audition.page import audition_page
 from sequencer.clips.choices import Choice
-from sequencer.errors import OutputError
-from sequencer.files import replacing, write_output
+from sequencer.files import copy_output, write_output
 from sequencer.pictures.gallery import draw, picture_name
 
 PAGE_NAME = "index.html"
@@ -61,11 +59,5 @@ def write_audition(
 
 def _copy(sound: Path, copy: Path) -> None:
     # Its name is by content.
-    if copy.exists() and copy.stat().st_size == sound.stat().st_size:
-        return
-    try:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(copy) as part:
-            shutil.copyfile(sound, part)
-    except OSError as error:
-        raise OutputError(copy, error) from error
+    if not copy.exists() or copy.stat().st_size != sound.stat().st_size:
+        copy_output(sound, copy)

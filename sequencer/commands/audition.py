@@ -46,11 +46,10 @@ def audition_command(
 
     Example: sequencer audition my-clips
     """
-    from importlib.util import find_spec
-
     from sequencer.audition.listing import list_clips
     from sequencer.clips.choices import read_choices
     from sequencer.errors import SequencerError
+    from sequencer.optional import installed
 
     if out is not None and out.resolve().is_relative_to(clips.resolve()):
         raise SequencerError(f"{out} lies in {clips}, whose sounds it would add to; name another")
@@ -64,7 +63,7 @@ def audition_command(
     more = len(listing.notes) - _MOST_NOTES
     if more > 0:
         print(f"sequencer: warning: {more} more clips skipped", file=sys.stderr)
-    drawing = bool(find_spec("librosa") and find_spec("matplotlib"))
+    drawing = installed("librosa", "matplotlib")
     if not drawing:
         print(
             "sequencer: warning: no rainbowgrams without librosa and matplotlib; "

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from sequencer.clips.clips import SCORE_SUFFIX
 from sequencer.credits.as_html import credits_html
 from sequencer.credits.credits import credits_text
-from sequencer.errors import OutputError, SequencerError
-from sequencer.files import replacing, write_output
+from sequencer.errors import SequencerError
+from sequencer.files import copy_output, write_output
 from sequencer.player.page import player_page
 from sequencer.score.files import read_score, score_json
 
@@ -59,7 +58,7 @@ def write_player(score_path: Path, out: Path, sound: Path | None = None) -> Path
     stem = score_path.name.removesuffix(SCORE_SUFFIX)
     # The names in the folder are ours: any name of a piece may be shown, and none is an address.
     address = f"piece{found.suffix.lower()}"
-    _copy(found, out / address)
+    copy_output(found, out / address)
     write_output(out / "piece.score.json", score_json(score))
     write_output(out / "credits.html", credits_html(score))
     write_output(out / "credits.txt", credits_text(score))
@@ -70,12 +69,3 @@ def write_player(score_path: Path, out: Path, sound: Path | None = None) -> Path
     )
     write_output(out / PAGE_NAME, player_page(score, stem, address, downloads))
     return out / PAGE_NAME
-
-
-def _copy(sound: Path, copy: Path) -> None:
-    try:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(copy) as part:
-            shutil.copyfile(sound, part)
-    except OSError as error:
-        raise OutputError(copy, error) from error
