@@ -147,16 +147,16 @@ class Trainer:
                 losses, reported = [], now
             listens = bool(on_listen and listen_steps and self.step % listen_steps == 0)
             if listens or now - saved > save_seconds:
-                self.save()
+                model = self.save()
                 saved = now
             if on_listen and listens and self.step < options.steps:
-                on_listen(self.step, self.averaged())
+                on_listen(self.step, model)
                 # Listening is not training: the speed leaves it out.
                 losses, reported = [], time.monotonic()
-        self.save()
+        model = self.save()
         if on_listen and not (stop and stop.is_set()):
-            on_listen(self.step, self.averaged())
-        return self.averaged()
+            on_listen(self.step, model)
+        return model
 
     @property
     def saved_bytes(self) -> int:
@@ -171,9 +171,11 @@ class Trainer:
         tensors = {name: v for name, v in averaged.items() if name not in self._auxiliary}
         return Weights(self.config, tensors, metadata, self.family.name)
 
-    def save(self) -> None:
-        """Write the averaged weights and the training, both or neither."""
-        self._folder.save(self.step, self.averaged(), self._optimiser.state(), self._made_by())
+    def save(self) -> Weights[Any]:
+        """Write the averaged weights and the training, both or neither; return the former."""
+        model = self.averaged()
+        self._folder.save(self.step, model, self._optimiser.state(), self._made_by())
+        return model
 
     def _learn(self, corpus: Corpus) -> tuple[float | None, float | None]:
         """Make one step; return its loss, in nats a sample, and its auxiliary error."""
