@@ -54,7 +54,7 @@ def test_doctor_finds_all_that_a_run_needs(image: Image, tmp_path: Path) -> None
 def test_the_whole_job_runs_and_its_store_suits_any_user(
     image: Image, tmp_path: Path, volume: Path
 ) -> None:
-    flags = ("--pairs", "3", "--minutes", "0.1", "--workers", "1", "--seed", "7")
+    flags = ("--pairs", "3", "--minutes", "0.4", "--workers", "1", "--seed", "7")
     code, output = run(image, tmp_path, "demo", *flags, options=Options(volume=volume))
     assert code == 0, output
     assert (volume / "demo-out/composition.wav").stat().st_size > 100_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from multiprocessing.process import BaseProcess
 
 from hdfs_jobs.datasets.dataset import Dataset
@@ -92,7 +93,7 @@ def in_a_process(job: ShardJob) -> int | None:
 
 def lasting(manifest: Manifest) -> dict[str, object]:
     """What must be the same whoever did the shard, and whenever."""
-    content = dict(vars(manifest))
+    content = {field.name: getattr(manifest, field.name) for field in fields(manifest)}
     for name in ("attempt", "file", "wall_seconds", "finished_at"):
         del content[name]
     return content

@@ -73,7 +73,7 @@ def test_a_run_with_too_much_in_quarantine_is_logged_with_its_exit_code(tmp_path
     words = ["--store", str(store), "--workers", "1", "--max-bad-fraction", "0"]
     assert main(["shard", *words]) == 3
     ends = [(log[-1]["event"], log[-1].get("exit_code")) for log in logged(store)]
-    assert sorted(ends, key=str) == [("RunEnded", None), ("RunFailed", 3)]
+    assert sorted(ends, key=str) == [("RunEnded", 0), ("RunFailed", 3)]
 
 
 def test_a_harvest_that_is_stopped_in_the_middle_is_logged(

@@ -103,7 +103,7 @@ def test_a_damaged_sources_csv_stops_the_harvest_with_its_name(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("s3://bucket/folder", "no storage for s3"),
+        ("gs://bucket/folder", "no storage for gs"),
         ("https://commons.wikimedia.org/wiki/Category:Owls", "commons:Category:NAME"),
         ("Category:Owls", "commons:Category:NAME"),
         ("file:///nowhere/at/all", "no such folder"),
