@@ -55,8 +55,8 @@ s3-server: dev
 small-model: dev
 	$(BIN)/python scripts/small_corpus.py build/small-corpus
 	TF_ENABLE_ONEDNN_OPTS=1 $(BIN)/nsynth-batch train build/small --from build/small-corpus/train \
-	  --held-out build/small-corpus/held-out --steps 40000 --decay-steps 4000 \
-	  --crop-samples 4096 --seed 1 --augment
+	  --held-out build/small-corpus/held-out --steps 80000 --decay-steps 15000 \
+	  --seed 1 --augment
 
 demo-model: dev
 	TF_ENABLE_ONEDNN_OPTS=1 $(BIN)/nsynth-batch train build/demo --init small \

@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 
 RecipeName = Literal["free-running", "published"]
 
-STEPS, STEPS_ON = 20_000, 5_000
+STEPS, STEPS_ON = 20_000, 16_000
 """Of a model from the beginning, and of one that goes on from another."""
+
+DECAY, DECAY_ON = 2_000, 5_000
+"""Steps at the end of the two in which the learning rate falls."""
 
 _POINT_BYTES = 2_000_000
 """Of the wav files and pictures of a listening point, about."""
@@ -86,7 +89,14 @@ def train(
         ),
     ] = "free-running",
     batch: Annotated[int, typer.Option(min=1, help="Crops a step.")] = 2,
-    crop_samples: Annotated[int, typer.Option(min=512, help="Samples a crop.")] = 6144,
+    crop_samples: Annotated[
+        int | None,
+        typer.Option(
+            min=512,
+            help="Samples a crop. [default: those of the past that the model reads]",
+            show_default=False,
+        ),
+    ] = None,
     schedule: Annotated[
         Schedule,
         typer.Option(help="Up, level and down to zero; or the published model's levels."),
@@ -96,8 +106,8 @@ def train(
         int | None,
         typer.Option(
             min=1,
-            help="Steps at the end in which the rate falls to zero. [default: 2000; 1000 with "
-            "--init]",
+            help="Steps at the end in which the rate falls to zero. "
+            f"[default: {DECAY}; {DECAY_ON} with --init]",
             show_default=False,
         ),
     ] = None,
@@ -155,10 +165,10 @@ def train(
     options = TrainingOptions(
         steps=steps or (STEPS_ON if init else STEPS),
         batch=batch,
-        crop_samples=crop_samples,
+        crop_samples=crop_samples or family.crop_samples(config),
         schedule=schedule,
         learning_rate=learning_rate,
-        decay_steps=decay_steps or (1000 if init else 2000),
+        decay_steps=decay_steps or (DECAY_ON if init else DECAY),
         seed=seed,
         augmentation=WIDE if augment else Augmentation(),
         recipe=taught,

@@ -108,6 +108,10 @@ class Family(Protocol[ConfigT]):
         """Return the weights that a training begins with; the same seed gives the same."""
         ...
 
+    def crop_samples(self, config: ConfigT) -> int:
+        """Return how long a crop teaches the most for its samples: no longer than the past read."""
+        ...
+
     def quantiser(self, config: ConfigT) -> Quantiser:
         """Return how audio becomes the codes that the model predicts."""
         ...

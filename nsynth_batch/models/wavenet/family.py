@@ -43,6 +43,10 @@ class NSynth:
         """Return the weights that a training begins with."""
         return random_weights(config, seed)
 
+    def crop_samples(self, config: Config) -> int:
+        """Return the receptive field in whole hops: 6,144 for the published model, as it had."""
+        return -(-config.receptive_field // config.hop) * config.hop
+
     def quantiser(self, config: Config) -> Quantiser:
         """Return the published model's mu-law."""
         return MU_LAW_NSYNTH

@@ -104,6 +104,9 @@ class Toy:
         table = generator(seed, "table").normal(0, 0.01, (LEVELS, LEVELS)).astype(np.float32)
         return Weights(config, {"table": table}, {}, self.name)
 
+    def crop_samples(self, config: ToyConfig) -> int:
+        return 400
+
     def quantiser(self, config: ToyConfig) -> Quantiser:
         return MU_LAW_NSYNTH
 
