@@ -88,6 +88,20 @@ def submit(
         Literal["user", "kerberos", "token"],
         typer.Option(help="How the pod logs in to HDFS."),
     ] = "user",
+    s3_secret: Annotated[
+        str,
+        typer.Option(metavar="SECRET", help="Its file `credentials` opens stores on S3."),
+    ] = "",
+    s3_endpoint: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Of the server of S3. [default: as the ConfigMap nsynth-batch-s3 has it]",
+        ),
+    ] = "",
+    s3_region: Annotated[
+        str, typer.Option(metavar="REGION", help="Of S3. [default: likewise]")
+    ] = "",
     env: Annotated[Texts, typer.Option(metavar="NAME=VALUE", help="A variable.")] = None,
     volume: Annotated[
         Texts, typer.Option(metavar="CLAIM:PATH", help="A PersistentVolumeClaim to mount.")
@@ -176,6 +190,9 @@ def submit(
         gpus=gpus,
         groups=tuple(group or ()),
         hdfs_auth=hdfs_auth,
+        s3_secret=s3_secret,
+        s3_endpoint=s3_endpoint,
+        s3_region=s3_region,
         environment=tuple(variable_of(given) for given in env or ()),
         volumes=volumes,
         node_labels=tuple(label_of(given) for given in node_label or ()),

@@ -19,6 +19,7 @@ _LONGEST_CRON_JOB = 52
 _LONGEST_SUBDOMAIN = 253
 
 _QUANTITY = re.compile(r"[1-9][0-9]*(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
+_ENDPOINT = re.compile(r"https?://(\[[0-9a-f:]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?(/[^\s?#]*)?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OF_A_LABEL = re.compile(r"([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _VALUE_OF_A_LABEL = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
@@ -59,6 +60,12 @@ def check_run(run: JobSpec, schedule: Schedule | None = None) -> None:
             raise UsageError(f"--{flag} {amount}: give an amount as 4, 500m or 8Gi")
     if run.pull_secret:
         _check_subdomain("--pull-secret", run.pull_secret)
+    if run.s3_secret:
+        _check_subdomain("--s3-secret", run.s3_secret)
+    if run.s3_endpoint and not _ENDPOINT.fullmatch(run.s3_endpoint):
+        raise UsageError(f"--s3-endpoint {run.s3_endpoint}: give it as https://s3.example.org")
+    if run.s3_region and not _LABEL.fullmatch(run.s3_region):
+        raise UsageError(f"--s3-region {run.s3_region}: give it as eu-central-1")
     if run.priority_class:
         _check_subdomain("--priority-class", run.priority_class)
     paths = [volume.path for volume in run.volumes]

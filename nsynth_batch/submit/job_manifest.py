@@ -71,6 +71,10 @@ class JobSpec:
         Numbers of the groups that own the GPU devices on the nodes (video and render).
     hdfs_auth
         How the pod logs in to HDFS: by user name, by a keytab, or by a delegation token.
+    s3_secret
+        Name of the Secret whose file ``credentials`` opens stores on S3, or empty.
+    s3_endpoint, s3_region
+        Where they are; both empty take the file ``config`` of the ConfigMap nsynth-batch-s3.
     environment
         Variables and their values.
     volumes
@@ -100,6 +104,9 @@ class JobSpec:
     gpus: int = 0
     groups: tuple[int, ...] = ()
     hdfs_auth: Literal["user", "kerberos", "token"] = "user"
+    s3_secret: str = ""
+    s3_endpoint: str = ""
+    s3_region: str = ""
     environment: tuple[tuple[str, str], ...] = ()
     volumes: tuple[Volume, ...] = ()
     node_labels: tuple[tuple[str, str], ...] = ()
@@ -297,7 +304,7 @@ def _environment(run: JobSpec) -> list[JobManifest]:
         }
     elif run.hdfs_auth == "token":
         values["HADOOP_TOKEN_FILE_LOCATION"] = f"{SETTINGS_FOLDER}/hdfs-token/token"
-    values |= {name: _literal(value) for name, value in run.environment}
+    values |= _s3_environment(run) | {name: _literal(value) for name, value in run.environment}
     found = {
         # A pod sees all cores of its node, and its limit only this way.
         "NSYNTH_BATCH_WORKERS": {"resourceFieldRef": {"resource": "limits.cpu"}},
@@ -309,6 +316,18 @@ def _environment(run: JobSpec) -> list[JobManifest]:
         *({"name": name, "value": value} for name, value in values.items()),
         *({"name": n, "valueFrom": source} for n, source in found.items() if n not in values),
     ]
+
+
+def _s3_environment(run: JobSpec) -> dict[str, str]:
+    values = {}
+    if run.s3_secret:
+        if not (run.s3_endpoint or run.s3_region):
+            values["AWS_CONFIG_FILE"] = f"{SETTINGS_FOLDER}/s3/config"
+        values["AWS_SHARED_CREDENTIALS_FILE"] = f"{SETTINGS_FOLDER}/s3/credentials"
+        # Without the file a pod is not to become whoever its node is.
+        values["AWS_EC2_METADATA_DISABLED"] = "true"
+    given = {"AWS_ENDPOINT_URL": run.s3_endpoint, "AWS_REGION": run.s3_region}
+    return values | {name: _literal(value) for name, value in given.items() if value}
 
 
 def _seed_of_the_job(run: JobSpec) -> list[JobManifest]:
@@ -336,6 +355,10 @@ def _settings(run: JobSpec) -> JobManifest:
         ]
     elif run.hdfs_auth == "token":
         sources.append({"secret": _items("nsynth-batch-hdfs-token", "token", folder="hdfs-token/")})
+    if run.s3_secret:
+        if not (run.s3_endpoint or run.s3_region):
+            sources.append({"configMap": _items("nsynth-batch-s3", "config", folder="s3/")})
+        sources.append({"secret": _items(run.s3_secret, "credentials", folder="s3/")})
     return {"defaultMode": _READABLE_BY_GROUP, "sources": sources}
 
 

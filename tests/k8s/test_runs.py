@@ -34,6 +34,16 @@ def test_ways_into_hdfs_are_those_of_submit(
         assert variables_sorted(there) == variables_sorted(submitted)
 
 
+def test_the_way_to_s3_is_that_of_submit(tmp_path: Path) -> None:
+    need("kubectl")
+    manifests = composed(tmp_path, "run-once", "s3")
+    way = {"s3_secret": "nsynth-batch-s3"}
+    wanted = [cron_job(replace(run, **way), when) for run, when in SCHEDULES.items()]
+    for submitted in [*wanted, job(replace(ONCE, **way))]:
+        there = named(manifests, submitted["kind"], submitted["metadata"]["name"])
+        assert variables_sorted(there) == variables_sorted(submitted)
+
+
 @pytest.mark.parametrize("component", ["kerberos", "hdfs-token"])
 def test_workers_get_into_hdfs_as_runs_do(component: str, tmp_path: Path) -> None:
     need("kubectl")

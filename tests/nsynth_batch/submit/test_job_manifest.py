@@ -136,9 +136,10 @@ def test_a_variable_that_is_given_goes_before_ours(name: str, beside: set[str]) 
     assert [each for each in given if each["name"] == name] == [{"name": name, "value": "7"}]
 
 
+@pytest.mark.parametrize("s3", [{}, {"s3_secret": "keys"}, {"s3_secret": "k", "s3_region": "r"}])
 @pytest.mark.parametrize("hdfs_auth", ["user", "kerberos", "token"])
-def test_every_file_that_a_variable_names_is_mounted(hdfs_auth: Any) -> None:
-    made = job(JobSpec("one", ("run",), "image:1", hdfs_auth=hdfs_auth))
+def test_every_file_that_a_variable_names_is_mounted(hdfs_auth: Any, s3: Any) -> None:
+    made = job(JobSpec("one", ("run",), "image:1", hdfs_auth=hdfs_auth, **s3))
     [settings] = [v for v in made["spec"]["template"]["spec"]["volumes"] if v["name"] == "settings"]
     files = {
         f"/etc/nsynth-batch/{item['path']}"
@@ -150,6 +151,18 @@ def test_every_file_that_a_variable_names_is_mounted(hdfs_auth: Any) -> None:
     for path in named:
         if path.startswith("/etc/nsynth-batch/") and path != "/etc/nsynth-batch/kerberos":
             assert path in files
+
+
+def test_where_s3_is_can_be_said_without_a_config_map() -> None:
+    there = {"s3_endpoint": "http://gateway:7070", "s3_region": "eu-1"}
+    for run in (RUN, replace(RUN, s3_secret="keys")):
+        made = job(replace(run, **there))
+        variables = {each["name"]: each.get("value") for each in container(made)["env"]}
+        assert variables["AWS_ENDPOINT_URL"] == "http://gateway:7070"
+        assert variables["AWS_REGION"] == "eu-1"
+        assert ("AWS_SHARED_CREDENTIALS_FILE" in variables) == bool(run.s3_secret)
+        assert "nsynth-batch-s3" not in str(made)
+        assert ("'keys'" in str(made)) == bool(run.s3_secret)
 
 
 def test_each_job_of_a_cron_job_has_a_seed_of_its_own() -> None:
