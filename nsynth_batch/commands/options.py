@@ -266,7 +266,10 @@ def settings_from(*names: str) -> Callable[[Callable[..., int]], Callable[..., i
             # The entry point looks for the flag itself: an error may come before any command.
             values.pop("verbose")
             flags = {name: values.pop(name) for name in dict.fromkeys(names)}
-            return command(_load(flags), **values)
+            settings = _load(flags)
+            if "depth" in flags:
+                _refuse_ignored(values["source"], flags)
+            return command(settings, **values)
 
         signature = inspect.Signature([*own, *shared, verbose])
         vars(run)["__signature__"] = signature
@@ -274,6 +277,12 @@ def settings_from(*names: str) -> Callable[[Callable[..., int]], Callable[..., i
         return run
 
     return decorate
+
+
+def _refuse_ignored(source: str | None, flags: dict[str, Any]) -> None:
+    from nsynth_batch.sources.resolve import refuse_ignored
+
+    refuse_ignored(source, {name for name, value in flags.items() if value is not None})
 
 
 def _load(flags: dict[str, Any]) -> Settings:

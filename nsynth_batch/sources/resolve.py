@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from nsynth_batch.sources.wiki.mediawiki import MediaWiki
 from sequencer.audio.suffixes import is_audio_name, needs_head
 
 _OF_THE_WEB = re.compile(r"https?://|(category|file):(?!//)", re.IGNORECASE)
+_CATEGORY = re.compile(re.escape(commons.PREFIX) + r"\s*category\s*:", re.IGNORECASE)
+_OF_A_SOURCE = ("types", "max_seconds", "max_bytes", "licence", "since", "limit")
 
 
 def resolve(source: str, settings: Settings | None = None) -> Source:
@@ -77,6 +80,38 @@ def _filter_of(settings: Settings) -> HarvestFilter:
         since=settings.since_time,
         limit=settings.limit,
     )
+
+
+def refuse_ignored(source: str | None, given: Collection[str]) -> None:
+    """Raise if a flag would do nothing with a source.
+
+    Parameters
+    ----------
+    source : str or None
+        The SOURCE argument of a command; None where it has none.
+    given : collection of str
+        The settings that its flags gave. What a settings file holds is for every source, and
+        is no mistake.
+
+    Raises
+    ------
+    UsageError
+        If one of them is a filter that cannot be applied.
+    """
+    what = f"{source}: no" if source else "without a SOURCE there is no"
+    if source is None and (idle := [name for name in _OF_A_SOURCE if name in given]):
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
+        raise UsageError(f"{what} harvest: leave out {flags}, or give a SOURCE")
+    if "depth" in given and not (source and _CATEGORY.match(source)):
+        raise UsageError(
+            f"{what} category of a wiki: leave out --depth, which counts the levels below "
+            "commons:Category:NAME; a folder is read with all its subfolders"
+        )
+    if "accept_missing" in given and (source is None or is_on_the_web(source)):
+        raise UsageError(
+            f"{what} folder: leave out --accept-missing, which withdraws what a folder does not "
+            "have any more"
+        )
 
 
 def is_on_the_web(source: str) -> bool:

@@ -12,7 +12,7 @@ import typer
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.open import is_remote
 from nsynth_batch.settings.settings import Settings, check_flags
-from nsynth_batch.sources.resolve import is_on_the_web
+from nsynth_batch.sources.resolve import is_on_the_web, refuse_ignored
 
 COMMANDS = ("run", "harvest", "shard", "encode", "mash", "decode", "verify", "status", "gc")
 """Those that work on a store alone; what the others leave would end with the pod."""
@@ -56,8 +56,8 @@ def parse_command(
     Raises
     ------
     UsageError
-        If the command is none of `COMMANDS`, a setting is out of range, or it names a file that
-        the pod does not have.
+        If the command is none of `COMMANDS`, a setting is out of range or would do nothing, or it
+        names a file that the pod does not have.
     click.UsageError
         If the parser does not take the words.
     """
@@ -70,8 +70,10 @@ def parse_command(
     command = program.get_command(owner, name)
     values = command.make_context(name, list(rest), parent=owner.parent).params
     own = {parameter.name for parameter in command.params if parameter.param_type_name == "option"}
-    check_flags({key: values[key] for key in own & set(Settings.model_fields)})
+    flags = {key: values[key] for key in own & set(Settings.model_fields)}
+    check_flags(flags)
     source = values.get("source")
+    refuse_ignored(source, {key for key, value in flags.items() if value is not None})
     _refuse_what_is_here(values, mounted)
     if source is not None:
         _refuse_source(source, mounted)
