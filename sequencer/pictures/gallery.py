@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sequencer.errors import AudioError
 from sequencer.files import write_output
+from sequencer.optional import extra
 from sequencer.pictures.rainbowgram import VERSION, picture_of
 
 _WORTH_A_POOL = 32
@@ -53,7 +54,9 @@ def draw(wanted: Mapping[Path, Path]) -> Iterator[tuple[Path, str]]:
         for picture, sound in missing.items():
             yield picture, _draw_one(picture, sound)
         return
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _let_go) as pool:
+    # joblib comes with librosa, and knows affinities and the CPU quotas of containers.
+    cores = extra("joblib", "librosa").cpu_count()
+    with ProcessPoolExecutor(cores, get_context("spawn"), _let_go) as pool:
         drawing = {pool.submit(_draw_one, *each): each[0] for each in missing.items()}
         try:
             for done in as_completed(drawing):
