@@ -27,6 +27,7 @@ from sequencer.rendering.output_paths import (
 )
 from sequencer.rendering.render import Rendered, measured, render, render_stem
 from sequencer.rendering.spans import SpannedMix
+from sequencer.score.clip_folder import with_clip_folder
 from sequencer.score.files import score_json
 from sequencer.score.score import FadeLaw, Layer, Score
 from sequencer.sound_files.output import Form, form_of, wav_container, written_rate
@@ -83,7 +84,8 @@ def make_piece(
 ) -> Piece:
     """Survey a folder of clips, compose, render and credit.
 
-    The same clips, seed and options give the same bytes in all files.
+    The same clips, seed and options give the same bytes in all files; the score holds the way from
+    it to `folder`.
 
     Parameters
     ----------
@@ -204,6 +206,7 @@ def _write(
     force: bool,
     known: int = 0,
 ) -> Piece:
+    score = with_clip_folder(score, paths.score, Path(folder))
     rate = writing.sample_rate or written_rate(paths.out, score.sample_rate)
     stems = {}
     if writing.stems is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -38,7 +39,10 @@ def export_command(
     ] = None,
     clips: Annotated[
         Path | None,
-        typer.Option("--clips", help="The folder of its clips.  [default: where the score is]"),
+        typer.Option(
+            "--clips",
+            help="The folder of its clips.  [default: the one in the score, or where the score is]",
+        ),
     ] = None,
     force: Force = False,
     verbose: Verbose = False,
@@ -49,17 +53,22 @@ def export_command(
     midi a file of markers (.mid). Layers become tracks, sections markers or regions; otio and
     reaper name the sound files relative to OUT.
 
-    Example: sequencer export piece.score.json --clips my-clips -o piece.rpp
+    Example: sequencer export piece.score.json -o piece.rpp
     """
     from sequencer.exports.media import Media
     from sequencer.rendering.output_paths import write_form
+    from sequencer.score.clip_folder import clip_folder
     from sequencer.score.files import read_score
     from sequencer.text import counted
 
     form = _target(out, to)
     composition = read_score(score)
-    folder = score.parent if clips is None else clips
-    content = _written(composition, Media(folder.resolve(), out.parent.resolve()), form)
+
+    def media() -> Media:
+        folder = clip_folder(composition, score, clips)
+        return Media(folder.resolve(), out.parent.resolve())
+
+    content = _written(composition, media, form)
     write_form(out, content, form, score=score, replace=force)
     events = counted(len(composition.events), "event")
     print(f"{out}: {form}, {events} in {counted(len(composition.layers), 'layer')}")
@@ -80,15 +89,15 @@ def _target(out: Path, to: Target | None) -> Target:
     return named
 
 
-def _written(score: Score, media: Media, to: Target) -> str | bytes:
+def _written(score: Score, media: Callable[[], Media], to: Target) -> str | bytes:
     if to == "otio":
         from sequencer.exports.otio import otio_text
 
-        return otio_text(score, media)
+        return otio_text(score, media())
     if to == "reaper":
         from sequencer.exports.reaper import reaper_text
 
-        return reaper_text(score, media)
+        return reaper_text(score, media())
     if to == "midi":
         from sequencer.exports.midi import midi_bytes
 

@@ -40,7 +40,7 @@ def render_command(
         Path | None,
         typer.Option(
             "--clips",
-            help="The folder of its clips.  [default: where the score is]",
+            help="The folder of its clips.  [default: the one in the score, or where the score is]",
             rich_help_panel=CLIP_OPTIONS,
         ),
     ] = None,
@@ -70,10 +70,11 @@ def render_command(
     """Render a score again, at its own master gain.
 
     With --loudness its gain is found anew, and the score beside OUT says so. A rendering that was
-    killed or interrupted goes on when it is started again. --without puts other clips of the
+    killed or interrupted goes on when it is started again. The score remembers the folder of its
+    clips; --clips names another. --without puts other clips of the
     folder in the places of those that a recording is in.
 
-    Example: sequencer render piece.score.json --clips clips/ -o edited.wav --sample-rate 44100
+    Example: sequencer render piece.score.json -o edited.wav --sample-rate 44100
     """
     from dataclasses import replace
 
@@ -81,10 +82,11 @@ def render_command(
     from sequencer.composing.replace import replace_source
     from sequencer.piece import write_piece
     from sequencer.rendering.output_paths import Writing
+    from sequencer.score.clip_folder import clip_folder
     from sequencer.score.files import read_score
 
-    folder = score.parent if clips is None else clips
     found = original = read_score(score)
+    folder = clip_folder(found, score, clips)
     if without:
         candidates = find_candidates(folder, sample_rate=found.sample_rate).candidates
         for name in without:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from sequencer.clips.clips import SCORE_SUFFIX
@@ -46,7 +47,8 @@ def write_player(score_path: Path, out: Path, sound: Path | None = None) -> Path
         The score cannot be read, there is no sound, or the folder holds what is not of a page;
         `OutputError` where something cannot be written.
     """
-    score = read_score(score_path)
+    # Whoever downloads the score has another folder for its clips.
+    score = replace(read_score(score_path), clips_folder="")
     found = sound or sound_beside(score_path)
     if found is None or not found.is_file():
         raise SequencerError(

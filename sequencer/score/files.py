@@ -40,7 +40,17 @@ _ELEMENTS = {
 }
 _TOP_FIELDS = (
     *("schema", "version", "seed", "sample_rate", "seconds", "channels", "fade_law", "style"),
-    *("licence", "target", "master", "layers", "sections", "notes", "corpora", "clips"),
+    *(
+        "licence",
+        "target",
+        "clips_folder",
+        "master",
+        "layers",
+        "sections",
+        "notes",
+        "corpora",
+        "clips",
+    ),
     "events",
 )
 _EVENT_FIELDS = (
@@ -82,6 +92,7 @@ def score_json(score: Score) -> str:
         "style": score.style,
         "licence": score.licence,
         "target": score.target,
+        **({"clips_folder": score.clips_folder} if score.clips_folder else {}),
         "master": {
             "gain_db": master.gain_db,
             "fade_in": seconds(master.fade_in),
@@ -223,6 +234,7 @@ def read_score(path: str | Path) -> Score:
         sections=tuple(sorted(sections, key=lambda section: section.start)),
         licence=_licence(top, "licence"),
         target=_licence(top, "target"),
+        clips_folder=top.text("clips_folder", ""),
     )
 
 

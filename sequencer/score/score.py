@@ -147,6 +147,8 @@ class Score:
         empty where it could not be found, since a source's licence is not known.
     target : str
         The licence that was asked for; empty for none.
+    clips_folder : str
+        The folder of its clips, relative to the file it is written in; empty where it is not known.
 
     Examples
     --------
@@ -172,6 +174,7 @@ class Score:
     sections: tuple[Section, ...] = ()
     licence: str = ""
     target: str = ""
+    clips_folder: str = ""
 
     @property
     def seconds(self) -> float:
