@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -50,8 +51,9 @@ def export_command(
     """Write a score for another program.
 
     otio is OpenTimelineIO, reaper a Reaper project (.rpp), labels a label track of Audacity (.txt),
-    midi a file of markers (.mid). Layers become tracks, sections markers or regions; otio and
-    reaper name the sound files relative to OUT.
+    midi a MIDI file (.mid): a marker an event, and notes where its clip has a clear pitch. Layers
+    become tracks, sections markers or regions; otio and reaper name the sound files relative to
+    OUT.
 
     Example: sequencer export piece.score.json -o piece.rpp
     """
@@ -99,9 +101,27 @@ def _written(score: Score, media: Callable[[], Media], to: Target) -> str | byte
 
         return reaper_text(score, media())
     if to == "midi":
-        from sequencer.exports.midi import midi_bytes
-
-        return midi_bytes(score)
+        return _midi(score, media)
     from sequencer.credits.captions import label_track
 
     return label_track(score)
+
+
+def _midi(score: Score, media: Callable[[], Media]) -> bytes:
+    from sequencer.errors import SequencerError
+    from sequencer.exports.midi import midi_bytes
+    from sequencer.exports.notes import clip_notes
+
+    try:
+        folder = media().clips
+    except SequencerError as error:
+        print(f"sequencer: warning: only markers are written: {error}", file=sys.stderr)
+        return midi_bytes(score)
+    notes, missing = clip_notes(score, folder)
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if missing[1:] else ""
+        print(
+            f"sequencer: warning: no notes of clips without their sound: {missing[0]}{more}",
+            file=sys.stderr,
+        )
+    return midi_bytes(score, notes)
