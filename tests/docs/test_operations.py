@@ -83,7 +83,7 @@ def test_a_store_that_a_run_writes_to_is_copied_whole_and_goes_on(
         assert process.wait() == 0
     assert len(commands) == 2
     job.url, whole = str(copy), job.clips()
-    verified = job.do("verify", more=False)
+    verified = job.ask("verify")
     assert verified.returncode == 0, verified.stdout
     # It was copied before the run had ended, and ends in the same clips.
     done = job.do("run", *pairs)

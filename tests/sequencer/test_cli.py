@@ -19,7 +19,7 @@ COMMAND = "import sys; from sequencer.cli import main; sys.exit(main())"
 LITTLE_ROOM = (
     f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); {COMMAND}"
 )
-LONG = ["--minutes", "15"]
+LONG = ["--minutes", "8"]
 BROKEN = f"""
 from sequencer.commands.program import app
 @app.command("broken")

@@ -143,8 +143,9 @@ def test_a_paused_worker_counts_as_absent_until_it_goes_on(
 
 
 def test_the_patience_with_paused_workers_ends(
-    store: Store, servers: DaskServers, traps: Path
+    store: Store, servers: DaskServers, traps: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("hdfs_jobs.runs.cluster.FIRST_WORKER_SECONDS", 1.0)
     dataset = planned(store, "", "")
     servers.start_worker(flags=PAUSABLE)
     with Client(servers.address) as client:
@@ -156,6 +157,7 @@ def test_the_patience_with_paused_workers_ends(
         ):
             cluster.client()
         client.run(resume)
+    monkeypatch.undo()
     run = Run(dataset, servers.address, traps, patience=60.0)
     assert run.future.result(DEADLINE).committed == 2
 

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,28 +17,48 @@ from tests.nsynth_batch.recordings import tone, write_wav
 from tests.waiting import until
 
 TIMED = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ "
-RUN = ("--pairs", "2", "--workers", "1")
+RUN = ("--pairs", "2", "--workers", "1", "--seed", "1")
 
 
-@pytest.fixture
-def job(tmp_path: Path, tiny: Path) -> Job:
-    job = Job(tmp_path, tiny)
+@dataclass(frozen=True)
+class Ran:
+    """A job whose first run is over, and what that run wrote on stderr."""
+
+    job: Job
+    stderr: str
+
+
+def with_two_recordings(folder: Path, checkpoint: Path) -> Job:
+    job = Job(folder, checkpoint)
     for i in range(2):
         write_wav(job.recordings / f"{i}.wav", tone(0.3, 200.0 + 50 * i))
     return job
 
 
+@pytest.fixture
+def job(tmp_path: Path, tiny: Path) -> Job:
+    return with_two_recordings(tmp_path, tiny)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Ran:
+    """A store after its first run, which every test leaves whole."""
+    job = with_two_recordings(tmp_path_factory.mktemp("ran"), tiny)
+    done = job.run(*RUN)
+    assert done.returncode == 0, done.stderr
+    return Ran(job, done.stderr)
+
+
 def said(job: Job, *words: str) -> str:
-    done = job.do(*words, more=False)
+    done = job.ask(*words)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_runs_logs_and_status_say_what_earlier_runs_did(job: Job) -> None:
-    first = job.run(*RUN)
-    assert first.returncode == 0, first.stderr
+def test_runs_logs_and_status_say_what_earlier_runs_did(ran: Ran) -> None:
+    job = ran.job
     # Lines that no terminal shows have the time.
-    assert all(re.match(TIMED, line) for line in first.stderr.splitlines()), first.stderr
+    assert all(re.match(TIMED, line) for line in ran.stderr.splitlines()), ran.stderr
     assert job.run("--pair", "nothing:nowhere", *RUN).returncode == 2
     last, before = map(json.loads, said(job, "runs", "--json").splitlines())
     assert (last["exit_code"], last["committed"]) == (2, 0)
@@ -68,10 +89,10 @@ def test_runs_logs_and_status_say_what_earlier_runs_did(job: Job) -> None:
     ]
 
 
-def test_datasets_of_earlier_settings_are_listed_and_deleted(job: Job) -> None:
-    for seed in ("1", "2"):
-        done = job.run(*RUN, "--seed", seed)
-        assert done.returncode == 0, done.stderr
+def test_datasets_of_earlier_settings_are_listed_and_deleted(ran: Ran) -> None:
+    job = ran.job
+    done = job.run(*RUN, "--seed", "2")
+    assert done.returncode == 0, done.stderr
     every = [json.loads(line) for line in said(job, "status", "--datasets", "--json").splitlines()]
     old = {one["name"]: one for one in every if not one["current"]}
     assert set(old) == {"mashups", "clips"}
@@ -81,7 +102,7 @@ def test_datasets_of_earlier_settings_are_listed_and_deleted(job: Job) -> None:
     assert old["clips"]["digest"] in table
     current = next(one for one in every if one["name"] == "audio")
     for digest, why in ((current["digest"], "current"), (old["mashups"]["digest"], "made from")):
-        refused = job.do("gc", "--dataset", digest, more=False)
+        refused = job.ask("gc", "--dataset", digest)
         assert (refused.returncode, why in refused.stderr) == (2, True), refused.stderr
     before = job.files()
     assert "would be removed" in said(job, "gc", "--dataset", old["clips"]["digest"], "--dry-run")
@@ -136,14 +157,14 @@ def test_a_scheduler_that_is_not_there_is_found_before_the_harvest(job: Job) -> 
     assert not Path(job.url).exists()
 
 
-def test_clips_refuses_a_shard_that_is_not_what_was_committed(job: Job) -> None:
-    assert job.run(*RUN).returncode == 0
+def test_clips_refuses_a_shard_that_is_not_what_was_committed(ran: Ran) -> None:
+    job = ran.job
     for name in ("clips", "mashups"):
         path = next(Path(job.url, name).rglob("*.parquet"))
         whole = path.read_bytes()
         path.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
-        done = job.do("clips", "--to", str(job.folder / name), more=False)
+        done = job.ask("clips", "--to", str(job.folder / name))
         assert (done.returncode, "altered: SHA-256" in done.stderr) == (2, True), done.stderr
         assert path.name in done.stderr
         path.write_bytes(whole)
-    assert job.do("clips", "--to", str(job.folder / "whole"), more=False).returncode == 0
+    assert job.ask("clips", "--to", str(job.folder / "whole")).returncode == 0

@@ -71,7 +71,7 @@ def test_status_tells_every_stage(job: Job) -> None:
     assert stages["audio"]["seconds"] == pytest.approx(stages["encodings"]["seconds"])
     assert stages["mashups"]["rows"] == stages["clips"]["rows"] == PAIRS
     assert stages["clips"]["seconds"] == pytest.approx(stages["mashups"]["seconds"])
-    lines = job.do("status", "--quarantine", more=False).stdout
+    lines = job.ask("status", "--quarantine").stdout
     assert "quarantine of audio: 1 absurd-header, 2 empty, 2 non-finite, 1 not-audio" in lines
     assert "  three hours.wav: absurd-header: " in lines
     model = load_model(job.checkpoint)
@@ -80,12 +80,12 @@ def test_status_tells_every_stage(job: Job) -> None:
 
 
 def test_verify_finds_everything_whole_and_names_what_is_not(job: Job) -> None:
-    assert job.do("verify", more=False).returncode == 0
+    assert job.ask("verify").returncode == 0
     victim = next(Path(job.url, "clips").glob("*/*.parquet"))
     whole = victim.read_bytes()
     try:
         victim.write_bytes(whole[:-1] + b"?")
-        done = job.do("verify", more=False)
+        done = job.ask("verify")
     finally:
         victim.write_bytes(whole)
     assert done.returncode == 1
@@ -95,7 +95,7 @@ def test_verify_finds_everything_whole_and_names_what_is_not(job: Job) -> None:
 
 def test_clips_are_wav_files_with_parents_and_rights(job: Job, tmp_path: Path) -> None:
     out = tmp_path / "my clips"
-    done = job.do("clips", "--to", str(out), more=False)
+    done = job.ask("clips", "--to", str(out))
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in (out / "clips.jsonl").read_text("utf-8").splitlines()]
     samples = job.clips()
@@ -120,7 +120,7 @@ def test_clips_are_wav_files_with_parents_and_rights(job: Job, tmp_path: Path) -
             assert parent["start_seconds"] == pytest.approx(parent["segment"] * SEGMENT_SECONDS)
     assert {p["author"] for line in lines for p in line["parents"]} >= {""}
     before = {path.name: path.stat().st_mtime_ns for path in out.glob("*.wav")}
-    again = job.do("clips", "--to", str(out), more=False)
+    again = job.ask("clips", "--to", str(out))
     assert "0 files written" in again.stdout
     assert {path.name: path.stat().st_mtime_ns for path in out.glob("*.wav")} == before
 
@@ -219,10 +219,10 @@ def test_new_recordings_and_more_pairs_append_and_leave_what_is_committed(job: J
     kept = load_pool(mashups)
     assert kept is not None
     assert "later" in {titles[s.file_id] for s in kept.segments}
-    assert "clips: 1 more of other settings" in job.do("status", more=False).stdout
+    assert "clips: 1 more of other settings" in job.ask("status").stdout
     for words, count in ((), 6), (("--all",), PAIRS + 4 + 6):
         out = job.folder / f"export{count}"
-        assert job.do("clips", "--to", str(out), *words, more=False).returncode == 0
+        assert job.ask("clips", "--to", str(out), *words).returncode == 0
         assert len((out / "clips.jsonl").read_text("utf-8").splitlines()) == count
 
 

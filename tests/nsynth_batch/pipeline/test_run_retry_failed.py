@@ -58,11 +58,11 @@ def test_recordings_that_ran_out_of_time_come_through(job: Job) -> None:
     status = job.status()["audio"]
     assert (status["rows"], status["quarantined"]) == (2, 1)
     assert status["shards"] == status["committed"] == 5
-    assert "quarantine of audio: 1 not-audio\n" in job.do("status", more=False).stdout
+    assert "quarantine of audio: 1 not-audio\n" in job.ask("status").stdout
     after = job.files()
     kept = {path for path in before if path.startswith("audio/") and "index" not in path}
     assert {path: after[path] for path in kept} == {path: before[path] for path in kept}
-    assert job.do("verify", more=False).returncode == 0
+    assert job.ask("verify").returncode == 0
 
     # Bad input stays bad, and counts once however often it is tried.
     source = job.do("run", "--retry-failed", str(job.recordings), *ONE_CUT, "--dry-run", more=False)

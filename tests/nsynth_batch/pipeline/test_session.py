@@ -62,7 +62,7 @@ def test_a_second_driver_is_told_and_readers_are_let_in(job: Job) -> None:
             assert f"{job.url} is held by nsynth-batch run of " in last
             assert f"(process {first.pid}) since " in last
         for words in (("status",), ("gc", "--dry-run"), ("verify",)):
-            assert job.do(*words, more=False).returncode == 0
+            assert job.ask(*words).returncode == 0
         for worker in workers:
             worker.resume()
         assert first.wait(120) == 0
@@ -84,7 +84,7 @@ def test_a_driver_that_sleeps_is_replaced_and_ends_when_it_wakes(job: Job) -> No
         assert sleeper.wait(30) == 75, rest
         assert "this run gave no sign of life for 2 seconds" in rest.splitlines()[-1]
     assert job.files() == before
-    assert job.do("verify", more=False).returncode == 0
+    assert job.ask("verify").returncode == 0
 
 
 def test_a_wait_for_a_dead_driver_can_be_ended(job: Job) -> None:

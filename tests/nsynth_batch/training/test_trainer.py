@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import shutil
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from nsynth_batch.training.options import TrainingOptions, TrainingProgress
 from nsynth_batch.training.trainer import Trainer
 from tests.nsynth_batch.builders import ODD
 
+# What a training takes here is the tracing of its graph, which grows with the layers.
+SMALL = replace(ODD, num_layers=3, num_stages=2, ae_num_layers=2, ae_num_stages=2)
 OPTIONS = TrainingOptions(
     steps=30,
     crop_samples=256,
@@ -28,95 +31,129 @@ OPTIONS = TrainingOptions(
 )
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A training that is over: its folder, its weights, what it said on the way."""
+
+    folder: Path
+    weights: Weights[Config]
+    seen: list[TrainingProgress]
+
+
 @pytest.fixture(scope="module")
 def corpus() -> Corpus:
     tone = 8000 * np.sin(np.arange(8000) * 0.05)
     return Corpus([("tone", [tone.astype(np.int16)])])
 
 
-def test_training_learns(corpus: Corpus, tmp_path: Path) -> None:
-    heard: list[TrainingProgress] = []
-    trainer = Trainer(FAMILY, ODD, OPTIONS, tmp_path)
-    trainer.train(corpus, report_steps=10, on_progress=heard.append)
-    assert [progress.step for progress in heard] == [10, 20, 30]
-    first, last = heard[0].nll, heard[-1].nll
+@pytest.fixture(scope="module")
+def whole(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """A training that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    seen: list[TrainingProgress] = []
+    trainer = Trainer(FAMILY, SMALL, OPTIONS, folder)
+    weights = trainer.train(corpus, report_steps=10, on_progress=seen.append)
+    return Whole(folder, weights, seen)
+
+
+def test_training_learns(whole: Whole) -> None:
+    assert [progress.step for progress in whole.seen] == [10, 20, 30]
+    first, last = whole.seen[0].nll, whole.seen[-1].nll
     assert first and last and last < first - 0.3
-    assert load_checkpoint(tmp_path).metadata["step"] == "30"
+    assert load_checkpoint(whole.folder).metadata["step"] == "30"
 
 
-def test_interrupted_training_ends_in_the_same_weights(corpus: Corpus, tmp_path: Path) -> None:
-    whole = Trainer(FAMILY, ODD, OPTIONS, tmp_path / "whole").train(corpus)
+def test_interrupted_training_ends_in_the_same_weights(
+    corpus: Corpus, whole: Whole, tmp_path: Path
+) -> None:
     stop = threading.Event()
 
     def stop_at_ten(progress: TrainingProgress) -> None:
         if progress.step == 10:
             stop.set()
 
-    broken = Trainer(FAMILY, ODD, OPTIONS, tmp_path / "broken")
+    broken = Trainer(FAMILY, SMALL, OPTIONS, tmp_path / "broken")
     broken.train(corpus, report_steps=1, on_progress=stop_at_ten, stop=stop)
-    resumed = Trainer(FAMILY, ODD, OPTIONS, tmp_path / "broken")
+    resumed = Trainer(FAMILY, SMALL, OPTIONS, tmp_path / "broken")
     assert resumed.step == 10
-    assert resumed.train(corpus).digest() == whole.digest()
+    assert resumed.train(corpus).digest() == whole.weights.digest()
 
 
-def test_the_encoder_learns_first_and_alone(corpus: Corpus, tmp_path: Path) -> None:
-    options = replace(OPTIONS, recipe=Recipe(Corruption(), 0.1, encoder_steps=10))
+@dataclass(frozen=True)
+class Taught(Whole):
+    """One with noise on its inputs, the encoder first: its weights every ten steps too."""
+
+    steps: dict[int, Weights[Config]]
+
+
+ENCODER_FIRST = replace(OPTIONS, recipe=Recipe(Corruption(), 0.1, encoder_steps=10))
+
+
+@pytest.fixture(scope="module")
+def taught(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Taught:
+    folder = tmp_path_factory.mktemp("taught")
     seen: list[TrainingProgress] = []
-    steps: list[tuple[int, Weights[Config]]] = []
-    Trainer(FAMILY, ODD, options, tmp_path).train(
+    steps: dict[int, Weights[Config]] = {}
+    weights = Trainer(FAMILY, SMALL, ENCODER_FIRST, folder).train(
         corpus,
         report_steps=10,
         on_progress=seen.append,
         listen_steps=10,
-        on_listen=lambda step, weights: steps.append((step, weights)),
+        on_listen=steps.__setitem__,
     )
+    return Taught(folder, weights, seen, steps)
+
+
+def test_the_encoder_learns_first_and_alone(taught: Taught) -> None:
+    seen, steps = taught.seen, taught.steps
     assert [progress.nll is None for progress in seen] == [True, False, False]
     assert seen[2].auxiliary and seen[0].auxiliary and seen[2].auxiliary < seen[0].auxiliary
-    begun = FAMILY.initial(ODD, options.seed).tensors
-    assert [step for step, _ in steps] == [10, 20, 30]
-    alone, everything = steps[0][1].tensors, steps[1][1].tensors
+    begun = FAMILY.initial(SMALL, ENCODER_FIRST.seed).tensors
+    assert list(steps) == [10, 20, 30]
+    alone, everything = steps[10].tensors, steps[20].tensors
     # The averages of the decoder have not moved: only rounding of the mean is seen.
     assert np.allclose(alone["out1/W"], begun["out1/W"], atol=1e-7)
     assert not np.allclose(alone["ae_bottleneck/W"], begun["ae_bottleneck/W"], atol=1e-3)
     assert not np.allclose(everything["out1/W"], begun["out1/W"], atol=1e-3)
-    assert set(load_checkpoint(tmp_path).tensors) == set(begun)
+    assert set(load_checkpoint(taught.folder).tensors) == set(begun)
 
 
-def test_training_goes_on_exactly_with_noise_and_a_head(corpus: Corpus, tmp_path: Path) -> None:
-    options = replace(OPTIONS, steps=12, recipe=Recipe(Corruption(), 0.1, encoder_steps=4))
-    whole = Trainer(FAMILY, ODD, options, tmp_path / "whole").train(corpus)
-    for ends in (3, 7, 12):
+def test_training_goes_on_exactly_with_noise_and_a_head(
+    corpus: Corpus, taught: Taught, tmp_path: Path
+) -> None:
+    for ends in (5, 20, 30):
         stop = threading.Event()
 
         def stop_there(progress: TrainingProgress, ends: int = ends) -> None:
             if progress.step == ends:
                 stop.set()  # noqa: B023 (called before the loop goes on)
 
-        trainer = Trainer(FAMILY, ODD, options, tmp_path / "parts")
+        trainer = Trainer(FAMILY, SMALL, ENCODER_FIRST, tmp_path)
         trainer.train(corpus, report_steps=1, on_progress=stop_there, stop=stop)
-    assert load_checkpoint(tmp_path / "parts").digest() == whole.digest()
+    assert load_checkpoint(tmp_path).digest() == taught.weights.digest()
 
 
-def test_a_training_begins_with_the_model_that_it_is_given(corpus: Corpus, tmp_path: Path) -> None:
-    first = Trainer(FAMILY, ODD, replace(OPTIONS, steps=3), tmp_path / "first").train(corpus)
-    second = Trainer(FAMILY, ODD, OPTIONS, tmp_path / "second", first)
+def test_a_training_begins_with_the_model_that_it_is_given(whole: Whole, tmp_path: Path) -> None:
+    first = whole.weights
+    second = Trainer(FAMILY, SMALL, OPTIONS, tmp_path / "second", first)
     assert np.array_equal(second.averaged().tensors["out1/W"], first.tensors["out1/W"])
     second.save()
     with pytest.raises(CheckpointError, match="other sizes or options"):
-        Trainer(FAMILY, ODD, OPTIONS, tmp_path / "second")
+        Trainer(FAMILY, SMALL, OPTIONS, tmp_path / "second")
     with pytest.raises(ValueError, match="other sizes"):
-        Trainer(FAMILY, replace(ODD, ae_width=9), OPTIONS, tmp_path / "third", first)
+        Trainer(FAMILY, replace(SMALL, ae_width=9), OPTIONS, tmp_path / "third", first)
 
 
-def test_training_of_other_options_is_not_gone_on_with(corpus: Corpus, tmp_path: Path) -> None:
-    Trainer(FAMILY, ODD, replace(OPTIONS, steps=1), tmp_path).train(corpus)
+def test_training_of_other_options_is_not_gone_on_with(whole: Whole, tmp_path: Path) -> None:
+    shutil.copytree(whole.folder, tmp_path, dirs_exist_ok=True)
     with pytest.raises(CheckpointError, match="other sizes or options"):
-        Trainer(FAMILY, ODD, replace(OPTIONS, learning_rate=0.02), tmp_path)
-    Trainer(FAMILY, ODD, replace(OPTIONS, steps=2), tmp_path).train(corpus)
-    state = tmp_path / "training-2.safetensors"
+        Trainer(FAMILY, SMALL, replace(OPTIONS, learning_rate=0.02), tmp_path)
+    longer = Trainer(FAMILY, SMALL, replace(OPTIONS, steps=40, decay_steps=9), tmp_path)
+    assert longer.step == 30
+    state = tmp_path / "training-30.safetensors"
     state.write_bytes(state.read_bytes()[:500])
     with pytest.raises(CheckpointError, match="not a readable training"):
-        Trainer(FAMILY, ODD, OPTIONS, tmp_path)
+        Trainer(FAMILY, SMALL, OPTIONS, tmp_path)
 
 
 def test_rates_rise_stay_and_fall() -> None:
@@ -130,6 +167,6 @@ def test_rates_rise_stay_and_fall() -> None:
 
 def test_nothing_to_train_on_says_so(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no samples"):
-        Trainer(FAMILY, ODD, OPTIONS, tmp_path).train(Corpus([]))
+        Trainer(FAMILY, SMALL, OPTIONS, tmp_path).train(Corpus([]))
     with pytest.raises(ValueError, match="multiple of the hop 64"):
-        Trainer(FAMILY, ODD, replace(OPTIONS, crop_samples=100), tmp_path)
+        Trainer(FAMILY, SMALL, replace(OPTIONS, crop_samples=100), tmp_path)

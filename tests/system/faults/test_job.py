@@ -54,7 +54,7 @@ def test_a_driver_killed_in_each_stage_leaves_the_same_clips(tmp_path: Path, tin
         until(partial(any_of, Path(job.url), begun, done), process=process, pause=0.002)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    assert job.do("verify", more=False).returncode == 0
+    assert job.ask("verify").returncode == 0
     done = job.run(*PAIRS)
     assert done.returncode == 0, done.stderr
     assert job.clips() == whole.clips()
@@ -86,4 +86,4 @@ def test_a_disk_that_takes_no_more_ends_with_75_and_nothing_half_visible(
     assert job.status()["audio"]["committed"] == 0
     done = job.do("shard", "--workers", "1", more=False)
     assert done.returncode == 0, done.stderr
-    assert job.do("verify", more=False).returncode == 0
+    assert job.ask("verify").returncode == 0

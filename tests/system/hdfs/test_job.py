@@ -103,14 +103,14 @@ def test_commands_read_a_store_on_hdfs(remote: Job, tmp_path: Path) -> None:
     again = remote.do("run", "--pairs", PAIRS, "--workers", "1")
     assert (again.returncode, again.stderr.count("nothing to do")) == (0, 4)
     out = tmp_path / "clips"
-    assert remote.do("clips", "--to", str(out), more=False).returncode == 0
+    assert remote.ask("clips", "--to", str(out)).returncode == 0
     lines = [json.loads(line) for line in (out / "clips.jsonl").read_text("utf-8").splitlines()]
     assert {line["clip_id"] for line in lines} == set(remote.clips())
     assert all((out / line["file"]).stat().st_size > 44 for line in lines)
 
 
 def test_each_shard_is_told_of_by_status_and_in_the_logs_of_the_store(remote: Job) -> None:
-    done = remote.do("status", "--shards", "--json", more=False)
+    done = remote.ask("status", "--shards", "--json")
     assert done.returncode == 0, done.stderr
     shards = [json.loads(line) for line in done.stdout.splitlines()]
     counts = Counter(shard["stage"] for shard in shards)
@@ -163,7 +163,7 @@ def test_gc_removes_what_killed_attempts_left_on_hdfs(remote: Job) -> None:
     done = remote.do("gc", "--older-than", "0", more=False)
     assert done.returncode == 0, done.stderr
     assert not storage.exists(left)
-    assert remote.do("verify", more=False).returncode == 0
+    assert remote.ask("verify").returncode == 0
     gone = before - {entry.path for entry in storage.walk()}
     assert all(path.startswith("runs/") for path in gone)
 
@@ -188,10 +188,10 @@ def test_a_recording_that_is_gone_or_another_stops_no_run(remote: Job, local: Jo
         assert done.returncode == 0, done.stderr
         audio = remote.status()["audio"]
         assert (audio["quarantined"] - before, audio["shards"]) == (2, audio["committed"])
-    listed = remote.do("status", "--quarantine", more=False).stdout
+    listed = remote.ask("status", "--quarantine").stdout
     assert "vanishing.wav is missing since it was planned" in listed
     assert "has changed since it was harvested" in listed
-    verified = remote.do("verify", more=False)
+    verified = remote.ask("verify")
     assert verified.returncode == 1
     assert "changed since it was harvested" in verified.stdout
     place.delete("more/changing.wav")
@@ -201,7 +201,7 @@ def test_a_recording_that_is_gone_or_another_stops_no_run(remote: Job, local: Jo
     assert back.returncode == 0
     assert "2 quarantined recordings are back and tried again" in back.stderr
     assert remote.status()["audio"]["quarantined"] == before
-    assert remote.do("verify", more=False).returncode == 0
+    assert remote.ask("verify").returncode == 0
 
 
 def test_a_recording_that_is_gone_is_withdrawn_by_a_harvest(remote: Job, local: Job) -> None:

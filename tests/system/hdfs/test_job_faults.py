@@ -14,7 +14,8 @@ from tests.nsynth_batch.job import Job
 from tests.nsynth_batch.recordings import tone, write_wav
 from tests.waiting import until
 
-PAIRS = ("--pairs", "6", "--seed", "3")
+# The lease of a run that cannot give it back is waited for.
+PAIRS = ("--pairs", "6", "--seed", "3", "--lease-seconds", "5")
 
 
 @pytest.fixture

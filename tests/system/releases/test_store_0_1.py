@@ -51,7 +51,7 @@ def test_its_state_is_as_it_was(job: Job) -> None:
     for name, expected in EXPECTED["stages"].items():
         found = {key: stages[name][key] for key in expected}
         assert found == expected, name
-    verified = job.do("verify", more=False)
+    verified = job.ask("verify")
     assert verified.returncode == 0, verified.stderr
     assert "all that is committed is whole" in verified.stdout
     audio = job.store().current_of("audio")
@@ -83,7 +83,7 @@ def test_a_run_finds_nothing_to_do_then_appends(job: Job) -> None:
     after = job.files()
     committed = {path for path in before if path.endswith(".parquet") or "/manifests/" in path}
     assert {path: after.get(path) for path in committed} == {p: before[p] for p in committed}
-    assert job.do("verify", more=False).returncode == 0
+    assert job.ask("verify").returncode == 0
 
 
 @with_its_instructions
@@ -129,7 +129,7 @@ def contents(job: Job, name: str) -> list[dict[str, object]]:
 
 
 def test_clips_of_its_store_are_exported_as_they_were(job: Job, tmp_path: Path) -> None:
-    done = job.do("clips", "--to", str(tmp_path / "clips"), more=False)
+    done = job.ask("clips", "--to", str(tmp_path / "clips"))
     assert done.returncode == 0, done.stderr
     ours, theirs = (
         {line["clip_id"]: line for line in map(json.loads, (folder / "clips.jsonl").open())}
