@@ -2,8 +2,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-# Half of what the tests do is to wait for servers.
-TEST_PROCESSES ?= 2
+# Half of what the tests do is to wait for servers: three keep two processors at work.
+TEST_PROCESSES ?= 3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 comma := ,
 NATIVE := CMakeLists.txt $(wildcard nsynth_batch/native/*.cpp nsynth_batch/native/*/*.[ch]pp)
@@ -15,7 +15,8 @@ demo: .venv/installed
 
 test: dev magenta-env manifests-env s3-server
 	.venv-magenta/bin/python -m pytest tests/system/parity
-	$(BIN)/python -m pytest --ignore tests/system/parity -n $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest --ignore tests/system/parity -n $(TEST_PROCESSES) --dist loadfile \
+	  --no-loadscope-reorder
 
 lint: dev
 	$(BIN)/ruff check .

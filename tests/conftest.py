@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from hdfs_jobs.runs.cluster import Cluster
 
 
+_LONGEST = Path(__file__).with_name("system")
+
 # Shared machines pause for longer than a deadline for one example.
 settings.register_profile("unhurried", deadline=None, max_examples=50)
 settings.load_profile("unhurried")
@@ -111,6 +113,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
     save_weights(random_weights(TINY, seed=3), path)
     return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no process is left alone with it at the end."""
+    items.sort(key=lambda item: not item.path.is_relative_to(_LONGEST))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
