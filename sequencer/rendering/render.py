@@ -23,10 +23,10 @@ from sequencer.audio.loudness import (
     integrated_loudness,
     loudness_of,
 )
-from sequencer.audio.samples import Resampler, Samples, quantised
+from sequencer.audio.samples import Resampler, Samples
 from sequencer.audio.true_peak import TruePeakMeter
-from sequencer.composing.draws import generator
 from sequencer.errors import SequencerError
+from sequencer.rendering.dither import dither
 from sequencer.rendering.limiter import MARGIN_DB, Limiter
 from sequencer.rendering.spans import SpannedMix
 from sequencer.score.score import Score, with_gain
@@ -112,7 +112,7 @@ def render(
     OSError
         What reading or writing raised, with the name of the file.
     """
-    dithered = _dither(score.seed, form.bits)
+    dithered = dither(score.seed, form.bits)
     meter = LoudnessMeter(score.channels, form.sample_rate)
     limiter = _limiter(score, form.sample_rate)
     frames = 0
@@ -288,25 +288,6 @@ def _limited(limiter: Limiter, blocks: Iterable[Samples]) -> Iterator[Samples]:
     for block in blocks:
         yield limiter.add(block)
     yield limiter.finish()
-
-
-def _dither(seed: int, bits: int) -> Callable[[Samples], npt.NDArray[np.generic]]:
-    """Make what turns blocks [channels, n] into frames [n, channels] of so many bits."""
-    draws = generator(seed, "dither").bit_generator
-
-    def rounded(block: Samples) -> npt.NDArray[np.generic]:
-        frames = np.ascontiguousarray(block.T)
-        if bits == 32:
-            return frames
-        # Triangular, two steps wide: the rounding error has no colour and no modulation.
-        count = frames.size
-        drawn = np.asarray(draws.random_raw((count + 1) // 2), "<u8").view(np.uint16)
-        noise = np.subtract(drawn[:count], drawn[count : 2 * count], dtype=np.float32)
-        noise *= np.float32(1 / 65536)
-        noise = noise.reshape(frames.shape)
-        return quantised(frames, bits, noise)
-
-    return rounded
 
 
 def _ignore(block: Samples) -> None:
