@@ -150,9 +150,7 @@ def liftered_spectra(samples: npt.NDArray[np.float32], sample_rate: int) -> Arra
     float64 [frames, bins]
         Frames as in `pitch_track`.
     """
-    frames = _frames(samples, sample_rate)
-    window = np.hanning(frames.shape[1] + 1)[:-1]
-    magnitude = np.abs(np.fft.rfft(frames * window))
+    magnitude = _magnitudes(samples, sample_rate)
     # What lies 60 dB below a frame's strongest line is not audible beside it.
     log = np.log(magnitude + _FLOOR * magnitude.max(axis=1, keepdims=True) + _NOTHING)
     sums = np.cumsum(np.pad(log, ((0, 0), (_LIFTER_BINS // 2 + 1, _LIFTER_BINS // 2))), axis=1)
@@ -175,13 +173,19 @@ def band_levels(samples: npt.NDArray[np.float32], sample_rate: int) -> Array:
     -------
     float64 [bands]
     """
-    frames = _frames(samples, sample_rate)
-    window = np.hanning(frames.shape[1] + 1)[:-1]
-    power = np.mean(np.abs(np.fft.rfft(frames * window)) ** 2, axis=0)
+    power = np.mean(_magnitudes(samples, sample_rate) ** 2, axis=0)
     bands = power[8 : 8 * ((len(power) - 1) // 8)].reshape(-1, 8).mean(axis=1)
     levels = 10 * np.log10(bands + _FLOOR**2 * bands.max() + _NOTHING)
     about_mean: Array = levels - levels.mean()
     return about_mean
+
+
+def _magnitudes(samples: npt.NDArray[np.float32], sample_rate: int) -> Array:
+    """Return float64 [frames, bins]: the spectrum of each frame under a Hann window."""
+    frames = _frames(samples, sample_rate)
+    window = np.hanning(frames.shape[1] + 1)[:-1]
+    magnitudes: Array = np.abs(np.fft.rfft(frames * window))
+    return magnitudes
 
 
 def _frames(samples: npt.NDArray[np.float32], sample_rate: int) -> Array:

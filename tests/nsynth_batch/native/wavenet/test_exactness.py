@@ -26,10 +26,7 @@ from tests.nsynth_batch.native.models import (
 )
 
 CLOSE = 1e-4
-
-
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(
+ANY_ENGINE = given(
     config=configs,
     instruction_set=st.sampled_from(SUPPORTED),
     clips=st.integers(1, 3),
@@ -37,6 +34,10 @@ CLOSE = 1e-4
     threads=st.integers(1, 3),
     seed=st.integers(0, 99),
 )
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@ANY_ENGINE
 def test_logits_are_the_models(
     config: Config, instruction_set: str, clips: int, frames: int, threads: int, seed: int
 ) -> None:
@@ -52,14 +53,7 @@ def test_logits_are_the_models(
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(
-    config=configs,
-    instruction_set=st.sampled_from(SUPPORTED),
-    clips=st.integers(1, 3),
-    frames=st.integers(1, 9),
-    threads=st.integers(1, 3),
-    seed=st.integers(0, 99),
-)
+@ANY_ENGINE
 def test_encodings_are_the_models(
     config: Config, instruction_set: str, clips: int, frames: int, threads: int, seed: int
 ) -> None:
