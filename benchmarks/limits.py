@@ -37,7 +37,7 @@ AHEAD = 8
 
 
 def fastest(work: Callable[[], object], times: int = 5) -> float:
-    """Give the seconds of the fastest of some turns."""
+    """Return the seconds of the fastest of some turns."""
     taken = []
     for _ in range(times):
         begun = time.perf_counter()

@@ -32,7 +32,7 @@ Key = tuple[str, int]
 
 
 def stretches(clip: Clip) -> Iterator[tuple[Key, int, int]]:
-    """Give the frames in which one parent is heard almost alone."""
+    """Return the frames in which one parent is heard almost alone."""
     for parent in clip.parents:
         alone = np.concatenate([[False], np.array(parent.weights) >= 0.9, [False]])
         edges = np.flatnonzero(np.diff(alone.astype(int)))

@@ -111,7 +111,7 @@ def time_bare(jobs: list[Bare]) -> float:
 
 
 def compare(url: str, recordings: Path, workers: int, rounds: int) -> tuple[float, float]:
-    """Give the best wall seconds of the bare loop and of the command, taken in turns."""
+    """Return the best wall seconds of the bare loop and of the command, taken in turns."""
     top = open_storage(url)
     best = [math.inf, math.inf]
     for _ in range(rounds):
@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=120.0, help="of audio")
     parser.add_argument("--workers", type=int, default=load_settings().workers)
     parser.add_argument("--stores", nargs="*", default=[], help="further stores to measure on")
-    parser.add_argument("--rounds", type=int, default=2, help="the best of each is told")
+    parser.add_argument("--rounds", type=int, default=2, help="the best of each is printed")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         recordings = Path(name) / "recordings"

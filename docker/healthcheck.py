@@ -1,5 +1,5 @@
 #!/opt/nsynth-batch/bin/python -I
-"""Tell whether this container can do its work: `healthcheck [PORT…]`.
+"""Check whether this container can do its work: `healthcheck [PORT…]`.
 
 A container of this product may be a scheduler, a worker or a run. Scratch space must take a byte,
 and each PORT must answer; without any, whatever of Dask's pages and the run's metrics is served
@@ -28,7 +28,7 @@ def trouble(port: int, *, demanded: bool) -> str | None:
     port : int
         Of this container.
     demanded : bool
-        Whether it is wrong that nobody listens there.
+        Whether it is wrong that no process listens there.
     """
     url = f"http://127.0.0.1:{port}/{PAGES.get(port, 'health')}"
     try:

@@ -52,7 +52,7 @@ class Recipe:
     corruption
         Of the decoder's inputs; None leaves them clean.
     spectral_weight
-        Weight of the auxiliary loss, by which an encoding must tell the spectrum of its frame; 0
+        Weight of the auxiliary loss, by which an encoding must predict the spectrum of its frame; 0
         for none.
     encoder_steps
         First steps in which the encoder learns alone, from the auxiliary loss.

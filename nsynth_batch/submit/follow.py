@@ -129,7 +129,7 @@ class Follower:
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
     def _advance(self, pod: Object) -> bool:
-        """Tell what is new of a pod; whether there was anything."""
+        """Report what is new of a pod; return whether there was anything."""
         name = name_of(pod)
         fresh = name not in self._pods
         known = self._pods.setdefault(name, _Pod())
@@ -156,7 +156,7 @@ class Follower:
         return not known.done and (known.ended is not None or has_begun(pod))
 
     def _miss(self, there: set[str]) -> bool:
-        """Tell of pods that are no more; whether there was any."""
+        """Report pods that are no more; return whether there was any."""
         missing = [name for name, pod in self._pods.items() if not pod.done and name not in there]
         for name in missing:
             self._pods[name].done = True
