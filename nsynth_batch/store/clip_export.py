@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from nsynth_batch.text import command_line
 from sequencer.clips.clips import Clip, Parent, write_clips_jsonl
 from sequencer.clips.gate import verdict
 from sequencer.clips.measures import Measures
-from sequencer.files import replacing
+from sequencer.files import naming, replacing
 from sequencer.rights.rights import Rights
 
 _DECIMALS = 4
@@ -148,8 +149,11 @@ def _once(clips: Iterator[_Found]) -> Iterator[_Found]:
 def _write(clip: Clip, samples: npt.NDArray[np.int16], folder: Path, report: Exported) -> Clip:
     path = folder / clip.file
     if not _holds(path, samples):
-        with replacing(path) as part:
-            soundfile.write(part, samples, clip.sample_rate, format="WAV", subtype="PCM_16")
+        # libsndfile calls whatever its own writes meet a "System error"; Python names a full disk.
+        wav = io.BytesIO()
+        soundfile.write(wav, samples, clip.sample_rate, format="WAV", subtype="PCM_16")
+        with naming(path), replacing(path) as part:
+            part.write_bytes(wav.getbuffer())
         report.written += 1
     report.clips += 1
     report.seconds += clip.seconds

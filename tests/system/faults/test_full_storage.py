@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import resource
+from pathlib import Path
 
 import pytest
 
 from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.worker import do_shard
+from nsynth_batch.cli import main
 from tests.hdfs_jobs.builders import SETTINGS, job_of, planned, wrong
 from tests.hdfs_jobs.job_stages import ChokingStorage, Plain
+
+OLD_STORE = Path(__file__).parents[2] / "data" / "store-0.1" / "store"
 
 
 def test_a_full_disk_fails_the_shard_and_leaves_no_trace(store: Store) -> None:
@@ -39,3 +43,24 @@ def test_a_shard_that_cannot_be_written_is_no_fault_of_its_item(store: Store) ->
     do_shard(job, threads=1)
     assert dataset.read(0)["key"].to_pylist() == ["a"] * 5 + ["b"] * 5
     assert dataset.manifest(0).quarantined == ()
+
+
+def test_clips_that_find_no_room_are_one_line_and_leave_no_trace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "clips"
+    words = ["clips", "--store", str(OLD_STORE), "--to", str(out)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        # A limit on the size of files stays; a full disk is 75.
+        assert main(words) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    line = capsys.readouterr().err
+    assert line.startswith(f"nsynth-batch: {out}/")
+    assert ".wav: File too large" in line
+    assert line.count("\n") == 1
+    assert not list(out.iterdir())
+    assert main(words) == 0
+    assert list(out.glob("*.wav"))
