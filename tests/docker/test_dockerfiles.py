@@ -58,6 +58,17 @@ def test_what_is_copied_is_let_through(dockerfile: str) -> None:
                 assert any(f"{name}/".startswith(f"{source}/") for name in sent), line
 
 
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_ffmpeg_is_there_for_the_asking(dockerfile: str) -> None:
+    lines = instructions(dockerfile)
+    [asked] = [line for line in lines if re.search(r" ffmpeg=", line)]
+    assert asked.startswith('RUN if [ "$FFMPEG" = yes ]; then ')
+    last_stage = max(n for n, line in enumerate(lines) if line.startswith("FROM "))
+    assert lines.index("ARG FFMPEG=no") > last_stage
+    # Files that run as their owner lose that right after all is installed.
+    assert lines.index(asked) < next(n for n, line in enumerate(lines) if "-perm /6000" in line)
+
+
 def test_both_images_are_run_alike() -> None:
     cpu, rocm = (
         [line for line in instructions(one) if line.startswith(COMMON)] for one in DOCKERFILES
