@@ -5,9 +5,9 @@
 
 The files are takes of the bundled recordings, pitched and cut anew, 44.1 kHz stereo WAV. The bare
 loop is as many processes as workers, that share the files out, read them in blocks, mix to mono,
-resample and write int16 samples to a file each; nothing else. On HDFS it reads each file into
-memory and writes its own there, by the client library alone. The job is the command, the start of
-its workers included, on recordings that were harvested before.
+resample and write int16 samples to a file each; nothing else. On HDFS and S3 it reads each file
+into memory and writes its own there, by the client library alone. The job is the command, the start
+of its workers included, on recordings that were harvested before.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from benchmarks.hdfs_library import Library
+from benchmarks.library import Library
 from benchmarks.stages import timed
 from hdfs_jobs.storage.open import is_remote, open_storage
 from nsynth_batch.catalog.content import RAW
@@ -69,7 +69,8 @@ class Bare:
     out
         Where the samples go: a path, or a name below `store`.
     store
-        The folder on HDFS, read and written by the client library alone; None for local files.
+        The folder on HDFS or S3, read and written by the client library alone; None for local
+        files.
     """
 
     files: list[str]

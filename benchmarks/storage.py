@@ -1,7 +1,8 @@
-"""Measure storage on HDFS against the client libraries themselves: MiB a second, and names listed.
+"""Measure storage on HDFS and S3 against the client libraries: MiB a second, and names listed.
 
     python -m benchmarks.storage --megabytes 256 --files 200 --names 100000
     python -m benchmarks.storage --webhdfs webhdfs://namenode:9870/tmp/b --hdfs hdfs://namenode/tmp/b
+    python -m benchmarks.storage --s3 s3://bucket/b        # with the lines that `make s3` prints
 
 Without URLs, a NameNode and a DataNode are started on this machine. Storage and library read the
 same files in turns, each as often, and the best round of each counts. "large" is one file, read
@@ -20,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.hdfs_library import MIB, Library
+from benchmarks.library import MIB, Library
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
 from tests.components.hadoop import Hdfs
@@ -117,12 +118,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--webhdfs", help="a folder to work in; with --hdfs, the same one")
     parser.add_argument("--hdfs")
+    parser.add_argument("--s3", help="a prefix to work in")
     parser.add_argument("--megabytes", type=int, default=256, help="of the large file")
     parser.add_argument("--files", type=int, default=200, help="how many small ones")
     parser.add_argument("--names", type=int, default=0, help="names to list")
     options = parser.parse_args()
     with ExitStack() as stack:
-        urls = [url for url in (options.webhdfs, options.hdfs) if url]
+        urls = [url for url in (options.webhdfs, options.hdfs, options.s3) if url]
         if not urls:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             started = stack.enter_context(Hdfs(Path(folder)))

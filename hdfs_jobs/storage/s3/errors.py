@@ -177,8 +177,12 @@ def of_client(url: str, error: Exception) -> OSError:
             "give it AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile; workers need "
             "their own"
         )
-    if isinstance(error, exceptions.SSLError):
-        return OSError(
+    if isinstance(error, exceptions.SSLError) and "EOF" not in words:
+        if "WRONG_VERSION_NUMBER" in words:
+            return WrongAddressError(
+                f"{url}: no TLS at this port: AWS_ENDPOINT_URL begins with http:// there"
+            )
+        return WrongAddressError(
             f"{url}: the server's certificate was not accepted ({words}): name the file of your "
             "authority's certificate in AWS_CA_BUNDLE"
         )

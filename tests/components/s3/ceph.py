@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -12,6 +13,9 @@ from pathlib import Path
 from tests.components.hadoop.daemon import Daemon
 from tests.components.needs import program
 from tests.components.s3.server import ACCESS_KEY, SECRET_KEY, S3Error, S3Server
+
+KMS_KEY = "a-key-of-the-tests"
+"""Its id: what `AWS_SSE_KMS_KEY_ID` may name."""
 
 _PATIENCE = 120.0
 _CONFIGURATION = """
@@ -41,6 +45,9 @@ osd crush chooseleaf type = 0
 memstore device bytes = 4294967296
 rgw frontends = beast endpoint=127.0.0.1:{gateway}
 rgw thread pool size = 32
+rgw crypt require ssl = false
+rgw crypt s3 kms backend = testing
+rgw crypt s3 kms encryption keys = {kms}={secret}
 """
 
 
@@ -84,8 +91,11 @@ class Ceph(S3Server):
             shutil.rmtree(self.folder / name, ignore_errors=True)
             (self.folder / name).mkdir()
         fsid, (monitor,) = str(uuid.uuid4()), self._more_ports
+        kms = {"kms": KMS_KEY, "secret": base64.b64encode(bytes(range(32))).decode()}
         self._configuration.write_text(
-            _CONFIGURATION.format(fsid=fsid, monitor=monitor, gateway=self.port, folder=self.folder)
+            _CONFIGURATION.format(
+                fsid=fsid, monitor=monitor, gateway=self.port, folder=self.folder, **kms
+            )
         )
         keyring, allowed = f"{self.folder}/keyring", "allow *"
         self._tool("ceph-authtool", "--create-keyring", keyring, "--gen-key", "--name", "mon.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import ssl
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -43,12 +44,18 @@ class S3Server(Service):
         Its own folder. A folder used before is gone on with, where the server keeps its data.
     lasting : bool
         It outlives this program; else it ends with it.
+
+    Attributes
+    ----------
+    authority : Path, optional
+        Who signed its certificate, if it takes TLS alone.
     """
 
     ports = 1
 
     def __init__(self, folder: Path, *, lasting: bool = False) -> None:
         self.folder = folder
+        self.authority: Path | None = None
         self._lasting = lasting
         folder.mkdir(parents=True, exist_ok=True)
         kept = folder / "ports.json"
@@ -64,7 +71,7 @@ class S3Server(Service):
     @property
     def endpoint(self) -> str:
         """The address for ``AWS_ENDPOINT_URL``."""
-        return f"http://{self.host}"
+        return f"{'https' if self.authority else 'http'}://{self.host}"
 
     @property
     def url(self) -> str:
@@ -121,6 +128,9 @@ class S3Server(Service):
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection(self.host, timeout=10)
+        if self.authority:
+            trusted = ssl.create_default_context(cafile=self.authority)
+            connection = http.client.HTTPSConnection(self.host, timeout=10, context=trusted)
         try:
             connection.request("GET", "/")
             return connection.getresponse().status < 500
@@ -137,6 +147,7 @@ class S3Server(Service):
         return botocore.session.get_session().create_client(
             "s3",
             endpoint_url=self.endpoint,
+            verify=str(self.authority) if self.authority else None,
             region_name="us-east-1",
             aws_access_key_id=ACCESS_KEY,
             aws_secret_access_key=SECRET_KEY,

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.components.certificates import Authority
 from tests.components.hadoop.daemon import Daemon
 from tests.components.s3.server import ACCESS_KEY, SECRET_KEY, S3Error, S3Server
 
@@ -44,7 +45,25 @@ def build() -> Path:
 
 
 class VersityGateway(S3Server):
-    """Objects are files of a folder, which knows extended attributes."""
+    """Objects are files of a folder, which knows extended attributes.
+
+    Parameters
+    ----------
+    folder, lasting
+        As every server has them.
+    authority : Authority, optional
+        Who signs its certificate; without one it takes no TLS.
+    """
+
+    def __init__(
+        self, folder: Path, *, lasting: bool = False, authority: Authority | None = None
+    ) -> None:
+        super().__init__(folder, lasting=lasting)
+        self._tls: tuple[str, ...] = ()
+        if authority is not None:
+            self.authority = authority.certificate
+            issued = authority.issue("gateway")
+            self._tls = ("--cert", str(issued.certificate), "--key", str(issued.key))
 
     def daemons(self) -> Sequence[Daemon]:
         """Return its one process."""
@@ -61,7 +80,7 @@ class VersityGateway(S3Server):
         if not hasattr(self, "_started"):
             command = [
                 *(str(build()), "--quiet", "--keep-alive", "--port", self.host),
-                *("--access", ACCESS_KEY, "--secret", SECRET_KEY),
+                *("--access", ACCESS_KEY, "--secret", SECRET_KEY, *self._tls),
                 *("posix", str(self.folder / "root")),
             ]
             self._started = Daemon(self.folder, "versitygw", command, lasting=self._lasting)

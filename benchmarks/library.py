@@ -1,11 +1,13 @@
-"""What a client library of HDFS does by itself, for comparison."""
+"""What a client library of HDFS or S3 does by itself, for comparison."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
+import botocore.session
 import hdfs
 import hdfs_native
 
@@ -15,7 +17,10 @@ MIB = 1 << 20
 
 
 class Library:
-    """HdfsCLI for ``webhdfs://``, hdfs-native for ``hdfs://``; paths are below the URL."""
+    """HdfsCLI for ``webhdfs://``, hdfs-native for ``hdfs://``, botocore for ``s3://``.
+
+    Paths are below the URL. What S3 asks is found where AWS' own tools find it.
+    """
 
     def __init__(self, url: str) -> None:
         place = urlsplit(url)
@@ -25,7 +30,16 @@ class Library:
             if place.scheme == "webhdfs"
             else None
         )
-        self._native = None if self._web else hdfs_native.Client(f"hdfs://{place.netloc}")
+        self._native = (
+            hdfs_native.Client(f"hdfs://{place.netloc}") if place.scheme == "hdfs" else None
+        )
+        self._bucket = place.netloc
+        self._s3: Any = (
+            botocore.session.get_session().create_client("s3") if place.scheme == "s3" else None
+        )
+
+    def _object(self, path: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Key": path.strip("/")}
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """Yield a file's bytes."""
@@ -33,6 +47,8 @@ class Library:
         if self._web:
             with self._web.read(path, chunk_size=MIB) as blocks:
                 yield from blocks
+        elif self._s3:
+            yield from self._s3.get_object(**self._object(path))["Body"].iter_chunks(MIB)
         else:
             assert self._native
             yield from self._native.read(path)
@@ -46,6 +62,9 @@ class Library:
         path = f"{self.root}/{name}"
         if self._web:
             self._web.write(path, data=blocks, overwrite=True)
+            return
+        if self._s3:
+            self._s3.put_object(Body=b"".join(blocks), **self._object(path))
             return
         assert self._native
         options = hdfs_native.WriteOptions(overwrite=True, create_parent=True)
