@@ -117,17 +117,13 @@ def unreachable(url: str, why: str, proxy: str = "") -> LostAnswerError:
     """
     if proxy:
         return LostAnswerError(
-            f"{url}: cannot be reached through the proxy {_without_password(proxy)} "
+            f"{url}: cannot be reached through the proxy {proxy} "
             f"({_first_line(why)}): see that it runs, or name the host in no_proxy"
         )
     return LostAnswerError(
         f"{url}: cannot be reached ({_first_line(why)}): see that host and port are right and HDFS "
         "runs"
     )
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", url)
 
 
 def _first_line(message: str) -> str:

@@ -15,7 +15,6 @@ from typing import Any
 import hdfs
 import requests
 import urllib3
-from requests.utils import get_environ_proxies
 
 from hdfs_jobs.storage.hdfs.base import HdfsStorage, Status
 from hdfs_jobs.storage.hdfs.java_errors import refusal, unreachable
@@ -25,7 +24,7 @@ from hdfs_jobs.storage.hdfs.login import (
     require_user_name,
     user_name,
 )
-from hdfs_jobs.storage.hdfs.url import HdfsUrl
+from hdfs_jobs.storage.proxy import proxy_for
 from hdfs_jobs.storage.ranged import FIRST_RANGE, Ranges
 from hdfs_jobs.storage.remote import LoginError, LostAnswerError, WrongAddressError
 from hdfs_jobs.storage.upload import BLOCK_BYTES
@@ -133,7 +132,8 @@ class WebHdfsStorage(HdfsStorage):
                 "file of your authority's certificate in REQUESTS_CA_BUNDLE"
             ) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise unreachable(url, _cause(error), _proxy_for(self._place)) from error
+            asked = f"{_PROTOCOLS[self._place.scheme]}://{self._place.hosts[0]}/"
+            raise unreachable(url, _cause(error), proxy_for(asked)) from error
 
     def _refused(self, url: str, error: hdfs.HdfsError) -> OSError:
         message = error.message
@@ -220,13 +220,6 @@ def _cause(error: BaseException) -> str:
         re.sub(r"^<?HTTPS?Connection\S*( at \w+>| port=\d+\)): ", "", str(error))
         or type(error).__name__
     )
-
-
-def _proxy_for(place: HdfsUrl) -> str:
-    """Return the proxy that requests to a cluster go through, as the environment says, or ""."""
-    protocol = _PROTOCOLS[place.scheme]
-    proxies = get_environ_proxies(f"{protocol}://{place.hosts[0]}/")
-    return proxies.get(protocol, "") or proxies.get("all", "")
 
 
 def _forget_clients() -> None:

@@ -20,6 +20,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 
 from hdfs_jobs.errors import BadInput, InfrastructureError, UsageError
+from hdfs_jobs.storage.proxy import proxy_for
 from nsynth_batch.settings.harvest import WIKIMEDIA_MEGABITS
 from nsynth_batch.sources.web.throttle import Bucket, RequestLimiter, pause, retry_after
 
@@ -252,7 +253,7 @@ class Client:
                     **content,
                 )
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                raise Transient(f"no answer ({_first_words(error)})") from error
+                raise Transient(_no_answer(url, error)) from error
             target = answer.headers.get("Location")
             if answer.status_code not in _REDIRECTS or not target:
                 break
@@ -370,6 +371,12 @@ def _redirected(url: str, target: str) -> str:
     if url.startswith("https:") and further.startswith("http:"):
         raise BadInput("foreign-host", f"{url} leads to {further}, which anybody could answer")
     return further
+
+
+def _no_answer(url: str, error: BaseException) -> str:
+    proxy = proxy_for(url)
+    way = f" through the proxy {proxy}: see that it runs, or name the host in no_proxy"
+    return f"no answer ({_first_words(error)}){way if proxy else ''}"
 
 
 def _first_words(error: BaseException) -> str:

@@ -192,3 +192,20 @@ def test_no_redirect_leads_out_of_https() -> None:
     assert _redirected("https://a.example/x/y", "../z") == "https://a.example/z"
     with pytest.raises(BadInput, match="foreign-host"):
         _redirected("https://a.example/x", "http://a.example/y")
+
+
+def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "http://sounds.test/owl.wav"
+    for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://me:secret@127.0.0.1:9")
+    with pytest.raises(Transient) as failed, client().open(url, {"sounds.test"}, {}):
+        pass
+    assert "through the proxy http://127.0.0.1:9: see that it runs" in str(failed.value)
+    assert "secret" not in str(failed.value)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    url = "http://127.0.0.1:9/owl.wav"
+    with pytest.raises(Transient) as failed, client().open(url, {"127.0.0.1:9"}, {}):
+        pass
+    assert "no answer" in str(failed.value)
+    assert "proxy" not in str(failed.value)
