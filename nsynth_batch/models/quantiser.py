@@ -103,3 +103,96 @@ class Quantiser:
 
 MU_LAW_NSYNTH = Quantiser("mu-law-nsynth", LOWEST, HIGHEST - LOWEST + 1, encode, decode, edges)
 """Mu-law with the quirks of the published model."""
+
+
+def _common_encode(audio: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
+    x = np.clip(np.asarray(audio, dtype=np.float64), -1, 1)
+    curve = np.sign(x) * np.log1p(MU * np.abs(x)) / np.log1p(MU)
+    return np.asarray(np.floor((curve + 1) / 2 * MU + 0.5) + LOWEST, dtype=np.int16)
+
+
+def _common_decode(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+    return np.asarray(_expanded(np.asarray(codes, np.float64) - LOWEST), dtype=np.float32)
+
+
+def _common_edges() -> npt.NDArray[np.float64]:
+    return _open_ended(_expanded(np.arange(MU + 2, dtype=np.float64) - 0.5))
+
+
+def _expanded(bins: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    y = 2 * bins / MU - 1
+    return np.asarray(np.sign(y) / MU * ((1 + MU) ** np.abs(y) - 1))
+
+
+def _open_ended(borders: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    return np.concatenate([[-np.inf], borders[1:-1], [np.inf]])
+
+
+MU_LAW = Quantiser(
+    "mu-law", LOWEST, HIGHEST - LOWEST + 1, _common_encode, _common_decode, _common_edges
+)
+"""Mu-law as most implementations of WaveNet have it: 256 codes from -1 to 1, both included.
+
+No code is exactly 0: silence is code 0 (128 of 0 to 255), which comes back as 0.00009.
+"""
+
+
+def linear(gain: float = 1.0) -> Quantiser:
+    """Return 256 steps of one size, with zero at the middle code.
+
+    Parameters
+    ----------
+    gain : float
+        What audio is multiplied by first, the same for a whole corpus: one over its peak uses all
+        codes.
+
+    Raises
+    ------
+    ValueError
+        If the gain is not above 0 and finite.
+    """
+    if not (np.isfinite(gain) and gain > 0):
+        raise ValueError(f"gain must be above 0 and finite, not {gain}")
+    step = 1 / (-LOWEST * gain)
+
+    def encode(audio: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
+        steps = np.floor(np.asarray(audio, dtype=np.float64) / step + 0.5)
+        return np.asarray(np.clip(steps, LOWEST, HIGHEST), dtype=np.int16)
+
+    def decode(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+        return np.asarray(np.asarray(codes, np.float64) * step, dtype=np.float32)
+
+    def edges() -> npt.NDArray[np.float64]:
+        return _open_ended((np.arange(LOWEST, HIGHEST + 2, dtype=np.float64) - 0.5) * step)
+
+    return Quantiser("linear", LOWEST, HIGHEST - LOWEST + 1, encode, decode, edges)
+
+
+def quantiser_named(name: str, gain: float = 1.0) -> Quantiser:
+    """Return the quantiser that a model's metadata names.
+
+    Parameters
+    ----------
+    name : str
+        ``mu-law-nsynth``, ``mu-law`` or ``linear``.
+    gain : float
+        Of the linear one; the others have none.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, or the gain is not above 0.
+
+    Examples
+    --------
+    >>> quantiser_named("linear", gain=2.0).encode(np.array([0.0, 0.25, 0.5], np.float32))
+    array([  0,  64, 127], dtype=int16)
+    """
+    if name == "linear":
+        return linear(gain)
+    found = {quantiser.name: quantiser for quantiser in (MU_LAW_NSYNTH, MU_LAW)}
+    if name not in found:
+        raise ValueError(
+            f"no quantiser is called {name!r}: choose one of {', '.join([*found, 'linear'])}"
+        )
+    return found[name]
