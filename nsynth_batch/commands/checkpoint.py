@@ -11,6 +11,7 @@ from nsynth_batch.commands.options import MODELS, Verbose
 from nsynth_batch.errors import OK, USAGE, CommandError
 from nsynth_batch.text import size, table
 from sequencer.commands.help_panels import Program
+from sequencer.text import clock, counted
 
 checkpoint = Program(name="checkpoint", help="Inspect, convert and fetch checkpoints.")
 
@@ -35,11 +36,17 @@ def inspect(
     """
     from nsynth_batch.models.checkpoint import inspect as describe
     from nsynth_batch.models.loading import default_precision
+    from nsynth_batch.models.model import TRAINED_ON, trained_on
 
     found = describe(path)
     typer.echo(f"{found.path}: {found.kind}, {found.parameters:,} parameters in float32")
+    behind = trained_on(found.metadata)
     for name, value in {**found.config.to_dict(), **found.metadata}.items():
-        typer.echo(f"{name}: {value}")
+        if name != TRAINED_ON:
+            typer.echo(f"{name}: {value}")
+    if behind is not None:
+        number = counted(len(behind.recordings), "recording")
+        typer.echo(f"trained on {number}, {clock(behind.seconds)}")
     typer.echo(
         f"decoded here by --precision auto: {default_precision('auto', family=found.family)}"
     )

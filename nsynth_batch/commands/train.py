@@ -17,15 +17,17 @@ from sequencer.optional import installed
 from sequencer.text import clock
 
 if TYPE_CHECKING:
-    from nsynth_batch.models.family import Family
     from nsynth_batch.models.weights import Weights
     from nsynth_batch.settings.settings import Settings
     from nsynth_batch.training.corpus import Corpus
+    from nsynth_batch.training.generated import GenerationListener
     from nsynth_batch.training.listening import Listener
     from nsynth_batch.training.log import TrainingLog
     from nsynth_batch.training.options import TrainingProgress
     from nsynth_batch.training.trainer import Trainer
 
+FamilyName = Literal["nsynth", "wavenet"]
+QuantiserName = Literal["mu-law", "mu-law-nsynth", "linear"]
 RecipeName = Literal["free-running", "published"]
 
 STEPS, STEPS_ON = 20_000, 16_000
@@ -33,6 +35,9 @@ STEPS, STEPS_ON = 20_000, 16_000
 
 DECAY, DECAY_ON = 2_000, 5_000
 """Steps at the end of the two in which the learning rate falls."""
+
+_SHORTEST = 256
+"""Samples: the length of a sound to listen to is a multiple of it."""
 
 _POINT_BYTES = 2_000_000
 """Of the wav files and pictures of a listening point, about."""
@@ -43,7 +48,7 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=MODELS)(train)
 
 
-@settings_from(*STORE)
+@settings_from(*STORE, "sample_rate")
 def train(
     settings: Settings,
     out: Annotated[
@@ -57,12 +62,27 @@ def train(
         typer.Option("--from", metavar="FOLDER", help="Recordings. [default: the store's audio]"),
     ] = None,
     family_name: Annotated[
-        str, typer.Option("--family", metavar="NAME", help="What kind of model: nsynth.")
+        FamilyName,
+        typer.Option(
+            "--family",
+            help="What kind of model: nsynth encodes and decodes, wavenet generates.",
+        ),
     ] = "nsynth",
     preset: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Its sizes by name. [default: small]", show_default=False
+            metavar="NAME",
+            help="Its sizes: small, or h512_bo16 of nsynth, tiny or paper of wavenet. "
+            "[default: small]",
+            show_default=False,
+        ),
+    ] = None,
+    quantiser: Annotated[
+        QuantiserName | None,
+        typer.Option(
+            help="Codes of a wavenet: mu-law as most have it, or NSynth's, or steps of one size "
+            "for the corpus's peak. [default: mu-law]",
+            show_default=False,
         ),
     ] = None,
     init: Annotated[
@@ -81,19 +101,22 @@ def train(
         ),
     ] = None,
     recipe: Annotated[
-        RecipeName,
+        RecipeName | None,
         typer.Option(
-            help="How it is taught. free-running: with noise on the decoder's inputs and an "
-            "auxiliary loss on encodings, so that it holds a pitch when it decodes by itself; "
-            "published: as the published model was, without."
+            help="How it is taught. free-running: with noise on the network's inputs and, of "
+            "nsynth, an auxiliary loss on encodings, so that it holds a pitch when it decodes by "
+            "itself; published: as the published models were, without. [default: free-running; "
+            "published of wavenet]",
+            show_default=False,
         ),
-    ] = "free-running",
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Crops a step.")] = 2,
     crop_samples: Annotated[
         int | None,
         typer.Option(
             min=512,
-            help="Samples a crop. [default: those of the past that the model reads]",
+            help="Samples a crop. [default: those of the past that the model reads; of wavenet 6144 "
+            "beyond them]",
             show_default=False,
         ),
     ] = None,
@@ -141,67 +164,53 @@ def train(
     """Train a model on a store's audio or a folder.
 
     Whole recordings are held out. On the way a few sounds are decoded in free running and measured:
-    how many frames keep their pitch, how alike the partials are. At the end the held-out recordings
-    are scored in nats a sample, beside a linear predictor and a guess that knows nothing (5.55).
+    how many frames keep their pitch, how alike the partials are; a wavenet generates clips at three
+    temperatures. At the end the held-out recordings are scored in nats a sample, beside a linear
+    predictor and a guess that knows nothing (5.55).
 
     With --init a bundled model is brought to sounds of your own, in under an hour on two cores.
+    With --family wavenet a model of its own kind is begun, which `generate` makes clips with. A
+    model carries the list of the recordings that it was trained on, with their rights.
 
     Example: nsynth-batch train my-model --init small --from ~/recordings
     """
-    from nsynth_batch.models.recipe import FREE_RUNNING, Recipe
+    from nsynth_batch.commands.train_inputs import inputs_of
     from nsynth_batch.training.corpus import WIDE, Augmentation
     from nsynth_batch.training.options import TrainingOptions
     from nsynth_batch.training.trainer import Trainer
 
     if not 0 < learning_rate < math.inf:
         raise CommandError(f"--learning-rate {learning_rate:g}: give a number above 0", USAGE)
-    family, config, initial = _sizes(family_name, preset, init)
-    to_train, to_score = _held_out(
-        _corpus(settings, folder, config.sample_rate), held_out or ("0" if init else "0.1")
+    given = inputs_of(
+        settings,
+        out,
+        folder,
+        family_name=family_name,
+        preset=preset,
+        init=init,
+        quantiser=quantiser,
+        held_out=held_out,
     )
-    if not to_train.seconds:
-        raise CommandError("nothing to train on: give more recordings or a smaller --held-out", 2)
-    taught = FREE_RUNNING if recipe == "free-running" else Recipe()
+    recipes = given.family.recipes
     options = TrainingOptions(
         steps=steps or (STEPS_ON if init else STEPS),
         batch=batch,
-        crop_samples=crop_samples or family.crop_samples(config),
+        crop_samples=crop_samples or given.family.crop_samples(given.config),
         schedule=schedule,
         learning_rate=learning_rate,
         decay_steps=decay_steps or (DECAY_ON if init else DECAY),
         seed=seed,
         augmentation=WIDE if augment else Augmentation(),
-        recipe=taught,
+        recipe=recipes[recipe] if recipe else next(iter(recipes.values())),
     )
     try:
-        trainer = Trainer(family, config, options, out, initial)
+        trainer = Trainer(
+            given.family, given.config, options, out, given.initial, metadata=given.metadata
+        )
     except ValueError as error:
-        raise CommandError(str(error), 2) from None
-    _announce(trainer, to_train, to_score, listen_steps, out)
-    return _train(trainer, to_train, to_score, listen_steps, out)
-
-
-def _sizes(
-    family_name: str, preset: str | None, init: str | None
-) -> tuple[Family[Any], Any, Weights[Any] | None]:
-    """Return the family, the sizes, and the model to begin with."""
-    from nsynth_batch.models.checkpoint import load_checkpoint
-    from nsynth_batch.models.family import FAMILIES, family_named
-
-    if family_name not in FAMILIES:
-        raise CommandError(f"--family {family_name}: choose one of {', '.join(FAMILIES)}", USAGE)
-    family = family_named(family_name)
-    if init is not None:
-        if preset is not None:
-            raise CommandError("--preset does not go with --init, whose sizes are taken", USAGE)
-        initial = load_checkpoint(init)
-        if initial.family != family_name:
-            raise CommandError(f"--init {init}: is of the family {initial.family}", USAGE)
-        return family, initial.config, initial
-    preset = preset or "small"
-    if preset not in family.presets:
-        raise CommandError(f"--preset {preset}: choose one of {', '.join(family.presets)}", USAGE)
-    return family, family.presets[preset], None
+        raise CommandError(str(error), USAGE) from None
+    _announce(trainer, given.to_train, given.to_score, listen_steps, out)
+    return _train(trainer, given.to_train, given.to_score, listen_steps, out)
 
 
 def _announce(
@@ -239,13 +248,16 @@ def _train(
     trainer: Trainer, to_train: Corpus, to_score: Corpus, listen_steps: int, out: str
 ) -> int:
     from nsynth_batch.pipeline.signals import draining
+    from nsynth_batch.training.generated import GenerationListener
     from nsynth_batch.training.listening import Listener, stretches
     from nsynth_batch.training.log import TrainingLog
 
     log = TrainingLog(out, trainer.step)
     listened = to_score if to_score.seconds else to_train
-    sounds = stretches(listened, trainer.config.hop)
-    listener = Listener(out, sounds, best=_best(log)) if sounds else None
+    sounds = stretches(listened, max(trainer.config.hop, _SHORTEST))
+    encodes = trainer.family.cost(trainer.config).encode > 0
+    kind = Listener if encodes else GenerationListener
+    listener = kind(out, sounds, best=_best(log)) if sounds else None
     samples_a_step = trainer.options.batch * trainer.options.crop_samples
 
     def show(progress: TrainingProgress) -> None:
@@ -279,48 +291,23 @@ def _best(log: TrainingLog) -> float:
 
 
 def _listen(
-    listener: Listener, log: TrainingLog, step: int, samples: int, weights: Weights[Any]
+    listener: Listener | GenerationListener,
+    log: TrainingLog,
+    step: int,
+    samples: int,
+    weights: Weights[Any],
 ) -> None:
+    from nsynth_batch.training.generated import Generated
     from nsynth_batch.training.listening import score
 
     found = listener.listen(step, weights)
+    value = found.score if isinstance(found, Generated) else score(found)
     known = {name: value for name, value in asdict(found).items() if not math.isnan(value)}
-    log.add(step=step, samples=samples, score=score(found), **known)
+    log.add(step=step, samples=samples, score=value, **known)
     if installed("matplotlib"):
         log.draw()
     numbers = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in known.items())
     typer.echo(f"step {step}, free running: {numbers}", err=True)
-
-
-def _corpus(settings: Settings, folder: Path | None, sample_rate: int) -> Corpus:
-    from hdfs_jobs.datasets.store import Store
-    from nsynth_batch.training.store_corpus import store_corpus
-
-    if folder is None:
-        return store_corpus(Store.open(settings.store))
-    return _read(folder, "--from", sample_rate)
-
-
-def _held_out(corpus: Corpus, held_out: str) -> tuple[Corpus, Corpus]:
-    """Return what to train on and what to score on."""
-    try:
-        share = float(held_out)
-    except ValueError:
-        return corpus, _read(Path(held_out), "--held-out", corpus.sample_rate)
-    if not 0 <= share < 1:
-        raise CommandError(f"--held-out {held_out}: a share is from 0 to below 1", 2)
-    return corpus.split(share)
-
-
-def _read(folder: Path, flag: str, sample_rate: int) -> Corpus:
-    from nsynth_batch.training.corpus import Corpus
-
-    if not folder.is_dir():
-        raise CommandError(f"{folder}: no such folder; {flag} is a folder of recordings", 2)
-    corpus = Corpus.from_folder(folder, sample_rate)
-    for name, reason in corpus.rejected.items():
-        typer.echo(f"left out {name}: {reason}", err=True)
-    return corpus
 
 
 def _show(progress: TrainingProgress, samples_a_step: int) -> None:
@@ -339,14 +326,14 @@ def _score(model: str, held_out: Corpus) -> None:
     from nsynth_batch.models.loading import load_model
     from nsynth_batch.training.evaluation import UNIFORM_NLL, evaluate
 
-    rows = [["held out", "seconds", "nats", "linear", "uniform"]]
+    rows = [["held out", "seconds", "nats", "bits", "linear", "uniform"]]
     scores = list(evaluate(load_model(model), held_out))
     for score in scores:
-        numbers = (score.nll, score.linear_nll, UNIFORM_NLL)
+        numbers = (score.nll, score.nll / math.log(2), score.linear_nll, UNIFORM_NLL)
         rows.append([score.name, f"{score.seconds:.1f}", *(f"{n:.3f}" for n in numbers)])
     typer.echo(f"{model}: trained")
     if seconds := sum(score.seconds for score in scores):
         nll = sum(score.nll * score.seconds for score in scores) / seconds
         linear = sum(score.linear_nll * score.seconds for score in scores) / seconds
-        means = (f"{n:.3f}" for n in (nll, linear, UNIFORM_NLL))
+        means = (f"{n:.3f}" for n in (nll, nll / math.log(2), linear, UNIFORM_NLL))
         typer.echo(table([*rows, ["all, by length", f"{seconds:.1f}", *means]]))

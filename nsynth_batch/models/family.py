@@ -26,6 +26,7 @@ Order = Literal["crops", "streams"]
 
 FAMILIES = {
     "nsynth": "nsynth_batch.models.wavenet.family",
+    "wavenet": "nsynth_batch.models.wavenet.plain_family",
 }
 """The module of each family, whose `FAMILY` it is. Imported when a model of it is met."""
 
@@ -84,11 +85,14 @@ class Family(Protocol[ConfigT]):
         Sizes by name, the first is the default.
     order : str
         In which order it learns.
+    recipes : mapping of str to recipes
+        How it is taught, by name, the first is the default.
     """
 
     name: str
     presets: Mapping[str, ConfigT]
     order: Order
+    recipes: Mapping[str, Recipe]
 
     def config_from(self, values: Mapping[str, Any]) -> ConfigT:
         """Return the configuration of a checkpoint's metadata.
@@ -109,7 +113,7 @@ class Family(Protocol[ConfigT]):
         ...
 
     def crop_samples(self, config: ConfigT) -> int:
-        """Return how long a crop teaches the most for its samples: no longer than the past read."""
+        """Return how long a crop teaches the most for its samples."""
         ...
 
     def quantiser(self, config: ConfigT) -> Quantiser:

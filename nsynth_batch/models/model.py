@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 import numpy as np
@@ -12,6 +13,8 @@ import numpy.typing as npt
 from nsynth_batch.models.engine import Codes, Engine, OnCodes, OnProgress
 from nsynth_batch.models.quantiser import Quantiser
 from nsynth_batch.models.weights import Array, ModelConfig, Weights
+from sequencer.clips.corpus import Corpus
+from sequencer.rights.sources_csv import read_sources
 
 _MOST_CHANNELS = 8
 """Rows of so few samples, and more of them than samples, are taken for channels of one sound."""
@@ -35,12 +38,15 @@ class LoadedModel:
         The model's sizes.
     engine : Engine
         What runs it.
+    metadata : mapping of str to str
+        What is known of its making.
     """
 
     def __init__(self, weights: Weights[ModelConfig], engine: Engine) -> None:
         self.family = weights.family
         self.config = weights.config
         self.engine = engine
+        self.metadata = weights.metadata
         self._digest = weights.digest()
 
     @property
@@ -70,12 +76,35 @@ class LoadedModel:
             **self.engine.versions,
         }
 
+    @property
+    def trained_on(self) -> Corpus | None:
+        """The recordings that it was trained on; None where its file does not list them."""
+        return trained_on(self.metadata)
+
     def __repr__(self) -> str:
         engine = self.engine
         return (
             f"<{self.family} model {self._digest[:12]}, {self.sample_rate} Hz, on {engine.name} "
             f"({engine.precision}, {engine.instruction_set}, {engine.device})>"
         )
+
+
+TRAINED_ON = "trained_on"
+"""Under this name a model's metadata list what it was trained on, as the text of a sources.csv."""
+
+
+def trained_on(metadata: Mapping[str, str]) -> Corpus | None:
+    """Return the recordings that a model was trained on, by its metadata; None where it has none.
+
+    Raises
+    ------
+    SequencerError
+        If the list is damaged.
+    """
+    if TRAINED_ON not in metadata:
+        return None
+    rows = read_sources(io.StringIO(metadata[TRAINED_ON]), "what the model learned", strict=False)
+    return Corpus.of(rows.values())
 
 
 class Autoencoder(LoadedModel, ABC):
@@ -128,6 +157,110 @@ class Autoencoder(LoadedModel, ABC):
         -------
         list of float32 [F_i · hop]
         """
+
+
+class Generator(LoadedModel, ABC):
+    """A model that makes audio from nothing, or goes on from a prime."""
+
+    @property
+    @abstractmethod
+    def context(self) -> int:
+        """How many samples before a piece of a recording change what is predicted in it."""
+
+    @property
+    @abstractmethod
+    def quantiser(self) -> Quantiser:
+        """How audio becomes the codes that it predicts."""
+
+    @abstractmethod
+    def nll(self, audio: Array, given: int = 0) -> npt.NDArray[np.float64]:
+        """Return nats a sample of audio [B, T], teacher-forced, as [B].
+
+        Parameters
+        ----------
+        audio : float32 [B, T], in [-1, 1]
+        given : int
+            So many samples at its beginning are given, and not scored.
+        """
+
+    @abstractmethod
+    def generate(
+        self,
+        seconds: float,
+        ids: Sequence[str],
+        seed: int = 0,
+        *,
+        temperature: float | tuple[float, float] = 1.0,
+        primes: Sequence[Array] | None = None,
+        on_progress: OnProgress | None = None,
+        prefixes: Sequence[Codes] | None = None,
+        on_codes: OnCodes | None = None,
+    ) -> list[Array]:
+        """Return clips, each keyed by the seed and its id.
+
+        Parameters
+        ----------
+        seconds : float
+            How long each is.
+        ids : sequence of str
+            One a clip, all different.
+        seed : int
+            Of all random draws.
+        temperature : float or (float, float)
+            Below 1 is tamer, above 1 wilder; two move from the first to the second within a clip:
+            see `temperature_curve`.
+        primes : sequence of float32 [n], optional
+            What each clip goes on from; no part of the result. Silence by default.
+        on_progress : callable, optional
+            Called with the samples made since the last call; 0 is a sign of life.
+        prefixes : sequence of int16 arrays, optional
+            Codes that an interrupted call had made of each. Only where `resumes`.
+        on_codes : callable, optional
+            Called now and then with the codes made of each so far. Only where `resumes`.
+
+        Returns
+        -------
+        list of float32 [samples]
+
+        Raises
+        ------
+        ValueError
+            If an argument does not fit.
+        NotFiniteError
+            If logits of some clips are not finite; it holds the audio of the others.
+        """
+
+
+TEMPERATURE_STEPS = 16
+"""In how many steps a temperature moves within a clip."""
+
+
+def temperature_curve(temperature: float | tuple[float, float], samples: int) -> float | Array:
+    """Return the temperature of each sample of a clip.
+
+    Parameters
+    ----------
+    temperature : float or (float, float)
+        One for the whole clip, or those of its beginning and its end: between them it moves in
+        `TEMPERATURE_STEPS` even steps.
+    samples : int
+        Of the clip.
+
+    Returns
+    -------
+    float, or float32 [samples]
+
+    Examples
+    --------
+    >>> curve = temperature_curve((0.5, 2.0), 64)
+    >>> [round(float(value), 2) for value in curve[[0, 3, 4, 59, 63]]]
+    [0.5, 0.5, 0.6, 1.9, 2.0]
+    """
+    if not isinstance(temperature, tuple):
+        return temperature
+    levels = np.linspace(*temperature, TEMPERATURE_STEPS, dtype=np.float32)
+    places = np.arange(samples, dtype=np.int64) * TEMPERATURE_STEPS // max(1, samples)
+    return np.asarray(levels[places])
 
 
 def code_nll(

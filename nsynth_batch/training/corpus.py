@@ -21,6 +21,7 @@ from sequencer.audio.suffixes import is_audio_name
 from sequencer.errors import AudioError
 
 Samples = npt.NDArray[np.int16]
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,22 @@ class Corpus:
     def seconds(self) -> float:
         """Length of all recordings together, in seconds."""
         return float(self.starts[-1]) / self.sample_rate
+
+    @property
+    def peak(self) -> float:
+        """The largest sample of all recordings, 0 to 1; all of them are read."""
+        blocks = range(0, len(self._samples), _BLOCK)
+        # In 32 bits: the lowest sample of 16 has no opposite.
+        largest = (
+            int(np.abs(self._samples[at : at + _BLOCK].astype(np.int32)).max()) for at in blocks
+        )
+        return max(largest, default=0) / 32768
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing but zeros."""
+        blocks = range(0, len(self._samples), _BLOCK)
+        return not any(self._samples[at : at + _BLOCK].any() for at in blocks)
 
     def recordings(self) -> Iterator[tuple[str, Samples]]:
         """Yield each recording's name and int16 samples."""

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from nsynth_batch.models.model import Generator
 from nsynth_batch.models.quantiser import MU_LAW_NSYNTH, Quantiser
 from nsynth_batch.training.corpus import Corpus
 from sequencer.audio.samples import from_int16
@@ -64,7 +65,8 @@ class RecordingScore:
     seconds
         How much of it was scored: all but a tail shorter than a hop.
     nll
-        Of the model, teacher-forced, each piece of at most `piece_seconds` from silence.
+        Of the model, teacher-forced: an autoencoder's each piece of at most `piece_seconds` from
+        silence, a generator's from what stands before it.
     linear_nll
         Of a linear predictor of order 24 fitted to this very recording.
     """
@@ -118,7 +120,13 @@ def model_nll(
     total = 0.0
     for start in range(0, len(audio), piece):
         part = audio[None, start : start + piece]
-        total += float(model.nll(part)[0]) * part.shape[1]
+        if isinstance(model, Generator):
+            # What is predicted in a piece follows from what stands before it, too.
+            given = min(start, model.context)
+            before = audio[None, start - given : start + piece]
+            total += float(model.nll(before, given=given)[0]) * part.shape[1]
+        else:
+            total += float(model.nll(part)[0]) * part.shape[1]
     return total / len(audio)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.models.family import family_named
 from nsynth_batch.models.loading import make_engine
@@ -69,12 +70,17 @@ class Listener:
         name = re.sub(r"[^\w.-]+", "_", title)[-60:]
         path = f"{FOLDER}/step-{step:06d}/{number}-{name}"
         pause = np.zeros(rate // 2, np.float32)
-        wav = io.BytesIO()
-        soundfile.write(wav, np.concatenate([source, pause, output]), rate, format="WAV")
-        self._storage.replace(f"{path}.wav", wav.getvalue())
+        write_wav(self._storage, f"{path}.wav", np.concatenate([source, pause, output]), rate)
         rows = [(f"{title}: source", source), (f"decoded after {step} steps", output)]
         if installed("matplotlib"):
             self._storage.replace(f"{path}.png", comparison(rows, rate))
+
+
+def write_wav(storage: Storage, path: str, audio: Audio, sample_rate: int) -> None:
+    """Write audio float32 [n] to a storage as a wav file."""
+    wav = io.BytesIO()
+    soundfile.write(wav, audio, sample_rate, format="WAV")
+    storage.replace(path, wav.getvalue())
 
 
 def score(found: Measures) -> float:

@@ -11,8 +11,8 @@ from sequencer.optional import extra
 
 LOG, CURVE = "log.jsonl", "curve.png"
 
-_LOSSES = ("nll", "auxiliary")
-_MEASURES = ("pitch_kept", "periodicity", "partials", "spread")
+_LOSSES = ("nll", "auxiliary", "scored")
+_MEASURES = ("pitch_kept", "periodicity", "partials", "spread", "good")
 
 
 class TrainingLog:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ class Trainer:
         that is there goes on exactly where it was.
     initial : Weights, optional
         A model of the same family and sizes to begin with; random weights otherwise.
+    metadata : mapping of str to str, optional
+        What else the model's file is to say of its making.
 
     Raises
     ------
@@ -48,8 +50,8 @@ class Trainer:
         If the folder's training is of another configuration or other options (`steps` and
         `decay_steps` may change), or its file is damaged.
     ValueError
-        If the crops are no whole hops, the family learns from streams, or `initial` is of other
-        sizes.
+        If the crops are no whole hops or too short, the family learns from streams, or `initial`
+        is of other sizes.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Trainer:
         options: TrainingOptions,
         folder: str | Path,
         initial: Weights[Any] | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         if options.crop_samples % config.hop:
             raise ValueError(
@@ -69,10 +72,14 @@ class Trainer:
             raise ValueError(f"family {family.name} learns from {family.order}, not from crops")
         if initial and (initial.family, initial.config) != (family.name, config):
             raise ValueError("the model to begin with is of another family or other sizes")
+        # A crop that nothing can be learned from is refused before the work.
+        silence = np.zeros((1, options.crop_samples), np.float32)
+        family.batch(config, silence, options.recipe, generator(options.seed, "check"))
         _one_thread_a_tower()
         self.family, self.config, self.options = family, config, options
         self.step = 0
         self._folder = ModelFolder(str(folder))
+        self._metadata = dict(metadata or {})
         self._initial = initial and initial.digest()
         begins = initial or family.initial(config, options.seed)
         self._auxiliary = family.auxiliary(config, options.recipe, options.seed)
@@ -166,7 +173,7 @@ class Trainer:
 
     def averaged(self) -> Weights[Any]:
         """Return the averaged weights."""
-        metadata = {"step": str(self.step)}
+        metadata = {**self._metadata, "step": str(self.step)}
         averaged = self._optimiser.averaged()
         tensors = {name: v for name, v in averaged.items() if name not in self._auxiliary}
         return Weights(self.config, tensors, metadata, self.family.name)

@@ -4,12 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Protocol
 
 SAMPLE_RATE = 16_000
 """Samples a second of the published model, and of every model that names no other rate."""
 
 QUANTA = 256
 """Mu-law bins, so the width of the logits."""
+
+
+class Decoder(Protocol):
+    """Sizes of a stack of gated, dilated convolutions, with conditioning or without.
+
+    Attributes
+    ----------
+    filter_length
+        Taps of the dilated convolutions.
+    width
+        Channels of the residual path.
+    dilations, lookback
+        Of each block, in samples: see `Config`.
+    hop
+        Samples that share a frame of conditioning.
+    """
+
+    @property
+    def filter_length(self) -> int:
+        """Taps of the dilated convolutions."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Channels of the residual path."""
+        ...
+
+    @property
+    def dilations(self) -> tuple[int, ...]:
+        """Dilation of each block, in samples."""
+        ...
+
+    @property
+    def lookback(self) -> tuple[int, ...]:
+        """How many samples before the newest one each block looks back, in samples."""
+        ...
+
+    @property
+    def hop(self) -> int:
+        """Samples that share a frame of conditioning."""
+        ...
 
 
 @dataclass(frozen=True)

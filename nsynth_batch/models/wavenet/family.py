@@ -13,7 +13,7 @@ from nsynth_batch.models.engine import Encoder, Engine
 from nsynth_batch.models.family import Batch, Cost, Loss, Order, Tensors
 from nsynth_batch.models.precision import fastest_precision
 from nsynth_batch.models.quantiser import HIGHEST, LOWEST, MU_LAW_NSYNTH, Quantiser
-from nsynth_batch.models.recipe import Phase, Recipe, corrupted
+from nsynth_batch.models.recipe import FREE_RUNNING, Phase, Recipe, corrupted
 from nsynth_batch.models.wavenet import auxiliary
 from nsynth_batch.models.wavenet.config import CONFIGS, Config, tensor_shapes
 from nsynth_batch.models.wavenet.cost import products
@@ -30,6 +30,7 @@ class NSynth:
     name = "nsynth"
     presets: Mapping[str, Config] = CONFIGS
     order: Order = "crops"
+    recipes: Mapping[str, Recipe] = {"free-running": FREE_RUNNING, "published": Recipe()}
 
     def config_from(self, values: Mapping[str, Any]) -> Config:
         """Return the configuration of a checkpoint's metadata."""

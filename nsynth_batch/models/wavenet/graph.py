@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from nsynth_batch.models.wavenet.config import Config
+from nsynth_batch.models.wavenet.config import Config, Decoder
 from nsynth_batch.models.weights import Weights
 from nsynth_batch.settings.choices import Precision
 
@@ -68,33 +68,39 @@ def encoder(config: Config, tensors: Tensors, codes: Tensor) -> Tensor:
     return tf.reduce_mean(frames, axis=2)
 
 
-def decoder(config: Config, tensors: Tensors, codes: Tensor, encodings: Tensor) -> Tensor:
+def decoder(
+    config: Decoder, tensors: Tensors, codes: Tensor, encodings: Tensor | None = None
+) -> Tensor:
     """Return teacher-forced logits: those of sample t from the samples before it.
 
     Parameters
     ----------
     config : Config
+        Or that of a model without conditioning.
     tensors : mapping of str to tensors
     codes : float32 [B, T]
-        Mu-law codes, T = F · hop.
-    encodings : float32 [B, F, bottleneck]
+        Codes, T = F · hop.
+    encodings : float32 [B, F, bottleneck], optional
+        None for a model without conditioning, and then T is any length.
 
     Returns
     -------
     float32 [B, T, 256]
     """
-    hop = config.ae_hop_length
+    hop = config.hop
     x = tf.pad(codes[:, :-1, None] * INPUT_SCALE, [[0, 0], [1, 0], [0, 0]])
     x = _causal(tensors, "startconv", x, 1)
     skip = _dense(tensors, "skip_start", x)
     for i, dilation in enumerate(config.dilations, 1):
         h = _causal(tensors, f"dilatedconv_{i}", x, dilation)
-        h = _add_held(h, _dense(tensors, f"cond_map_{i}", encodings), hop)
+        if encodings is not None:
+            h = _add_held(h, _dense(tensors, f"cond_map_{i}", encodings), hop)
         gate = _gate(h)
         x += _dense(tensors, f"res_{i}", gate)
         skip += _dense(tensors, f"skip_{i}", gate)
     out = _dense(tensors, "out1", tf.nn.relu(skip))
-    out = _add_held(out, _dense(tensors, "cond_map_out1", encodings), hop)
+    if encodings is not None:
+        out = _add_held(out, _dense(tensors, "cond_map_out1", encodings), hop)
     return _dense(tensors, "logits", tf.nn.relu(out))
 
 
@@ -104,7 +110,7 @@ def conditioning(config: Config, tensors: Tensors, encodings: Tensor) -> list[Te
     return [_dense(tensors, name, encodings) for name in [*names, "cond_map_out1"]]
 
 
-def silence(config: Config, tensors: Tensors, batch: int) -> list[Tensor]:
+def silence(config: Decoder, tensors: Tensors, batch: int) -> list[Tensor]:
     """Return each block's history before the first sample.
 
     It holds one row more than the block looks back, so that a sample is written to a row that
@@ -127,12 +133,12 @@ def silence(config: Config, tensors: Tensors, batch: int) -> list[Tensor]:
 
 
 def step(
-    config: Config,
+    config: Decoder,
     tensors: Tensors,
     number: Tensor,
     inputs: Sequence[Tensor],
     histories: Sequence[Tensor],
-    held: Sequence[Tensor],
+    held: Sequence[Tensor] | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """Compute one sample's logits from the newest samples and each block's history.
 
@@ -145,8 +151,8 @@ def step(
     inputs : float32 [B, 1], as many as the filter has taps
         The last input samples, oldest first.
     histories : as `silence` gives them
-    held : for each block and the head float32 [B, channels]
-        This frame's conditioning.
+    held : for each block and the head float32 [B, channels], optional
+        This frame's conditioning; None for a model without.
 
     Returns
     -------
@@ -163,10 +169,13 @@ def step(
         oldest = range(1, rows, dilation)
         taps = [tf.gather(history, (number + ahead) % rows) for ahead in oldest]
         taps = _recalled(tensors, tf.concat([*taps, newest], -1))
-        gate = _gate(_dense(tensors, f"dilatedconv_{i}", taps) + held[i - 1])
+        h = _dense(tensors, f"dilatedconv_{i}", taps)
+        gate = _gate(h if held is None else h + held[i - 1])
         x += _dense(tensors, f"res_{i}", gate)
         skip += _dense(tensors, f"skip_{i}", gate)
-    out = _dense(tensors, "out1", tf.nn.relu(skip)) + held[-1]
+    out = _dense(tensors, "out1", tf.nn.relu(skip))
+    if held is not None:
+        out += held[-1]
     return _dense(tensors, "logits", tf.nn.relu(out)), after
 
 

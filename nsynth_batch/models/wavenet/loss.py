@@ -9,6 +9,7 @@ from nsynth_batch.models.family import Batch, Loss, Tensor, Tensors
 from nsynth_batch.models.recipe import Phase
 from nsynth_batch.models.wavenet import graph
 from nsynth_batch.models.wavenet.config import Config
+from nsynth_batch.models.wavenet.plain_config import PlainConfig
 
 
 def nll(config: Config, tensors: Tensors, batch: Batch, phase: Phase) -> Loss:
@@ -40,6 +41,34 @@ def nll(config: Config, tensors: Tensors, batch: Batch, phase: Phase) -> Loss:
     labels = tf.cast(codes, tf.int32) - quantiser.LOWEST
     each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     return Loss(tf.reduce_sum(each), count, auxiliary=extra)
+
+
+def plain_nll(config: PlainConfig, tensors: Tensors, batch: Batch) -> Loss:
+    """Return the negative log-likelihood of codes from their past alone.
+
+    The first samples of a crop are past and no targets: only where the receptive field is full
+    does the network see what it sees when it generates.
+
+    Parameters
+    ----------
+    config : PlainConfig
+    tensors : mapping of str to tensors
+        The weights.
+    batch : mapping of str to tensors
+        ``codes``, float32 [B, T], T above the receptive field R; ``inputs``, of the same shape,
+        where the network reads others than the codes.
+
+    Returns
+    -------
+    Loss
+        In nats, summed over B · (T - R) samples.
+    """
+    codes, past = batch["codes"], config.receptive_field
+    logits = graph.decoder(config, tensors, batch.get("inputs", codes))
+    labels = tf.cast(codes, tf.int32) - quantiser.LOWEST
+    rest = tf.slice(logits, [0, past, 0], [-1, -1, -1])
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels[:, past:], logits=rest)
+    return Loss(tf.reduce_sum(each), codes.shape[0] * (codes.shape[1] - past))
 
 
 def head_error(tensors: Tensors, encodings: Tensor, targets: Tensor) -> Tensor:

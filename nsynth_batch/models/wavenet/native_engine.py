@@ -10,7 +10,6 @@ from typing import Literal, get_args
 import numpy as np
 
 from hdfs_jobs.cores import usable_cores
-from nsynth_batch.models import quantiser
 from nsynth_batch.models.engine import (
     Codes,
     EngineUnavailableError,
@@ -22,6 +21,7 @@ from nsynth_batch.models.engine import (
     one_temperature,
 )
 from nsynth_batch.models.machine import allowed_memory, demand_memory, within_allowance
+from nsynth_batch.models.quantiser import MU_LAW_NSYNTH, Quantiser
 from nsynth_batch.models.wavenet.config import QUANTA, Config, convolutions
 from nsynth_batch.models.wavenet.inputs import (
     checked_encodings,
@@ -86,6 +86,8 @@ class NativeEngine:
         ``apart`` or ``together``, see `DecodePlan`; by default by the number of clips.
     precision : str
         Of the large products inside the decoder's layers; encoding is float32 always.
+    quantiser : Quantiser
+        How audio becomes codes.
 
     Raises
     ------
@@ -109,6 +111,7 @@ class NativeEngine:
         memory: int | None = None,
         split: Split | None = None,
         precision: Precision = "float32",
+        quantiser: Quantiser = MU_LAW_NSYNTH,
     ) -> None:
         for what, value in (("threads", threads), ("batch", batch), ("memory", memory)):
             if value is not None and value < 1:
@@ -142,6 +145,7 @@ class NativeEngine:
         self._batch = batch
         self._memory = memory
         self._split = split
+        self._quantiser = quantiser
 
     def encode(self, audio: Array) -> Array:
         """Encode audio.
@@ -320,7 +324,7 @@ class NativeEngine:
     def _quantise(self, audio: Array) -> Array:
         """Return what the network sees of audio, in [-1, 1), if that is finite."""
         require_finite(audio, "audio")
-        return quantiser.encode(audio).astype(np.float32) / np.float32(QUANTA // 2)
+        return self._quantiser.encode(audio).astype(np.float32) / np.float32(QUANTA // 2)
 
     def _shares(self, clips: int) -> bool:
         """Whether threads gain by sharing layers.

@@ -1,0 +1,177 @@
+"""What `train` begins with: a family and its sizes, a model, recordings and whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nsynth_batch.errors import USAGE, CommandError
+
+if TYPE_CHECKING:
+    from nsynth_batch.models.family import Family
+    from nsynth_batch.models.weights import Weights
+    from nsynth_batch.settings.settings import Settings
+    from nsynth_batch.training.corpus import Corpus
+    from sequencer.rights.sources_csv import SourceRow
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a training begins with.
+
+    Attributes
+    ----------
+    family, config
+        What kind of model, and its sizes.
+    initial : Weights or None
+        The model that it begins with.
+    to_train, to_score : Corpus
+        What is learned, and what is held out.
+    metadata : mapping of str to str
+        What the model's file says of its making: the recordings that it rests on.
+    """
+
+    family: Family[Any]
+    config: Any
+    initial: Weights[Any] | None
+    to_train: Corpus
+    to_score: Corpus
+    metadata: Mapping[str, str]
+
+
+def inputs_of(
+    settings: Settings,
+    out: str,
+    folder: Path | None,
+    *,
+    family_name: str,
+    preset: str | None,
+    init: str | None,
+    quantiser: str | None,
+    held_out: str | None,
+) -> Inputs:
+    """Return what a training begins with; the parameters are those of `train`.
+
+    Raises
+    ------
+    CommandError
+        If flags do not go together, or there is nothing to learn.
+    """
+    from nsynth_batch.models.model import TRAINED_ON
+    from nsynth_batch.pipeline.trained_on import learned_before, saved_model, united
+
+    family, config, initial = _sizes(family_name, preset, init)
+    if initial is None:
+        config = replace(config, sample_rate=_sample_rate(settings, folder, config.sample_rate))
+    to_train, to_score = _held_out(
+        _corpus(settings, folder, config.sample_rate), held_out or ("0" if init else "0.1")
+    )
+    if not to_train.seconds:
+        raise CommandError(
+            "nothing to train on: give more recordings or a smaller --held-out", USAGE
+        )
+    if to_train.silent:
+        raise CommandError("nothing to train on: the recordings hold nothing but silence", USAGE)
+    saved = saved_model(out)
+    if quantiser is not None:
+        config = _with_quantiser(family, config, quantiser, initial, saved, to_train)
+    rows = [*_rows(settings, folder, to_train), *learned_before([initial, saved])]
+    metadata = {TRAINED_ON: united(rows).text}
+    return Inputs(family, config, initial, to_train, to_score, metadata)
+
+
+def _sizes(
+    family_name: str, preset: str | None, init: str | None
+) -> tuple[Family[Any], Any, Weights[Any] | None]:
+    """Return the family, the sizes, and the model to begin with."""
+    from nsynth_batch.models.checkpoint import load_checkpoint
+    from nsynth_batch.models.family import family_named
+
+    family = family_named(family_name)
+    if init is not None:
+        if preset is not None:
+            raise CommandError("--preset does not go with --init, whose sizes are taken", USAGE)
+        initial = load_checkpoint(init)
+        if initial.family != family_name:
+            raise CommandError(f"--init {init}: is of the family {initial.family}", USAGE)
+        return family, initial.config, initial
+    preset = preset or "small"
+    if preset not in family.presets:
+        raise CommandError(f"--preset {preset}: choose one of {', '.join(family.presets)}", USAGE)
+    return family, family.presets[preset], None
+
+
+def _sample_rate(settings: Settings, folder: Path | None, otherwise: int) -> int:
+    """Return the rate of a new model: the one asked for, or that of the store's audio."""
+    from hdfs_jobs.datasets.store import Store
+
+    if "sample_rate" in settings.model_fields_set:
+        return settings.sample_rate
+    if folder is not None:
+        return otherwise
+    audio = Store.open(settings.store).current_of("audio")
+    return otherwise if audio is None else int(str(audio.settings["sample_rate"]))
+
+
+def _with_quantiser(
+    family: Family[Any],
+    config: Any,
+    quantiser: str,
+    initial: Weights[Any] | None,
+    saved: Weights[Any] | None,
+    corpus: Corpus,
+) -> Any:
+    if not hasattr(config, "quantiser"):
+        raise CommandError(f"--quantiser: the family {family.name} has one of its own", USAGE)
+    if initial is not None:
+        raise CommandError("--quantiser does not go with --init, whose codes are taken", USAGE)
+    gain = 1.0
+    if quantiser == "linear":
+        # A training that goes on keeps its gain, whatever recordings came since.
+        kept = getattr(None if saved is None else saved.config, "gain", None)
+        gain = 1.0 / corpus.peak if kept is None else kept
+    return replace(config, quantiser=quantiser, gain=gain)
+
+
+def _corpus(settings: Settings, folder: Path | None, sample_rate: int) -> Corpus:
+    from hdfs_jobs.datasets.store import Store
+    from nsynth_batch.training.store_corpus import store_corpus
+
+    if folder is None:
+        return store_corpus(Store.open(settings.store))
+    return _read(folder, "--from", sample_rate)
+
+
+def _rows(settings: Settings, folder: Path | None, corpus: Corpus) -> list[SourceRow]:
+    from hdfs_jobs.datasets.store import Store
+    from nsynth_batch.pipeline.trained_on import rows_of_folder, rows_of_store
+
+    if folder is None:
+        return rows_of_store(Store.open(settings.store), corpus)
+    return rows_of_folder(folder, corpus)
+
+
+def _held_out(corpus: Corpus, held_out: str) -> tuple[Corpus, Corpus]:
+    """Return what to train on and what to score on."""
+    try:
+        share = float(held_out)
+    except ValueError:
+        return corpus, _read(Path(held_out), "--held-out", corpus.sample_rate)
+    if not 0 <= share < 1:
+        raise CommandError(f"--held-out {held_out}: a share is from 0 to below 1", USAGE)
+    return corpus.split(share)
+
+
+def _read(folder: Path, flag: str, sample_rate: int) -> Corpus:
+    from nsynth_batch.training.corpus import Corpus
+
+    if not folder.is_dir():
+        raise CommandError(f"{folder}: no such folder; {flag} is a folder of recordings", USAGE)
+    corpus = Corpus.from_folder(folder, sample_rate)
+    for name, reason in corpus.rejected.items():
+        typer.echo(f"left out {name}: {reason}", err=True)
+    return corpus
