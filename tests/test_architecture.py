@@ -65,7 +65,10 @@ BANNED_WORDS = {"told", "heard", "barred", "crew", "manners", "judged", "somebod
 # Where one of them is the right word.
 MAY_SAY = {"sequencer/credits/credits.py": {"nobody"}}
 # Flags of a command that only share the name of a setting.
-OWN_FLAGS = {("train", "batch"), ("train", "seed"), ("submit", "memory"), ("submit", "retries")}
+OWN_FLAGS = {
+    *(("train", "batch"), ("train", "seed"), ("generate", "temperature")),
+    *(("submit", "memory"), ("submit", "retries")),
+}
 # Folders of tests that mirror no package.
 OTHER_TESTS = {"components", "docker", "docs", "examples", "k8s", "system"}
 

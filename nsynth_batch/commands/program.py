@@ -14,6 +14,7 @@ from nsynth_batch.commands import (
     encodings,
     forget,
     gc,
+    generate,
     harvest,
     make,
     mashup,
@@ -60,7 +61,7 @@ def nsynth_batch(
 
 for group in (
     *(make, mashup, doctor),
-    *(harvest, run),
+    *(harvest, run, generate),
     *(status, runs, verify, clips, encodings, catalog, forget, gc),
     checkpoint,
     train,

@@ -15,8 +15,7 @@ from nsynth_batch.pipeline.cost import SAMPLE_BYTES, decoder_rate, measured_rate
 from nsynth_batch.pipeline.encode import EncodeStep
 from nsynth_batch.pipeline.mash import MashStep
 from nsynth_batch.pipeline.sharding import (
-    TASK_SECONDS,
-    per_shard,
+    batches_a_shard,
     planned_rows,
     row_ranges,
     rows_of,
@@ -182,9 +181,7 @@ def _batches_a_shard(
 ) -> int:
     """Return how many batches a shard holds: about as many as a task has time for."""
     measured = None if dataset is None else measured_rate(dataset)
-    rate = measured or decoder_rate(context.models.decoder)
-    most = max(1, int(TASK_SECONDS * rate * batches / max(seconds, 1e-9)))
-    return per_shard(batches, most)
+    return batches_a_shard(batches, seconds, measured or decoder_rate(context.models.decoder))
 
 
 def _note(context: Context, output: Amount) -> str:

@@ -66,6 +66,10 @@ def open_autoencoder(settings: Settings) -> Autoencoder:
         memory=settings.memory,
         precision=settings.precision,
     )
+    return _autoencoder(model, settings)
+
+
+def _autoencoder(model: LoadedModel, settings: Settings) -> Autoencoder:
     if not isinstance(model, Autoencoder):
         raise UsageError(
             f"{settings.checkpoint} is of the family {model.family}, which has no encodings"
@@ -89,7 +93,7 @@ class RunModel:
     @cached_property
     def encoder(self) -> LoadedModel:
         """What encodes: float32 always, for encodings are kept and decoded again and again."""
-        return self._open("float32")
+        return _autoencoder(self._open("float32"), self._settings)
 
     @cached_property
     def decoder(self) -> LoadedModel:

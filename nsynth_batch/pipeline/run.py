@@ -107,7 +107,8 @@ def _run(
         if harvest.drained:
             return RunReport(harvest, drain_code=session.drain.exit_code)
         problems += problems_of(settings, harvest)
-    context = Context(settings, session.writer.open(), models=models)
+    store = session.writer.open(create=any(step.begins_stores for step in steps))
+    context = Context(settings, store, models=models)
     check_steps(steps, context)
     outcomes: list[StageOutcome] = []
     excesses: list[Problem] = []

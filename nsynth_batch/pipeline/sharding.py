@@ -50,6 +50,21 @@ def batch_size(mashups: int, most: int) -> int:
     return max(1, min(most, max(SMALLEST_BATCH, -(-mashups // 8))))
 
 
+def batches_a_shard(batches: int, seconds: float, rate: float) -> int:
+    """Return how many batches of clips a shard holds: about as many as a task has time for.
+
+    Parameters
+    ----------
+    batches : int
+        How many there are.
+    seconds : float
+        Of audio in all of them.
+    rate : float
+        Audio-seconds a second that a worker makes.
+    """
+    return per_shard(batches, max(1, int(TASK_SECONDS * rate * batches / max(seconds, 1e-9))))
+
+
 def most_at_once(clip_seconds: float, rate: float) -> int:
     """Return how many clips of a length make a task of about ten minutes, but no fewer than four.
 

@@ -94,6 +94,8 @@ class Step(ABC):
         What the bad fraction counts: items, if all or nothing of one is quarantined, else rows.
     prefers_gpu
         Whether workers with a GPU do it, where there are any.
+    begins_stores
+        Whether it reads nothing, so that a store may begin with it.
     source
         Where the recordings stand in what it reads.
     lineage
@@ -108,6 +110,7 @@ class Step(ABC):
     time_limit: ClassVar[float]
     counts: ClassVar[Literal["items", "rows"]] = "rows"
     prefers_gpu: ClassVar[bool] = False
+    begins_stores: ClassVar[bool] = False
     source: ClassVar[Source]
     lineage: ClassVar[Lineage]
 

@@ -12,6 +12,7 @@ from nsynth_batch.pipeline.audio import AudioStep
 from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.decode import DecodeStep
 from nsynth_batch.pipeline.encode import EncodeStep
+from nsynth_batch.pipeline.generate import GenerateStep
 from nsynth_batch.pipeline.mash import MashStep
 from nsynth_batch.pipeline.retries import with_retries, with_returned
 from nsynth_batch.pipeline.step import PlannedStep, Step
@@ -22,7 +23,7 @@ from nsynth_batch.text import command_line
 STEPS: tuple[Step, ...] = (AudioStep(), EncodeStep(), MashStep(), DecodeStep())
 """What `run` does, in order."""
 
-ALL: tuple[Step, ...] = STEPS
+ALL: tuple[Step, ...] = (*STEPS, GenerateStep())
 """Every step that writes a dataset of a store."""
 
 

@@ -12,10 +12,9 @@ import pyarrow as pa
 from hdfs_jobs.canonical_json import derived_id
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
-from nsynth_batch.models.engine import NotFiniteError
-from nsynth_batch.models.loading import memory_errors_as_usage
 from nsynth_batch.stages.model_stage import ModelStage
-from nsynth_batch.stages.partial_codes import LONGEST_LOSS_SECONDS, PartialCodes, stream_of
+from nsynth_batch.stages.partial_codes import stream_of
+from nsynth_batch.stages.resumed import resumed_audio
 from nsynth_batch.store.arrays import list_column, matrices
 from nsynth_batch.store.durations import sample_seconds
 from nsynth_batch.store.schemas import CLIPS
@@ -74,30 +73,22 @@ class DecodeStage(ModelStage):
         if not encodings:
             return
         model = self.model(task.threads)
-        progress = PartialCodes(
-            task.partial,
+        decoded, lost = yield from resumed_audio(
+            model,
+            task,
             f"{name}.codes",
             mash_ids,
-            every=self.save_seconds,
-            most_unsaved=LONGEST_LOSS_SECONDS * self.sample_rate,
+            lambda prefixes, on_codes, on_progress: model.decode(
+                encodings,
+                seed=self.seed,
+                ids=mash_ids,
+                temperature=self.temperature,
+                on_progress=on_progress,
+                prefixes=prefixes,
+                on_codes=on_codes,
+            ),
+            save_seconds=self.save_seconds,
         )
-        prefixes = progress.load() if model.resumes else []
-        if resumed := sum(map(len, prefixes)):
-            yield Counted("resumed_samples", resumed)
-        lost: list[int] = []
-        try:
-            with memory_errors_as_usage():
-                decoded = model.decode(
-                    encodings,
-                    seed=self.seed,
-                    ids=mash_ids,
-                    temperature=self.temperature,
-                    on_progress=lambda _samples: task.heartbeat(),
-                    prefixes=prefixes if model.resumes else None,
-                    on_codes=progress.save if model.resumes else None,
-                )
-        except NotFiniteError as error:
-            decoded, lost = error.made, error.clips
         for number in lost:
             yield _rejected(mash_ids[number], places, "the model gave NaN or infinity for it")
         whole = [number for number in range(len(mash_ids)) if number not in lost]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from nsynth_batch.models.loading import open_model
-from nsynth_batch.models.model import Autoencoder
 from nsynth_batch.models.spec import ModelSpec
 
 
@@ -22,11 +22,11 @@ class ModelStage:
 
     spec: ModelSpec
 
-    def model(self, threads: int) -> Autoencoder:
+    def model(self, threads: int) -> Any:
         """Return the model in this process; `threads` are those that a task has."""
-        model: Autoencoder = open_model(replace(self.spec, threads=self.spec.threads or threads))
-        return model
+        return open_model(replace(self.spec, threads=self.spec.threads or threads))
 
     def facts(self, threads: int) -> dict[str, str]:
         """Return what runs the model in this process."""
-        return self.model(threads).facts()
+        facts: dict[str, str] = self.model(threads).facts()
+        return facts

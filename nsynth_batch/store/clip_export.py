@@ -21,8 +21,9 @@ from nsynth_batch.catalog.catalog import Catalog, Recordings
 from nsynth_batch.settings.choices import MODEL_FACTS
 from nsynth_batch.store.arrays import vectors
 from nsynth_batch.store.clip_names import ClipNames
+from nsynth_batch.store.corpora import load_corpus
 from nsynth_batch.store.layout import upstream_of
-from nsynth_batch.store.lineage import LineageOf, Link
+from nsynth_batch.store.lineage import Corpus, LineageOf, Link
 from nsynth_batch.store.origins import Origins
 from nsynth_batch.text import command_line
 from sequencer.clips.clips import Clip, Parent, write_clips_jsonl
@@ -128,8 +129,13 @@ def export_clips(
 def _without_forgotten(
     clips: Iterable[_Found], forgotten: Container[str], folder: Path, report: Exported
 ) -> Iterator[_Found]:
+    withdrawn: dict[str, bool] = {}
     for clip, samples in clips:
-        if not any(parent.file_id in forgotten for parent in clip.parents):
+        behind = clip.trained_on
+        if behind is not None and behind.digest not in withdrawn:
+            withdrawn[behind.digest] = any(file_id in forgotten for file_id in behind.ids)
+        learned = behind is not None and withdrawn[behind.digest]
+        if not learned and not any(parent.file_id in forgotten for parent in clip.parents):
             yield clip, samples
             continue
         report.left_out += 1
@@ -174,6 +180,9 @@ def _clips(
     store: Store, dataset: Dataset, lineage_of: LineageOf, recordings: Recordings
 ) -> Iterator[_Found]:
     rule = lineage_of(dataset)
+    if isinstance(rule, Corpus):
+        yield from _generated(store, dataset, rule)
+        return
     if not isinstance(rule, Link):
         raise UsageError(f"{dataset.path}: clips of this kind cannot be exported by this release")
     mashups = upstream_of(store, dataset, rule.dataset)
@@ -196,6 +205,39 @@ def _clips(
             ):
                 mash = mashed[row[rule.column]]
                 yield _clip(row, samples, mash, dataset, recordings, origins), samples
+
+
+def _generated(store: Store, dataset: Dataset, rule: Corpus) -> Iterator[_Found]:
+    """Yield the clips of a model alone: they are derived from all that it was trained on."""
+    settings = dataset.settings
+    behind = load_corpus(store.storage, str(settings[rule.setting]))
+    made_with = {name: str(settings[name]) for name in MODEL_FACTS}
+    heat = np.atleast_1d(np.asarray(settings["temperature"], np.float64))
+    for number in sorted(dataset.committed()):
+        dataset.check(number)
+        table = dataset.read(number)
+        for row, samples in zip(
+            table.drop_columns(["samples"]).to_pylist(),
+            vectors(table.column("samples")),
+            strict=True,
+        ):
+            word, reason = verdict(Measures(**row["measures"]))
+            clip = Clip(
+                clip_id=row["clip_id"],
+                file="",
+                sample_rate=row["sample_rate"],
+                samples=len(samples),
+                seconds=len(samples) / row["sample_rate"],
+                seed=cast(int, settings["seed"]),
+                # Of one that moves, the mean.
+                temperature=float(heat.mean()),
+                measures=row["measures"],
+                verdict=word,
+                verdict_reason=reason,
+                made_with=made_with,
+                trained_on=behind,
+            )
+            yield clip, samples
 
 
 def _mashed(mashups: Dataset, rule: Link, shard: Shard) -> dict[str, dict[str, Any]]:

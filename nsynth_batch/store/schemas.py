@@ -1,4 +1,4 @@
-"""The columns of the four datasets."""
+"""The columns of the datasets."""
 
 from __future__ import annotations
 
@@ -56,3 +56,14 @@ CLIPS = pa.schema(
     ]
 )
 """A decoded mash-up and what was measured on it."""
+
+GENERATED = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("number", pa.int64()),
+        ("sample_rate", pa.int32()),
+        ("samples", pa.list_(pa.int16())),
+        ("measures", CLIPS.field("measures").type),
+    ]
+)
+"""A clip that a model generated, by its number, and what was measured on it."""
