@@ -115,8 +115,8 @@ def train(
         int | None,
         typer.Option(
             min=512,
-            help="Samples a crop. [default: those of the past that the model reads; of wavenet 6144 "
-            "beyond them]",
+            help="Samples a crop. [default: those of the past that the model reads; 6144 more of "
+            "wavenet]",
             show_default=False,
         ),
     ] = None,

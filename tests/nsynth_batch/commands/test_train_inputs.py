@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 
 from nsynth_batch.catalog.content import content_sha1
 from nsynth_batch.cli import main
-from nsynth_batch.models.checkpoint import load_checkpoint
+from nsynth_batch.commands.train_inputs import Inputs, inputs_of
 from nsynth_batch.models.loading import load_model
+from nsynth_batch.models.model import trained_on
 from nsynth_batch.models.wavenet.plain_config import PlainConfig
 from nsynth_batch.models.wavenet.plain_family import PlainWaveNet
+from nsynth_batch.settings.settings import load_settings
+from nsynth_batch.training.checkpoint import ModelFolder
 from tests.nsynth_batch.recordings import tone, write_wav
 
 SOURCES = """file,author,licence,title
@@ -35,42 +39,79 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def test_a_model_carries_whom_it_has_learned_from(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = str(tmp_path / "model")
-    words = ["train", out, *QUICK, "--quantiser", "linear", "--held-out", "0"]
-    assert main([*words, "--from", str(folder), "--steps", "1"]) == 0
-    model = load_model(out)
-    behind = model.trained_on
+def inputs(out: Path, folder: Path, **flags: str | None) -> Inputs:
+    given: dict[str, str | None] = dict.fromkeys(("preset", "init", "quantiser", "held_out"))
+    given |= {"family_name": "wavenet", "preset": "tiny", "held_out": "0"} | flags
+    return inputs_of(load_settings({}), str(out), folder, **given)  # type: ignore[arg-type]
+
+
+def save(of: Inputs, out: Path, step: int) -> None:
+    weights = replace(of.family.initial(of.config, 0), metadata=of.metadata)
+    ModelFolder(str(out)).save(step, weights, {}, "{}")
+
+
+def titles(of: Inputs) -> set[str]:
+    behind = trained_on(of.metadata)
+    assert behind is not None
+    return {row.rights.title for row in behind.recordings}
+
+
+def test_a_model_carries_whom_it_has_learned_from(folder: Path, tmp_path: Path) -> None:
+    first = inputs(tmp_path / "model", folder)
+    behind = trained_on(first.metadata)
+    assert behind is not None
     rows = {row.rights.title: row for row in behind.recordings}
     assert set(rows) == {"Low hum", "high"}
     with (folder / "low.wav").open("rb") as stream:
         assert rows["Low hum"].file == content_sha1(stream)
     assert (rows["Low hum"].rights.author, rows["high"].rights.known) == ("Ann", False)
     assert behind.seconds == pytest.approx(0.4, abs=0.01)
-    assert (model.family, model.quantiser.name) == ("wavenet", "linear")
-    assert model.config.gain == pytest.approx(1 / np.abs(tone(0.2, 200.0)).max(), rel=0.01)
-    listening = tmp_path / "model/listening/step-000001"
-    assert {"temperature-0.8.wav", "temperature-1.wav"} <= {p.name for p in listening.iterdir()}
-    # Others come later, louder ones too: the model goes on, and rests on all of them.
+
+
+def test_it_rests_on_all_that_it_and_those_before_it_have_learned(
+    folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "model"
+    first = inputs(out, folder, quantiser="linear")
+    assert first.config.gain == pytest.approx(1 / np.abs(tone(0.2, 200.0)).max(), rel=0.01)
+    save(first, out, 1)
+    # Others come later, a louder one too: the model keeps its gain.
     (folder / "low.wav").unlink()
     write_wav(folder / "new.wav", 0.99 * np.sign(tone(0.2, 150.0)))
-    assert main([*words, "--from", str(folder), "--steps", "2"]) == 0
-    again = load_model(out)
-    assert again.metadata["step"] == "2"
-    assert {row.rights.title for row in again.trained_on.recordings} == {"Low hum", "high", "new"}
-    assert again.config == model.config
+    again = inputs(out, folder, quantiser="linear")
+    assert titles(again) == {"Low hum", "high", "new"}
+    assert again.config == first.config
+    assert len(again.to_train) == 2
+    save(again, out, 2)
+    write_wav(tmp_path / "one/solo.wav", tone(0.2, 500.0))
+    on = inputs(tmp_path / "on", tmp_path / "one", preset=None, init=str(out))
+    assert titles(on) == {"Low hum", "high", "new", "solo"}
+    assert on.config == first.config
+
+
+def test_what_is_held_out_is_not_learned(folder: Path, tmp_path: Path) -> None:
+    for n in range(20):
+        write_wav(folder / f"more {n}.wav", tone(0.1, 100.0 + n))
+    some = inputs(tmp_path / "model", folder, held_out="0.5")
+    assert len(some.to_train) + len(some.to_score) == 22
+    names = {name.removesuffix(".wav") for name in some.to_train.names}
+    assert titles(some) == {"Low hum" if name == "low" else name for name in names}
+
+
+def test_a_wavenet_is_trained_and_says_what_it_rests_on(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "model")
+    words = ["train", out, *QUICK, "--from", str(folder), "--held-out", "0", "--steps", "1"]
+    assert main(words) == 0
+    model = load_model(out)
+    assert (model.family, model.quantiser.name) == ("wavenet", "mu-law")
+    assert len(model.trained_on.recordings) == 2
+    listening = tmp_path / "model/listening/step-000001"
+    assert {"temperature-0.8.wav", "temperature-1.wav"} <= {p.name for p in listening.iterdir()}
     capsys.readouterr()
     assert main(["checkpoint", "inspect", out]) == 0
-    assert "trained on 3 recordings, 0:01" in capsys.readouterr().out
-    # A model that goes on from another rests on what that was trained on.
-    on = ["train", str(tmp_path / "on"), "--family", "wavenet", "--init", out, "--steps", "1"]
-    write_wav(tmp_path / "one/solo.wav", tone(0.2, 500.0))
-    on += ["--batch", "1", "--crop-samples", "512", "--from", str(tmp_path / "one")]
-    assert main(on) == 0
-    rests = load_checkpoint(tmp_path / "on").metadata["trained_on"]
-    assert all(title in rests for title in ("Low hum", "high", "new", "solo"))
+    assert "trained on 2 recordings, 0:00" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
