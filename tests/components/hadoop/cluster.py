@@ -140,7 +140,7 @@ class Hdfs(Service):
         """The root by one of `SCHEMES`."""
         return self.hdfs_url if scheme == "hdfs" else self.webhdfs_url
 
-    def start(self, patience: float = 90.0) -> None:
+    def start(self, patience: float = 240.0) -> None:
         """Start what does not run, and wait until a file can be written.
 
         Raises
@@ -181,7 +181,7 @@ class Hdfs(Service):
         """The NameNode that takes requests."""
         return self.namenodes[self._active]
 
-    def fail_over(self, patience: float = 60.0) -> None:
+    def fail_over(self, patience: float = 240.0) -> None:
         """Make the other NameNode of a pair the active one, as whoever fences the first does."""
         self._activate(1 - self._active, patience)
 
@@ -203,7 +203,7 @@ class Hdfs(Service):
         for daemon in (*self.datanodes, *self.namenodes):
             daemon.terminate()
 
-    def wait(self, patience: float = 60.0) -> None:
+    def wait(self, patience: float = 240.0) -> None:
         """Wait until every daemon that was not ended takes part and a file can be written.
 
         Raises
