@@ -28,7 +28,8 @@ def pictures_command(
         Path | None,
         typer.Option(
             "--sound",
-            help="The rendered score, for its loudness.  [default: STEM.wav or .flac beside it]",
+            help="The rendered score, for its loudness and spectrum.  "
+            "[default: STEM.wav or .flac beside it]",
         ),
     ] = None,
     verbose: Verbose = False,
@@ -63,7 +64,8 @@ def _draw_timeline(score_path: Path, out: Path, sound: Path | None) -> None:
     picture = out if out.suffix.lower() == ".png" and not out.is_dir() else None
     picture = picture or out / f"{stem}.timeline.png"
     write_output(picture, timeline(score, sounding, stem))
-    print(f"{picture}: timeline, {f'loudness of {sounding}' if sounding else 'without loudness'}")
+    shown = f"loudness and spectrum of {sounding}" if sounding else "without its sound"
+    print(f"{picture}: timeline, {shown}")
 
 
 def _draw_clips(folder: Path, out: Path) -> None:

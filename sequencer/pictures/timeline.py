@@ -18,6 +18,7 @@ from sequencer.clips.measures import measure
 from sequencer.credits.aligned import AudibleRecording, Span, aligned, is_prime, model_of, title_of
 from sequencer.credits.captions import section_ends
 from sequencer.optional import extra
+from sequencer.pictures.piece_spectrogram import LOWEST_HZ, RANGE_DB, piece_spectrogram
 from sequencer.score.score import Score
 from sequencer.text import clock, counted, flattened
 
@@ -46,7 +47,7 @@ def timeline(score: Score, sound: Path | None = None, name: str = "") -> bytes:
     ----------
     score : Score
     sound : Path, optional
-        The rendered composition, whose loudness over time is drawn below.
+        The rendered composition, whose loudness and spectrum over time are drawn below.
     name : str
         Of the piece, for the heading.
 
@@ -62,7 +63,7 @@ def timeline(score: Score, sound: Path | None = None, name: str = "") -> bytes:
     spans = aligned(score)
     palette = _Palette(spans)
     rows = len(score.layers)
-    heights = [0.9 * rows, *([0.8] if sound else [])]
+    heights = [0.9 * rows, *([0.8, 1.1] if sound else [])]
     # Titles are other people's: a dollar sign in them begins no formula, and where the font lacks
     # a letter a box stands for it.
     with matplotlib.rc_context({"text.parse_math": False}), warnings.catch_warnings():
@@ -76,6 +77,7 @@ def timeline(score: Score, sound: Path | None = None, name: str = "") -> bytes:
         _draw_events(panels[0], score, spans, palette)
         if sound:
             _draw_loudness(panels[1], sound)
+            _draw_spectrogram(panels[2], sound)
         _label_time(panels[-1], score)
         _legend(figure, palette)
         figure.suptitle(
@@ -197,6 +199,26 @@ def _draw_loudness(panel: Any, sound: Path) -> None:
     panel.set_ylim(_LOUDNESS_FLOOR, 0)
     panel.set_yticks([-48, -36, -24, -12])
     panel.set_ylabel("LUFS", color=_SOFT)
+
+
+def _draw_spectrogram(panel: Any, sound: Path) -> None:
+    levels, highest, seconds = piece_spectrogram(sound)
+    octaves = float(np.log2(highest / LOWEST_HZ))
+    limits = panel.get_xlim()
+    # The axis counts octaves above the lowest frequency, since an image has even rows.
+    panel.imshow(
+        levels,
+        origin="lower", aspect="auto", cmap="magma", vmin=-RANGE_DB, vmax=0,
+        extent=(0, seconds, 0, octaves),
+    )  # fmt: skip
+    panel.set_xlim(limits)
+    named = [hertz for hertz in (100, 1_000, 10_000) if hertz < highest]
+    panel.set_yticks([float(np.log2(hertz / LOWEST_HZ)) for hertz in named], map(_hertz, named))
+    panel.set_ylabel("Hz", color=_SOFT)
+
+
+def _hertz(hertz: int) -> str:
+    return f"{hertz // 1000}k" if hertz >= 1000 else str(hertz)
 
 
 def _loudness(sound: Path) -> list[tuple[float, float]]:

@@ -90,16 +90,16 @@ def test_a_timeline_is_drawn_with_the_loudness_of_its_sound(
     score.write_text(score_json(piece()), encoding="utf-8")
     out = tmp_path / "piece.timeline.png"
     assert main(["pictures", str(score), "-o", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"{out}: timeline, without loudness\n"
+    assert capsys.readouterr().out == f"{out}: timeline, without its sound\n"
     without = out.read_bytes()
     assert without == timeline(piece(), name="piece")
     named = tmp_path / "new" / "mine.png"
     assert main(["pictures", str(score), "-o", str(named)]) == 0
-    assert capsys.readouterr().out == f"{named}: timeline, without loudness\n"
+    assert capsys.readouterr().out == f"{named}: timeline, without its sound\n"
     assert named.read_bytes() == without
     soundfile.write(tmp_path / "piece.wav", noise(10.0), 16_000)
     assert main(["pictures", str(score), "-o", str(tmp_path)]) == 0
-    assert "loudness of" in capsys.readouterr().out
+    assert "loudness and spectrum of" in capsys.readouterr().out
     assert out.read_bytes() != without
     assert main(["pictures", str(tmp_path), "--sound", "x.wav", "-o", str(tmp_path)]) == 2
 
