@@ -53,15 +53,24 @@ s3-server: dev
 	@! command -v go >/dev/null || $(BIN)/python -m tests.components.s3 build
 
 # Trains the bundled models again; nsynth_batch/checkpoints/*.md say what they need.
+TRAIN = TF_ENABLE_ONEDNN_OPTS=1 $(BIN)/nsynth-batch train
 small-model: dev
 	$(BIN)/python scripts/small_corpus.py build/small-corpus
-	TF_ENABLE_ONEDNN_OPTS=1 $(BIN)/nsynth-batch train build/small --from build/small-corpus/train \
+	$(TRAIN) build/small --from build/small-corpus/train \
 	  --held-out build/small-corpus/held-out --steps 80000 --decay-steps 15000 \
 	  --seed 1 --augment
 
+# From a few sounds to all of them: the pitch comes sooner, and stays.
+FIRST_SOUNDS = ambi_choir ambi_drone ambi_glass_hum ambi_haunted_hum loop_safari misc_crow
 demo-model: dev
-	TF_ENABLE_ONEDNN_OPTS=1 $(BIN)/nsynth-batch train build/demo --init small \
-	  --from nsynth_batch/recordings --steps 6000 --decay-steps 1500 --seed 1
+	mkdir -p build/demo-first-sounds
+	cp $(FIRST_SOUNDS:%=/usr/share/sonic-pi/samples/%.flac) build/demo-first-sounds
+	$(TRAIN) build/demo-first --init small --from build/demo-first-sounds \
+	  --steps 8000 --decay-steps 2000 --seed 1
+	$(TRAIN) build/demo --init build/demo-first --from nsynth_batch/recordings \
+	  --steps 2250 --decay-steps 1 --seed 1
+	$(TRAIN) build/demo --init build/demo-first --from nsynth_batch/recordings \
+	  --steps 16000 --decay-steps 28000 --seed 1
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

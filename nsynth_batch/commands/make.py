@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _PAIRS_A_MINUTE = 40
 """Enough for a minute in which no clip plays twice."""
 
+_DEMO_CHECKPOINT = "demo"
+"""The bundled model that knows the bundled recordings."""
+
 _LEAST_GOOD = 0.1
 """Of a piece: with fewer seconds of clips that the gate lets through, the others play too."""
 
@@ -112,12 +115,14 @@ def demo(
     """Do the whole job on bundled recordings.
 
     Leaves composition.wav and credits.txt in the folder, with the store and the clips beside
-    them. Run again, it goes on where it stopped. It is `make` on the recordings in the package.
+    them. Run again, it goes on where it stopped. It is `make` on the recordings in the package,
+    with the bundled model that was trained on them alone, unless --checkpoint names another.
 
     Example: nsynth-batch demo --out demo-out
     """
-    pairs = settings.pairs if "pairs" in settings.model_fields_set else _PAIRS_A_MINUTE
-    settings = settings.model_copy(update={"store": str(out / "store"), "pairs": pairs})
+    own = {"checkpoint": _DEMO_CHECKPOINT, "pairs": _PAIRS_A_MINUTE}
+    given = settings.model_dump(include=settings.model_fields_set & own.keys())
+    settings = settings.model_copy(update={**own, **given, "store": str(out / "store")})
     with as_file(files("nsynth_batch") / "recordings") as recordings:
         piece = _make(
             settings,
