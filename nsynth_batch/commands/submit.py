@@ -254,7 +254,7 @@ def _follow(api: Api, thing: Object, patience: Patience, *, made: bool) -> int:
         ) from error
     if outcome.exit_code != OK:
         raise CommandError(outcome.line, outcome.exit_code)
-    _log(f"job {name} succeeded")
+    _log(f"job {name} succeeded" + (f"; {outcome.line}" if outcome.line else ""))
     return OK
 
 

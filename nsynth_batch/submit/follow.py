@@ -23,6 +23,8 @@ from nsynth_batch.submit.job_state import (
     name_of,
     no_pod,
     outcome,
+    outlived,
+    outliving,
     own_pods,
     trouble,
 )
@@ -32,6 +34,9 @@ from nsynth_batch.submit.start_timeout import Patience, Waits
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 2.0
 _TRIES_OF_THE_LAST_READ = 5
+_GRACE_SECONDS = 30.0
+"""How long other containers of a pod may go on after the run's own: sidecars end then, or never."""
+
 _UNKNOWN, _FORBIDDEN, _GONE = 401, 403, 404
 
 _T = TypeVar("_T")
@@ -99,10 +104,11 @@ class Follower:
         self._pods: dict[str, _Pod] = {}
         self._waits = Waits(log, patience)
         self._logs_refused = False
+        self._outlived_since: float | None = None
         self.begun = False
 
     def follow(self) -> JobOutcome:
-        """Follow the Job to its end.
+        """Follow the Job to its end, or to the run's where a sidecar keeps the Job from its own.
 
         Raises
         ------
@@ -124,6 +130,8 @@ class Follower:
             if is_over(job) and not any(self._has_more(pod) for pod in pods):
                 ends = [known.ended for known in self._pods.values() if known.ended]
                 return outcome(job, ends[-1] if ends else None)
+            if pods and self._is_outlived(pods[-1]):
+                return outlived(job, pods[-1], self._pods[name_of(pods[-1])].ended or Ending(None))
             self._wait(job, pods)
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
@@ -154,6 +162,16 @@ class Follower:
     def _has_more(self, pod: Object) -> bool:
         known = self._pods[name_of(pod)]
         return not known.done and (known.ended is not None or has_begun(pod))
+
+    def _is_outlived(self, pod: Object) -> bool:
+        """Whether other containers of a pod have gone on for too long after the run's own."""
+        if not (self._pods[name_of(pod)].done and outliving(pod)):
+            self._outlived_since = None
+            return False
+        now = time.monotonic()
+        self._outlived_since = self._outlived_since or now
+        grace = min(_GRACE_SECONDS, self._patience.start_seconds)
+        return now - self._outlived_since >= grace
 
     def _miss(self, there: set[str]) -> bool:
         """Report pods that are no more; return whether there was any."""

@@ -87,7 +87,7 @@ class JobOutcome:
     exit_code
         What to end with.
     line
-        The line for people; empty if all is well.
+        The line for people: what failed, or what is left to do; empty if all is well.
     """
 
     exit_code: int
@@ -128,6 +128,23 @@ def ending(pod: Object) -> Ending | None:
     if why in _CANNOT_START:
         message = ended.get("message") or ""
     return Ending(ended.get("exitCode"), why, flattened(message))
+
+
+def outliving(pod: Object) -> tuple[str, ...]:
+    """Return the containers that keep a pod from its end, though the run's own has ended.
+
+    A sidecar that the cluster puts into every pod may be one. Its Job has no condition as long,
+    and makes no other pod. What Kubernetes itself ends then, an init container that is restarted
+    always, is none of them.
+    """
+    status = pod.get("status") or {}
+    if "terminated" not in _state(pod) or status.get("phase") in {"Failed", "Succeeded"}:
+        return ()
+    return tuple(
+        beside.get("name") or "?"
+        for beside in status.get("containerStatuses") or ()
+        if beside.get("name") != CONTAINER and "terminated" not in (beside.get("state") or {})
+    )
 
 
 def is_pulling(pod: Object, events: Sequence[Object]) -> bool:
@@ -238,14 +255,49 @@ def outcome(job: Object, last: Ending | None) -> JobOutcome:
     if last is None:
         return JobOutcome(_code_in(words) or INFRASTRUCTURE, f"job {name} failed ({why}): {words}")
     if last.reason in _CANNOT_START:
-        return JobOutcome(
-            USAGE, f"job {name} failed: {_image(job['spec']['template'])} does not start: {last}"
-        )
+        return _unstarted(job, last)
     if why == "PodFailurePolicy":
         code = _code_in(words) or last.exit_code or UNEXPECTED
         return JobOutcome(code, f"job {name} failed: its run {last}, which no other try mends")
     tries = (job.get("status") or {}).get("failed") or 1
-    line = f"job {name} failed for good after {tries} pods: the last one {last}"
+    return _failure(
+        job, last, f"job {name} failed for good after {tries} pods: the last one {last}"
+    )
+
+
+def outlived(job: Object, pod: Object, last: Ending) -> JobOutcome:
+    """Return how a run ended whose pod goes on with other containers.
+
+    Parameters
+    ----------
+    job : dict
+        The Job, without a condition.
+    pod : dict
+        Its last pod.
+    last : Ending
+        How the run's own container ended.
+    """
+    name, namespace = name_of(job), job["metadata"]["namespace"]
+    left = (
+        f"its pod {name_of(pod)} goes on with {' and '.join(outliving(pod))}: "
+        f"`kubectl delete job {name} -n {namespace}` ends it"
+    )
+    if last.exit_code == OK:
+        return JobOutcome(OK, left)
+    if last.reason in _CANNOT_START:
+        failed = _unstarted(job, last)
+    else:
+        failed = _failure(job, last, f"job {name} failed: its run {last}")
+    return JobOutcome(failed.exit_code, f"{failed.line}; {left}")
+
+
+def _unstarted(job: Object, last: Ending) -> JobOutcome:
+    image = _image(job["spec"]["template"])
+    return JobOutcome(USAGE, f"job {name_of(job)} failed: {image} does not start: {last}")
+
+
+def _failure(job: Object, last: Ending, line: str) -> JobOutcome:
+    """Return the outcome of a run whose last pod failed."""
     if last.reason == "OOMKilled":
         return JobOutcome(INFRASTRUCTURE, f"{line}; give it more --memory than {_memory(job)}")
     if last.exit_code is None or last.exit_code > 128:

@@ -47,6 +47,8 @@ class Play:
         Whether the pod is gone for good at once when it ends.
     pause_seconds
         Between lines.
+    sidecar_seconds
+        How long a second container runs on after it.
     """
 
     lines: Sequence[str] = ()
@@ -59,6 +61,7 @@ class Play:
     disruption: str = ""
     vanishes: bool = False
     pause_seconds: float = 0.0
+    sidecar_seconds: float = 0.0
 
 
 @dataclass
@@ -254,6 +257,17 @@ class Cluster:
             told = {"type": "DisruptionTarget", "status": "True", "reason": play.disruption}
             self._set(pod, conditions=[{**told, "message": "the node is\ndrained"}])
         ended = {"exitCode": play.exit_code, "reason": play.reason or "Error"}
+        if play.sidecar_seconds:
+            with self.lock:
+                self._set(pod, state={"terminated": ended})
+                beside = {"name": "istio-proxy", "state": {"running": {}}}
+                pod["status"]["containerStatuses"].append(beside)
+                log.ended = True
+            leaves = time.monotonic() + play.sidecar_seconds
+            while time.monotonic() < leaves:
+                if time.monotonic() >= until or self.get("Pod", name) is not pod:
+                    return None
+                time.sleep(TICK)
         with self.lock:
             self._set(
                 pod,
