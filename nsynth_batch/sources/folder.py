@@ -23,7 +23,12 @@ from nsynth_batch.text import one_line
 from sequencer.audio.suffixes import HEAD_BYTES, is_sound, needs_head
 from sequencer.clips.clips import CLIPS_NAME, SCORE_SUFFIX
 from sequencer.rights.rights import Rights
-from sequencer.rights.source_names import is_sources_name, looks_like_sources, match_sources
+from sequencer.rights.source_names import (
+    is_sources_name,
+    looks_like_sources,
+    match_sources,
+    unread_sources,
+)
 from sequencer.rights.sources_csv import SOURCES_NAME, SourceRow, read_sources
 
 MADE_HERE = "made by this program"
@@ -117,6 +122,8 @@ class FolderSource:
         left_out = found.hidden + sum(map(len, found.skipped.values()))
         self.other_files = len(self._others) + left_out
         self.notes = warnings
+        if unread := _no_tables(found):
+            self.notes += (unread_sources(unread),)
         if strange and not tables:
             self.notes += (
                 f"not read as a table of rights, which is called {SOURCES_NAME}: "
@@ -218,6 +225,12 @@ def _tables(files: Sequence[Entry]) -> dict[PurePosixPath, str]:
         if is_sources_name(entry.name):
             found[PurePosixPath(entry.path).parent] = entry.path
     return found
+
+
+def _no_tables(found: Walk) -> list[str]:
+    """Return what is called as a table of rights and is none: a folder, a pipe, a dead link."""
+    others = {*found.folders, *(path for paths in found.skipped.values() for path in paths)}
+    return sorted(path for path in others if is_sources_name(PurePosixPath(path).name))
 
 
 def _rows_of(

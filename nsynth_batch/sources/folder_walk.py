@@ -41,11 +41,14 @@ class Walk:
         Files and folders that people do not see; no such folder was looked into.
     skipped : dict of str to list of str
         Paths that were left out, by the reason.
+    folders : list of str
+        Those below it, whether they could be looked into or not.
     """
 
     files: list[Entry] = field(default_factory=list)
     hidden: int = 0
     skipped: dict[str, list[str]] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
 
     def skip(self, path: str, reason: str) -> None:
         """Leave a path out."""
@@ -102,6 +105,7 @@ def walk(
                 found.hidden += 1
             elif entry.is_dir:
                 folders.append(entry.path)
+                found.folders.append(entry.path)
             else:
                 found.files.append(entry)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -135,13 +136,14 @@ def read_encodings(folder: Path, width: int) -> list[NamedEncoding]:
     Raises
     ------
     UsageError
-        If there is none, or one is no encoding: of another width, empty, not finite, or no array.
+        If there is none, or one is no encoding: of another width, empty, not finite, or no array;
+        or if there is a table of rights that cannot be read.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; --from is a folder of encodings")
     files = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
     table = folder / SOURCES_NAME
-    rows = read_sources(table, strict=False) if table.is_file() else {}
+    rows = _rows_in(table) if os.path.lexists(table) else {}
     found: dict[str, NamedEncoding] = {}
     for path in files:
         for name, array in _arrays_in(path):
@@ -164,6 +166,16 @@ def checkpoint_of(folder: Path) -> str | None:
         return None
     digest = about.get("checkpoint") if isinstance(about, dict) else None
     return digest if isinstance(digest, str) else None
+
+
+def _rows_in(table: Path) -> Mapping[str, SourceRow]:
+    try:
+        return read_sources(table, strict=False)
+    except OSError as error:
+        raise UsageError(
+            f"{table} cannot be read ({error.strerror}): without it the rights of the encodings "
+            "are not known; let this user read it, or move it away"
+        ) from error
 
 
 def _require_own(folder: Path) -> None:

@@ -29,6 +29,7 @@ from sequencer.rights.source_names import (
     is_sources_name,
     looks_like_sources,
     match_sources,
+    unread_sources,
 )
 from sequencer.rights.sources_csv import SOURCES_NAME, SourceRow, read_sources
 from sequencer.text import flattened
@@ -221,7 +222,9 @@ def _scan(root: Path) -> ClipFolder:
     names = [path.as_posix() for path in sorted(_sound_files(root))]
     rows: Mapping[str, SourceRow] = {}
     warnings: tuple[str, ...] = ()
-    beside = sorted(path.name for path in root.iterdir() if path.is_file())
+    entries = sorted(root.iterdir())
+    beside = [path.name for path in entries if path.is_file()]
+    unread = [path.name for path in entries if is_sources_name(path.name) and not path.is_file()]
     tables = [name for name in beside if is_sources_name(name)]
     if tables:
         name = SOURCES_NAME if SOURCES_NAME in tables else tables[0]
@@ -229,6 +232,8 @@ def _scan(root: Path) -> ClipFolder:
         rows, warnings = found.rows, found.warnings
     elif strange := next((name for name in beside if looks_like_sources(name)), None):
         warnings = (f"{strange} is not read: a table of rights is called {SOURCES_NAME}",)
+    if unread:
+        warnings += (unread_sources(unread),)
     return ClipFolder(tuple(_clip_of(name, rows.get(name)) for name in names), warnings)
 
 

@@ -64,6 +64,18 @@ def looks_like_sources(name: str) -> bool:
     return re.fullmatch(pattern, plain) is not None
 
 
+def unread_sources(places: Sequence[str]) -> str:
+    """Return the warning that what is called as a table of rights is no file and is not read.
+
+    Examples
+    --------
+    >>> unread_sources(["sources.csv"])
+    'rights are not read: sources.csv is no plain file'
+    """
+    shown = _named(places)
+    return f"rights are not read: {shown} {'is' if len(places) == 1 else 'are'} no plain file"
+
+
 def match_sources(
     rows: Mapping[str, SourceRow], names: Iterable[str], table: str = SOURCES_NAME
 ) -> SourceMatches:

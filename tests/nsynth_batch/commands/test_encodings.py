@@ -130,6 +130,8 @@ def test_what_is_no_encoding_is_one_line_and_2(
     empty = tmp_path / "empty"
     empty.mkdir()
     refused(empty, "holds no encodings")
+    (empty / "sources.csv").mkdir()
+    refused(empty, "sources.csv cannot be read (Is a directory): without it the rights")
     refused(tmp_path / "missing", "no such folder")
 
 

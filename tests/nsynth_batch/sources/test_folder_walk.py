@@ -73,6 +73,21 @@ def test_a_table_of_rights_that_cannot_be_read_is_no_reason_to_do_without(tmp_pa
     source = resolve(str(tmp_path))
     assert [offer.path for offer in source.offers()] == ["x.wav"]
     assert source.left_out == {folder_walk.NO_PLAIN_FILE: ["sources.csv"]}
+    assert source.notes == ("rights are not read: sources.csv is no plain file",)
+
+
+@pytest.mark.parametrize("kind", [*ODD, "folder"])
+@pytest.mark.parametrize("name", ["sources.csv", "below/Sources.CSV"])
+def test_what_is_only_called_as_a_table_of_rights_is_warned_of(
+    tmp_path: Path, kind: str, name: str
+) -> None:
+    write_wav(tmp_path / "x.wav")
+    write_wav(tmp_path / "below" / "y.wav")
+    make = Path.mkdir if kind == "folder" else ODD[kind][0]
+    make(tmp_path / name)
+    source = resolve(str(tmp_path))
+    assert [offer.path for offer in source.offers()] == ["below/y.wav", "x.wav"]
+    assert source.notes == (f"rights are not read: {name} is no plain file",)
 
 
 def test_when_nothing_is_left_the_reasons_are_named(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -256,6 +258,17 @@ def test_a_table_by_another_name_is_named(tmp_path: Path) -> None:
     assert read_folder(tmp_path).warnings == (
         "sources.csv.txt is not read: a table of rights is called sources.csv",
     )
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("none")])
+def test_what_is_only_called_as_a_table_is_warned_of(
+    tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    (tmp_path / "a.wav").write_bytes(encoded(tone()))
+    make(tmp_path / "sources.csv")
+    found = read_folder(tmp_path)
+    assert [clip.file for clip in found.clips] == ["a.wav"]
+    assert found.warnings == ("rights are not read: sources.csv is no plain file",)
 
 
 def test_a_licence_that_asks_for_a_name_and_has_none_is_a_note(tmp_path: Path) -> None:
