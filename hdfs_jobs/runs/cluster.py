@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -219,7 +220,11 @@ class Cluster:
         """Connect to a scheduler, with workers or without."""
         from distributed import Client
         from distributed.comm.core import FatalCommClosedError
+        from distributed.versions import VersionMismatchWarning
 
+        # It is a table of many lines. Every worker has to prove its code before it gets work, and
+        # one whose code differs, or does not load, is refused in one line that says what to do.
+        warnings.filterwarnings("ignore", category=VersionMismatchWarning)
         encrypted = address.startswith("tls://")
         security = self._certificates.security() if encrypted else None
         try:

@@ -6,12 +6,16 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
+from distributed import Client
+from distributed.versions import VersionMismatchWarning
 
 from hdfs_jobs.errors import InfrastructureError, UsageError
 from hdfs_jobs.runs.cluster import Cluster
+from tests.components.daskcluster import dask_servers
 
 
 @pytest.mark.parametrize("address", ["localhost:8786", "http://host:1", "host", ""])
@@ -35,6 +39,22 @@ def test_nothing_at_the_address_is_infrastructure() -> None:
         ):
             cluster.client()
     assert "\n" not in str(error.value)
+
+
+def test_dasks_table_of_versions_is_not_printed(tmp_path: Path) -> None:
+    other = tmp_path / "code" / "numpy-0.0.1.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.0.1\n")
+    with dask_servers(tmp_path) as servers, warnings.catch_warnings(record=True) as seen:
+        servers.start_worker(code=other.parent)
+        warnings.simplefilter("always")
+        # Dask alone warns: there is a table to print.
+        Client(servers.address, set_as_default=False).close()
+        assert [each.category for each in seen].count(VersionMismatchWarning) == 1
+        with Cluster(servers.address) as cluster:
+            cluster.find()
+            cluster.client()
+        assert [each.category for each in seen].count(VersionMismatchWarning) == 1
 
 
 def test_workers_are_processes_of_one_thread_on_the_loopback(cluster: Cluster) -> None:
