@@ -1,4 +1,7 @@
-"""The quarantine of harvests: what a source names and cannot be taken, and why."""
+"""The quarantine of harvests: what a source names and cannot be taken, and why.
+
+Reasons stand where they are found: those of sound in sequencer/audio/recording.py.
+"""
 
 from __future__ import annotations
 

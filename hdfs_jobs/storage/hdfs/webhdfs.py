@@ -33,7 +33,7 @@ from hdfs_jobs.storage.upload import BLOCK_BYTES
 logging.getLogger("hdfs").addHandler(logging.NullHandler())
 
 TIMEOUT = (30.0, 120.0)
-"""Seconds to connect, and to wait for the next bytes."""
+"""Seconds to connect, and to wait for the next bytes; remote.py has those of trying again."""
 
 _PROTOCOLS = {"webhdfs": "http", "swebhdfs": "https"}
 _local = threading.local()

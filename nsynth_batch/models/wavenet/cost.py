@@ -1,4 +1,8 @@
-"""What a WaveNet costs: multiply-adds a sample, and bytes of memory."""
+"""What a WaveNet costs: multiply-adds a sample, and bytes of memory.
+
+What the native engine takes to decode is counted beside it: `decode_bytes` in
+native/wavenet/decode.cpp.
+"""
 
 from __future__ import annotations
 

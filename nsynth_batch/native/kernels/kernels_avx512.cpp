@@ -1,4 +1,5 @@
-// For x86 with AVX-512 (F, BW, DQ, VL).
+// For x86 with AVX-512 (F, BW, DQ, VL): instructions and tiles are in isa_avx512.hpp, products in
+// kernels_impl.hpp and kernels_narrow.hpp.
 #include "kernels/isa_avx512.hpp"
 #include "kernels/kernels_narrow.hpp"
 
