@@ -24,12 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
-    # TensorFlow's own remarks are kept off stderr, here and in the workers: an error is one line.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     return run_app(_load, "nsynth-batch", arguments, _with_values)
 
 
 def _load() -> Any:
+    # TensorFlow's own remarks are kept off stderr, here and in the workers: an error is one line.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from nsynth_batch.commands.program import app
 
     return app
