@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Protocol
+from typing import Any
 
 SAMPLE_RATE = 16_000
 """Samples a second of the published model, and of every model that names no other rate."""
@@ -13,49 +14,55 @@ QUANTA = 256
 """Mu-law bins, so the width of the logits."""
 
 
-class Decoder(Protocol):
+def check_sizes(config: Any, names: Iterable[str]) -> None:
+    """Raise ValueError if one of these sizes is no whole number above 0."""
+    for name in names:
+        value = getattr(config, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{name} must be a whole number above 0, not {value!r}")
+
+
+class Decoder(ABC):
     """Sizes of a stack of gated, dilated convolutions, with conditioning or without.
 
     Attributes
     ----------
-    filter_length
-        Taps of the dilated convolutions.
+    num_layers, num_stages
+        Blocks, and after how many of them the dilation starts again at 1.
     width
         Channels of the residual path.
-    dilations, lookback
-        Of each block, in samples: see `Config`.
-    hop
-        Samples that share a frame of conditioning.
+    filter_length
+        Taps of the dilated convolutions.
     """
 
-    @property
-    def filter_length(self) -> int:
-        """Taps of the dilated convolutions."""
-        ...
+    num_layers: int
+    num_stages: int
+    width: int
+    filter_length: int
 
     @property
-    def width(self) -> int:
-        """Channels of the residual path."""
-        ...
+    @abstractmethod
+    def hop(self) -> int:
+        """Samples that share a frame of conditioning: the shortest piece that it works on."""
 
     @property
     def dilations(self) -> tuple[int, ...]:
         """Dilation of each block, in samples."""
-        ...
+        return tuple(2 ** (i % self.num_stages) for i in range(self.num_layers))
 
     @property
     def lookback(self) -> tuple[int, ...]:
         """How many samples before the newest one each block looks back, in samples."""
-        ...
+        return tuple((self.filter_length - 1) * dilation for dilation in self.dilations)
 
     @property
-    def hop(self) -> int:
-        """Samples that share a frame of conditioning."""
-        ...
+    def receptive_field(self) -> int:
+        """How many past samples, the newest one included, an output depends on."""
+        return self.filter_length + sum(self.lookback)
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Decoder):
     """Sizes of the encoder and the decoder; the defaults are the published model's.
 
     Attributes
@@ -98,30 +105,12 @@ class Config:
     sample_rate: int = SAMPLE_RATE
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{field.name} must be a whole number above 0, not {value!r}")
-
-    @property
-    def dilations(self) -> tuple[int, ...]:
-        """Dilation of each decoder block, in samples."""
-        return tuple(2 ** (i % self.num_stages) for i in range(self.num_layers))
+        check_sizes(self, [field.name for field in fields(self)])
 
     @property
     def ae_dilations(self) -> tuple[int, ...]:
         """Dilation of each encoder block, in samples."""
         return tuple(2 ** (i % self.ae_num_stages) for i in range(self.ae_num_layers))
-
-    @property
-    def lookback(self) -> tuple[int, ...]:
-        """How many samples before the newest one each decoder block looks back, in samples."""
-        return tuple((self.filter_length - 1) * dilation for dilation in self.dilations)
-
-    @property
-    def receptive_field(self) -> int:
-        """How many past samples, the newest one included, a decoder output depends on."""
-        return self.filter_length + sum(self.lookback)
 
     @property
     def hop(self) -> int:
@@ -196,8 +185,13 @@ def tensor_shapes(config: Config) -> dict[str, tuple[int, ...]]:
 
     Weights are `<name>/W` of shape [1, taps, in, out], biases `<name>/biases` of shape [out].
     """
+    return shapes_of(convolutions(config))
+
+
+def shapes_of(layers: Iterable[tuple[str, int, int, int]]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of weights and biases of convolutions (name, taps, in, out)."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for name, taps, inputs, outputs in convolutions(config):
+    for name, taps, inputs, outputs in layers:
         shapes[f"{name}/W"] = (1, taps, inputs, outputs)
         shapes[f"{name}/biases"] = (outputs,)
     return shapes

@@ -8,7 +8,6 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.models.draws import generator
 from nsynth_batch.models.engine import Encoder, Engine
 from nsynth_batch.models.family import Batch, Cost, Loss, Order, Tensors
 from nsynth_batch.models.precision import fastest_precision
@@ -17,6 +16,7 @@ from nsynth_batch.models.recipe import FREE_RUNNING, Phase, Recipe, corrupted
 from nsynth_batch.models.wavenet import auxiliary
 from nsynth_batch.models.wavenet.config import CONFIGS, Config, tensor_shapes
 from nsynth_batch.models.wavenet.cost import products
+from nsynth_batch.models.wavenet.initial import random_tensors
 from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import EngineName, Precision
@@ -136,12 +136,5 @@ def random_weights(config: Config, seed: int) -> Weights[Config]:
     seed : int
         The same seed gives the same weights.
     """
-    tensors: dict[str, Array] = {}
-    for name, shape in tensor_shapes(config).items():
-        if name.endswith("/biases"):
-            tensors[name] = np.zeros(shape, np.float32)
-            continue
-        limit = np.sqrt(3.0 / (shape[1] * shape[2]))
-        drawn = generator(seed, name).uniform(-limit, limit, shape)
-        tensors[name] = drawn.astype(np.float32)
+    tensors = random_tensors(tensor_shapes(config), seed)
     return Weights(config, tensors, {"weights": f"random, seed {seed}"})

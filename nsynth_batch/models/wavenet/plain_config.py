@@ -7,14 +7,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nsynth_batch.models.quantiser import MU_LAW_NSYNTH, quantiser_named
-from nsynth_batch.models.wavenet.config import QUANTA, SAMPLE_RATE
+from nsynth_batch.models.wavenet.config import (
+    QUANTA,
+    SAMPLE_RATE,
+    Decoder,
+    check_sizes,
+    shapes_of,
+)
 
 _SIZES = ("num_layers", "num_stages", "width", "skip_width", "filter_length", "sample_rate")
 _MOST_STAGES = 24
 
 
 @dataclass(frozen=True)
-class PlainConfig:
+class PlainConfig(Decoder):
     """Sizes of the network, and how audio becomes its codes.
 
     Attributes
@@ -53,30 +59,12 @@ class PlainConfig:
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in _SIZES:
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be a whole number above 0, not {value!r}")
+        check_sizes(self, _SIZES)
         if self.filter_length not in (2, 3):
             raise ValueError(f"filter_length must be 2 or 3, not {self.filter_length}")
         if self.num_stages > _MOST_STAGES:
             raise ValueError(f"num_stages must be at most {_MOST_STAGES}, not {self.num_stages}")
         quantiser_named(self.quantiser, self.gain)
-
-    @property
-    def dilations(self) -> tuple[int, ...]:
-        """Dilation of each block, in samples."""
-        return tuple(2 ** (i % self.num_stages) for i in range(self.num_layers))
-
-    @property
-    def lookback(self) -> tuple[int, ...]:
-        """How many samples before the newest one each block looks back, in samples."""
-        return tuple((self.filter_length - 1) * dilation for dilation in self.dilations)
-
-    @property
-    def receptive_field(self) -> int:
-        """How many samples an output depends on: all of them lie before it."""
-        return self.filter_length + sum(self.lookback)
 
     @property
     def hop(self) -> int:
@@ -129,8 +117,4 @@ def plain_convolutions(config: PlainConfig) -> Iterator[tuple[str, int, int, int
 
 def plain_tensor_shapes(config: PlainConfig) -> dict[str, tuple[int, ...]]:
     """Return the shape of each tensor: weights [1, taps, in, out] and biases [out]."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for name, taps, inputs, outputs in plain_convolutions(config):
-        shapes[f"{name}/W"] = (1, taps, inputs, outputs)
-        shapes[f"{name}/biases"] = (outputs,)
-    return shapes
+    return shapes_of(plain_convolutions(config))

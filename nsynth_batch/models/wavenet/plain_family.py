@@ -8,11 +8,11 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.models.draws import generator
 from nsynth_batch.models.engine import Engine
 from nsynth_batch.models.family import Batch, Cost, Loss, Order, Tensors
 from nsynth_batch.models.quantiser import HIGHEST, LOWEST, Quantiser, quantiser_named
 from nsynth_batch.models.recipe import Corruption, Phase, Recipe, corrupted
+from nsynth_batch.models.wavenet.initial import random_tensors
 from nsynth_batch.models.wavenet.plain_config import (
     PLAIN_CONFIGS,
     PlainConfig,
@@ -49,13 +49,7 @@ class PlainWaveNet:
 
     def initial(self, config: PlainConfig, seed: int) -> Weights[PlainConfig]:
         """Return the weights that a training begins with: uniform in ±sqrt(3 / fan_in)."""
-        tensors: dict[str, Array] = {}
-        for name, shape in plain_tensor_shapes(config).items():
-            if name.endswith("/biases"):
-                tensors[name] = np.zeros(shape, np.float32)
-                continue
-            limit = np.sqrt(3.0 / (shape[1] * shape[2]))
-            tensors[name] = generator(seed, name).uniform(-limit, limit, shape).astype(np.float32)
+        tensors = random_tensors(plain_tensor_shapes(config), seed)
         return Weights(config, tensors, {"weights": f"random, seed {seed}"}, self.name)
 
     def quantiser(self, config: PlainConfig) -> Quantiser:
