@@ -279,6 +279,9 @@ def _win(
             watched, since = seen, now
             if on_wait is not None:
                 on_wait(other)
+        elif seen == (watched[0], None) != watched:
+            # Its run ended, or another observer replaced it, between the two reads: look again.
+            watched = seen
         elif seen != watched:
             raise InfrastructureError(
                 f"{storage.url} is held by {other}: one run may write to a store at a time, run "

@@ -151,6 +151,37 @@ def test_of_many_who_find_a_dead_run_one_goes_on(storage: Storage) -> None:
             waiting[winner].process.join(30)
 
 
+class Overtaken(LocalStorage):
+    """A store whose holder is another, or none, once the second look has read its file."""
+
+    def __init__(self, root: str, holder: Holder, successor: Holder | None) -> None:
+        super().__init__(root)
+        self._holder, self._successor = holder, successor
+        self._looks = 0
+
+    def read_bytes(self, path: str) -> bytes:
+        if path == f"{FOLDER}/{self._holder.id}.beat":
+            self._looks += 1
+            if self._looks == 2:
+                after = self._successor and self._successor.to_bytes()
+                assert self.replace_if(HOLDER, self._holder.to_bytes(), after)
+                self.delete(path)
+        return super().read_bytes(path)
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_heartbeat_that_is_deleted_is_no_sign_of_life(tmp_path: Path, replaced: bool) -> None:
+    dead, successor = Holder.here("a dead run", SECONDS), Holder.here("its successor", SECONDS)
+    storage = Overtaken(str(tmp_path / "store"), dead, successor if replaced else None)
+    assert storage.replace_if(HOLDER, None, dead.to_bytes())
+    storage.replace(f"{FOLDER}/{dead.id}.beat", b"7")
+    if not replaced:
+        take(storage).release()
+        return
+    with pytest.raises(InfrastructureError, match="is held by its successor of "):
+        acquire(storage, "this run", seconds=SECONDS)
+
+
 def test_a_run_that_wakes_up_stops_and_leaves_the_store_to_the_next(storage: Storage) -> None:
     with others(storage.url) as (sleeper,):
         assert sleeper.says() == "held"
