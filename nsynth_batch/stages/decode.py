@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -12,14 +11,13 @@ import pyarrow as pa
 from hdfs_jobs.canonical_json import derived_id
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
+from nsynth_batch.stages.clip_rows import clip_rows
 from nsynth_batch.stages.model_stage import ModelStage
 from nsynth_batch.stages.partial_codes import stream_of
 from nsynth_batch.stages.resumed import resumed_audio
-from nsynth_batch.store.arrays import list_column, matrices
+from nsynth_batch.store.arrays import matrices
 from nsynth_batch.store.durations import sample_seconds
 from nsynth_batch.store.schemas import CLIPS
-from sequencer.audio.samples import to_int16
-from sequencer.clips.measures import measure
 
 
 @dataclass(frozen=True)
@@ -92,27 +90,18 @@ class DecodeStage(ModelStage):
         for number in lost:
             yield _rejected(mash_ids[number], places, "the model gave NaN or infinity for it")
         whole = [number for number in range(len(mash_ids)) if number not in lost]
-        rows = [(mash_ids[number], decoded[number]) for number in whole]
-        if rows:
-            batch = self._batch(rows)
-            if len(rows) == len(source):
+        if whole:
+            made_of = [mash_ids[number] for number in whole]
+            batch = clip_rows(
+                CLIPS,
+                [decoded[number] for number in whole],
+                self.sample_rate,
+                clip_id=[self._clip_id(mash_id) for mash_id in made_of],
+                mash_id=made_of,
+            )
+            if len(whole) == len(source):
                 task.partial.save(f"{name}.arrow", stream_of(batch))
             yield batch
-
-    def _batch(self, rows: list[tuple[str, Any]]) -> pa.RecordBatch:
-        return pa.record_batch(
-            [
-                pa.array([self._clip_id(mash_id) for mash_id, _ in rows]),
-                pa.array([mash_id for mash_id, _ in rows]),
-                pa.array([self.sample_rate] * len(rows), pa.int32()),
-                list_column([to_int16(audio) for _, audio in rows], pa.int16()),
-                pa.array(
-                    [asdict(measure(audio, self.sample_rate)) for _, audio in rows],
-                    CLIPS.field("measures").type,
-                ),
-            ],
-            schema=CLIPS,
-        )
 
     def _clip_id(self, mash_id: str) -> str:
         return derived_id(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import cast
 
 import pyarrow as pa
 
@@ -12,14 +12,12 @@ from hdfs_jobs.canonical_json import derived_id
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
 from nsynth_batch.models.model import Generator
+from nsynth_batch.stages.clip_rows import clip_rows
 from nsynth_batch.stages.model_stage import ModelStage
 from nsynth_batch.stages.partial_codes import stream_of
 from nsynth_batch.stages.resumed import resumed_audio
-from nsynth_batch.store.arrays import list_column
 from nsynth_batch.store.durations import sample_seconds
 from nsynth_batch.store.schemas import GENERATED
-from sequencer.audio.samples import to_int16
-from sequencer.clips.measures import measure
 
 
 @dataclass(frozen=True)
@@ -87,27 +85,18 @@ class GenerateStage(ModelStage):
         for place in lost:
             detail = "the model gave NaN or infinity for it"
             yield Rejected(ids[place], ids[place], "non-finite", detail)
-        rows = [(n, clips[i]) for i, n in enumerate(numbers) if i not in lost]
-        if rows:
-            batch = self._batch(rows)
+        whole = [place for place in range(len(numbers)) if place not in lost]
+        if whole:
+            batch = clip_rows(
+                GENERATED,
+                [clips[place] for place in whole],
+                self.sample_rate,
+                clip_id=[self._clip_id(numbers[place]) for place in whole],
+                number=[numbers[place] for place in whole],
+            )
             if not lost:
                 task.partial.save(f"{name}.arrow", stream_of(batch))
             yield batch
-
-    def _batch(self, rows: list[tuple[int, Any]]) -> pa.RecordBatch:
-        return pa.record_batch(
-            [
-                pa.array([self._clip_id(number) for number, _ in rows]),
-                pa.array([number for number, _ in rows], pa.int64()),
-                pa.array([self.sample_rate] * len(rows), pa.int32()),
-                list_column([to_int16(audio) for _, audio in rows], pa.int16()),
-                pa.array(
-                    [asdict(measure(audio, self.sample_rate)) for _, audio in rows],
-                    GENERATED.field("measures").type,
-                ),
-            ],
-            schema=GENERATED,
-        )
 
     def _clip_id(self, number: int) -> str:
         heat = self.temperature
