@@ -10,7 +10,14 @@ from importlib.metadata import version
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.models.engine import Codes, Engine, OnCodes, OnProgress
+from nsynth_batch.models.engine import (
+    Codes,
+    Engine,
+    NotFiniteError,
+    OnCodes,
+    OnProgress,
+    Request,
+)
 from nsynth_batch.models.quantiser import Quantiser
 from nsynth_batch.models.weights import Array, ModelConfig, Weights
 from sequencer.clips.corpus import Corpus
@@ -261,6 +268,29 @@ def temperature_curve(temperature: float | tuple[float, float], samples: int) ->
     levels = np.linspace(*temperature, TEMPERATURE_STEPS, dtype=np.float32)
     places = np.arange(samples, dtype=np.int64) * TEMPERATURE_STEPS // max(1, samples)
     return np.asarray(levels[places])
+
+
+def sampled(
+    engine: Engine,
+    quantiser: Quantiser,
+    requests: Sequence[Request],
+    *,
+    on_codes: OnCodes | None,
+    on_progress: OnProgress | None,
+) -> list[Array]:
+    """Return the audio of what an engine generates; see `Generator.generate`.
+
+    Raises
+    ------
+    NotFiniteError
+        If logits of some clips are not finite; it holds the audio of the others.
+    """
+    try:
+        codes = engine.generate(requests, on_codes=on_codes, on_progress=on_progress)
+    except NotFiniteError as error:
+        made = [quantiser.decode(clip) for clip in error.made]
+        raise NotFiniteError(error.clips, made) from None
+    return [quantiser.decode(clip) for clip in codes]
 
 
 def code_nll(

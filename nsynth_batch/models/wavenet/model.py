@@ -13,12 +13,11 @@ from nsynth_batch.models.crossfade import cross_fade, fade, frames_of
 from nsynth_batch.models.engine import (
     Codes,
     Encoder,
-    NotFiniteError,
     OnCodes,
     OnProgress,
     Request,
 )
-from nsynth_batch.models.model import Autoencoder, checked_audio, code_nll
+from nsynth_batch.models.model import Autoencoder, checked_audio, code_nll, sampled
 from nsynth_batch.models.quantiser import MU_LAW_NSYNTH
 from nsynth_batch.models.wavenet.config import QUANTA, Config
 from nsynth_batch.models.weights import Array, Weights
@@ -267,12 +266,9 @@ class Model(Autoencoder):
             If logits of some clips are not finite; it holds the audio of the others.
         """
         requests = self._requests(encodings, seed, ids, temperature, prefixes)
-        try:
-            codes = self.engine.generate(requests, on_codes=on_codes, on_progress=on_progress)
-        except NotFiniteError as error:
-            audio = [self.quantiser.decode(clip) for clip in error.made]
-            raise NotFiniteError(error.clips, audio) from None
-        audio = [self.quantiser.decode(clip) for clip in codes]
+        audio = sampled(
+            self.engine, self.quantiser, requests, on_codes=on_codes, on_progress=on_progress
+        )
         if not isinstance(encodings, np.ndarray):
             return audio
         samples = encodings.shape[1] * self.config.ae_hop_length

@@ -7,8 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.models.engine import Codes, NotFiniteError, OnCodes, OnProgress, Request
-from nsynth_batch.models.model import Generator, checked_audio, code_nll, temperature_curve
+from nsynth_batch.models.engine import Codes, OnCodes, OnProgress, Request
+from nsynth_batch.models.model import (
+    Generator,
+    checked_audio,
+    code_nll,
+    sampled,
+    temperature_curve,
+)
 from nsynth_batch.models.quantiser import Quantiser, quantiser_named
 from nsynth_batch.models.wavenet.config import QUANTA
 from nsynth_batch.models.wavenet.plain_config import PlainConfig
@@ -124,12 +130,9 @@ class PlainModel(Generator):
             )
             for i, name in enumerate(names)
         ]
-        try:
-            codes = self.engine.generate(requests, on_codes=on_codes, on_progress=on_progress)
-        except NotFiniteError as error:
-            audio = [self.quantiser.decode(clip) for clip in error.made]
-            raise NotFiniteError(error.clips, audio) from None
-        return [self.quantiser.decode(clip) for clip in codes]
+        return sampled(
+            self.engine, self.quantiser, requests, on_codes=on_codes, on_progress=on_progress
+        )
 
     def _prompt(self, prime: Array) -> Codes:
         return self.quantiser.encode(checked_audio(np.asarray(prime)[None], self.sample_rate)[0])
