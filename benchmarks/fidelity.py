@@ -19,7 +19,7 @@ from nsynth_batch.text import table
 from nsynth_batch.training.corpus import Corpus
 from nsynth_batch.training.evaluation import model_nll
 from nsynth_batch.training.fidelity import Measures, measures, reconstructed
-from nsynth_batch.training.listening import stretches
+from nsynth_batch.training.stretches import stretches
 
 
 def row(name: str, seconds: float, nll: float, found: Measures) -> list[str]:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from nsynth_batch.models.weights import Weights
     from nsynth_batch.settings.settings import Settings
     from nsynth_batch.training.corpus import Corpus
-    from nsynth_batch.training.generated import GenerationListener
     from nsynth_batch.training.listening import Listener
     from nsynth_batch.training.log import TrainingLog
     from nsynth_batch.training.options import TrainingProgress
@@ -248,16 +247,17 @@ def _train(
     trainer: Trainer, to_train: Corpus, to_score: Corpus, listen_steps: int, out: str
 ) -> int:
     from nsynth_batch.pipeline.signals import draining
-    from nsynth_batch.training.generated import GenerationListener
-    from nsynth_batch.training.listening import Listener, stretches
+    from nsynth_batch.training.generation import GenerationListener
     from nsynth_batch.training.log import TrainingLog
+    from nsynth_batch.training.reconstruction import ReconstructionListener
+    from nsynth_batch.training.stretches import stretches
 
     log = TrainingLog(out, trainer.step)
     listened = to_score if to_score.seconds else to_train
     sounds = stretches(listened, max(trainer.config.hop, _SHORTEST))
     encodes = trainer.family.cost(trainer.config).encode > 0
-    kind = Listener if encodes else GenerationListener
-    listener = kind(out, sounds, best=_best(log)) if sounds else None
+    kind = ReconstructionListener if encodes else GenerationListener
+    listener: Listener[Any] | None = kind(out, sounds, best=_best(log)) if sounds else None
     samples_a_step = trainer.options.batch * trainer.options.crop_samples
 
     def show(progress: TrainingProgress) -> None:
@@ -291,19 +291,15 @@ def _best(log: TrainingLog) -> float:
 
 
 def _listen(
-    listener: Listener | GenerationListener,
+    listener: Listener[Any],
     log: TrainingLog,
     step: int,
     samples: int,
     weights: Weights[Any],
 ) -> None:
-    from nsynth_batch.training.generated import Generated
-    from nsynth_batch.training.listening import score
-
     found = listener.listen(step, weights)
-    value = found.score if isinstance(found, Generated) else score(found)
     known = {name: value for name, value in asdict(found).items() if not math.isnan(value)}
-    log.add(step=step, samples=samples, score=value, **known)
+    log.add(step=step, samples=samples, score=found.score, **known)
     if installed("matplotlib"):
         log.draw()
     numbers = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in known.items())

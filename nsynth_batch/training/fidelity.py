@@ -6,6 +6,7 @@ free. These measures compare a source with what was decoded from its encoding in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -158,6 +159,12 @@ class Measures:
     periodicity: float
     partials: float
     spread: float
+
+    @property
+    def score(self) -> float:
+        """The mean of pitch kept and partials; what the sounds have no frames for counts 0."""
+        kept = (self.pitch_kept, self.partials)
+        return sum(0.0 if math.isnan(value) else value for value in kept) / 2
 
 
 def measures(sources: Sequence[Audio], outputs: Sequence[Audio], sample_rate: int) -> Measures:

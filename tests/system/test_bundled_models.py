@@ -11,7 +11,7 @@ from nsynth_batch.models.checkpoint import bundled_names
 from nsynth_batch.training.corpus import Corpus
 from nsynth_batch.training.evaluation import model_nll
 from nsynth_batch.training.fidelity import measures, reconstructed
-from nsynth_batch.training.listening import Sound, stretches
+from nsynth_batch.training.stretches import Sound, stretches
 
 SECONDS = 1.5
 HOP, RATE = 512, 16_000

@@ -12,6 +12,7 @@ from nsynth_batch.models.loading import make_engine
 from nsynth_batch.models.wavenet.family import FAMILY, random_weights
 from nsynth_batch.training.fidelity import (
     Fidelity,
+    Measures,
     fidelity,
     measures,
     nll_and_entropy,
@@ -125,3 +126,8 @@ def test_what_a_model_makes_of_a_sound_depends_on_its_name_not_on_its_neighbours
     assert [len(output) for output in together] == [20 * ODD.hop] * 3
     assert np.array_equal(together[1], alone[0])
     assert not np.array_equal(reconstructed(model, [("x", sounds[1][1])])[0], alone[0])
+
+
+def test_the_score_counts_what_there_are_no_frames_for_as_nothing() -> None:
+    assert Measures(0.5, 0.9, 0.3, 1.0).score == pytest.approx(0.4)
+    assert Measures(math.nan, math.nan, 0.3, math.nan).score == pytest.approx(0.15)

@@ -1,0 +1,60 @@
+"""What a generator sounds like on its way: clips at some temperatures, and a score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nsynth_batch.models.model import Generator
+from nsynth_batch.training.evaluation import model_nll
+from nsynth_batch.training.listening import Listener
+from sequencer.clips.gate import verdict
+from sequencer.clips.measures import measure
+
+TEMPERATURES = (0.8, 0.9, 1.0)
+"""Of the clips of a listening point."""
+
+SECONDS = 2.0
+"""How long each is."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A generator in numbers.
+
+    Attributes
+    ----------
+    scored : float
+        Nats a sample of the sounds that are scored, teacher-forced.
+    good : float
+        The share of its clips that the gate lets through.
+    """
+
+    scored: float
+    good: float
+
+    @property
+    def score(self) -> float:
+        """What the best model is chosen by: higher is better."""
+        return -self.scored
+
+
+class GenerationListener(Listener[Generated]):
+    """Generates a clip at each temperature, and scores the sounds, held-out ones where there are.
+
+    Writes ``temperature-T.wav``, and a picture of the clips beside a source. The best model has the
+    fewest nats.
+    """
+
+    def play(self, folder: str, step: int, model: Generator) -> Generated:
+        """Write a sound file a temperature and a picture of all; score model and clips."""
+        rate, rows, good = model.sample_rate, list(self.sounds[:1]), 0
+        for temperature in TEMPERATURES:
+            [clip] = model.generate(SECONDS, ["listening"], temperature=temperature)
+            title = f"temperature-{temperature:g}"
+            self.write_wav(f"{folder}/{title}.wav", clip, rate)
+            rows.append((title, clip))
+            good += verdict(measure(clip, rate))[0] == "good"
+        self.draw(f"{folder}/clips.png", rows, rate)
+        samples = sum(len(audio) for _, audio in self.sounds)
+        nats = sum(model_nll(model, audio) * len(audio) for _, audio in self.sounds)
+        return Generated(nats / samples, good / len(TEMPERATURES))
