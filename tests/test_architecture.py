@@ -43,7 +43,7 @@ MODELS_ORDER = (
     ("loading",),
     ("checkpoint", "fetch"),
     FAMILIES,
-    ("family",),
+    ("family", "autoencoder"),
     ("model",),
     ("engine", "crossfade"),
     ("spec", "weights", "quantiser", "draws", "precision", "machine", "recipe"),

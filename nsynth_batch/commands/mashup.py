@@ -16,7 +16,7 @@ from nsynth_batch.text import one_line, table
 from sequencer.text import clock
 
 if TYPE_CHECKING:
-    from nsynth_batch.models.model import Autoencoder
+    from nsynth_batch.models.autoencoder import Autoencoder
     from nsynth_batch.pipeline.without_store import Made, Parent
     from nsynth_batch.settings.settings import Settings
 

@@ -207,8 +207,12 @@ class Encoder(Engine, Protocol):
     """An engine of an autoencoder."""
 
     def encode(self, audio: Array) -> Array:
-        """Encode float32 audio [B, T], T a multiple of the hop, to [B, T / hop, bottleneck]."""
+        """Encode float32 audio [B, T], T a multiple of the hop, to [B, T / hop, width]."""
         ...
+
+
+class Predictor(Encoder, Protocol):
+    """An engine of an autoencoder that predicts each sample from those before it."""
 
     def logits(self, audio: Array, encodings: Array) -> Array:
         """Return teacher-forced logits [B, T, 256] for audio [B, T] under encodings [B, F, b]."""

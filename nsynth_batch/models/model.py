@@ -114,58 +114,6 @@ def trained_on(metadata: Mapping[str, str]) -> Corpus | None:
     return Corpus.of(rows.values())
 
 
-class Autoencoder(LoadedModel, ABC):
-    """A model that encodes audio, and makes audio of encodings."""
-
-    @abstractmethod
-    def encode(self, audio: Array) -> Array:
-        """Return the encodings of audio.
-
-        Parameters
-        ----------
-        audio : float32 [B, T], in [-1, 1], T a multiple of `hop`
-
-        Returns
-        -------
-        float32 [B, T // hop, width]
-        """
-
-    @abstractmethod
-    def decode(
-        self,
-        encodings: Sequence[Array],
-        seed: int = 0,
-        ids: Sequence[str] | None = None,
-        *,
-        temperature: float = 1.0,
-        on_progress: OnProgress | None = None,
-        prefixes: Sequence[Codes] | None = None,
-        on_codes: OnCodes | None = None,
-    ) -> list[Array]:
-        """Return the audio of encodings, each keyed by the seed and its id.
-
-        Parameters
-        ----------
-        encodings : sequence of float32 [F_i, width]
-        seed : int
-            Of all random draws.
-        ids : sequence of str, optional
-            By default the places.
-        temperature : float
-            Below 1 is tamer, above 1 wilder.
-        on_progress : callable, optional
-            Called with the samples made since the last call; 0 is a sign of life.
-        prefixes : sequence of int16 arrays, optional
-            What an interrupted call had made of each. Only where `resumes`.
-        on_codes : callable, optional
-            Called now and then with what is made of each so far. Only where `resumes`.
-
-        Returns
-        -------
-        list of float32 [F_i · hop]
-        """
-
-
 class Generator(LoadedModel, ABC):
     """A model that makes audio from nothing, or goes on from a prime."""
 

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from hdfs_jobs.cores import usable_cores
 from hdfs_jobs.errors import UsageError
+from nsynth_batch.models.autoencoder import Autoencoder
 from nsynth_batch.models.checkpoint import portable_name
 from nsynth_batch.models.engine import GPU
 from nsynth_batch.models.loading import (
@@ -18,7 +19,7 @@ from nsynth_batch.models.loading import (
     open_model,
 )
 from nsynth_batch.models.machine import allowed_memory
-from nsynth_batch.models.model import Autoencoder, LoadedModel
+from nsynth_batch.models.model import LoadedModel
 from nsynth_batch.models.spec import ModelSpec
 from nsynth_batch.pipeline import sharding
 from nsynth_batch.pipeline.cost import decoder_rate

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nsynth_batch.models.autoencoder import Autoencoder
 from nsynth_batch.models.crossfade import cross_fade, fade, frames_of
-from nsynth_batch.models.model import Autoencoder
 from nsynth_batch.settings.choices import Curve, Length
 from nsynth_batch.store.encoding_files import NamedEncoding
 from nsynth_batch.training.fidelity import Fidelity, fidelity, total

@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.models.model import Autoencoder
+from nsynth_batch.models.autoencoder import Autoencoder
 from sequencer.audio.pitch import (
     AUDIBLE_DB,
     PitchTrack,

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from nsynth_batch.models.model import Autoencoder
+from nsynth_batch.models.autoencoder import Autoencoder
 from nsynth_batch.training.fidelity import Measures, measures, reconstructed
 from nsynth_batch.training.listening import Listener
 

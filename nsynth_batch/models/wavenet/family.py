@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.models.engine import Encoder, Engine
+from nsynth_batch.models.engine import Engine, Predictor
 from nsynth_batch.models.family import Batch, Cost, Loss, Order, Tensors
 from nsynth_batch.models.precision import fastest_precision
 from nsynth_batch.models.quantiser import HIGHEST, LOWEST, MU_LAW_NSYNTH, Quantiser
@@ -105,7 +105,7 @@ class NSynth:
 
     def make_engine(
         self, name: EngineName, weights: Weights[Config], options: Mapping[str, Any]
-    ) -> Encoder:
+    ) -> Predictor:
         """Make the engine of a name."""
         if name == "native":
             from nsynth_batch.models.wavenet.native_engine import NativeEngine
@@ -121,7 +121,7 @@ class NSynth:
 
     def model(self, weights: Weights[Config], engine: Engine) -> Model:
         """Return a model that encodes and decodes."""
-        return Model(weights, cast(Encoder, engine))
+        return Model(weights, cast(Predictor, engine))
 
 
 FAMILY = NSynth()
