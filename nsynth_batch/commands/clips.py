@@ -9,7 +9,7 @@ import typer
 
 from nsynth_batch.commands.options import STORE, STORES, settings_from
 from nsynth_batch.errors import OK, USAGE, CommandError
-from sequencer.text import clock
+from sequencer.text import clock, counted
 
 if TYPE_CHECKING:
     from nsynth_batch.settings.settings import Settings
@@ -31,10 +31,16 @@ def clips(
         str | None,
         typer.Option("--of", metavar="NAME", help="Clips of one producer alone: see status."),
     ] = None,
+    parents: Annotated[
+        bool,
+        typer.Option("--parents", help="Write the sound of their recordings too, for audition."),
+    ] = False,
 ) -> int:
     """Write clips as wav files.
 
-    clips.jsonl beside them has parents, their rights, and the verdicts.
+    clips.jsonl beside them has parents, their rights, and the verdicts. With --parents the
+    segments that the clips were made from are written as FLAC into a folder parents/, once each,
+    so that `sequencer audition` can play them beside the clips.
 
     Example: nsynth-batch clips --store my-store --to my-clips
     """
@@ -47,7 +53,7 @@ def clips(
         raise CommandError("--all and --of: give one of them", USAGE)
     store = Store.open(settings.store)
     producer = None if of is None else producer_of(store, "clips", of)
-    done = export_clips(store, to, lineage_of, every=every, producer=producer)
+    done = export_clips(store, to, lineage_of, every=every, producer=producer, parents=parents)
     verdicts = ", ".join(f"{n} {word}" for word, n in sorted(done.verdicts.items()))
     typer.echo(
         f"{to}: {done.clips} clips, {clock(done.seconds)} of audio, {done.written} files written"
@@ -61,5 +67,10 @@ def clips(
         typer.echo(
             f"an earlier export left {len(done.stale)} wav files of them, which no clips.jsonl "
             f"names any more; delete them: {' '.join(done.stale)}"
+        )
+    if done.unnamed:
+        typer.echo(
+            f"an earlier export left {counted(len(done.unnamed), 'sound')} of parents in {to}, "
+            f"which no clips.jsonl names any more; delete {' '.join(done.unnamed)}"
         )
     return OK

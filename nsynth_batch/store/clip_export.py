@@ -25,6 +25,8 @@ from nsynth_batch.store.corpora import load_corpus
 from nsynth_batch.store.layout import upstream_of
 from nsynth_batch.store.lineage import Corpus, LineageOf, Link
 from nsynth_batch.store.origins import Origins
+from nsynth_batch.store.parent_sounds import ParentSounds
+from nsynth_batch.store.segments import Segments
 from nsynth_batch.text import command_line
 from sequencer.clips.clips import Clip, Parent, write_clips_jsonl
 from sequencer.clips.gate import verdict
@@ -35,7 +37,8 @@ from sequencer.rights.rights import Rights
 _DECIMALS = 4
 """Of the mix at each frame, in clips.jsonl."""
 
-_Found = tuple[Clip, npt.NDArray[np.int16]]
+_Found = tuple[Clip, npt.NDArray[np.int16], Segments | None]
+"""A clip, its samples, and where its parents' sound is found; None where it has none."""
 
 
 @dataclass
@@ -56,6 +59,8 @@ class Exported:
         Clips that are derived from a forgotten recording.
     stale
         Wav files of such clips that an earlier export left in the folder.
+    unnamed
+        Sounds of parents that an earlier export left there, and no clip names any more.
     """
 
     clips: int
@@ -64,6 +69,7 @@ class Exported:
     verdicts: dict[str, int]
     left_out: int = 0
     stale: list[str] = field(default_factory=list)
+    unnamed: list[str] = field(default_factory=list)
 
 
 def export_clips(
@@ -73,6 +79,7 @@ def export_clips(
     *,
     every: bool = False,
     producer: str | None = None,
+    parents: bool = False,
 ) -> Exported:
     """Write clips of a store to a folder of this machine.
 
@@ -93,6 +100,8 @@ def export_clips(
         Clips of all settings that there ever were, and not of the current datasets alone.
     producer : str, optional
         Clips of one producer alone; the one without a name is ``""``.
+    parents : bool
+        Write the sound of the clips' parents beside, and name it in clips.jsonl.
 
     Returns
     -------
@@ -117,12 +126,21 @@ def export_clips(
     folder.mkdir(parents=True, exist_ok=True)
     names = ClipNames(folder)
     found = (
-        (replace(clip, file=names.name_of(clip)), samples)
+        (replace(clip, file=names.name_of(clip)), samples, segments)
         for dataset in datasets
-        for clip, samples in _clips(store, dataset, lineage_of, recordings)
+        for clip, samples, segments in _clips(store, dataset, lineage_of, recordings)
     )
     kept = _without_forgotten(_once(found), recordings.forgotten, folder, report)
-    write_clips_jsonl(folder, (_write(clip, samples, folder, report) for clip, samples in kept))
+    sounds = ParentSounds(folder)
+    write_clips_jsonl(
+        folder,
+        (
+            sounds.written(written, segments) if parents and segments else written
+            for clip, samples, segments in kept
+            for written in [_write(clip, samples, folder, report)]
+        ),
+    )
+    report.unnamed = sounds.unnamed()
     return report
 
 
@@ -130,13 +148,13 @@ def _without_forgotten(
     clips: Iterable[_Found], forgotten: Container[str], folder: Path, report: Exported
 ) -> Iterator[_Found]:
     withdrawn: dict[str, bool] = {}
-    for clip, samples in clips:
+    for clip, samples, segments in clips:
         behind = clip.trained_on
         if behind is not None and behind.digest not in withdrawn:
             withdrawn[behind.digest] = any(file_id in forgotten for file_id in behind.ids)
         learned = behind is not None and withdrawn[behind.digest]
         if not learned and not any(parent.file_id in forgotten for parent in clip.parents):
-            yield clip, samples
+            yield clip, samples, segments
             continue
         report.left_out += 1
         if (folder / clip.file).exists():
@@ -146,10 +164,10 @@ def _without_forgotten(
 def _once(clips: Iterator[_Found]) -> Iterator[_Found]:
     """Leave out a clip that another dataset has too: one id is one piece of work."""
     seen: set[str] = set()
-    for clip, samples in clips:
-        if clip.clip_id not in seen:
-            seen.add(clip.clip_id)
-            yield clip, samples
+    for found in clips:
+        if found[0].clip_id not in seen:
+            seen.add(found[0].clip_id)
+            yield found
 
 
 def _write(clip: Clip, samples: npt.NDArray[np.int16], folder: Path, report: Exported) -> Clip:
@@ -186,7 +204,8 @@ def _clips(
     if not isinstance(rule, Link):
         raise UsageError(f"{dataset.path}: clips of this kind cannot be exported by this release")
     mashups = upstream_of(store, dataset, rule.dataset)
-    origins = Origins(store, mashups)
+    segments = Segments(store, mashups)
+    origins = Origins(segments)
     committed = dataset.committed()
     checked: set[int] = set()
     for shard in dataset.shards():
@@ -204,7 +223,7 @@ def _clips(
                 strict=True,
             ):
                 mash = mashed[row[rule.column]]
-                yield _clip(row, samples, mash, dataset, recordings, origins), samples
+                yield _clip(row, samples, mash, dataset, recordings, origins), samples, segments
 
 
 def _generated(store: Store, dataset: Dataset, rule: Corpus) -> Iterator[_Found]:
@@ -237,7 +256,7 @@ def _generated(store: Store, dataset: Dataset, rule: Corpus) -> Iterator[_Found]
                 made_with=made_with,
                 trained_on=behind,
             )
-            yield clip, samples
+            yield clip, samples, None
 
 
 def _mashed(mashups: Dataset, rule: Link, shard: Shard) -> dict[str, dict[str, Any]]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hdfs_jobs.datasets.dataset import Dataset
-from hdfs_jobs.datasets.plan import RowRange
-from hdfs_jobs.datasets.store import Store
-from nsynth_batch.store.arrays import vectors
+from nsynth_batch.store.segments import Segments
 from sequencer.audio.samples import from_int16
 from sequencer.clips.gate import Origin
 from sequencer.clips.texture import Texture, partials_kept, texture
@@ -22,8 +19,6 @@ _LEAST_WEIGHT = 0.25
 """A parent of a smaller mean share says nothing about its clip."""
 _MOST_KEPT = 64
 """Parents that are kept in memory."""
-
-_CHAIN = ("encodings", "audio")
 
 
 @dataclass(frozen=True)
@@ -39,15 +34,12 @@ class Origins:
 
     Parameters
     ----------
-    store : Store
-        Whose audio is read.
-    mashups : Dataset
-        What the clips were decoded from.
+    segments : Segments
+        Of the mash-ups that the clips were decoded from.
     """
 
-    def __init__(self, store: Store, mashups: Dataset) -> None:
-        self._store = store
-        self._mashups = mashups
+    def __init__(self, segments: Segments) -> None:
+        self._segments = segments
         self._sound = lru_cache(_MOST_KEPT)(self._read)
 
     def of(
@@ -93,32 +85,10 @@ class Origins:
             None if np.isnan(kept) else kept,
         )
 
-    @cached_property
-    def _audio(self) -> Dataset | None:
-        """The segments that the mash-ups go back to; None if they are in the store no more."""
-        dataset: Dataset | None = self._mashups
-        for name in _CHAIN:
-            if dataset is not None:
-                dataset = self._store.existing(name, str(dataset.settings[name]))
-        return dataset
-
-    @cached_property
-    def _places(self) -> dict[tuple[str, int], RowRange]:
-        places = {}
-        for shard, table in self._audio.tables(["file_id", "segment"]) if self._audio else ():
-            names = zip(
-                table.column("file_id").to_pylist(),
-                table.column("segment").to_pylist(),
-                strict=True,
-            )
-            places.update({name: RowRange(shard, at, at + 1) for at, name in enumerate(names)})
-        return places
-
     def _read(self, file_id: str, segment: int, sample_rate: int) -> _Sound | None:
-        place = self._places.get((file_id, segment))
-        if place is None or self._audio is None:
+        row = self._segments.samples(file_id, segment)
+        if row is None:
             return None
-        [row] = vectors(self._audio.read_rows([place], ["samples"]).column("samples"))
         samples = from_int16(row)
         return _Sound(samples, texture(samples, sample_rate))
 

@@ -56,6 +56,9 @@ class Parent:
         As in the catalog.
     weights : tuple of float
         The recording's share in each frame of the clip, 0 to 1; empty for the whole clip.
+    sound : str
+        Path of a sound file of the cut, relative to the folder as for a clip; empty where the
+        export has none. A score names none.
     """
 
     file_id: str
@@ -64,6 +67,7 @@ class Parent:
     rights: Rights = field(default_factory=Rights)
     categories: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
+    sound: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,9 @@ class Clip:
 
 def with_thinned_weights(clip: Clip) -> Clip:
     """Return the clip as a score keeps it: few points in place of a weight a frame."""
-    parents = (replace(parent, weights=thinned(parent.weights)) for parent in clip.parents)
+    parents = (
+        replace(parent, weights=thinned(parent.weights), sound="") for parent in clip.parents
+    )
     return replace(clip, parents=tuple(parents))
 
 
@@ -312,6 +318,7 @@ def parent_from_json(fields: Fields) -> Parent:
         rights=Rights.from_json(fields),
         categories=fields.texts("categories"),
         weights=fields.numbers("weights"),
+        sound=fields.relative_file("sound") if fields.holds("sound") else "",
     )
 
 
@@ -324,6 +331,7 @@ def parent_to_json(parent: Parent) -> dict[str, object]:
         **parent.rights.to_json(),
         "categories": list(parent.categories),
         "weights": list(parent.weights),
+        **({"sound": parent.sound} if parent.sound else {}),
     }
 
 
