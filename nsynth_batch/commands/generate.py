@@ -14,13 +14,16 @@ from nsynth_batch.errors import OK, USAGE, CommandError
 if TYPE_CHECKING:
     from nsynth_batch.settings.settings import Settings
 
+PRIMES = ("themes", "allow_unknown")
+"""Settings that say which recordings of a category clips may go on from."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
     app.command(rich_help_panel=STEPS)(generate)
 
 
-@settings_from(*STORE, *MODEL, "seed", "batch", "precision", *RUNNING)
+@settings_from(*STORE, *MODEL, "seed", "batch", "precision", *PRIMES, *RUNNING)
 def generate(
     settings: Settings,
     clips: Annotated[
@@ -35,6 +38,18 @@ def generate(
             "within a clip, as 0.75:1.1.",
         ),
     ] = "1",
+    prime: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RECORDING|CATEGORY",
+            help="Go on from this recording of the store, or from one of a category or theme that "
+            "each clip draws; it is cut off the result.",
+        ),
+    ] = None,
+    prime_seconds: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="How much of it the model is given. [default: 2]"),
+    ] = None,
     dry_run: DryRun = False,
 ) -> int:
     """Generate clips with a model that was trained to.
@@ -43,13 +58,21 @@ def generate(
     derived from every recording that it was trained on, and their credits list them. Clip k of a
     seed is the same whatever the workers, and asking for more leaves those there are as they are.
 
+    With --prime a clip goes on from a stretch of a recording that the store has cut, and is derived
+    from that too.
+
     Example: nsynth-batch generate --checkpoint my-wavenet --store my-store --clips 40 --seconds 8
     """
     from nsynth_batch.pipeline.generate import GenerateStep, Wanted
+    from nsynth_batch.pipeline.primes import PRIME_SECONDS, PrimeWanted
 
-    if not 0 < seconds < math.inf:
-        raise CommandError(f"--seconds {seconds:g}: give a number above 0", USAGE)
-    step = GenerateStep(Wanted(clips, seconds, _temperature(temperature)))
+    for flag, value in (("--seconds", seconds), ("--prime-seconds", prime_seconds)):
+        if value is not None and not 0 < value < math.inf:
+            raise CommandError(f"{flag} {value:g}: give a number above 0", USAGE)
+    if prime is None and prime_seconds is not None:
+        raise CommandError(f"--prime-seconds {prime_seconds:g}: give --prime with it", USAGE)
+    begun = None if prime is None else PrimeWanted(prime, prime_seconds or PRIME_SECONDS)
+    step = GenerateStep(Wanted(clips, seconds, _temperature(temperature), begun))
     if dry_run:
         from nsynth_batch.commands.dry_run import show_plan
 

@@ -23,6 +23,7 @@ from nsynth_batch.pipeline.sharding import (
 )
 from nsynth_batch.pipeline.step import Amount, Expected, PlannedStep, Step, left_of, seconds_a_row
 from nsynth_batch.stages.decode import DecodeStage
+from nsynth_batch.stages.withheld import ColumnNames
 from nsynth_batch.store.lineage import Link
 
 
@@ -38,6 +39,7 @@ class DecodeStep(Step):
     prefers_gpu = True
     source = MashStep.lineage
     lineage = Link(MashStep.dataset, "mash_id", MashStep.lineage, row_id="clip_id")
+    row_names = ColumnNames(lineage.column, "mash-up")
 
     def plan(self, context: Context) -> PlannedStep | None:
         """Plan the mash-ups that are in no batch yet."""

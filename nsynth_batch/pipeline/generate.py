@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from hdfs_jobs.canonical_json import Json
 from hdfs_jobs.datasets.dataset import Dataset
-from hdfs_jobs.datasets.plan import Item, Shard
+from hdfs_jobs.datasets.plan import Item, RowRange, Shard
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.models.model import Generator
+from nsynth_batch.pipeline.audio import AudioStep
 from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.cost import SAMPLE_BYTES, decoder_rate, measured_rate
+from nsynth_batch.pipeline.primes import DrawPrime, PrimeWanted, drawn_by, find_primes
 from nsynth_batch.pipeline.sharding import batches_a_shard
 from nsynth_batch.pipeline.step import Amount, Expected, PlannedStep, Step, left_of
 from nsynth_batch.stages.generate import GenerateStage
+from nsynth_batch.stages.primes import ClipRows
 from nsynth_batch.store.corpora import save_corpus
-from nsynth_batch.store.lineage import Columns, Corpus
+from nsynth_batch.store.lineage import Columns, Corpus, Lineage
 from sequencer.clips.corpus import Corpus as Behind
 
 PRODUCER = "generate"
@@ -38,11 +41,14 @@ class Wanted:
         How long each is.
     temperature
         One for all of a clip, or those of its beginning and its end.
+    prime
+        What they go on from; None for silence.
     """
 
     clips: int = 16
     seconds: float = 4.0
     temperature: float | tuple[float, float] = 1.0
+    prime: PrimeWanted | None = None
 
 
 class GenerateStep(Step):
@@ -60,17 +66,22 @@ class GenerateStep(Step):
     unit = "batches"
     time_limit = 900.0
     begins_stores = True
-    source = Columns(())
+    source = AudioStep.lineage
     lineage = Corpus("trained_on", row_id="clip_id")
+    row_names = ClipRows()
 
     def __init__(self, wanted: Wanted | None = None) -> None:
         self.wanted = wanted or Wanted()
 
     def made(self, dataset: Dataset, datasets: frozenset[str]) -> bool:
         """Whether a dataset is one of this step's: it names a corpus, and the length of clips."""
-        return super().made(dataset, datasets) and {"trained_on", "samples"} <= set(
-            dataset.settings
-        )
+        return self.dataset == dataset.name and {"trained_on", "samples"} <= set(dataset.settings)
+
+    def lineage_of(self, dataset: Dataset) -> Lineage:
+        """Return where the recordings stand; what a clip goes on from is one of them."""
+        if "prime" not in dataset.settings:
+            return self.lineage
+        return replace(self.lineage, primes=Columns(("prime.file_id",)))
 
     def plan(self, context: Context) -> PlannedStep:
         """Plan the clips that are in no batch yet."""
@@ -80,13 +91,18 @@ class GenerateStep(Step):
         samples = max(1, round(wanted.seconds * model.sample_rate))
         spec = context.models.spec(model)
         facts, heat = spec.facts(), wanted.temperature
-        stage = GenerateStage(spec, seed, heat, samples, model.sample_rate)
+        primes = None
+        if wanted.prime is not None:
+            primes = find_primes(context, wanted.prime, model.sample_rate)
+        primed = 0 if primes is None else primes.samples
+        stage = GenerateStage(spec, seed, heat, samples, model.sample_rate, prime_samples=primed)
         settings: dict[str, Json] = {
             "trained_on": behind.digest,
             **facts,
             "seed": seed,
             "temperature": list(heat) if isinstance(heat, tuple) else heat,
             "samples": samples,
+            **({} if primes is None else primes.settings),
         }
         if not context.dry_run:
             # Before any clip that names it.
@@ -99,11 +115,19 @@ class GenerateStep(Step):
         seconds = left * samples / model.sample_rate
         batch = context.settings.batch or context.models.batch_size(left, seconds)
         notes = (context.models.memory_note(min(batch, left), samples),) if left else ()
-        items = list(_items(done, wanted.clips, batch))
+        draw = None
+        if primes is not None:
+            pool = primes.pool(context, dataset)
+            draw, notes = drawn_by(pool, seed), (*notes, primes.note(pool))
+        items = list(_items(done, wanted.clips, batch, draw))
         rate = measured_rate(dataset) or decoder_rate(model)
         size = batches_a_shard(len(items), seconds, rate)
         new = dataset.plan(items, size, dry_run=context.dry_run)
-        return PlannedStep(self, dataset, stage, None, new, facts, notes)
+        audio = None if primes is None else primes.audio
+        allow_unknown = primes is None or context.settings.allow_unknown
+        return PlannedStep(
+            self, dataset, stage, audio, new, facts, notes, allow_unknown=allow_unknown
+        )
 
     def expect(self, context: Context, planned: PlannedStep | None, incoming: Amount) -> Expected:
         """Return what there is to do: nothing before it adds to it."""
@@ -124,14 +148,19 @@ class GenerateStep(Step):
         return SAMPLE_BYTES * context.models.decoder.sample_rate
 
 
-def _items(first: int, stop: int, batch: int) -> Iterator[Item]:
-    """Yield an item a batch of clips, by their numbers."""
+def _items(first: int, stop: int, batch: int, draw: DrawPrime | None) -> Iterator[Item]:
+    """Yield an item a batch of clips, by their numbers, with the segments that they go on from."""
     for start in range(first, stop, batch):
         end = min(stop, start + batch)
+        extra: dict[str, Json] = {"first": start, "stop": end}
+        primes = [] if draw is None else [draw(number) for number in range(start, end)]
+        if primes:
+            extra["primes"] = [[prime.file_id, prime.segment] for prime in primes]
         yield Item(
             key=f"clips {start}-{end}",
             title=f"clips {start} to {end - 1}",
-            extra={"first": start, "stop": end},
+            rows=tuple(RowRange(prime.shard, prime.row, prime.row + 1) for prime in primes),
+            extra=extra,
             counts_as=end - start,
         )
 

@@ -18,6 +18,7 @@ from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.runs.stage import Stage
 from nsynth_batch.models.engine import GPU
 from nsynth_batch.settings.settings import Settings
+from nsynth_batch.stages.withheld import RowNames
 from nsynth_batch.store.lineage import Lineage, Source
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ class Step(ABC):
         Where the recordings stand in what it reads.
     lineage
         Where the recordings stand behind what it has written.
+    row_names
+        Names what it makes of each row that it reads, where rows are worked on one by one.
     """
 
     dataset: ClassVar[str]
@@ -113,6 +116,7 @@ class Step(ABC):
     begins_stores: ClassVar[bool] = False
     source: ClassVar[Source]
     lineage: ClassVar[Lineage]
+    row_names: ClassVar[RowNames | None] = None
 
     @abstractmethod
     def plan(self, context: Context) -> PlannedStep | None:
@@ -166,6 +170,10 @@ class Step(ABC):
     def inputs(self, items: int, rows: int, quarantined: int) -> int:
         """Return how many inputs a quarantine is a part of, in what `counts` names."""
         return items if self.counts == "items" else rows + quarantined
+
+    def lineage_of(self, dataset: Dataset) -> Lineage:
+        """Return where the recordings stand behind the rows of a dataset of this step's."""
+        return self.lineage
 
     def made(self, dataset: Dataset, datasets: frozenset[str]) -> bool:
         """Whether a dataset is one of this step's.

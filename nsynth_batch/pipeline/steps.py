@@ -17,7 +17,7 @@ from nsynth_batch.pipeline.mash import MashStep
 from nsynth_batch.pipeline.retries import with_retries, with_returned
 from nsynth_batch.pipeline.step import PlannedStep, Step
 from nsynth_batch.stages.withheld import WithheldStage
-from nsynth_batch.store.lineage import Lineage, Link, pending_recordings
+from nsynth_batch.store.lineage import Lineage, pending_recordings
 from nsynth_batch.text import command_line
 
 STEPS: tuple[Step, ...] = (AudioStep(), EncodeStep(), MashStep(), DecodeStep())
@@ -57,7 +57,7 @@ def step_of(dataset: Dataset) -> Step:
 
 def lineage_of(dataset: Dataset) -> Lineage:
     """Return the rule by which the rows of a dataset are derived from recordings."""
-    return step_of(dataset).lineage
+    return step_of(dataset).lineage_of(dataset)
 
 
 def producers(store: Store, name: str) -> dict[str, Dataset]:
@@ -171,6 +171,5 @@ def _without_withheld(planned: PlannedStep, context: Context) -> PlannedStep:
         withheld = {file_id: withheld[file_id] for file_id in met if file_id in withheld}
     if not withheld:
         return planned
-    row_name = step.lineage.column if isinstance(step.lineage, Link) else None
-    stage = WithheldStage(planned.stage, withheld, step.source, row_name)
+    stage = WithheldStage(planned.stage, withheld, step.source, step.row_names)
     return replace(planned, stage=stage)

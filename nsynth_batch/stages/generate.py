@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator as PythonGenerator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any
 
 import pyarrow as pa
 
-from hdfs_jobs.canonical_json import derived_id
+from hdfs_jobs.canonical_json import Json, derived_id
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
+from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.model import Generator
 from nsynth_batch.stages.clip_rows import clip_rows
 from nsynth_batch.stages.model_stage import ModelStage
 from nsynth_batch.stages.partial_codes import stream_of
+from nsynth_batch.stages.primes import Prime, clips_of, prime_of
 from nsynth_batch.stages.resumed import resumed_audio
 from nsynth_batch.store.durations import sample_seconds
-from nsynth_batch.store.schemas import GENERATED
+from nsynth_batch.store.schemas import GENERATED, PRIMED
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class GenerateStage(ModelStage):
         Of the model and so of the clips, in Hz.
     save_seconds
         Wall seconds between two saves of what is made so far, at most.
+    prime_samples
+        Of the recording that each goes on from; 0 where they go on from silence.
     """
 
     seed: int
@@ -45,10 +50,15 @@ class GenerateStage(ModelStage):
     samples: int
     sample_rate: int
     save_seconds: float = 10.0
+    prime_samples: int = 0
 
     name = "clips"
-    schema = GENERATED
     row_group_rows = 16
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema of its batches."""
+        return PRIMED if self.prime_samples else GENERATED
 
     def process(
         self, item: Item, source: pa.Table, task: Task
@@ -62,8 +72,12 @@ class GenerateStage(ModelStage):
         if (saved := task.partial.load(f"{name}.arrow")) is not None:
             yield from pa.ipc.open_stream(saved)
             return
-        first, stop = (cast(int, item.extra[end]) for end in ("first", "stop"))
-        numbers = list(range(first, stop))
+        numbers, primes = clips_of(item, source), None
+        if self.prime_samples:
+            primes = yield from self._primes(numbers, source)
+            numbers = list(primes)
+        if not numbers:
+            return
         ids = [f"clip {number}" for number in numbers]
         model: Generator = self.model(task.threads)
         clips, lost = yield from resumed_audio(
@@ -76,6 +90,7 @@ class GenerateStage(ModelStage):
                 ids,
                 seed=self.seed,
                 temperature=self.temperature,
+                primes=None if primes is None else [prime.audio for prime in primes.values()],
                 on_progress=on_progress,
                 prefixes=prefixes,
                 on_codes=on_codes,
@@ -87,21 +102,50 @@ class GenerateStage(ModelStage):
             yield Rejected(ids[place], ids[place], "non-finite", detail)
         whole = [place for place in range(len(numbers)) if place not in lost]
         if whole:
-            batch = clip_rows(
-                GENERATED,
-                [clips[place] for place in whole],
-                self.sample_rate,
-                clip_id=[self._clip_id(numbers[place]) for place in whole],
-                number=[numbers[place] for place in whole],
-            )
-            if not lost:
+            made = [numbers[place] for place in whole]
+            begun = [None if primes is None else primes[number] for number in made]
+            columns: dict[str, list[Any]] = {
+                "clip_id": [self._clip_id(*pair) for pair in zip(made, begun, strict=True)],
+                "number": made,
+            }
+            if primes is not None:
+                columns["prime"] = [primes[number].to_row() for number in made]
+            clips = [clips[place] for place in whole]
+            batch = clip_rows(self.schema, clips, self.sample_rate, **columns)
+            if len(whole) == item.lost_rows:
                 task.partial.save(f"{name}.arrow", stream_of(batch))
             yield batch
 
-    def _clip_id(self, number: int) -> str:
+    def _primes(
+        self, numbers: Sequence[int], source: pa.Table
+    ) -> PythonGenerator[Rejected, None, dict[int, Prime]]:
+        """Return what each clip goes on from; one whose segment is too short is quarantined."""
+        primes = {}
+        for row, number in enumerate(numbers):
+            draws = Draws(self.seed, f"prime {number}")
+            prime = prime_of(source, row, self.prime_samples, self.sample_rate, draws)
+            if prime is not None:
+                primes[number] = prime
+                continue
+            facts = source.slice(row, 1).drop_columns(["samples"]).to_pylist()[0]
+            wanted = self.prime_samples / self.sample_rate
+            yield Rejected(
+                f"clip {number}",
+                f"clip {number}",
+                "short-prime",
+                f"segment {facts['segment']} of {facts['file_id']} is shorter than the "
+                f"{wanted:g} s to go on from",
+            )
+        return primes
+
+    def _clip_id(self, number: int, prime: Prime | None) -> str:
         heat = self.temperature
+        begun: dict[str, Json] = {}
+        if prime is not None:
+            begun = {"prime": prime.to_row(), "prime_samples": self.prime_samples}
         return derived_id(
             {
+                **begun,
                 "number": number,
                 "samples": self.samples,
                 "seed": self.seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 
@@ -15,6 +15,35 @@ from hdfs_jobs.errors import BadInput
 from hdfs_jobs.runs.stage import Counted, Rejected, Stage, Task
 from nsynth_batch.catalog.withheld import WithheldReason
 from nsynth_batch.store.lineage import Columns, Source
+
+
+class RowNames(Protocol):
+    """Names what is made from each row that an item reads."""
+
+    def __call__(self, item: Item, source: pa.Table) -> Sequence[tuple[str, str]]:
+        """Return key and title of each row."""
+        ...
+
+
+@dataclass(frozen=True)
+class ColumnNames:
+    """Names rows by a column of what is read.
+
+    Attributes
+    ----------
+    column
+        Its name.
+    word
+        What a row is called in a title.
+    """
+
+    column: str
+    word: str
+
+    def __call__(self, item: Item, source: pa.Table) -> list[tuple[str, str]]:
+        """Return key and title of each row."""
+        names = source.column(self.column).to_pylist()
+        return [(name, f"{self.word} {name}") for name in names]
 
 
 @dataclass(frozen=True)
@@ -29,15 +58,15 @@ class WithheldStage:
         Why recordings may not be used, by file id.
     source
         Where the recordings stand in what the stage reads.
-    row_name
-        Column that names each row of it, where each is worked on by itself; None where an item
-        is one piece of work.
+    row_names
+        Names each row of it, where each is worked on by itself; None where an item is one piece of
+        work.
     """
 
     stage: Stage
     withheld: Mapping[str, WithheldReason]
     source: Source
-    row_name: str | None = None
+    row_names: RowNames | None = None
 
     @property
     def name(self) -> str:
@@ -69,8 +98,9 @@ class WithheldStage:
         parents: list[tuple[str, ...]] = [(item.key,)]
         if isinstance(self.source, Columns) and isinstance(source, pa.Table):
             parents = self.source.file_ids(source)
-        if self.row_name is not None and isinstance(source, pa.Table):
-            yield from self._rows(item, source, parents, task)
+        if self.row_names is not None and isinstance(source, pa.Table):
+            names = self.row_names(item, source)
+            yield from self._rows(item, source, names, parents, task)
             return
         if why := self._why(chain.from_iterable(parents)):
             raise BadInput(why.reason, why.detail)
@@ -80,15 +110,20 @@ class WithheldStage:
         return next((self.withheld[name] for name in file_ids if name in self.withheld), None)
 
     def _rows(
-        self, item: Item, source: pa.Table, parents: Sequence[tuple[str, ...]], task: Task
+        self,
+        item: Item,
+        source: pa.Table,
+        names: Sequence[tuple[str, str]],
+        parents: Sequence[tuple[str, ...]],
+        task: Task,
     ) -> Iterator[pa.RecordBatch | Rejected | Counted]:
         kept = []
-        for row, name in enumerate(source.column(self.row_name).to_pylist()):
+        for row, (key, title) in enumerate(names):
             why = self._why(parents[row])
             if why is None:
                 kept.append(row)
             else:
-                yield Rejected(name, f"mash-up {name}", why.reason, why.detail, row)
+                yield Rejected(key, title, why.reason, why.detail, row)
         if not kept:
             return
         if len(kept) < len(source):

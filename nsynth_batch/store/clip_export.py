@@ -199,7 +199,7 @@ def _clips(
 ) -> Iterator[_Found]:
     rule = lineage_of(dataset)
     if isinstance(rule, Corpus):
-        yield from _generated(store, dataset, rule)
+        yield from _generated(store, dataset, rule, recordings)
         return
     if not isinstance(rule, Link):
         raise UsageError(f"{dataset.path}: clips of this kind cannot be exported by this release")
@@ -226,8 +226,13 @@ def _clips(
                 yield _clip(row, samples, mash, dataset, recordings, origins), samples, segments
 
 
-def _generated(store: Store, dataset: Dataset, rule: Corpus) -> Iterator[_Found]:
-    """Yield the clips of a model alone: they are derived from all that it was trained on."""
+def _generated(
+    store: Store, dataset: Dataset, rule: Corpus, recordings: Recordings
+) -> Iterator[_Found]:
+    """Yield the clips of a model alone.
+
+    They are derived from all that it was trained on, and from what they go on from.
+    """
     settings = dataset.settings
     behind = load_corpus(store.storage, str(settings[rule.setting]))
     made_with = {name: str(settings[name]) for name in MODEL_FACTS}
@@ -253,6 +258,7 @@ def _generated(store: Store, dataset: Dataset, rule: Corpus) -> Iterator[_Found]
                 measures=row["measures"],
                 verdict=word,
                 verdict_reason=reason,
+                parents=(_parent(row["prime"], recordings),) if row.get("prime") else (),
                 made_with=made_with,
                 trained_on=behind,
             )
@@ -291,15 +297,16 @@ def _clip(
         measures=measures,
         verdict=word,
         verdict_reason=reason,
-        parents=tuple(_parent(parent, share, recordings) for parent, share in parents),
+        parents=tuple(_parent(parent, recordings, share) for parent, share in parents),
         made_with={name: str(settings[name]) for name in MODEL_FACTS},
         origin={name: round(value, _DECIMALS) for name, value in origin.to_json().items()},
     )
 
 
 def _parent(
-    parent: Mapping[str, Any], share: npt.NDArray[np.float64], recordings: Recordings
+    parent: Mapping[str, Any], recordings: Recordings, share: npt.NDArray[np.float64] | None = None
 ) -> Parent:
+    """Return a recording behind a clip; without its share, behind the whole clip."""
     recording = recordings.get(parent["file_id"])
     return Parent(
         file_id=parent["file_id"],
@@ -307,5 +314,5 @@ def _parent(
         start_seconds=parent["start_seconds"],
         rights=Rights() if recording is None else recording.rights(),
         categories=() if recording is None else recording.categories,
-        weights=tuple(round(float(part), _DECIMALS) for part in share),
+        weights=() if share is None else tuple(round(float(part), _DECIMALS) for part in share),
     )

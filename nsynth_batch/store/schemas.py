@@ -67,3 +67,6 @@ GENERATED = pa.schema(
     ]
 )
 """A clip that a model generated, by its number, and what was measured on it."""
+
+PRIMED = GENERATED.append(pa.field("prime", PARENT))
+"""The same of a clip that goes on from a recording: `prime` is where that stretch begins."""

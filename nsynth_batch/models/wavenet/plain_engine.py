@@ -194,7 +194,9 @@ class PlainEngine:
     def _prompt(self, request: Request) -> Codes:
         """Return the codes that come before a clip: silence, then its prompt, in whole frames."""
         prompt = np.zeros(0, np.int16) if request.prompt is None else request.prompt
-        silence = max(self._context, _whole(len(prompt))) - len(prompt)
+        # What is further back than the receptive field changes nothing, and costs as much.
+        prompt = prompt[-self._context :]
+        silence = self._context - len(prompt)
         return np.concatenate([np.full(silence, _SILENCE), prompt]).astype(np.int16)
 
 

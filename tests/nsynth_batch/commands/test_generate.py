@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from hdfs_jobs.datasets.store import Store
 from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone
@@ -109,3 +112,122 @@ def test_a_model_without_a_list_and_one_without_encodings_are_refused(
     Store.open(str(tmp_path / "other"), create=True)
     assert main(["encode", "--checkpoint", model, "--store", str(tmp_path / "other")]) == 2
     assert "is of the family wavenet, which has no encodings" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def cut_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store whose recordings are cut: two that last, one of half a second."""
+    top = tmp_path_factory.mktemp("primes")
+    folder = top / "recordings"
+    folder.mkdir()
+    draw = np.random.default_rng(5)
+    for name, seconds in (("bell", 3.0), ("crow", 5.2), ("tick", 0.5)):
+        sound = draw.normal(0, 0.1, round(8000 * seconds)).astype(np.float32)
+        soundfile.write(folder / f"{name}.wav", sound, 8000)
+    (folder / "sources.csv").write_text(
+        "file,author,licence,title,category\n"
+        "bell.wav,Ann,CC0-1.0,Bell,brass;metal\n"
+        "crow.wav,Bob,CC-BY-4.0,Crow,brass\n"
+        "tick.wav,Eve,CC0-1.0,Tick,brass\n"
+    )
+    url = str(top / "store")
+    cut = ["--sample-rate", "8000", "--segment-seconds", "2", "--workers", "1", "--quiet"]
+    assert main(["harvest", str(folder), "--store", url, "--quiet"]) == 0
+    assert main(["shard", "--store", url, *cut]) == 0
+    return top
+
+
+@pytest.fixture
+def store(cut_once: Path, tmp_path: Path) -> str:
+    shutil.copytree(cut_once, tmp_path / "primed")
+    return str(tmp_path / "primed" / "store")
+
+
+def generating(model: str, url: str, clips: int, *more: str) -> list[str]:
+    words = ["generate", "--checkpoint", model, "--store", url, "--seconds", "0.05", "--seed", "5"]
+    return [*words, "--clips", str(clips), "--workers", "1", *more]
+
+
+def test_clips_go_on_from_recordings_and_rest_on_them(
+    model: str, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--prime", "Brass", "--prime-seconds", "1.0", "--batch", "3"]
+    assert main(generating(model, store, 6, *words)) == 0
+    assert "clips go on from 2 recordings of Brass; 2 segments are shorter than 1 s" in (
+        capsys.readouterr().err.replace("\n", " ")
+    )
+    assert main(["clips", "--store", store, "--to", str(tmp_path / "clips")]) == 0
+    first = read_clips(tmp_path / "clips")
+    assert len(first) == 6
+    assert {len(clip.parents) for clip in first} == {1}
+    assert {clip.parents[0].rights.title for clip in first} == {"Bell", "Crow"}
+    assert all(clip.trained_on == BEHIND and clip.samples == 400 for clip in first)
+    # What comes later changes no clip: neither recordings nor more clips, in other batches.
+    recordings = tmp_path / "primed" / "recordings"
+    soundfile.write(recordings / "late.wav", np.random.default_rng(6).normal(0, 0.1, 16000), 8000)
+    with (recordings / "sources.csv").open("a") as rows:
+        rows.write("late.wav,Ann,CC0-1.0,Late,brass\n")
+    assert main(["harvest", str(recordings), "--store", store, "--quiet"]) == 0
+    cut = ["--sample-rate", "8000", "--segment-seconds", "2", "--workers", "1", "--quiet"]
+    assert main(["shard", "--store", store, *cut]) == 0
+    assert main(generating(model, store, 8, "--quiet", *words[:4], "--batch", "1")) == 0
+    assert main(["clips", "--store", store, "--to", str(tmp_path / "clips")]) == 0
+    later = read_clips(tmp_path / "clips")
+    assert later[:6] == first
+    assert "Late" not in {clip.parents[0].rights.title for clip in later}
+    # A recording that is forgotten takes the clips with it that go on from it, and no others.
+    capsys.readouterr()
+    assert main(["forget", "Crow", "--store", store]) == 0
+    crows = sum(clip.parents[0].rights.title == "Crow" for clip in later)
+    assert f"{crows} clips" in capsys.readouterr().out.replace("\n", " ")
+    assert main(["clips", "--store", store, "--to", str(tmp_path / "left")]) == 0
+    assert len(read_clips(tmp_path / "left")) == 8 - crows
+    assert main(["verify", "--store", store]) == 0
+
+
+def test_a_prime_is_credited_beside_the_corpus(model: str, store: str, tmp_path: Path) -> None:
+    words = ["--prime", "crow.wav", "--prime-seconds", "0.5", "--quiet", "--seconds", "1"]
+    assert main(generating(model, store, 2, *words)) == 0
+    clips, piece = str(tmp_path / "clips"), str(tmp_path / "piece.wav")
+    assert main(["clips", "--store", store, "--to", clips]) == 0
+    assert sequencer(["compose", clips, "-o", piece, "--minutes", "0.1", "--keep-all"]) == 0
+    credits = next(tmp_path.glob("piece*credits*.txt")).read_text(encoding="utf-8")
+    assert "Crow" in credits
+    assert "Rain in Fleury" in credits
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--prime", "owl", "--prime-seconds", "1"],
+            "--prime owl: no recording of this",
+        ),
+        (["--prime", "Tick", "--prime-seconds", "1"], "(its longest recording has 0.50 s)"),
+        (["--prime", "Bell", "--prime-seconds", "9"], "the store's segments have 1.984 s"),
+        (["--prime-seconds", "1"], "--prime-seconds 1: give --prime with it"),
+        (["--prime", "Bell", "--prime-seconds", "0"], "--prime-seconds 0: give a number above 0"),
+    ],
+)
+def test_a_prime_that_cannot_be_had_is_one_line_and_2(
+    words: list[str], message: str, model: str, store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(generating(model, store, 1, *words)) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_store_without_segments_of_the_models_rate_has_no_primes(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = str(tmp_path / "none")
+    assert main(generating(model, url, 1, "--prime", "Bell")) == 2
+    assert "has no audio yet: run `nsynth-batch shard" in capsys.readouterr().err
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    soundfile.write(sounds / "Bell.wav", np.full(16000, 0.1), 8000)
+    assert main(["harvest", str(sounds), "--store", url, "--quiet"]) == 0
+    assert main(["shard", "--store", url, "--workers", "1", "--quiet"]) == 0
+    assert main(generating(model, url, 1, "--prime", "Bell")) == 2
+    assert "reads audio of 8000 Hz, and the store's segments are of 16000 Hz" in (
+        capsys.readouterr().err
+    )

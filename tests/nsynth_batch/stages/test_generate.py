@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from hdfs_jobs.datasets.plan import Item
-from hdfs_jobs.runs.stage import Counted, Task
+from hdfs_jobs.runs.stage import Counted, Rejected, Task
+from nsynth_batch.catalog.withheld import WithheldReason
 from nsynth_batch.models.loading import open_model
 from nsynth_batch.models.spec import ModelSpec
 from nsynth_batch.models.wavenet.plain_config import PlainConfig
@@ -17,6 +19,11 @@ from nsynth_batch.models.wavenet.plain_family import FAMILY
 from nsynth_batch.models.weights import save_weights
 from nsynth_batch.stages.generate import GenerateStage
 from nsynth_batch.stages.partial_codes import PartialCodes
+from nsynth_batch.stages.primes import ClipRows
+from nsynth_batch.stages.withheld import WithheldStage
+from nsynth_batch.store.lineage import Columns
+from nsynth_batch.store.schemas import AUDIO
+from sequencer.audio.samples import from_int16, to_int16
 from tests.nsynth_batch.builders import task
 
 CONFIG = PlainConfig(num_layers=4, num_stages=2, width=6, skip_width=10, sample_rate=8000)
@@ -90,3 +97,63 @@ def test_an_id_follows_from_number_and_settings(stage: GenerateStage, tmp_path: 
     [short] = rows(one, batch(0, 1), task(tmp_path / "short"))
     [long] = rows(longer, batch(0, 1), task(tmp_path / "long"))
     assert long["samples"][:300] == short["samples"]
+
+
+def segments(*lengths: int) -> pa.Table:
+    """Rows of the dataset audio, noise, a segment a recording."""
+    draw = np.random.default_rng(2)
+    rows = [
+        {
+            "file_id": f"{i}" * 40,
+            "segment": 3,
+            "start_seconds": 1.5,
+            "samples": draw.integers(-9000, 9000, length).tolist(),
+        }
+        for i, length in enumerate(lengths)
+    ]
+    return pa.Table.from_pylist(rows, schema=AUDIO)
+
+
+def primed(first: int, table: pa.Table) -> Item:
+    names = [[name, 3] for name in table.column("file_id").to_pylist()]
+    extra = {"first": first, "stop": first + len(names), "primes": names}
+    return Item(f"clips {first}-{first + len(names)}", extra=extra, counts_as=len(names))
+
+
+def test_a_clip_goes_on_from_its_segment_and_a_short_one_is_quarantined(
+    stage: GenerateStage, tmp_path: Path
+) -> None:
+    stage, table = replace(stage, temperature=1.0, prime_samples=800), segments(800, 799, 2000)
+    results = list(stage.process(primed(4, table), table, task(tmp_path / "a")))
+    [lost] = [r for r in results if isinstance(r, Rejected)]
+    assert (lost.key, lost.reason) == ("clip 5", "short-prime")
+    assert lost.detail == f"segment 3 of {'1' * 40} is shorter than the 0.1 s to go on from"
+    [made] = [r for r in results if isinstance(r, pa.RecordBatch)]
+    assert made.schema.equals(stage.schema)
+    rows_made = made.to_pylist()
+    assert [row["number"] for row in rows_made] == [4, 6]
+    model = open_model(stage.spec)
+    for row, place in zip(rows_made, (0, 2), strict=True):
+        start = round((row["prime"]["start_seconds"] - 1.5) * 8000)
+        audio = np.array(table.column("samples")[place].as_py(), np.int16)[start:][:800]
+        prime = from_int16(audio)
+        name = f"clip {row['number']}"
+        [clip] = model.generate(900 / 8000, [name], 7, temperature=1.0, primes=[prime])
+        assert row["samples"] == to_int16(clip).tolist()
+    # The same in another batch.
+    alone = table.slice(2, 1)
+    [again] = list(stage.process(primed(6, alone), alone, task(tmp_path / "b")))
+    assert isinstance(again, pa.RecordBatch)
+    assert again.to_pylist() == rows_made[1:]
+
+
+def test_a_withheld_prime_takes_its_clip_alone(stage: GenerateStage, tmp_path: Path) -> None:
+    stage, table = replace(stage, prime_samples=100), segments(800, 900, 800)
+    why = {"1" * 40: WithheldReason("forgotten", "Crow was forgotten")}
+    kept = WithheldStage(stage, why, Columns(("file_id",)), ClipRows())
+    results = list(kept.process(primed(0, table), table, task(tmp_path)))
+    [lost] = [r for r in results if isinstance(r, Rejected)]
+    assert (lost.key, lost.reason, lost.row) == ("clip 1", "forgotten", 1)
+    [made] = [r for r in results if isinstance(r, pa.RecordBatch)]
+    assert made.column("number").to_pylist() == [0, 2]
+    assert [row["file_id"][0] for row in made.column("prime").to_pylist()] == ["0", "2"]

@@ -136,6 +136,10 @@ def test_a_clip_goes_on_from_its_prime(model: PlainModel) -> None:
     silent = np.zeros(model.config.receptive_field // 2, np.float32)
     [silence] = model.generate(seconds, ["a"], primes=[silent])
     np.testing.assert_array_equal(silence, nothing)
+    # What lies further back than it sees is not gone through.
+    past = -(-model.config.receptive_field // 32) * 32
+    [last] = model.generate(seconds, ["a"], primes=[audio[-past:]])
+    np.testing.assert_array_equal(last, after)
 
 
 def test_what_is_given_is_not_scored(model: PlainModel) -> None:
