@@ -5,7 +5,8 @@
 
 For each recording, its loudest stretch of --seconds (all of it by default): the share of frames
 that keep their pitch, periodicity, and the correlation of partials; and over all of them the spread
-beside the sources', and the negative log-likelihood on true pasts, in nats a sample.
+beside the sources', and the negative log-likelihood on true pasts, in nats a sample, of a model
+that has one.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def row(name: str, seconds: float, nll: float, found: Measures) -> list[str]:
     """Return a line of the table."""
     values = (found.pitch_kept, found.periodicity, found.partials, found.spread)
     numbers = ["" if math.isnan(value) else f"{value:.2f}" for value in values]
-    return [name, f"{seconds:.1f}", f"{nll:.2f}", *numbers]
+    return [name, f"{seconds:.1f}", "" if math.isnan(nll) else f"{nll:.2f}", *numbers]
 
 
 def main() -> None:
@@ -40,7 +41,8 @@ def main() -> None:
     corpus = Corpus.from_folder(arguments.folder, model.sample_rate)
     sounds = stretches(corpus, model.hop, count=len(corpus), seconds=arguments.seconds, short=True)
     rate, sources = model.sample_rate, [audio for _, audio in sounds]
-    nlls = [model_nll(model, audio) for audio in sources]
+    likely = hasattr(model, "nll")
+    nlls = [model_nll(model, audio) if likely else math.nan for audio in sources]
     lengths = [len(audio) / rate for audio in sources]
     mean = sum(n * length for n, length in zip(nlls, lengths, strict=True)) / sum(lengths)
     for temperature in arguments.temperatures:

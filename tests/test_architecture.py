@@ -44,7 +44,7 @@ MODELS_ORDER = (
     ("checkpoint", "fetch"),
     FAMILIES,
     ("family", "autoencoder"),
-    ("model",),
+    ("model", "inputs"),
     ("engine", "crossfade"),
     ("spec", "weights", "quantiser", "draws", "precision", "machine", "recipe"),
 )

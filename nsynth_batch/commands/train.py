@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from nsynth_batch.models.weights import Weights
     from nsynth_batch.settings.settings import Settings
     from nsynth_batch.training.corpus import Corpus
+    from nsynth_batch.training.evaluation import Lossy, Scored
     from nsynth_batch.training.listening import Listener
     from nsynth_batch.training.log import TrainingLog
     from nsynth_batch.training.options import TrainingProgress
     from nsynth_batch.training.trainer import Trainer
 
-FamilyName = Literal["nsynth", "wavenet"]
+FamilyName = Literal["nsynth", "wavenet", "spectral"]
 QuantiserName = Literal["mu-law", "mu-law-nsynth", "linear"]
 RecipeName = Literal["free-running", "published"]
 
@@ -64,7 +65,8 @@ def train(
         FamilyName,
         typer.Option(
             "--family",
-            help="What kind of model: nsynth encodes and decodes, wavenet generates.",
+            help="What kind of model: nsynth encodes and decodes, spectral does so with spectra, "
+            "fast; wavenet generates.",
         ),
     ] = "nsynth",
     preset: Annotated[
@@ -262,7 +264,7 @@ def _train(
 
     def show(progress: TrainingProgress) -> None:
         log.add(samples=progress.step * samples_a_step, **asdict(progress))
-        _show(progress, samples_a_step)
+        _show(progress, samples_a_step, trainer.family.unit)
 
     def listen(step: int, weights: Weights[Any]) -> None:
         if listener:
@@ -282,7 +284,7 @@ def _train(
         if drain.asked.is_set():
             typer.echo(f"{out}: saved at step {trainer.step}; run again to go on", err=True)
             return drain.exit_code
-    _score(out, to_score)
+    _score(out, to_score, trainer.family.unit)
     return OK
 
 
@@ -306,9 +308,9 @@ def _listen(
     typer.echo(f"step {step}, free running: {numbers}", err=True)
 
 
-def _show(progress: TrainingProgress, samples_a_step: int) -> None:
+def _show(progress: TrainingProgress, samples_a_step: int, unit: str) -> None:
     left = (progress.steps - progress.step) * samples_a_step / progress.samples_per_second
-    losses = [] if progress.nll is None else [f"{progress.nll:.3f} nats"]
+    losses = [] if progress.nll is None else [f"{progress.nll:.3f} {unit}"]
     if progress.auxiliary is not None:
         losses.append(f"auxiliary error {progress.auxiliary:.3f}")
     typer.echo(
@@ -318,18 +320,36 @@ def _show(progress: TrainingProgress, samples_a_step: int) -> None:
     )
 
 
-def _score(model: str, held_out: Corpus) -> None:
+def _score(out: str, held_out: Corpus, unit: str) -> None:
     from nsynth_batch.models.loading import load_model
+
+    model = load_model(out)
+    typer.echo(f"{out}: trained")
+    if held_out.seconds:
+        typer.echo(_losses(model, held_out, unit) if unit != "nats" else _nats(model, held_out))
+
+
+def _losses(model: Lossy, held_out: Corpus, unit: str) -> str:
+    from nsynth_batch.training.evaluation import evaluate_loss
+
+    scores = list(evaluate_loss(model, held_out))
+    seconds = sum(score.seconds for score in scores)
+    mean = sum(score.loss * score.seconds for score in scores) / max(seconds, 1e-9)
+    rows = [[score.name, f"{score.seconds:.1f}", f"{score.loss:.4f}"] for score in scores]
+    last = ["all, by length", f"{seconds:.1f}", f"{mean:.4f}"]
+    return table([["held out", "seconds", unit], *rows, last])
+
+
+def _nats(model: Scored, held_out: Corpus) -> str:
     from nsynth_batch.training.evaluation import UNIFORM_NLL, evaluate
 
     rows = [["held out", "seconds", "nats", "bits", "linear", "uniform"]]
-    scores = list(evaluate(load_model(model), held_out))
+    scores = list(evaluate(model, held_out))
     for score in scores:
         numbers = (score.nll, score.nll / math.log(2), score.linear_nll, UNIFORM_NLL)
         rows.append([score.name, f"{score.seconds:.1f}", *(f"{n:.3f}" for n in numbers)])
-    typer.echo(f"{model}: trained")
-    if seconds := sum(score.seconds for score in scores):
-        nll = sum(score.nll * score.seconds for score in scores) / seconds
-        linear = sum(score.linear_nll * score.seconds for score in scores) / seconds
-        means = (f"{n:.3f}" for n in (nll, nll / math.log(2), linear, UNIFORM_NLL))
-        typer.echo(table([*rows, ["all, by length", f"{seconds:.1f}", *means]]))
+    seconds = max(sum(score.seconds for score in scores), 1e-9)
+    nll = sum(score.nll * score.seconds for score in scores) / seconds
+    linear = sum(score.linear_nll * score.seconds for score in scores) / seconds
+    means = (f"{n:.3f}" for n in (nll, nll / math.log(2), linear, UNIFORM_NLL))
+    return table([*rows, ["all, by length", f"{seconds:.1f}", *means]])

@@ -27,6 +27,7 @@ Order = Literal["crops", "streams"]
 FAMILIES = {
     "nsynth": "nsynth_batch.models.wavenet.family",
     "wavenet": "nsynth_batch.models.wavenet.plain_family",
+    "spectral": "nsynth_batch.models.spectral.family",
 }
 """The module of each family, whose `FAMILY` it is. Imported when a model of it is met."""
 
@@ -87,12 +88,15 @@ class Family(Protocol[ConfigT]):
         In which order it learns.
     recipes : mapping of str to recipes
         How it is taught, by name, the first is the default.
+    unit : str
+        What its loss is counted in.
     """
 
     name: str
     presets: Mapping[str, ConfigT]
     order: Order
     recipes: Mapping[str, Recipe]
+    unit: str
 
     def config_from(self, values: Mapping[str, Any]) -> ConfigT:
         """Return the configuration of a checkpoint's metadata.

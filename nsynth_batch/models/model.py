@@ -47,7 +47,11 @@ class LoadedModel:
         What runs it.
     metadata : mapping of str to str
         What is known of its making.
+    has_temperature : bool
+        Whether it draws what it makes, tamer or wilder by a temperature.
     """
+
+    has_temperature = True
 
     def __init__(self, weights: Weights[ModelConfig], engine: Engine) -> None:
         self.family = weights.family

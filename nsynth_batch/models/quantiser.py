@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sequencer.audio.samples import from_int16, to_int16
+
 MU = 255
 LOWEST, HIGHEST = -128, 127
 
@@ -135,6 +137,18 @@ MU_LAW = Quantiser(
 
 No code is exactly 0: silence is code 0 (128 of 0 to 255), which comes back as 0.00009.
 """
+
+
+def _pcm_decode(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+    return from_int16(np.asarray(codes, np.int16))
+
+
+def _pcm_edges() -> npt.NDArray[np.float64]:
+    return _open_ended((np.arange(-(2**15), 2**15 + 1, dtype=np.float64) - 0.5) / 2**15)
+
+
+PCM = Quantiser("pcm-16", -(2**15), 2**16, to_int16, _pcm_decode, _pcm_edges)
+"""Samples of 16 bits, for engines that make sound and draw no codes of it."""
 
 
 def linear(gain: float = 1.0) -> Quantiser:

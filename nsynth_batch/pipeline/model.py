@@ -67,7 +67,16 @@ def open_autoencoder(settings: Settings) -> Autoencoder:
         memory=settings.memory,
         precision=settings.precision,
     )
-    return _autoencoder(model, settings)
+    return _autoencoder(_with_temperature(model, settings), settings)
+
+
+def _with_temperature(model: LoadedModel, settings: Settings) -> LoadedModel:
+    if settings.temperature != 1 and not model.has_temperature:
+        raise UsageError(
+            f"--temperature {settings.temperature:g}: {settings.checkpoint} is of the family "
+            f"{model.family}, which draws no samples and has none"
+        )
+    return model
 
 
 def _autoencoder(model: LoadedModel, settings: Settings) -> Autoencoder:
@@ -99,7 +108,7 @@ class RunModel:
     @cached_property
     def decoder(self) -> LoadedModel:
         """What decodes, in the precision that the settings ask for."""
-        return self._open(self._settings.precision)
+        return _with_temperature(self._open(self._settings.precision), self._settings)
 
     def require(self, parts: Collection[str | None], samples: int) -> None:
         """Find out now, not after hours, whether the model that some steps need can be had.

@@ -99,6 +99,53 @@ def evaluate(
             yield RecordingScore(name, len(audio) / corpus.sample_rate, score, linear)
 
 
+class Lossy(Protocol):
+    """A model of which a loss says how well it does, and no likelihood.
+
+    Attributes
+    ----------
+    hop
+        The shortest piece of audio that it works on, in samples.
+    """
+
+    @property
+    def hop(self) -> int:
+        """The shortest piece of audio that it works on, in samples."""
+        ...
+
+    def loss(self, audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Return the loss of audio [B, T], T a multiple of the hop, as [B]."""
+        ...
+
+
+@dataclass(frozen=True)
+class LossScore:
+    """The loss of one recording.
+
+    Attributes
+    ----------
+    name
+        The recording.
+    seconds
+        How much of it was scored: all but a tail shorter than a hop.
+    loss
+        As the model's family counts it.
+    """
+
+    name: str
+    seconds: float
+    loss: float
+
+
+def evaluate_loss(model: Lossy, corpus: Corpus) -> Iterator[LossScore]:
+    """Score each recording of a corpus that is at least a hop long, as a whole."""
+    for name, samples in corpus.recordings():
+        audio = from_int16(samples[: len(samples) // model.hop * model.hop])
+        if len(audio):
+            loss = float(model.loss(audio[None])[0])
+            yield LossScore(name, len(audio) / corpus.sample_rate, loss)
+
+
 def model_nll(
     model: Scored, audio: npt.NDArray[np.float32], *, piece_seconds: float = 6.24
 ) -> float:

@@ -31,6 +31,7 @@ class NSynth:
     presets: Mapping[str, Config] = CONFIGS
     order: Order = "crops"
     recipes: Mapping[str, Recipe] = {"free-running": FREE_RUNNING, "published": Recipe()}
+    unit = "nats"
 
     def config_from(self, values: Mapping[str, Any]) -> Config:
         """Return the configuration of a checkpoint's metadata."""

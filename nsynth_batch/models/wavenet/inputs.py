@@ -1,4 +1,4 @@
-"""What an engine is given, checked: the native one reads these arrays without bounds checks."""
+"""What a WaveNet's engine is given, checked: the native one reads arrays without bounds checks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from nsynth_batch.models import quantiser
 from nsynth_batch.models.engine import Codes, EngineUnavailableError, Request
 from nsynth_batch.models.wavenet.config import Config
-from nsynth_batch.models.weights import Array
 
 _TAPS = 3
 
@@ -28,50 +27,6 @@ def require_taps(config: Config, engine: str) -> None:
             f"engine {engine}: it has filters of {_TAPS} taps, and the model's have {found[0]} "
             f"and {found[1]}; use the engine tensorflow"
         )
-
-
-def frames_of(config: Config, audio: Array) -> tuple[int, int]:
-    """Return how many clips some audio is, and of how many frames each.
-
-    Raises
-    ------
-    ValueError
-        If it is not [B, T], T a multiple of the hop, or is empty.
-    """
-    hop = config.ae_hop_length
-    if audio.ndim != 2 or audio.shape[1] % hop or 0 in audio.shape:
-        raise ValueError(f"audio must be [B, T], T a multiple of {hop}, not {audio.shape}")
-    return audio.shape[0], audio.shape[1] // hop
-
-
-def checked_encodings(config: Config, requests: Sequence[Request]) -> list[Array]:
-    """Return the encoding that each clip is generated under, float32 [F_i, bottleneck].
-
-    Raises
-    ------
-    ValueError
-        If one is missing, has another shape, is not finite or does not fit the clip's length, or
-        a prompt is given: a clip of an autoencoder begins at silence.
-    """
-    encodings = []
-    for request in requests:
-        encoding = request.conditioning
-        if encoding is None:
-            raise ValueError(f"clip {request.id!r} has no encoding, and the model decodes them")
-        if encoding.ndim != 2 or encoding.shape[1] != config.ae_bottleneck:
-            raise ValueError(
-                f"encoding {request.id!r} must be [F, {config.ae_bottleneck}], not {encoding.shape}"
-            )
-        require_finite(encoding, f"encoding {request.id!r}")
-        if request.length != len(encoding) * config.ae_hop_length:
-            raise ValueError(
-                f"clip {request.id!r} is of {request.length} samples, its encoding of "
-                f"{len(encoding)} frames of {config.ae_hop_length}"
-            )
-        if request.prompt is not None:
-            raise ValueError(f"clip {request.id!r} has a prompt, which the model cannot go on from")
-        encodings.append(np.ascontiguousarray(encoding, np.float32))
-    return encodings
 
 
 def checked_prefixes(requests: Sequence[Request]) -> list[Codes]:
@@ -93,15 +48,3 @@ def checked_prefixes(requests: Sequence[Request]) -> list[Codes]:
         if np.any((prefix < quantiser.LOWEST) | (prefix > quantiser.HIGHEST)):
             raise ValueError(f"prefix {request.id!r} holds values that are no mu-law codes")
     return [nothing if r.prefix is None else r.prefix for r in requests]
-
-
-def require_finite(values: Array, what: str) -> None:
-    """Refuse values that are not finite.
-
-    Raises
-    ------
-    ValueError
-        If one is NaN or infinite.
-    """
-    if not np.isfinite(values).all():
-        raise ValueError(f"{what} must be finite: it holds NaN or infinite values")

@@ -29,6 +29,7 @@ from nsynth_batch.models.engine import (
     one_temperature,
     refuse_resuming,
 )
+from nsynth_batch.models.inputs import checked_encodings
 from nsynth_batch.models.machine import (
     allowed_memory,
     demand_memory,
@@ -37,7 +38,7 @@ from nsynth_batch.models.machine import (
 from nsynth_batch.models.quantiser import LOWEST
 from nsynth_batch.models.wavenet.config import QUANTA, Config
 from nsynth_batch.models.wavenet.cost import lockstep_memory
-from nsynth_batch.models.wavenet.inputs import checked_encodings, require_taps
+from nsynth_batch.models.wavenet.inputs import require_taps
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import Precision
 
@@ -185,7 +186,9 @@ class MagentaEngine:
                 f"engine magenta: it samples at temperature 1 only, not {temperature}; "
                 "use the engine tensorflow or native"
             )
-        encodings = checked_encodings(self._weights.config, requests)
+        encodings = checked_encodings(
+            self._weights.config.ae_bottleneck, self._weights.config.ae_hop_length, requests
+        )
         draws = [request.draws for request in requests]
         frames = [len(encoding) for encoding in encodings]
         if not any(frames):

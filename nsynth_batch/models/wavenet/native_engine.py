@@ -20,16 +20,11 @@ from nsynth_batch.models.engine import (
     Request,
     one_temperature,
 )
+from nsynth_batch.models.inputs import checked_encodings, frames_of, require_finite
 from nsynth_batch.models.machine import allowed_memory, demand_memory, within_allowance
 from nsynth_batch.models.quantiser import MU_LAW_NSYNTH, Quantiser
 from nsynth_batch.models.wavenet.config import QUANTA, Config, convolutions
-from nsynth_batch.models.wavenet.inputs import (
-    checked_encodings,
-    checked_prefixes,
-    frames_of,
-    require_finite,
-    require_taps,
-)
+from nsynth_batch.models.wavenet.inputs import checked_prefixes, require_taps
 from nsynth_batch.models.wavenet.instruction_sets import chosen_instruction_set, instruction_sets
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import Precision
@@ -165,7 +160,7 @@ class NativeEngine:
         MemoryError
             If it needs more memory than allowed; nothing was begun then.
         """
-        clips, frames = frames_of(self.config, audio)
+        clips, frames = frames_of(self.config.ae_hop_length, audio)
         # Enough pieces for all threads, but none so short that its borders cost more than itself.
         share = -(-clips * frames // self.threads)
         most = max(1, min(frames, max(_ENCODE_FRAMES // 4, min(_ENCODE_FRAMES, share))))
@@ -198,7 +193,7 @@ class NativeEngine:
         MemoryError
             If it needs more memory than allowed; nothing was begun then.
         """
-        clips, frames = frames_of(self.config, audio)
+        clips, frames = frames_of(self.config.ae_hop_length, audio)
         encodings = np.ascontiguousarray(encodings, np.float32)
         wanted = (clips, frames, self.config.ae_bottleneck)
         if encodings.shape != wanted:
@@ -294,7 +289,9 @@ class NativeEngine:
             the others, which are what they are without them.
         """
         temperature = one_temperature(requests, self.name)
-        encodings = checked_encodings(self.config, requests)
+        encodings = checked_encodings(
+            self.config.ae_bottleneck, self.config.ae_hop_length, requests
+        )
         prefixes = checked_prefixes(requests)
         lengths = [request.length for request in requests]
         plan = self.needs(lengths, resumed=any(len(prefix) for prefix in prefixes))

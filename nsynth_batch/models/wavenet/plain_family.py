@@ -38,6 +38,7 @@ class PlainWaveNet:
         "published": Recipe(),
         "free-running": Recipe(Corruption()),
     }
+    unit = "nats"
 
     def config_from(self, values: Mapping[str, Any]) -> PlainConfig:
         """Return the configuration of a checkpoint's metadata."""

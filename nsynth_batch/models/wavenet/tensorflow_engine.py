@@ -24,6 +24,7 @@ from nsynth_batch.models.engine import (
     one_temperature,
     refuse_resuming,
 )
+from nsynth_batch.models.inputs import checked_encodings
 from nsynth_batch.models.machine import (
     allowed_memory,
     demand_memory,
@@ -31,7 +32,6 @@ from nsynth_batch.models.machine import (
 )
 from nsynth_batch.models.wavenet.config import Config
 from nsynth_batch.models.wavenet.cost import lockstep_memory
-from nsynth_batch.models.wavenet.inputs import checked_encodings
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import Precision
 
@@ -188,7 +188,9 @@ class TensorflowEngine:
         """
         refuse_resuming(self.name, requests, on_codes)
         temperature = one_temperature(requests, self.name)
-        encodings = checked_encodings(self._config, requests)
+        encodings = checked_encodings(
+            self._config.ae_bottleneck, self._config.ae_hop_length, requests
+        )
         draws = [request.draws for request in requests]
         hop, batch = self._config.ae_hop_length, len(encodings)
         frames = [len(encoding) for encoding in encodings]

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nsynth_batch.models import quantiser
-from nsynth_batch.models.quantiser import MU_LAW, MU_LAW_NSYNTH, Quantiser, linear, quantiser_named
+from nsynth_batch.models.quantiser import (
+    MU_LAW,
+    MU_LAW_NSYNTH,
+    PCM,
+    Quantiser,
+    linear,
+    quantiser_named,
+)
 
 EACH = pytest.mark.parametrize(
     "one", [MU_LAW_NSYNTH, MU_LAW, linear(), linear(3.7)], ids=lambda one: one.name
@@ -78,6 +85,12 @@ def test_a_linear_one_is_right_to_half_a_step_up_to_its_peak(gain: float, x: flo
     reached = np.clip(x, -1 / gain, 127 / 128 / gain)
     assert abs(back - reached) <= 0.5001 / 128 / gain
     assert one.decode(np.zeros(1, np.int16))[0] == 0.0
+
+
+def test_samples_of_16_bits_are_what_files_hold() -> None:
+    codes = np.arange(-(2**15), 2**15).astype(np.int16)
+    np.testing.assert_array_equal(PCM.encode(PCM.decode(codes)), codes)
+    assert (len(PCM.edges()), PCM.levels, PCM.lowest) == (2**16 + 1, 2**16, -(2**15))
 
 
 def test_a_name_is_looked_up_and_an_unknown_one_refused() -> None:

@@ -93,6 +93,7 @@ class Toy:
     name = "toy"
     presets: Mapping[str, ToyConfig] = {"tiny": ToyConfig()}
     order: Order = "crops"
+    unit = "nats"
     recipes: Mapping[str, Recipe] = {"plain": Recipe()}
 
     def config_from(self, values: Mapping[str, Any]) -> ToyConfig:

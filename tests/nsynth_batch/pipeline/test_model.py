@@ -10,12 +10,14 @@ import pytest
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.cli import main
 from nsynth_batch.models.precision import fastest_precision
+from nsynth_batch.models.spectral.config import SpectralConfig
+from nsynth_batch.models.spectral.family import FAMILY as SPECTRAL
 from nsynth_batch.models.wavenet.config import CONFIGS, SAMPLE_RATE
 from nsynth_batch.models.wavenet.family import random_weights
 from nsynth_batch.models.wavenet.instruction_sets import instruction_sets, with_integers
 from nsynth_batch.models.wavenet.native_engine import CLIPS_A_THREAD
 from nsynth_batch.models.weights import save_weights
-from nsynth_batch.pipeline.model import RunModel, planned_spec
+from nsynth_batch.pipeline.model import RunModel, open_autoencoder, planned_spec
 from nsynth_batch.settings.settings import Settings, load_settings
 from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.text import size
@@ -168,3 +170,14 @@ def test_auto_is_the_fastest_that_loses_little() -> None:
     assert fastest_precision("avx2") == "int8"
     assert fastest_precision(with_integers("avx512", {"avx512f"})) == "float32"
     assert fastest_precision(with_integers("avx512", {"avx512f", "avx512_vnni"})) == "int8"
+
+
+def test_a_temperature_is_refused_where_the_model_has_none(tmp_path: Path) -> None:
+    file = tmp_path / "spectral.safetensors"
+    save_weights(SPECTRAL.initial(SpectralConfig(width=4, hidden=4), 0), file)
+    assert RunModel(settings(file)).decoder.family == open_autoencoder(settings(file)).family
+    warm = settings(file, temperature=0.7)
+    with pytest.raises(UsageError, match=r"--temperature 0\.7: .* draws no samples and has none"):
+        _ = RunModel(warm).decoder
+    with pytest.raises(UsageError, match="has none"):
+        open_autoencoder(warm)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from nsynth_batch.models import quantiser
@@ -10,7 +11,7 @@ from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.models.wavenet.tensorflow_engine import TensorflowEngine
 from nsynth_batch.models.weights import Weights
 from nsynth_batch.training.corpus import Corpus
-from nsynth_batch.training.evaluation import UNIFORM_NLL, evaluate, linear_nll
+from nsynth_batch.training.evaluation import UNIFORM_NLL, evaluate, evaluate_loss, linear_nll
 
 
 def test_equal_logits_cost_what_knowing_nothing_costs() -> None:
@@ -54,3 +55,15 @@ def test_each_recording_is_scored_but_for_its_tail(tiny_weights: Weights) -> Non
         for p in pieces
     )
     assert score.nll == pytest.approx(total / 960, rel=1e-6)
+
+
+def test_a_model_without_a_likelihood_is_scored_by_its_loss() -> None:
+    class Power:
+        hop = 100
+
+        def loss(self, audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+            return np.square(audio, dtype=np.float64).mean(axis=1)
+
+    corpus = Corpus([("half", [np.full(250, 2**14, "i2")]), ("short", [np.ones(99, "i2")])])
+    [score] = evaluate_loss(Power(), corpus)
+    assert (score.name, score.seconds, score.loss) == ("half", 200 / 16_000, 0.25)

@@ -1,0 +1,1 @@
+"""Spectral autoencoders: codes of spectrogram frames, and sound from magnitudes alone."""
