@@ -43,7 +43,7 @@ MODELS_ORDER = (
     ("loading",),
     ("checkpoint", "fetch"),
     FAMILIES,
-    ("family", "autoencoder"),
+    ("family", "autoencoder", "likelihood"),
     ("model", "inputs"),
     ("engine", "crossfade"),
     ("spec", "weights", "quantiser", "draws", "precision", "machine", "recipe"),

@@ -13,6 +13,7 @@ from sequencer.text import clock, counted
 
 if TYPE_CHECKING:
     from nsynth_batch.settings.settings import Settings
+    from nsynth_batch.store.likely import Likely
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +36,14 @@ def clips(
         bool,
         typer.Option("--parents", help="Write the sound of their recordings too, for audition."),
     ] = False,
+    keep_likely: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A%:B%",
+            help="Of generated clips, ranked from the most likely by their model: leave out the "
+            "first A % and all after B %, as in 5%:60%.",
+        ),
+    ] = None,
 ) -> int:
     """Write clips as wav files.
 
@@ -51,9 +60,12 @@ def clips(
 
     if every and of is not None:
         raise CommandError("--all and --of: give one of them", USAGE)
+    likely = None if keep_likely is None else _likely(keep_likely)
     store = Store.open(settings.store)
     producer = None if of is None else producer_of(store, "clips", of)
-    done = export_clips(store, to, lineage_of, every=every, producer=producer, parents=parents)
+    done = export_clips(
+        store, to, lineage_of, every=every, producer=producer, parents=parents, likely=likely
+    )
     verdicts = ", ".join(f"{n} {word}" for word, n in sorted(done.verdicts.items()))
     typer.echo(
         f"{to}: {done.clips} clips, {clock(done.seconds)} of audio, {done.written} files written"
@@ -74,3 +86,15 @@ def clips(
             f"which no clips.jsonl names any more; delete {' '.join(done.unnamed)}"
         )
     return OK
+
+
+def _likely(words: str) -> Likely:
+    from nsynth_batch.store.likely import Likely
+
+    try:
+        first, last = (float(word.removesuffix("%")) / 100 for word in words.split(":"))
+        return Likely(first, last)
+    except ValueError:
+        raise CommandError(
+            f"--keep-likely {words}: give two shares that rise from 0 to 100, as in 5%:60%", USAGE
+        ) from None

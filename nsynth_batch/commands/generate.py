@@ -50,6 +50,14 @@ def generate(
         float | None,
         typer.Option(metavar="S", help="How much of it the model is given. [default: 2]"),
     ] = None,
+    likelihood: Annotated[
+        bool,
+        typer.Option(
+            "--likelihood/--no-likelihood",
+            help="Score each clip by the model, for clips --keep-likely; it takes about as long as "
+            "making it.",
+        ),
+    ] = True,
     dry_run: DryRun = False,
 ) -> int:
     """Generate clips with a model that was trained to.
@@ -72,7 +80,7 @@ def generate(
     if prime is None and prime_seconds is not None:
         raise CommandError(f"--prime-seconds {prime_seconds:g}: give --prime with it", USAGE)
     begun = None if prime is None else PrimeWanted(prime, prime_seconds or PRIME_SECONDS)
-    step = GenerateStep(Wanted(clips, seconds, _temperature(temperature), begun))
+    step = GenerateStep(Wanted(clips, seconds, _temperature(temperature), begun, likelihood))
     if dry_run:
         from nsynth_batch.commands.dry_run import show_plan
 

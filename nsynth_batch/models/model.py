@@ -261,10 +261,10 @@ def code_nll(
     -------
     float64 [...], in nats
     """
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    shifted = logits - logits.max(axis=-1, keepdims=True)
     bins = codes.astype(np.int64) - quantiser.lowest
     chosen = np.take_along_axis(shifted, bins[..., None], axis=-1)[..., 0]
-    return np.asarray(np.log(np.exp(shifted).sum(axis=-1)) - chosen)
+    return np.asarray(np.log(np.exp(shifted).sum(axis=-1, dtype=np.float64)) - chosen)
 
 
 def checked_audio(audio: npt.ArrayLike, sample_rate: int) -> Array:

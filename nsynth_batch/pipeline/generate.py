@@ -43,12 +43,15 @@ class Wanted:
         One for all of a clip, or those of its beginning and its end.
     prime
         What they go on from; None for silence.
+    likelihood
+        Whether the model scores each clip.
     """
 
     clips: int = 16
     seconds: float = 4.0
     temperature: float | tuple[float, float] = 1.0
     prime: PrimeWanted | None = None
+    likelihood: bool = True
 
 
 class GenerateStep(Step):
@@ -95,7 +98,15 @@ class GenerateStep(Step):
         if wanted.prime is not None:
             primes = find_primes(context, wanted.prime, model.sample_rate)
         primed = 0 if primes is None else primes.samples
-        stage = GenerateStage(spec, seed, heat, samples, model.sample_rate, prime_samples=primed)
+        stage = GenerateStage(
+            spec,
+            seed,
+            heat,
+            samples,
+            model.sample_rate,
+            prime_samples=primed,
+            likelihood=wanted.likelihood,
+        )
         settings: dict[str, Json] = {
             "trained_on": behind.digest,
             **facts,

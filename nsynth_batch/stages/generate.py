@@ -13,7 +13,10 @@ from hdfs_jobs.canonical_json import Json, derived_id
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
 from nsynth_batch.models.draws import Draws
+from nsynth_batch.models.likelihood import clip_nll
+from nsynth_batch.models.loading import memory_errors_as_usage
 from nsynth_batch.models.model import Generator
+from nsynth_batch.models.weights import Array
 from nsynth_batch.stages.clip_rows import clip_rows
 from nsynth_batch.stages.model_stage import ModelStage
 from nsynth_batch.stages.partial_codes import stream_of
@@ -21,6 +24,9 @@ from nsynth_batch.stages.primes import Prime, clips_of, prime_of
 from nsynth_batch.stages.resumed import resumed_audio
 from nsynth_batch.store.durations import sample_seconds
 from nsynth_batch.store.schemas import GENERATED, PRIMED
+
+_DECIMALS = 6
+"""Of nats; the last bits of a sum depend on the processor."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class GenerateStage(ModelStage):
         Wall seconds between two saves of what is made so far, at most.
     prime_samples
         Of the recording that each goes on from; 0 where they go on from silence.
+    likelihood
+        Whether to score each clip by the model itself, which takes about as long as making it.
     """
 
     seed: int
@@ -51,6 +59,7 @@ class GenerateStage(ModelStage):
     sample_rate: int
     save_seconds: float = 10.0
     prime_samples: int = 0
+    likelihood: bool = True
 
     name = "clips"
     row_group_rows = 16
@@ -70,8 +79,11 @@ class GenerateStage(ModelStage):
         """
         name = derived_id({"batch": item.key})
         if (saved := task.partial.load(f"{name}.arrow")) is not None:
-            yield from pa.ipc.open_stream(saved)
-            return
+            batches = pa.ipc.open_stream(saved)
+            # An earlier release may have kept other columns.
+            if batches.schema.equals(self.schema):
+                yield from batches
+                return
         numbers, primes = clips_of(item, source), None
         if self.prime_samples:
             primes = yield from self._primes(numbers, source)
@@ -111,10 +123,21 @@ class GenerateStage(ModelStage):
             if primes is not None:
                 columns["prime"] = [primes[number].to_row() for number in made]
             clips = [clips[place] for place in whole]
+            columns["nll"] = self._nll(model, clips, begun, task)
             batch = clip_rows(self.schema, clips, self.sample_rate, **columns)
             if len(whole) == item.lost_rows:
                 task.partial.save(f"{name}.arrow", stream_of(batch))
             yield batch
+
+    def _nll(
+        self, model: Generator, clips: list[Array], primes: Sequence[Prime | None], task: Task
+    ) -> list[float | None]:
+        if not self.likelihood:
+            return [None] * len(clips)
+        begun = [prime.audio for prime in primes if prime is not None]
+        with memory_errors_as_usage():
+            found = clip_nll(model, clips, begun or None, lambda _samples: task.heartbeat())
+        return [round(nats, _DECIMALS) for nats in found.tolist()]
 
     def _primes(
         self, numbers: Sequence[int], source: pa.Table

@@ -23,6 +23,7 @@ from nsynth_batch.store.arrays import vectors
 from nsynth_batch.store.clip_names import ClipNames
 from nsynth_batch.store.corpora import load_corpus
 from nsynth_batch.store.layout import upstream_of
+from nsynth_batch.store.likely import Likely
 from nsynth_batch.store.lineage import Corpus, LineageOf, Link
 from nsynth_batch.store.origins import Origins
 from nsynth_batch.store.parent_sounds import ParentSounds
@@ -80,6 +81,7 @@ def export_clips(
     every: bool = False,
     producer: str | None = None,
     parents: bool = False,
+    likely: Likely | None = None,
 ) -> Exported:
     """Write clips of a store to a folder of this machine.
 
@@ -102,6 +104,8 @@ def export_clips(
         Clips of one producer alone; the one without a name is ``""``.
     parents : bool
         Write the sound of the clips' parents beside, and name it in clips.jsonl.
+    likely : Likely, optional
+        Which clips of each dataset to keep by their likelihood.
 
     Returns
     -------
@@ -127,8 +131,11 @@ def export_clips(
     names = ClipNames(folder)
     found = (
         (replace(clip, file=names.name_of(clip)), samples, segments)
-        for dataset in datasets
+        for dataset, wanted in [
+            (one, None if likely is None else likely.of(one)) for one in datasets
+        ]
         for clip, samples, segments in _clips(store, dataset, lineage_of, recordings)
+        if wanted is None or clip.clip_id in wanted
     )
     kept = _without_forgotten(_once(found), recordings.forgotten, folder, report)
     sounds = ParentSounds(folder)
@@ -261,6 +268,7 @@ def _generated(
                 parents=(_parent(row["prime"], recordings),) if row.get("prime") else (),
                 made_with=made_with,
                 trained_on=behind,
+                nll=row.get("nll"),
             )
             yield clip, samples, None
 

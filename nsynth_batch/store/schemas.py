@@ -64,9 +64,11 @@ GENERATED = pa.schema(
         ("sample_rate", pa.int32()),
         ("samples", pa.list_(pa.int16())),
         ("measures", CLIPS.field("measures").type),
+        ("nll", pa.float64()),
     ]
 )
-"""A clip that a model generated, by its number, and what was measured on it."""
+"""A clip that a model generated, by its number, and what was measured on it; `nll` is the model's
+own nats a sample of it, where they were asked for."""
 
 PRIMED = GENERATED.append(pa.field("prime", PARENT))
 """The same of a clip that goes on from a recording: `prime` is where that stretch begins."""

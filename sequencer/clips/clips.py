@@ -102,6 +102,8 @@ class Clip:
         clips.jsonl does not.
     trained_on : Corpus, optional
         What the model that generated it was trained on; clips of one model share the object.
+    nll : float, optional
+        Nats a sample that the model which generated it gives it itself.
     origin : mapping of str to float
         Its texture and its source's, as `sequencer.clips.gate.Origin` names them; empty for what
         no model made, and in exports of earlier releases.
@@ -131,6 +133,7 @@ class Clip:
     sha256: str = ""
     trained_on: Corpus | None = None
     origin: Mapping[str, float] = field(default_factory=dict)
+    nll: float | None = None
 
     @property
     def title(self) -> str:
@@ -306,6 +309,7 @@ def _clip_from_json(fields: Fields, corpora: Mapping[str, Corpus]) -> Clip:
         made_with={name: made_with.text(name, "") for name in made_with.names()},
         trained_on=corpus_named(fields, corpora, "the folder"),
         origin={name: origin.number(name) for name in origin.names()},
+        nll=fields.number("nll") if fields.holds("nll") else None,
     )
 
 
@@ -352,6 +356,7 @@ def _clip_to_json(clip: Clip) -> dict[str, object]:
         "made_with": dict(clip.made_with),
         **trained_on_to_json(clip),
         **({"origin": dict(clip.origin)} if clip.origin else {}),
+        **({} if clip.nll is None else {"nll": clip.nll}),
     }
 
 

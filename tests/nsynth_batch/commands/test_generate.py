@@ -54,12 +54,19 @@ def test_a_model_makes_clips_whose_credits_name_its_corpus(
     assert len(first) == 3
     assert all(clip.trained_on == BEHIND and not clip.parents for clip in first)
     assert {clip.sample_rate for clip in first} == {8000}
+    assert all(clip.nll is not None and 0 < clip.nll < 8 for clip in first)
     # More of them leave those there are as they are; so does the same again.
     for _ in range(2):
         assert main([*words, "--clips", "5"]) == 0
     assert main(["clips", "--store", url, "--to", str(clips), "--of", "generate"]) == 0
     assert read_clips(clips)[:3] == first
     assert len(read_clips(clips)) == 5
+    likely = str(tmp_path / "likely")
+    assert main(["clips", "--store", url, "--to", likely, "--keep-likely", "20%:60%"]) == 0
+    ranked = sorted(read_clips(clips), key=lambda clip: clip.nll or 0.0)
+    assert {clip.clip_id for clip in read_clips(likely)} == {clip.clip_id for clip in ranked[1:3]}
+    assert main(["clips", "--store", url, "--to", likely, "--keep-likely", "5"]) == 2
+    assert "--keep-likely 5: give two shares that rise from 0 to 100" in capsys.readouterr().err
     capsys.readouterr()
     assert main(["status", "--json", "--store", url]) == 0
     assert json.loads(capsys.readouterr().out)["stages"]["clips"]["rows"] == 5

@@ -12,6 +12,7 @@ import pytest
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
 from nsynth_batch.catalog.withheld import WithheldReason
+from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.loading import open_model
 from nsynth_batch.models.spec import ModelSpec
 from nsynth_batch.models.wavenet.plain_config import PlainConfig
@@ -19,7 +20,7 @@ from nsynth_batch.models.wavenet.plain_family import FAMILY
 from nsynth_batch.models.weights import save_weights
 from nsynth_batch.stages.generate import GenerateStage
 from nsynth_batch.stages.partial_codes import PartialCodes
-from nsynth_batch.stages.primes import ClipRows
+from nsynth_batch.stages.primes import ClipRows, prime_of
 from nsynth_batch.stages.withheld import WithheldStage
 from nsynth_batch.store.lineage import Columns
 from nsynth_batch.store.schemas import AUDIO
@@ -157,3 +158,30 @@ def test_a_withheld_prime_takes_its_clip_alone(stage: GenerateStage, tmp_path: P
     [made] = [r for r in results if isinstance(r, pa.RecordBatch)]
     assert made.column("number").to_pylist() == [0, 2]
     assert [row["file_id"][0] for row in made.column("prime").to_pylist()] == ["0", "2"]
+
+
+def test_a_clip_has_its_own_likelihood_after_its_prime(
+    stage: GenerateStage, tmp_path: Path
+) -> None:
+    table = segments(800, 900, 2000, 801, 800)
+    for one, item, read in (
+        (stage, batch(0, 5), NOTHING),
+        (replace(stage, prime_samples=800), primed(0, table), table),
+    ):
+        whole = task(tmp_path / f"whole {one.prime_samples}")
+        [made] = [r for r in one.process(item, read, whole) if isinstance(r, pa.RecordBatch)]
+        model = open_model(one.spec)
+        for row in made.to_pylist():
+            prime = np.zeros(0, np.float32)
+            if one.prime_samples:
+                prime = prime_of(
+                    table, row["number"], 800, 8000, Draws(7, f"prime {row['number']}")
+                ).audio
+            audio = np.concatenate([prime, from_int16(np.array(row["samples"], np.int16))])
+            nats = model.nll(audio[None], given=len(prime))[0]
+            assert row["nll"] == pytest.approx(nats, abs=2e-6)
+        without = replace(one, likelihood=False)
+        again = task(tmp_path / f"without {one.prime_samples}")
+        [bare] = [r for r in without.process(item, read, again) if isinstance(r, pa.RecordBatch)]
+        assert bare.drop_columns(["nll"]).equals(made.drop_columns(["nll"]))
+        assert bare.column("nll").null_count == 5

@@ -1,0 +1,62 @@
+"""How likely a model finds what it has made: nats a sample, teacher-forced, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from nsynth_batch.models.engine import OnProgress
+from nsynth_batch.models.model import Generator
+from nsynth_batch.models.weights import Array
+
+_PIECE = 16_384
+"""Samples that are scored at once, beside those that they follow from."""
+_TIMES_CONTEXT = 4
+"""A piece is at least so many times what it follows from, which has to be gone through again."""
+_AT_ONCE = 4
+
+
+def clip_nll(
+    model: Generator,
+    clips: Sequence[Array],
+    primes: Sequence[Array] | None = None,
+    on_progress: OnProgress | None = None,
+) -> npt.NDArray[np.float64]:
+    """Return the mean negative log-likelihood of clips' samples, at temperature 1.
+
+    Whatever they were drawn at. A clip's own does not depend on which others there are.
+
+    Parameters
+    ----------
+    model : Generator
+        That made them.
+    clips : sequence of float32 [T]
+        All of one length.
+    primes : sequence of float32 [n], optional
+        What each went on from, all of one length: given, and not scored.
+    on_progress : callable, optional
+        Called with the samples scored since the last call.
+
+    Returns
+    -------
+    float64 [clips], in nats a sample
+    """
+    given = len(primes[0]) if primes else 0
+    found = np.zeros(len(clips))
+    piece = max(_PIECE, _TIMES_CONTEXT * model.context)
+    for first in range(0, len(clips), _AT_ONCE):
+        rows = [
+            clip if primes is None else np.concatenate([primes[first + i], clip])
+            for i, clip in enumerate(clips[first : first + _AT_ONCE])
+        ]
+        audio = np.stack(rows)
+        for start in range(given, audio.shape[1], piece):
+            before = min(start, model.context)
+            part = audio[:, start - before : start + piece]
+            scored = part.shape[1] - before
+            found[first : first + len(rows)] += model.nll(part, given=before) * scored
+            if on_progress is not None:
+                on_progress(scored * len(rows))
+    return found / max(1, len(clips[0]) if clips else 1)
