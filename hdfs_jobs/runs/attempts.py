@@ -65,6 +65,11 @@ class Attempt:
         The shard's folder for partial results.
     limit : float or None
         Seconds that an item has.
+
+    Attributes
+    ----------
+    is_first : bool
+        Whether no attempt before left anything, partial results included.
     """
 
     def __init__(self, storage: Storage, folder: str, limit: float | None = None) -> None:
@@ -72,7 +77,9 @@ class Attempt:
         self._storage = storage
         self._partials = folder
         self._folder = marks_folder(folder)
-        left = [entry.name.split("-") for entry in storage.list(self._folder)]
+        found = [entry.path.rpartition("/") for entry in storage.walk(folder)]
+        self.is_first = not found
+        left = [name.split("-") for place, _, name in found if place == self._folder]
         self._exclusive = bool(left)
         # Rounded, because it becomes part of a file name.
         self._limit = max(0.001, round(limit, 3)) if limit else math.inf
@@ -123,7 +130,7 @@ class Attempt:
         try:
             yield
         finally:
-            self._storage.delete(path)
+            self._storage.delete_file(path)
 
 
 def marks_folder(folder: str) -> str:

@@ -61,14 +61,21 @@ class Partial:
         Where they are kept.
     folder : str
         The shard's own folder there.
+
+    Attributes
+    ----------
+    is_used : bool
+        Whether anything was kept by this object.
     """
 
     def __init__(self, storage: Storage, folder: str) -> None:
         self._storage = storage
         self._folder = folder
+        self.is_used = False
 
     def save(self, name: str, data: bytes) -> None:
         """Keep bytes under a name, in place of what was kept under it."""
+        self.is_used = True
         self._storage.replace(f"{self._folder}/{name}", data)
 
     def load(self, name: str) -> bytes | None:

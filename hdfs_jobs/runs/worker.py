@@ -29,6 +29,7 @@ from hdfs_jobs.runs.job import ShardJob, ShardResult
 from hdfs_jobs.runs.stage import Partial, Stage, Task
 from hdfs_jobs.runs.time_limit import time_limit
 from hdfs_jobs.runs.watch import announce
+from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_source
 
 if TYPE_CHECKING:
@@ -104,29 +105,41 @@ def do_shard(
         Storage failed; the shard can be tried again.
     """
     storage = job.dataset.storage
-    done = job.dataset.find(job.shard)
+    done, leaves = job.dataset.find(job.shard), True
     if done is None:
-        if storage.exists(job.drain):
+        if _is_file(storage, job.drain):
             return None
         stage = _load_stage(job.stage)
         facts = stage.facts(threads)
         _refuse_other_facts(job, facts)
         attempt = Attempt(storage, job.partials, job.time_limit)
+        kept = Partial(storage, job.partials)
         # No item caused this, so none is quarantined; the shard is retried.
         longest = None if job.time_limit is None else job.time_limit + job.stall
         try:
             with attempt.begun(), time_limit(longest, _nothing) as alive:
-                work = _Work(job, stage, attempt, facts, threads, alive, processed or _nothing)
-                done = work.commit()
+                seen = processed or _nothing
+                done = _Work(job, stage, attempt, kept, facts, threads, alive, seen).commit()
+            leaves = storage.has_folders or not attempt.is_first or kept.is_used
         except OSError:
             # Another attempt that won meanwhile takes marks and partial results away.
             done = job.dataset.find(job.shard)
             if done is None:
                 raise
     # The shard is committed, whatever comes of this: gc takes what is left.
-    with suppress(OSError):
-        storage.delete(job.partials, recursive=True)
+    if leaves:
+        with suppress(OSError):
+            storage.delete(job.partials, recursive=True)
     return ShardResult.of(done)
+
+
+def _is_file(storage: Storage, path: str) -> bool:
+    """Whether a small file is there; a folder would take S3 another request."""
+    try:
+        storage.read_bytes(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _nothing() -> None:
@@ -162,6 +175,7 @@ class _Work:
         job: ShardJob,
         stage: Stage,
         attempt: Attempt,
+        kept: Partial,
         facts: Mapping[str, str],
         threads: int,
         alive: Callable[[], None],
@@ -173,7 +187,7 @@ class _Work:
         self._stage = stage
         self._attempt = attempt
         self._facts = facts
-        self._partial = Partial(job.dataset.storage, job.partials)
+        self._partial = kept
         self._threads = threads
         self._quarantined: list[Quarantined] = []
         self._notes: list[Note] = []
@@ -221,8 +235,8 @@ class _Work:
         if winner is None:
             raise OSError(f"{dataset.path}: the manifest of shard {manifest.shard} vanished")
         if winner.attempt != manifest.attempt:
-            dataset.storage.delete(f"{dataset.path}/{manifest.file}")
-            dataset.storage.delete(entries)
+            dataset.storage.delete_file(f"{dataset.path}/{manifest.file}")
+            dataset.storage.delete_file(entries)
         return winner
 
     def _quarantine_lines(self, manifest: Manifest) -> bytes:

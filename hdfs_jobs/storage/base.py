@@ -129,6 +129,10 @@ class Storage(ABC):
     def delete(self, path: str, *, recursive: bool = False) -> None:
         """Delete a file, an empty folder, or a tree; what is missing already is no error."""
 
+    def delete_file(self, path: str) -> None:
+        """Delete a path that is a file or missing; what stands below it is not looked for."""
+        self.delete(path)
+
     @abstractmethod
     def replace_if(self, path: str, seen: bytes | None, data: bytes | None) -> bool:
         """Replace a small file if it still holds what was last read of it (compare and swap).

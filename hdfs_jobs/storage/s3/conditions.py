@@ -34,15 +34,12 @@ class Server:
         Whether it wants a tag in quotes, as it gives them; Ceph does not.
     completes
         Whether it honours them where the parts of an object are completed; None if not tried.
-    folders
-        Paths that are known not to be files, as URLs.
     """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     proven: bool = False
     quotes: bool = True
     completes: bool | None = None
-    folders: set[str] = field(default_factory=set)
 
     def unchanged(self, tag: str) -> Condition:
         """Return the condition that an object still has the tag that was read with it."""

@@ -79,10 +79,11 @@ class S3Storage(RemoteStorage):
 
     @contextmanager
     def create(self, path: str) -> Iterator[BinaryIO]:
-        """Create a file: kept on this machine while small, sent in parts when large."""
-        self._prove(path)
-        if self._head(path) is not None:
-            raise FileExistsError(f"{self._at(path)} exists")
+        """Create a file: kept on this machine while small, sent in parts when large.
+
+        That the name is taken is found out when it is sent, or the first of its parts.
+        """
+        self._prove()
         upload = self._upload(path)
         try:
             yield cast(BinaryIO, upload)
@@ -93,18 +94,18 @@ class S3Storage(RemoteStorage):
 
     def publish(self, path: str, data: bytes) -> bool:
         """Write a small file unless it exists, by one request."""
-        self._prove(path)
+        self._prove()
         attempt = uuid.uuid4().hex
         return self._put_new(path, attempt, partial(self._put, path, data, attempt))
 
     def replace(self, path: str, data: bytes) -> None:
         """Write a small file over the old one."""
-        self._prove(path)
+        self._prove()
         self._patiently(partial(self._put, path, data, uuid.uuid4().hex, {}))
 
     def replace_if(self, path: str, seen: bytes | None, data: bytes | None) -> bool:
         """Replace a file on the condition that it has the tag it was read with."""
-        self._prove(path)
+        self._prove()
         attempt = uuid.uuid4().hex
         if seen is None:
             created = self._put_new(path, attempt, partial(self._put, path, data, attempt))
@@ -165,6 +166,10 @@ class S3Storage(RemoteStorage):
         self._delete_key(path, self._key(path))
         if is_temporary(path):
             self._abort(path)
+
+    def delete_file(self, path: str) -> None:
+        """Delete one key, by one request."""
+        self._delete_key(path, self._key(path))
 
     def parent(self) -> S3Storage | None:
         """Return the prefix above; None for the whole bucket."""
@@ -285,22 +290,22 @@ class S3Storage(RemoteStorage):
 
     def _upload(self, path: str) -> Upload:
         send = partial(self._send, path=path, Key=self._key(path))
-        return Upload(send, self._patiently, self._completes)
+        return Upload(send, self._patiently, partial(self._in_parts, path))
 
-    def _prove(self, path: str) -> None:
-        """See before a write that the server honours conditions, and that no file is in the way."""
+    def _in_parts(self, path: str) -> bool:
+        """Whether a file can be sent in parts; not if its name is taken before the first."""
+        if self._head(path) is not None:
+            raise FileExistsError(f"{self._at(path)} exists")
+        return self._completes()
+
+    def _prove(self) -> None:
+        """See before the first write that the server honours conditions."""
         server = self._server
         if not server.proven:
             with server.lock, self._probe() as probe:
                 if not server.proven:
                     written = partial(self._was_written, probe)
                     server.prove(self.url, written, partial(self._tag, probe))
-        folder = path.rpartition("/")[0]
-        while folder and self._at(folder) not in server.folders:
-            if self._head(folder) is not None:
-                raise NotADirectoryError(f"{self._at(folder)}: a file, not a directory")
-            server.folders.add(self._at(folder))
-            folder = folder.rpartition("/")[0]
 
     def _completes(self) -> bool:
         """Whether the server honours a condition where it completes the parts of a file."""

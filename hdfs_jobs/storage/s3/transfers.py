@@ -6,6 +6,7 @@ import io
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hdfs_jobs.storage.ranged import FIRST_RANGE
@@ -36,8 +37,9 @@ class Upload(io.RawIOBase):
     patiently : callable
         Calls what it is given, again if that failed for something that passes.
     in_parts : callable
-        Whether the server takes a condition where parts are completed. If not, the file is kept
-        whole on this machine, and sent by one request, of which S3 takes up to 5 GiB.
+        Whether the server takes a condition where parts are completed; asked before the first. If
+        not, the file is kept whole on this machine, and sent by one request, of which S3 takes up
+        to 5 GiB.
 
     Attributes
     ----------
@@ -75,7 +77,7 @@ class Upload(io.RawIOBase):
         view = memoryview(data).cast("B")
         taken = 0
         while taken < len(view):
-            if self._kept >= PART_BYTES and self._in_parts():
+            if self._kept >= PART_BYTES and self._is_split:
                 self.send_part()
             room = max(PART_BYTES - self._kept, 0) or len(view)
             piece = view[taken : taken + room]
@@ -83,6 +85,10 @@ class Upload(io.RawIOBase):
             self._kept += len(piece)
             taken += len(piece)
         return taken
+
+    @cached_property
+    def _is_split(self) -> bool:
+        return self._in_parts()
 
     def send_part(self) -> None:
         """Send what is kept as the next part."""

@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hdfs_jobs.datasets import parquet
 from hdfs_jobs.datasets.parquet import (
     FileFacts,
     ShardWriter,
@@ -97,6 +99,18 @@ def test_a_short_file_with_a_good_footer_is_found_out(store: Store) -> None:
     publish(store, "short", list(range(8)))
     assert difference(store.storage, "whole", facts) is None
     assert "bytes instead of" in str(difference(store.storage, "short", facts))
+
+
+@pytest.mark.parametrize("kept", [9, 100, 1000, 1 << 20])
+@pytest.mark.parametrize("rows", [0, 1, 200])
+def test_a_whole_file_is_good_whatever_is_kept_of_its_end(
+    store: Store, kept: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = publish(store, "whole", list(range(rows)))
+    monkeypatch.setattr(parquet, "COPY_BYTES", kept)
+    assert difference(store.storage, "whole", facts) is None
+    more = replace(facts, rows=rows + 1)
+    assert difference(store.storage, "whole", more) == f"{rows} rows instead of {rows + 1}"
 
 
 def test_one_altered_bit_is_found_out(store: Store) -> None:

@@ -284,6 +284,14 @@ def test_delete_takes_a_tree_only_when_told(storage: Storage) -> None:
     assert not storage.exists("a")
 
 
+def test_one_file_is_deleted_and_what_stands_below_its_name_stays(storage: Storage) -> None:
+    storage.publish("a/file", b"")
+    storage.publish("a/files/other", b"")
+    for _ in range(2):
+        storage.delete_file("a/file")
+        assert names(storage, "a") == {"a/files"}
+
+
 def read_and_publish(storage: Storage) -> None:
     os._exit(0 if storage.read_bytes("file") == b"content" and storage.publish("new", b"") else 1)
 
@@ -349,6 +357,7 @@ def test_no_room_is_an_os_error_and_leaves_nothing(local: Storage) -> None:
     assert storage.read_bytes("mutable") == b"old"
 
 
+@pytest.mark.parametrize("storage", RENAMING, indirect=True)
 def test_a_file_in_the_way_is_an_os_error(storage: Storage) -> None:
     storage.publish("file", b"")
     with pytest.raises(OSError, match=r"(?i)not a directory|exists"):

@@ -10,6 +10,7 @@ from hdfs_jobs.storage.base import is_temporary
 from hdfs_jobs.storage.probe import probe
 from hdfs_jobs.storage.s3 import transfers
 from hdfs_jobs.storage.s3.storage import TOMBSTONE, S3Storage
+from tests.components.faults import FaultProxy
 from tests.components.s3 import SERVERS, S3Server
 from tests.components.wire import Wire
 from tests.hdfs_jobs.storage.s3.conftest import storage_at
@@ -74,6 +75,19 @@ def test_a_large_file_whose_last_answer_was_lost_is_there_once(
     assert wire.losses == 1
     assert storage.read_bytes("large") == content
     assert names(storage) == {"before", "large"}
+
+
+def test_a_large_file_whose_name_is_taken_sends_no_part(
+    proxied: tuple[S3Storage, FaultProxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, proxy = proxied
+    monkeypatch.setattr(transfers, "PART_BYTES", SMALL_PART)
+    storage.publish("large", b"old")
+    assert storage._completes()
+    proxy.reset()
+    with pytest.raises(FileExistsError), storage.create("large") as stream:
+        stream.write(bytes(SMALL_PART + 1))
+    assert [seen.method for seen in proxy.seen] == ["HEAD"]
 
 
 def test_a_transfer_that_breaks_off_is_taken_up(wired: tuple[S3Storage, Wire]) -> None:
