@@ -27,6 +27,10 @@ class EmptyError(OSError):
     """The file has no byte in the range that was asked for: it is empty."""
 
 
+class FolderError(NotADirectoryError):
+    """Other files stand below the name, or the server failed at the folders on its way."""
+
+
 class ExpiredError(LoginError):
     """The credentials were good once: others may have come in their place."""
 
@@ -54,7 +58,7 @@ _ELSEWHERE = frozenset(
     }
 )
 _NO_NAME = frozenset({"KeyTooLongError", "InvalidURI", "InvalidObjectName", "KeyTooLong"})
-_IN_THE_WAY = frozenset({"ObjectParentIsFile", "ParentIsObject", "ExistingObjectIsDirectory"})
+_IN_THE_WAY = frozenset({"ObjectParentIsFile", "ParentIsObject"})
 _NO_CREDENTIALS = (
     exceptions.NoCredentialsError,
     exceptions.PartialCredentialsError,
@@ -113,6 +117,8 @@ def _settled(url: str, code: str, number: int, words: str) -> OSError | None:
         )
     if code in _NO_NAME:
         return OSError(errno.EINVAL, f"{url}: S3 cannot hold this name ({words})")
+    if code == "ExistingObjectIsDirectory":
+        return FolderError(f"{url}: a directory, not a file ({words})")
     if code in _IN_THE_WAY:
         return NotADirectoryError(f"{url}: not a directory on the way ({words})")
     if code == "InvalidRange" or number == 416:

@@ -25,10 +25,10 @@ from hdfs_jobs.storage.base import (
     temporary_beside,
 )
 from hdfs_jobs.storage.ranged import ranged_stream
-from hdfs_jobs.storage.remote import RemoteStorage, patience
+from hdfs_jobs.storage.remote import BusyError, RemoteStorage, patience
 from hdfs_jobs.storage.s3.client import parse_s3_url, read_body, send
 from hdfs_jobs.storage.s3.conditions import ABSENT, Condition, Server, server_of
-from hdfs_jobs.storage.s3.errors import RefusedError
+from hdfs_jobs.storage.s3.errors import FolderError, RefusedError
 from hdfs_jobs.storage.s3.transfers import ATTEMPT, S3Ranges, Upload
 from hdfs_jobs.storage.upload import BLOCK_BYTES
 
@@ -181,7 +181,15 @@ class S3Storage(RemoteStorage):
         return self._patiently(partial(self._send, operation, path, **parameters))
 
     def _send(self, operation: str, path: str, **parameters: object) -> dict[str, Any]:
-        return send(operation, self._bucket, self._at(path), parameters)
+        try:
+            return send(operation, self._bucket, self._at(path), parameters)
+        except FolderError as error:
+            # The Versity gateway answers the same where another request empties a folder on the
+            # way, which it then removes.
+            below = {"Prefix": self._prefix(path), "MaxKeys": 1}
+            if send("list_objects_v2", self._bucket, self._at(path), below).get("Contents"):
+                raise
+            raise BusyError(f"{error}: no file stands below it, so it may pass") from error
 
     def _pages(self, operation: str, path: str, **parameters: object) -> Iterator[dict[str, Any]]:
         """Yield the pages of a listing; an answer that was lost is asked for again, by its page."""

@@ -58,6 +58,18 @@ def test_what_passes_is_tried_again(
     assert {entry.path for entry in storage.walk()} == {"before", "file"}
 
 
+def test_a_folder_that_is_removed_meanwhile_is_made_again(
+    proxied: tuple[S3Storage, FaultProxy],
+) -> None:
+    storage, proxy = proxied
+    storage.publish("folder/file", b"")
+    proxy.fail("PUT ", refusal(409, "ExistingObjectIsDirectory"), times=2)
+    assert storage.publish("folder/other", b"content")
+    assert storage.read_bytes("folder/other") == b"content"
+    with pytest.raises(NotADirectoryError, match="a directory, not a file"):
+        storage.publish("folder", b"")
+
+
 def test_a_server_that_goes_on_to_ask_for_patience_ends_the_command_with_75(
     proxied: tuple[S3Storage, FaultProxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
