@@ -57,6 +57,10 @@ class Library:
         """Hold a whole file in memory."""
         return io.BytesIO(b"".join(self.blocks(name)))
 
+    def publish(self, name: str, content: bytes) -> None:
+        """Write a small file to S3 on the condition that there is none."""
+        self._s3.put_object(Body=content, IfNoneMatch="*", **self._object(f"{self.root}/{name}"))
+
     def write(self, name: str, blocks: Iterator[bytes]) -> None:
         """Write a whole file."""
         path = f"{self.root}/{name}"

@@ -94,7 +94,7 @@ class Clock:
 
     def show(self, what: str, per: int = 0) -> None:
         wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
-        each = f"{1000 * cpu / per:8.2f} ms CPU each" if per else ""
+        each = f"{1000 * cpu / per:8.2f} ms CPU each" if per else f"{cpu:8.2f} s CPU"
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
         print(f"{what:52} {wall:8.2f} s, peak {memory:6.0f} MB {each}", flush=True)
 
