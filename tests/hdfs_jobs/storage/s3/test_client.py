@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.utils import parse_timestamp
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdfs_jobs.storage.remote import WrongAddressError
-from hdfs_jobs.storage.s3.client import parse_time
+from hdfs_jobs.storage.s3.client import _client, parse_time
 from hdfs_jobs.storage.s3.storage import S3Storage
 from nsynth_batch.errors import failure
 from tests.components.certificates import Authority
@@ -128,3 +129,23 @@ def test_a_time_is_that_which_botocore_reads(form: str, moment: datetime) -> Non
     }[form]
     assert parse_time(text) == parse_timestamp(text)
     assert parse_time(text).utcoffset() == parse_timestamp(text).utcoffset()
+
+
+@pytest.mark.parametrize(
+    ("style", "place"),
+    [
+        ("", "s3.example.org/recordings/file"),
+        ("false", "s3.example.org/recordings/file"),
+        ("true", "recordings.s3.example.org/file"),
+    ],
+)
+def test_the_bucket_is_in_the_path_or_in_the_name_of_the_host(
+    style: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://s3.example.org")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", style)
+    asked = {"Bucket": "recordings", "Key": "file"}
+    signed = urlsplit(_client().generate_presigned_url("get_object", Params=asked))
+    assert f"{signed.netloc}{signed.path}" == place
