@@ -21,7 +21,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.base import RenamingStorage, Storage, check_path, is_temporary
 from hdfs_jobs.storage.local import LocalStorage
 from hdfs_jobs.storage.open import open_storage, open_url
@@ -368,41 +367,3 @@ def test_a_file_in_the_way_is_an_os_error(storage: Storage) -> None:
 def test_paths_stay_inside(path: str) -> None:
     with pytest.raises(ValueError, match="not a path inside a storage"):
         check_path(path)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "ftp://host/path",
-        "s3://",
-        "s3://b",
-        "s3://user@bucket/x",
-        "s3:bucket/x",
-        "s3://bucket/a/../b",
-        "gs://bucket",
-        "file://other-host/path",
-        "",
-        "webhdfs:///path",
-        "webhdfs:/host:9870/path",
-        "HDFS:path",
-        "webhdfs://user@host/path",
-        "webhdfs://host:port/path",
-        "hdfs://host:99999/path",
-        "hdfs://host/a/../b",
-        "swebhdfs://host/a:b/c",
-    ],
-)
-def test_a_url_without_a_backend_is_a_usage_error(url: str) -> None:
-    for opened in (open_storage, open_url):
-        with pytest.raises(UsageError):
-            opened(url)
-
-
-def test_open_url_takes_paths_as_they_are_and_urls_decoded(tmp_path: Path) -> None:
-    odd = tmp_path / "50%20 #1?.txt"
-    odd.write_bytes(b"content")
-    for url in (str(odd), odd.as_uri()):
-        with open_url(url) as stream:
-            assert stream.read() == b"content"
-    with pytest.raises(FileNotFoundError):
-        open_url(str(tmp_path / "missing"))
