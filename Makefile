@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 comma := ,
 NATIVE := CMakeLists.txt $(wildcard nsynth_batch/native/*.cpp nsynth_batch/native/*/*.[ch]pp)
 
-.PHONY: demo test lint bench dev magenta-env manifests-env small-model demo-model hdfs hdfs-stop s3 s3-stop s3-server clean
+.PHONY: demo test lint bench dev magenta-env manifests-env small-model demo-model spectral-model hdfs hdfs-stop s3 s3-stop s3-server clean
 
 demo: .venv/installed
 	$(BIN)/nsynth-batch demo --out demo-out
@@ -71,6 +71,12 @@ demo-model: dev
 	  --steps 2250 --decay-steps 1 --seed 1
 	$(TRAIN) build/demo --init build/demo-first --from nsynth_batch/recordings \
 	  --steps 16000 --decay-steps 28000 --seed 1
+
+spectral-model: dev
+	$(BIN)/python scripts/small_corpus.py build/small-corpus
+	$(TRAIN) build/spectral --family spectral --from build/small-corpus/train \
+	  --held-out build/small-corpus/held-out --steps 10000 --decay-steps 7000 --batch 4 \
+	  --seed 1 --augment --listen-steps 2000
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

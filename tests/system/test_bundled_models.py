@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from importlib.resources import as_file, files
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from nsynth_batch.cli import main
 from nsynth_batch.models import load_model
 from nsynth_batch.models.checkpoint import bundled_names
 from nsynth_batch.training.corpus import Corpus
 from nsynth_batch.training.evaluation import model_nll
 from nsynth_batch.training.fidelity import measures, reconstructed
 from nsynth_batch.training.stretches import Sound, stretches
+from tests.nsynth_batch.recordings import tone, write_wav
 
 SECONDS = 1.5
 HOP, RATE = 512, 16_000
@@ -47,3 +52,32 @@ def test_small_predicts_loud_moments_of_recordings(sounds: list[Sound]) -> None:
     samples = sum(len(audio) for _, audio in sounds)
     nats = sum(model_nll(model, audio) * len(audio) for _, audio in sounds) / samples
     assert nats < 3.2
+
+
+HELD_OUT = ("ambi_choir", "ambi_drone", "ambi_glass_hum", "loop_safari", "misc_crow")
+"""Of the bundled recordings those that `small` and `spectral` never saw."""
+
+
+def test_spectral_keeps_the_pitch_of_sounds_that_it_never_saw(sounds: list[Sound]) -> None:
+    unseen = [(name, audio) for name, audio in sounds if Path(name).stem in HELD_OUT]
+    assert len(unseen) == len(HELD_OUT)
+    model = load_model("spectral", threads=2)
+    kept = measures([audio for _, audio in unseen], reconstructed(model, unseen), RATE)
+    assert kept.pitch_kept >= 0.85
+    assert kept.partials >= 0.6
+    assert kept.spread >= 0.6
+
+
+def test_spectral_takes_recordings_to_clips(tmp_path: Path) -> None:
+    for name, hertz in (("low", 220.0), ("high", 330.0)):
+        write_wav(tmp_path / "in" / f"{name}.wav", tone(1.0, hertz))
+    store = ["--store", str(tmp_path / "store")]
+    whole = ["run", str(tmp_path / "in"), *store, "--checkpoint", "spectral", "--pairs", "2"]
+    assert main([*whole, "--workers", "1", "--seed", "3"]) == 0
+    assert main(["clips", "--to", str(tmp_path / "clips"), *store]) == 0
+    files = sorted((tmp_path / "clips").glob("*.wav"))
+    assert len(files) == 2
+    for file in files:
+        samples, rate = soundfile.read(file)
+        assert (rate, len(samples)) == (RATE, 31 * HOP)
+        assert np.abs(samples).max() > 0.1

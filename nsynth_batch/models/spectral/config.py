@@ -49,7 +49,7 @@ class SpectralConfig:
     window: int = 1024
     step: int = 256
     steps: int = 2
-    iterations: int = 16
+    iterations: int = 8
     sample_rate: int = 16_000
 
     def __post_init__(self) -> None:

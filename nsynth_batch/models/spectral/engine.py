@@ -30,7 +30,7 @@ from nsynth_batch.models.machine import (
 )
 from nsynth_batch.models.spectral.config import DECODER, ENCODER, SpectralConfig
 from nsynth_batch.models.spectral.network import run
-from nsynth_batch.models.spectral.phase import griffin_lim
+from nsynth_batch.models.spectral.phase import sound_of
 from nsynth_batch.models.spectral.spectrogram import features, magnitudes
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import EngineName, Precision
@@ -214,7 +214,7 @@ class SpectralEngine:
         wanted = magnitudes(self.config, self.decoded_features(encoding))
         if not np.isfinite(wanted).all():
             return np.zeros(0, np.int16)
-        return to_int16(griffin_lim(self.config, wanted, request.draws))
+        return to_int16(sound_of(self.config, wanted, request.draws))
 
     def _each(
         self, make: Callable[[Item], Made], items: Sequence[Item], at_once: int

@@ -87,7 +87,7 @@ def test_cut_checkpoint_says_so(written: tuple[str, Weights], tmp_path: Path) ->
 
 
 def test_unknown_name_lists_the_bundled_ones() -> None:
-    assert bundled_names() == ["demo", "small"]
+    assert bundled_names() == ["demo", "small", "spectral"]
     with pytest.raises(CheckpointError, match=r"no checkpoint 'smal': .*small"):
         load_checkpoint("smal")
 
