@@ -193,6 +193,10 @@ def train(
         held_out=held_out,
     )
     recipes = given.family.recipes
+    if recipe and recipe not in recipes:
+        raise CommandError(
+            f"--recipe {recipe}: the family {family_name} has {', '.join(recipes)}", USAGE
+        )
     options = TrainingOptions(
         steps=steps or (STEPS_ON if init else STEPS),
         batch=batch,
