@@ -22,6 +22,7 @@ from nsynth_batch.settings.choices import MODEL_FACTS
 from nsynth_batch.store.arrays import vectors
 from nsynth_batch.store.clip_names import ClipNames
 from nsynth_batch.store.corpora import load_corpus
+from nsynth_batch.store.corpus_sound import CorpusSound
 from nsynth_batch.store.layout import upstream_of
 from nsynth_batch.store.likely import Likely
 from nsynth_batch.store.lineage import Corpus, LineageOf, Link
@@ -30,7 +31,7 @@ from nsynth_batch.store.parent_sounds import ParentSounds
 from nsynth_batch.store.segments import Segments
 from nsynth_batch.text import command_line
 from sequencer.clips.clips import Clip, Parent, write_clips_jsonl
-from sequencer.clips.gate import verdict
+from sequencer.clips.gate import Origin, verdict
 from sequencer.clips.measures import Measures
 from sequencer.files import naming, replacing
 from sequencer.rights.rights import Rights
@@ -244,6 +245,7 @@ def _generated(
     behind = load_corpus(store.storage, str(settings[rule.setting]))
     made_with = {name: str(settings[name]) for name in MODEL_FACTS}
     heat = np.atleast_1d(np.asarray(settings["temperature"], np.float64))
+    sound: CorpusSound | None = None
     for number in sorted(dataset.committed()):
         dataset.check(number)
         table = dataset.read(number)
@@ -252,7 +254,10 @@ def _generated(
             vectors(table.column("samples")),
             strict=True,
         ):
-            word, reason = verdict(Measures(**row["measures"]))
+            if sound is None:
+                sound = CorpusSound(store, behind, row["sample_rate"])
+            origin = sound.origin(samples)
+            word, reason = verdict(Measures(**row["measures"]), origin, behind)
             clip = Clip(
                 clip_id=row["clip_id"],
                 file="",
@@ -268,6 +273,7 @@ def _generated(
                 parents=(_parent(row["prime"], recordings),) if row.get("prime") else (),
                 made_with=made_with,
                 trained_on=behind,
+                origin=_rounded(origin),
                 nll=row.get("nll"),
             )
             yield clip, samples, None
@@ -307,8 +313,12 @@ def _clip(
         verdict_reason=reason,
         parents=tuple(_parent(parent, recordings, share) for parent, share in parents),
         made_with={name: str(settings[name]) for name in MODEL_FACTS},
-        origin={name: round(value, _DECIMALS) for name, value in origin.to_json().items()},
+        origin=_rounded(origin),
     )
+
+
+def _rounded(origin: Origin) -> dict[str, float]:
+    return {name: round(value, _DECIMALS) for name, value in origin.to_json().items()}
 
 
 def _parent(

@@ -208,7 +208,7 @@ def _measured(clip: Clip, root: Path, sample_rate: int) -> _Measured:
     if seconds < LEAST_SECONDS:
         raise AudioError("too-short", f"{seconds:.3f} s, and {LEAST_SECONDS:g} s are the least")
     measures = meter.measures()
-    word, reason = verdict(measures, Origin.from_json(clip.origin))
+    word, reason = verdict(measures, Origin.from_json(clip.origin), clip.trained_on)
     found = replace(
         clip,
         sample_rate=rate,

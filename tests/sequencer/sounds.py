@@ -32,6 +32,19 @@ def pluck(seconds: float = 1.0, frequency: float = 440.0, level: float = 0.5) ->
     return ((tone(seconds, frequency, level) + hiss) * fall).astype(np.float32)
 
 
+def strokes(seed: int, seconds: float) -> npt.NDArray[np.float64]:
+    """Strokes of noise at irregular moments."""
+    draw = np.random.default_rng(seed)
+    sound = np.zeros(round(seconds * RATE))
+    at = 0
+    while at < len(sound):
+        length = int(draw.integers(RATE // 16, RATE // 3))
+        part = sound[at : at + length]
+        part += draw.normal(0, 0.2, len(part)) * np.exp(-np.arange(len(part)) / (length / 4))
+        at += length
+    return sound
+
+
 def encoded(
     samples: npt.NDArray[np.floating],
     kind: str = "WAV",

@@ -127,7 +127,10 @@ def test_a_recording_that_comes_out_as_it_went_in_is_good(path: Path) -> None:
 
 
 @given(
-    st.dictionaries(st.sampled_from(["structure", "voiced", "source_structure"]), st.floats(0, 1))
+    st.dictionaries(
+        st.sampled_from(["structure", "voiced", "source_structure", "silent_from", "copied"]),
+        st.floats(0, 1),
+    )
 )
 def test_an_origin_is_read_as_it_was_written(values: dict[str, float]) -> None:
     found = Origin.from_json(values)
