@@ -17,8 +17,8 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
+from nsynth_batch.models.instruction_sets import instruction_sets
 from nsynth_batch.models.wavenet.config import SAMPLE_RATE
-from nsynth_batch.models.wavenet.instruction_sets import instruction_sets
 from nsynth_batch.nsynth import load_model
 from nsynth_batch.settings.choices import Precision
 from nsynth_batch.training.corpus import Corpus

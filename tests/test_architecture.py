@@ -44,7 +44,7 @@ MODELS_ORDER = (
     ("checkpoint", "fetch"),
     FAMILIES,
     ("family", "autoencoder", "likelihood"),
-    ("model", "inputs"),
+    ("model", "inputs", "instruction_sets"),
     ("engine", "crossfade"),
     ("spec", "weights", "quantiser", "draws", "precision", "machine", "recipe"),
 )

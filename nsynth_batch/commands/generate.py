@@ -29,13 +29,20 @@ def generate(
     clips: Annotated[
         int, typer.Option(min=1, metavar="N", help="How many there are to be in all.")
     ] = 16,
-    seconds: Annotated[float, typer.Option(metavar="S", help="How long each is.")] = 4.0,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="How long each is. [default: 4; 30 of the family frames]",
+            show_default=False,
+        ),
+    ] = None,
     temperature: Annotated[
         str,
         typer.Option(
             metavar="T|A:B",
-            help="Divides the logits before each draw; two move from the first to the second "
-            "within a clip, as 0.75:1.1.",
+            help="Divides the logits before each draw, or multiplies the deviation; two move from "
+            "the first to the second within a clip, as 0.75:1.1.",
         ),
     ] = "1",
     prime: Annotated[
@@ -55,7 +62,7 @@ def generate(
         typer.Option(
             "--likelihood/--no-likelihood",
             help="Score each clip by the model, for clips --keep-likely; it takes about as long as "
-            "making it.",
+            "making it. A model without codes scores none.",
         ),
     ] = True,
     dry_run: DryRun = False,

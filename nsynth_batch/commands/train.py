@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from nsynth_batch.training.options import TrainingProgress
     from nsynth_batch.training.trainer import Trainer
 
-FamilyName = Literal["nsynth", "wavenet", "spectral"]
-QuantiserName = Literal["mu-law", "mu-law-nsynth", "linear"]
+FamilyName = Literal["nsynth", "wavenet", "spectral", "frames"]
+QuantiserName = Literal["mu-law", "mu-law-nsynth", "linear", "none"]
+HeadName = Literal["mean", "gaussian"]
+PastName = Literal["carried", "window"]
 RecipeName = Literal["free-running", "published"]
 
 STEPS, STEPS_ON = 20_000, 16_000
@@ -35,6 +37,9 @@ STEPS, STEPS_ON = 20_000, 16_000
 
 DECAY, DECAY_ON = 2_000, 5_000
 """Steps at the end of the two in which the learning rate falls."""
+
+BATCH = {"crops": 2, "streams": 16}
+"""Crops a step, or streams side by side, by the order in which a family learns."""
 
 _SHORTEST = 256
 """Samples: the length of a sound to listen to is a multiple of it."""
@@ -66,14 +71,15 @@ def train(
         typer.Option(
             "--family",
             help="What kind of model: nsynth encodes and decodes, spectral does so with spectra, "
-            "fast; wavenet generates.",
+            "fast; wavenet generates, and frames does so a thousand times as fast as it sounds.",
         ),
     ] = "nsynth",
     preset: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Its sizes: small, or h512_bo16 of nsynth, tiny or paper of wavenet. "
+            help="Its sizes: small, or h512_bo16 of nsynth, tiny or paper of wavenet, tiny or F_S "
+            "(1000_100 …) of frames. "
             "[default: small]",
             show_default=False,
         ),
@@ -82,7 +88,23 @@ def train(
         QuantiserName | None,
         typer.Option(
             help="Codes of a wavenet: mu-law as most have it, or NSynth's, or steps of one size "
-            "for the corpus's peak. [default: mu-law]",
+            "for the corpus's peak. frames has none. [default: mu-law]",
+            show_default=False,
+        ),
+    ] = None,
+    head: Annotated[
+        HeadName | None,
+        typer.Option(
+            help="What frames predicts of a sample: its mean by squared error, or a normal "
+            "distribution. [default: gaussian; mean of F_S]",
+            show_default=False,
+        ),
+    ] = None,
+    past: Annotated[
+        PastName | None,
+        typer.Option(
+            help="What frames goes on from: a state carried since the recording began, or a "
+            "sliding window of its last S frames. [default: carried]",
             show_default=False,
         ),
     ] = None,
@@ -111,13 +133,20 @@ def train(
             show_default=False,
         ),
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Crops a step.")] = 2,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help=f"Crops a step. [default: {BATCH['crops']}; {BATCH['streams']} of frames]",
+            show_default=False,
+        ),
+    ] = None,
     crop_samples: Annotated[
         int | None,
         typer.Option(
             min=512,
             help="Samples a crop. [default: those of the past that the model reads; 6144 more of "
-            "wavenet]",
+            "wavenet; a sequence and a frame of frames]",
             show_default=False,
         ),
     ] = None,
@@ -190,6 +219,8 @@ def train(
         preset=preset,
         init=init,
         quantiser=quantiser,
+        head=head,
+        past=past,
         held_out=held_out,
     )
     recipes = given.family.recipes
@@ -199,7 +230,7 @@ def train(
         )
     options = TrainingOptions(
         steps=steps or (STEPS_ON if init else STEPS),
-        batch=batch,
+        batch=batch or BATCH[given.family.order],
         crop_samples=crop_samples or given.family.crop_samples(given.config),
         schedule=schedule,
         learning_rate=learning_rate,
@@ -212,6 +243,7 @@ def train(
         trainer = Trainer(
             given.family, given.config, options, out, given.initial, metadata=given.metadata
         )
+        trainer.check_corpus(given.to_train)
     except ValueError as error:
         raise CommandError(str(error), USAGE) from None
     _announce(trainer, given.to_train, given.to_score, listen_steps, out)
@@ -267,7 +299,8 @@ def _train(
     samples_a_step = trainer.options.batch * trainer.options.crop_samples
 
     def show(progress: TrainingProgress) -> None:
-        log.add(samples=progress.step * samples_a_step, **asdict(progress))
+        values = asdict(progress)
+        log.add(samples=progress.step * samples_a_step, **values.pop("beside"), **values)
         _show(progress, samples_a_step, trainer.family.unit)
 
     def listen(step: int, weights: Weights[Any]) -> None:
@@ -317,6 +350,7 @@ def _show(progress: TrainingProgress, samples_a_step: int, unit: str) -> None:
     losses = [] if progress.nll is None else [f"{progress.nll:.3f} {unit}"]
     if progress.auxiliary is not None:
         losses.append(f"auxiliary error {progress.auxiliary:.3f}")
+    losses += [f"{name.replace('_', ' ')} {value:.3f}" for name, value in progress.beside.items()]
     typer.echo(
         f"step {progress.step} of {progress.steps}: {', '.join(losses)}, "
         f"{progress.samples_per_second:,.0f} samples/s, {clock(left)} left",
@@ -339,9 +373,14 @@ def _losses(model: Lossy, held_out: Corpus, unit: str) -> str:
     scores = list(evaluate_loss(model, held_out))
     seconds = sum(score.seconds for score in scores)
     mean = sum(score.loss * score.seconds for score in scores) / max(seconds, 1e-9)
-    rows = [[score.name, f"{score.seconds:.1f}", f"{score.loss:.4f}"] for score in scores]
-    last = ["all, by length", f"{seconds:.1f}", f"{mean:.4f}"]
-    return table([["held out", "seconds", unit], *rows, last])
+    names = list(scores[0].beside) if scores else []
+    rows = [
+        [score.name, f"{score.seconds:.1f}", f"{score.loss:.4f}"]
+        + [f"{score.beside[name]:.4f}" for name in names]
+        for score in scores
+    ]
+    last = ["all, by length", f"{seconds:.1f}", f"{mean:.4f}", *[""] * len(names)]
+    return table([["held out", "seconds", unit, *names], *rows, last])
 
 
 def _nats(model: Scored, held_out: Corpus) -> str:

@@ -52,6 +52,8 @@ def inputs_of(
     preset: str | None,
     init: str | None,
     quantiser: str | None,
+    head: str | None,
+    past: str | None,
     held_out: str | None,
 ) -> Inputs:
     """Return what a training begins with; the parameters are those of `train`.
@@ -77,8 +79,8 @@ def inputs_of(
     if to_train.silent:
         raise CommandError("nothing to train on: the recordings hold nothing but silence", USAGE)
     saved = saved_model(out)
-    if quantiser is not None:
-        config = _with_quantiser(family, config, quantiser, initial, saved, to_train)
+    config = _with_choices(family, config, {"head": head, "past": past}, initial)
+    config = _with_quantiser(family, config, quantiser, initial, saved, to_train)
     rows = [*_rows(settings, folder, to_train), *learned_before([initial, saved])]
     metadata = {TRAINED_ON: united(rows).text}
     return Inputs(family, config, initial, to_train, to_score, metadata)
@@ -117,24 +119,50 @@ def _sample_rate(settings: Settings, folder: Path | None, otherwise: int) -> int
     return otherwise if audio is None else int(str(audio.settings["sample_rate"]))
 
 
+def _with_choices(
+    family: Family[Any],
+    config: Any,
+    choices: Mapping[str, str | None],
+    initial: Weights[Any] | None,
+) -> Any:
+    """Return a configuration with what flags choose of it, by the names that both have."""
+    for name, choice in choices.items():
+        if choice is None:
+            continue
+        if not hasattr(config, name):
+            raise CommandError(f"--{name}: the family {family.name} has no choice of it", USAGE)
+        if initial is not None:
+            raise CommandError(f"--{name} does not go with --init, whose sizes are taken", USAGE)
+        config = replace(config, **{name: choice})
+    return config
+
+
 def _with_quantiser(
     family: Family[Any],
     config: Any,
-    quantiser: str,
+    quantiser: str | None,
     initial: Weights[Any] | None,
     saved: Weights[Any] | None,
     corpus: Corpus,
 ) -> Any:
-    if not hasattr(config, "quantiser"):
+    """Return a configuration with its quantiser, and the gain that it takes of a corpus."""
+    if quantiser is not None and not hasattr(config, "quantiser"):
         raise CommandError(f"--quantiser: the family {family.name} has one of its own", USAGE)
-    if initial is not None:
+    if quantiser is not None and initial is not None:
         raise CommandError("--quantiser does not go with --init, whose codes are taken", USAGE)
+    name = quantiser or getattr(config, "quantiser", None)
+    if name is None or initial is not None:
+        return config
     gain = 1.0
-    if quantiser == "linear":
+    if name in ("linear", "none"):
         # A training that goes on keeps its gain, whatever recordings came since.
         kept = getattr(None if saved is None else saved.config, "gain", None)
-        gain = 1.0 / corpus.peak if kept is None else kept
-    return replace(config, quantiser=quantiser, gain=gain)
+        own = 1.0 / (corpus.peak if name == "linear" else corpus.deviation)
+        gain = own if kept is None else kept
+    try:
+        return replace(config, quantiser=name, gain=gain)
+    except ValueError as error:
+        raise CommandError(f"--quantiser {name}: {error}", USAGE) from None
 
 
 def _corpus(settings: Settings, folder: Path | None, sample_rate: int) -> Corpus:

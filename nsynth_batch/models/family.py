@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ FAMILIES = {
     "nsynth": "nsynth_batch.models.wavenet.family",
     "wavenet": "nsynth_batch.models.wavenet.plain_family",
     "spectral": "nsynth_batch.models.spectral.family",
+    "frames": "nsynth_batch.models.frame_gru.family",
 }
 """The module of each family, whose `FAMILY` it is. Imported when a model of it is met."""
 
@@ -42,18 +43,21 @@ class Loss:
     ----------
     total : scalar tensor
         Negative log-likelihood of all samples together, in nats (or what the family minimises).
-    count : int
+    count : int or scalar tensor
         How many samples that is.
     state : tensors or None
         What the next crops of the same streams begin with; None for a family of crops.
     auxiliary : scalar tensor or None
         Mean error of the auxiliary loss; None where there is none.
+    beside : mapping of str to scalar tensors
+        Means that are reported beside the loss, and that nothing learns by.
     """
 
     total: Tensor
-    count: int
+    count: int | Tensor
     state: Any = None
     auxiliary: Tensor | None = None
+    beside: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,8 @@ class Family(Protocol[ConfigT]):
         tensors : mapping of str to tensors
             The weights, the auxiliary ones among them.
         batch : mapping of str to tensors [B, …]
-            Rows of what `batch` returned.
+            Rows of what `batch` returned; of streams also ``samples`` [B], how many samples of each
+            crop are sound: the rest is padding after a recording's end.
         state : tensors or None
             What these streams ended with before; None at their beginning and for crops.
         phase : str
@@ -194,6 +199,15 @@ class Family(Protocol[ConfigT]):
 
     def model(self, weights: Weights[ConfigT], engine: Engine) -> LoadedModel:
         """Return a model that is ready to use."""
+        ...
+
+
+@runtime_checkable
+class StreamFamily(Family[ConfigT], Protocol[ConfigT]):
+    """A family that learns recordings in order: what it has met stays in a state."""
+
+    def state(self, config: ConfigT, streams: int) -> Mapping[str, Array]:
+        """Return what so many streams begin with, float32 [streams, …] each."""
         ...
 
 

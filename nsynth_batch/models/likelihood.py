@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nsynth_batch.models.engine import OnProgress
-from nsynth_batch.models.model import Generator
+from nsynth_batch.models.model import CodeGenerator
 from nsynth_batch.models.weights import Array
 
 _PIECE = 16_384
@@ -19,7 +19,7 @@ _AT_ONCE = 4
 
 
 def clip_nll(
-    model: Generator,
+    model: CodeGenerator,
     clips: Sequence[Array],
     primes: Sequence[Array] | None = None,
     on_progress: OnProgress | None = None,
@@ -30,7 +30,7 @@ def clip_nll(
 
     Parameters
     ----------
-    model : Generator
+    model : CodeGenerator
         That made them.
     clips : sequence of float32 [T]
         All of one length.

@@ -6,6 +6,7 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -119,28 +120,20 @@ def trained_on(metadata: Mapping[str, str]) -> Corpus | None:
 
 
 class Generator(LoadedModel, ABC):
-    """A model that makes audio from nothing, or goes on from a prime."""
+    """A model that makes audio from nothing, or goes on from a prime.
+
+    Attributes
+    ----------
+    default_seconds : float
+        How long a clip is where nothing else is asked for.
+    """
+
+    default_seconds: ClassVar[float] = 4.0
 
     @property
-    @abstractmethod
-    def context(self) -> int:
-        """How many samples before a piece of a recording change what is predicted in it."""
-
-    @property
-    @abstractmethod
-    def quantiser(self) -> Quantiser:
-        """How audio becomes the codes that it predicts."""
-
-    @abstractmethod
-    def nll(self, audio: Array, given: int = 0) -> npt.NDArray[np.float64]:
-        """Return nats a sample of audio [B, T], teacher-forced, as [B].
-
-        Parameters
-        ----------
-        audio : float32 [B, T], in [-1, 1]
-        given : int
-            So many samples at its beginning are given, and not scored.
-        """
+    def shortest_prime(self) -> int:
+        """Samples that it needs at least where it goes on from a prime."""
+        return 1
 
     @abstractmethod
     def generate(
@@ -187,6 +180,31 @@ class Generator(LoadedModel, ABC):
             If an argument does not fit.
         NotFiniteError
             If logits of some clips are not finite; it holds the audio of the others.
+        """
+
+
+class CodeGenerator(Generator):
+    """A generator that predicts the code of each sample, and says how likely audio is."""
+
+    @property
+    @abstractmethod
+    def context(self) -> int:
+        """How many samples before a piece of a recording change what is predicted in it."""
+
+    @property
+    @abstractmethod
+    def quantiser(self) -> Quantiser:
+        """How audio becomes the codes that it predicts."""
+
+    @abstractmethod
+    def nll(self, audio: Array, given: int = 0) -> npt.NDArray[np.float64]:
+        """Return nats a sample of audio [B, T], teacher-forced, as [B].
+
+        Parameters
+        ----------
+        audio : float32 [B, T], in [-1, 1]
+        given : int
+            So many samples at its beginning are given, and not scored.
         """
 
 

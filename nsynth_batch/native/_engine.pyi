@@ -38,3 +38,29 @@ class Model:
         split: _Split,
         on_progress: Callable[[list[int], int], None] | None = None,
     ) -> list[int]: ...
+
+def normal(uniform: float) -> float: ...
+
+class FrameModel:
+    def __init__(
+        self,
+        sizes: Mapping[str, int],
+        tensors: Mapping[str, _Floats],
+        instruction_set: str,
+    ) -> None: ...
+    @property
+    def instruction_set(self) -> str: ...
+    def memory(self, *, threads: int) -> int: ...
+    def generate(
+        self,
+        frames: Sequence[_Floats],
+        given: Sequence[int],
+        uniforms: Sequence[_Floats],
+        deviations: _Floats,
+        *,
+        window: int,
+        limit: float,
+        threads: int,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> list[int]: ...
+    def heads(self, frames: Sequence[_Floats], out: Sequence[_Floats], *, threads: int) -> None: ...

@@ -6,7 +6,6 @@
 #include <nanobind/stl/vector.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -17,7 +16,9 @@
 #include <vector>
 
 #include "wavenet/decode.hpp"
+#include "frames/python.hpp"
 #include "kernels/dispatch.hpp"
+#include "binding.hpp"
 #include "wavenet/encode.hpp"
 #include "wavenet/forward.hpp"
 #include "wavenet/network.hpp"
@@ -34,10 +35,6 @@ using Floats3 = nb::ndarray<const float, nb::ndim<3>, nb::c_contig, nb::device::
 using Floats1 = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Codes = nb::ndarray<std::int16_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Result = nb::ndarray<nb::numpy, float, nb::ndim<3>>;
-
-void require(bool holds, const char* message) {
-  if (!holds) throw std::invalid_argument(message);
-}
 
 Config read_config(const nb::dict& sizes) {
   const auto size = [&](const char* name) {
@@ -61,23 +58,6 @@ Result make_result(std::size_t a, std::size_t b, std::size_t c) {
   nb::capsule owner(raw, [](void* p) noexcept { delete[] static_cast<float*>(p); });
   data.release();
   return Result(raw, {a, b, c}, owner);
-}
-
-// Runs a function while the GIL is free, and now and then looks for signals and calls `on_poll`.
-template <class Function>
-auto without_gil(Function&& function, const std::function<void()>& on_poll = {}) {
-  std::atomic<bool> stop{false};
-  auto last = std::chrono::steady_clock::now();
-  const std::function<void()> poll = [&] {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - last < std::chrono::milliseconds(200)) return;
-    last = now;
-    const nb::gil_scoped_acquire held;
-    if (PyErr_CheckSignals() != 0) throw nb::python_error();
-    if (on_poll) on_poll();
-  };
-  const nb::gil_scoped_release released;
-  return function(stop, poll);
 }
 
 Split read_split(const std::string& split) {
@@ -279,6 +259,7 @@ NB_MODULE(_engine, module) {
       .def("logits", &Model::logits, "inputs"_a, "encodings"_a, nb::kw_only(), "threads"_a)
       .def("decode", &Model::decode, "encodings"_a, "uniforms"_a, "codes"_a, nb::kw_only(),
            "temperature"_a, "threads"_a, "batch"_a, "split"_a, "on_progress"_a = nb::none());
+  bind_frames(module);
 }
 
 }  // namespace

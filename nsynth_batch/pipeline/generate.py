@@ -38,7 +38,7 @@ class Wanted:
     clips
         How many there are to be in all.
     seconds
-        How long each is.
+        How long each is; None for what suits the model.
     temperature
         One for all of a clip, or those of its beginning and its end.
     prime
@@ -48,7 +48,7 @@ class Wanted:
     """
 
     clips: int = 16
-    seconds: float = 4.0
+    seconds: float | None = None
     temperature: float | tuple[float, float] = 1.0
     prime: PrimeWanted | None = None
     likelihood: bool = True
@@ -91,12 +91,18 @@ class GenerateStep(Step):
         model = _generator(context)
         behind = _corpus_of(model, context)
         wanted, seed = self.wanted, context.settings.seed or 0
-        samples = max(1, round(wanted.seconds * model.sample_rate))
+        samples = max(1, round(self._seconds(model) * model.sample_rate))
         spec = context.models.spec(model)
         facts, heat = spec.facts(), wanted.temperature
         primes = None
         if wanted.prime is not None:
             primes = find_primes(context, wanted.prime, model.sample_rate)
+            if primes.samples < model.shortest_prime:
+                shortest = model.shortest_prime / model.sample_rate
+                raise UsageError(
+                    f"--prime-seconds {wanted.prime.seconds:g}: {context.settings.checkpoint} goes "
+                    f"on from {shortest:g} s at least"
+                )
         primed = 0 if primes is None else primes.samples
         stage = GenerateStage(
             spec,
@@ -146,9 +152,13 @@ class GenerateStep(Step):
         rows = sum(map(_clips_of, pending)) + sum(map(_clips_of, new))
         return Expected(
             len(pending) + len(new),
-            Amount(0, rows, rows * self.wanted.seconds),
+            Amount(0, rows, rows * self._seconds(_generator(context))),
             " ".join(() if planned is None else planned.notes),
         )
+
+    def _seconds(self, model: Generator) -> float:
+        wanted = self.wanted.seconds
+        return model.default_seconds if wanted is None else wanted
 
     def rate(self, context: Context) -> float:
         """Return the audio-seconds a second that a worker generates, by rule of thumb."""
@@ -189,8 +199,8 @@ def _generator(context: Context) -> Generator:
     if not isinstance(model, Generator):
         raise UsageError(
             f"{context.settings.checkpoint} is of the family {model.family}, which makes sound of "
-            "encodings alone: give a model that `nsynth-batch train --family wavenet` made with "
-            "--checkpoint"
+            "encodings alone: give a model that `nsynth-batch train --family wavenet|frames` made "
+            "with --checkpoint"
         )
     return model
 

@@ -15,7 +15,7 @@ from hdfs_jobs.runs.stage import Counted, Rejected, Task
 from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.likelihood import clip_nll
 from nsynth_batch.models.loading import memory_errors_as_usage
-from nsynth_batch.models.model import Generator
+from nsynth_batch.models.model import CodeGenerator, Generator
 from nsynth_batch.models.weights import Array
 from nsynth_batch.stages.clip_rows import clip_rows
 from nsynth_batch.stages.model_stage import ModelStage
@@ -50,7 +50,8 @@ class GenerateStage(ModelStage):
     prime_samples
         Of the recording that each goes on from; 0 where they go on from silence.
     likelihood
-        Whether to score each clip by the model itself, which takes about as long as making it.
+        Whether to score each clip by the model itself, if that predicts codes; it takes about as
+        long as making it.
     """
 
     seed: int
@@ -132,7 +133,7 @@ class GenerateStage(ModelStage):
     def _nll(
         self, model: Generator, clips: list[Array], primes: Sequence[Prime | None], task: Task
     ) -> list[float | None]:
-        if not self.likelihood:
+        if not (self.likelihood and isinstance(model, CodeGenerator)):
             return [None] * len(clips)
         begun = [prime.audio for prime in primes if prime is not None]
         with memory_errors_as_usage():

@@ -40,12 +40,15 @@ class Saved:
         Named ``slot:weight``.
     source : str
         The file.
+    recordings : str
+        What recordings streams stand in; empty of crops.
     """
 
     step: int
     made_by: str
     tensors: Mapping[str, Array]
     source: str
+    recordings: str = ""
 
     def slots(
         self, names: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]]
@@ -101,12 +104,18 @@ class ModelFolder:
         file = f"{self._storage.url}/{name}"
         try:
             metadata, tensors = read_safetensors(file)
-            return Saved(int(metadata["step"]), metadata["made_by"], tensors, file)
+            recordings = metadata.get("recordings", "")
+            return Saved(int(metadata["step"]), metadata["made_by"], tensors, file, recordings)
         except (CheckpointError, KeyError, ValueError) as error:
             raise CheckpointError(f"{file}: not a readable training ({error})") from None
 
     def save(
-        self, step: int, model: Weights[Any], state: Mapping[str, Mapping[str, Array]], made_by: str
+        self,
+        step: int,
+        model: Weights[Any],
+        state: Mapping[str, Mapping[str, Array]],
+        made_by: str,
+        recordings: str = "",
     ) -> None:
         """Write model and state of a step.
 
@@ -120,6 +129,8 @@ class ModelFolder:
             What training goes on from, by slot and weight.
         made_by : str
             What must stay the same for it to go on, as JSON.
+        recordings : str
+            What recordings streams stand in; empty of crops.
         """
         from safetensors.numpy import save
 
@@ -129,7 +140,10 @@ class ModelFolder:
         if before.get("step") == step:
             return
         self._write(files["model"], to_safetensors(model))
-        self._write(files["training"], save(tensors, {"step": str(step), "made_by": made_by}))
+        metadata = {"step": str(step), "made_by": made_by}
+        if recordings:
+            metadata["recordings"] = recordings
+        self._write(files["training"], save(tensors, metadata))
         self._storage.replace(POINTER, canonical_json({**files, "step": step}))
         self._delete_others(set(files.values()))
 

@@ -135,6 +135,15 @@ class Corpus:
         return max(largest, default=0) / 32768
 
     @property
+    def deviation(self) -> float:
+        """The root of the mean square of all samples, 0 to 1; all of them are read."""
+        blocks = range(0, len(self._samples), _BLOCK)
+        power = sum(
+            int(np.square(self._samples[at : at + _BLOCK].astype(np.int64)).sum()) for at in blocks
+        )
+        return float(np.sqrt(power / max(1, len(self._samples)))) / 32768
+
+    @property
     def silent(self) -> bool:
         """Whether there is nothing but zeros."""
         blocks = range(0, len(self._samples), _BLOCK)
@@ -168,6 +177,19 @@ class Corpus:
             Corpus(((name, [data]) for name, data in recordings() if name not in held), rate),
             Corpus(((name, [data]) for name, data in recordings() if name in held), rate),
         )
+
+    def piece(self, which: int, start: int, count: int) -> npt.NDArray[np.float32]:
+        """Return up to `count` samples of a recording from `start` on, float32 in [-1, 1].
+
+        Parameters
+        ----------
+        which : int
+            The recording, as `names` has them.
+        start, count : int
+            In samples of the recording.
+        """
+        first, last = int(self.starts[which]) + start, int(self.starts[which + 1])
+        return from_int16(self._samples[first : min(last, first + count)])
 
     def crops(
         self, step: int, batch: int, length: int, seed: int, augmentation: Augmentation

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.models.model import Generator
+from nsynth_batch.models.model import CodeGenerator
 from nsynth_batch.models.quantiser import MU_LAW_NSYNTH, Quantiser
 from nsynth_batch.training.corpus import Corpus
 from sequencer.audio.samples import from_int16
@@ -118,6 +118,15 @@ class Lossy(Protocol):
         ...
 
 
+@runtime_checkable
+class Compared(Protocol):
+    """A model whose loss is read beside others."""
+
+    def beside(self, audio: npt.NDArray[np.float32]) -> Mapping[str, npt.NDArray[np.float64]]:
+        """Return what the loss of audio [B, T] is compared with, by name, as [B] each."""
+        ...
+
+
 @dataclass(frozen=True)
 class LossScore:
     """The loss of one recording.
@@ -130,11 +139,14 @@ class LossScore:
         How much of it was scored: all but a tail shorter than a hop.
     loss
         As the model's family counts it.
+    beside
+        What it is compared with, by name.
     """
 
     name: str
     seconds: float
     loss: float
+    beside: Mapping[str, float] = field(default_factory=dict)
 
 
 def evaluate_loss(model: Lossy, corpus: Corpus) -> Iterator[LossScore]:
@@ -143,7 +155,9 @@ def evaluate_loss(model: Lossy, corpus: Corpus) -> Iterator[LossScore]:
         audio = from_int16(samples[: len(samples) // model.hop * model.hop])
         if len(audio):
             loss = float(model.loss(audio[None])[0])
-            yield LossScore(name, len(audio) / corpus.sample_rate, loss)
+            others = model.beside(audio[None]) if isinstance(model, Compared) else {}
+            beside = {other: float(value[0]) for other, value in others.items()}
+            yield LossScore(name, len(audio) / corpus.sample_rate, loss, beside)
 
 
 def model_nll(
@@ -167,7 +181,7 @@ def model_nll(
     total = 0.0
     for start in range(0, len(audio), piece):
         part = audio[None, start : start + piece]
-        if isinstance(model, Generator):
+        if isinstance(model, CodeGenerator):
             # What is predicted in a piece follows from what stands before it, too.
             given = min(start, model.context)
             before = audio[None, start - given : start + piece]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
-from nsynth_batch.models.model import Generator
-from nsynth_batch.training.evaluation import model_nll
+from nsynth_batch.models.model import CodeGenerator, Generator
+from nsynth_batch.training.evaluation import Lossy, model_nll
 from nsynth_batch.training.listening import Listener
+from nsynth_batch.training.stretches import Audio
 from sequencer.clips.gate import verdict
 from sequencer.clips.measures import measure
 
@@ -24,7 +26,8 @@ class Generated:
     Attributes
     ----------
     scored : float
-        Nats a sample of the sounds that are scored, teacher-forced.
+        Nats a sample of the sounds that are scored, teacher-forced; the loss of a model without
+        codes.
     good : float
         The share of its clips that the gate lets through.
     """
@@ -42,7 +45,7 @@ class GenerationListener(Listener[Generated]):
     """Generates a clip at each temperature, and scores the sounds, held-out ones where there are.
 
     Writes ``temperature-T.wav``, and a picture of the clips beside a source. The best model has the
-    fewest nats.
+    fewest nats, or the smallest loss.
     """
 
     def play(self, folder: str, step: int, model: Generator) -> Generated:
@@ -56,5 +59,11 @@ class GenerationListener(Listener[Generated]):
             good += verdict(measure(clip, rate))[0] == "good"
         self.draw(f"{folder}/clips.png", rows, rate)
         samples = sum(len(audio) for _, audio in self.sounds)
-        nats = sum(model_nll(model, audio) * len(audio) for _, audio in self.sounds)
-        return Generated(nats / samples, good / len(TEMPERATURES))
+        total = sum(_score(model, audio) * len(audio) for _, audio in self.sounds)
+        return Generated(total / samples, good / len(TEMPERATURES))
+
+
+def _score(model: Generator, audio: Audio) -> float:
+    if isinstance(model, CodeGenerator):
+        return model_nll(model, audio)
+    return float(cast(Lossy, model).loss(audio[None])[0])

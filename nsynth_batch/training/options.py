@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nsynth_batch.models.recipe import Recipe
@@ -85,6 +86,8 @@ class TrainingProgress:
         Mean error of the auxiliary loss since the last report; None where there is none.
     samples_per_second
         Training speed since the last report.
+    beside
+        Means since the last report of what a family reports beside its loss.
     """
 
     step: int
@@ -92,3 +95,4 @@ class TrainingProgress:
     nll: float | None
     auxiliary: float | None
     samples_per_second: float
+    beside: Mapping[str, float] = field(default_factory=dict)

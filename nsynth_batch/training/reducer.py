@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
@@ -24,11 +24,17 @@ class Gradient:
         The mean of their auxiliary losses.
     tensors : list of tensors
         The gradient of that mean, in the order of the weights.
+    beside : mapping of str to scalar tensors
+        The means of what is reported beside the losses.
+    state : mapping of str to tensors
+        What the streams go on from; empty for crops.
     """
 
     loss: Any
     auxiliary: Any
     tensors: list[Any]
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)
 
 
 def gradient(
@@ -40,8 +46,12 @@ def gradient(
     *,
     auxiliary_weight: float,
     phase: Phase,
+    state: Mapping[str, Any] | None = None,
 ) -> Gradient:
     """Return what a batch teaches; each crop has the same weight in it.
+
+    Streams are one tower, in which each sample has the same weight: a step of a recurrent network
+    is one product of all rows.
 
     Parameters
     ----------
@@ -56,19 +66,22 @@ def gradient(
         Of the auxiliary loss in what is minimised.
     phase : str
         What learns.
+    state : mapping of str to tensors, optional
+        What the streams go on from; None for crops.
     """
     with tf.GradientTape() as tape:
         # A tower a crop: on a CPU two towers on a core each, whose tensors stay in its cache,
         # go through twice the samples that one batch of two on both cores does. All towers are on
         # one tape: its order of additions is part of the weights' last bits.
-        parts = {name: tf.split(rows, crops, axis=0) for name, rows in batch.items()}
+        count = crops if state is None else 1
+        parts = {name: tf.split(rows, count, axis=0) for name, rows in batch.items()}
         towers = [
             family.loss(
-                config, weights, {name: rows[k] for name, rows in parts.items()}, None, phase
+                config, weights, {name: rows[k] for name, rows in parts.items()}, state, phase
             )
-            for k in range(crops)
+            for k in range(count)
         ]
-        loss = minimised = tf.add_n([tower.total / tower.count for tower in towers]) / crops
+        loss = minimised = tf.add_n([tower.total / tower.count for tower in towers]) / count
         errors = [tower.auxiliary for tower in towers if tower.auxiliary is not None]
         auxiliary = tf.add_n(errors) / crops if errors else None
         if auxiliary is not None:
@@ -78,4 +91,10 @@ def gradient(
         minimised, list(weights.values()), unconnected_gradients=tf.UnconnectedGradients.ZERO
     )
     # Of a table that is looked up in, TensorFlow returns the rows that were met alone.
-    return Gradient(loss, auxiliary, [tf.convert_to_tensor(tensor) for tensor in found])
+    return Gradient(
+        loss,
+        auxiliary,
+        [tf.convert_to_tensor(tensor) for tensor in found],
+        {name: tf.add_n([t.beside[name] for t in towers]) / count for name in towers[0].beside},
+        {} if state is None else towers[0].state,
+    )

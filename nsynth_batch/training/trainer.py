@@ -1,12 +1,12 @@
-"""Teacher-forced training of any family: crops, gradients, steps, averages, saves."""
+"""Teacher-forced training of any family: crops or streams, gradients, steps, averages, saves."""
 
 from __future__ import annotations
 
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,30 @@ import tensorflow as tf
 
 from hdfs_jobs.cores import usable_cores
 from nsynth_batch.models.draws import generator
-from nsynth_batch.models.family import Batch, Family
+from nsynth_batch.models.family import Batch, Family, StreamFamily
 from nsynth_batch.models.recipe import Phase, Recipe
-from nsynth_batch.models.weights import FIRST_FAMILY, CheckpointError, ModelConfig, Weights
+from nsynth_batch.models.weights import (
+    FIRST_FAMILY,
+    Array,
+    CheckpointError,
+    ModelConfig,
+    Weights,
+)
 from nsynth_batch.training.checkpoint import ModelFolder
-from nsynth_batch.training.corpus import Corpus
+from nsynth_batch.training.corpus import Augmentation, Corpus
 from nsynth_batch.training.optimiser import Optimiser
 from nsynth_batch.training.options import TrainingOptions, TrainingProgress
 from nsynth_batch.training.reducer import gradient
+from nsynth_batch.training.streams import Streams
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """What a step has met: its loss, its auxiliary error, and what is reported beside them."""
+
+    loss: float | None
+    auxiliary: float | None
+    beside: Mapping[str, float]
 
 
 class Trainer:
@@ -50,8 +66,8 @@ class Trainer:
         If the folder's training is of another configuration or other options (`steps` and
         `decay_steps` may change), or its file is damaged.
     ValueError
-        If the crops are no whole hops or too short, the family learns from streams, or `initial`
-        is of other sizes.
+        If the crops are no whole hops or too short, streams are to be changed as crops can be, or
+        `initial` is of other sizes.
     """
 
     def __init__(
@@ -68,8 +84,8 @@ class Trainer:
                 f"crop_samples must be a multiple of the hop {config.hop}, "
                 f"not {options.crop_samples}"
             )
-        if family.order != "crops":
-            raise ValueError(f"family {family.name} learns from {family.order}, not from crops")
+        if family.order == "streams" and options.augmentation != Augmentation():
+            raise ValueError(f"the family {family.name} learns streams, which are left as they are")
         if initial and (initial.family, initial.config) != (family.name, config):
             raise ValueError("the model to begin with is of another family or other sizes")
         # A crop that nothing can be learned from is refused before the work.
@@ -87,6 +103,13 @@ class Trainer:
             {**begins.tensors, **self._auxiliary},
             clip_norm=options.clip_norm,
             average_decay=options.average_decay,
+        )
+        self._streams: Streams | None = None
+        self._recordings = ""
+        self._state = (
+            {k: tf.Variable(v) for k, v in family.state(config, options.batch).items()}
+            if isinstance(family, StreamFamily)
+            else {}
         )
         self._update = tf.function(self._one_step, reduce_retracing=True)
         self._restore()
@@ -129,28 +152,21 @@ class Trainer:
         Raises
         ------
         ValueError
-            If the corpus holds no samples, or is of another sample rate.
+            See `check_corpus`.
         FloatingPointError
             If the loss stops being finite.
         """
-        if not corpus.seconds:
-            raise ValueError("nothing to train on: the corpus holds no samples")
-        if corpus.sample_rate != self.config.sample_rate:
-            raise ValueError(
-                f"the corpus is at {corpus.sample_rate} Hz, the model at "
-                f"{self.config.sample_rate} Hz"
-            )
+        self.check_corpus(corpus)
         options = self.options
-        losses: list[tuple[float | None, float | None]] = []
+        losses: list[_Learned] = []
         reported = saved = time.monotonic()
         while self.step < options.steps and not (stop and stop.is_set()):
-            losses.append(self._learn(corpus))
+            losses.append(self._learn(*self._rows(corpus)))
             self.step += 1
             now = time.monotonic()
             if on_progress and self.step % report_steps == 0:
                 speed = len(losses) * options.batch * options.crop_samples / (now - reported)
-                nll, auxiliary = (_mean(part) for part in zip(*losses, strict=True))
-                on_progress(TrainingProgress(self.step, options.steps, nll, auxiliary, speed))
+                on_progress(_progress(self.step, options.steps, losses, speed))
                 losses, reported = [], now
             listens = bool(on_listen and listen_steps and self.step % listen_steps == 0)
             if listens or now - saved > save_seconds:
@@ -164,6 +180,37 @@ class Trainer:
         if on_listen and not (stop and stop.is_set()):
             on_listen(self.step, model)
         return model
+
+    def check_corpus(self, corpus: Corpus) -> None:
+        """Find out before the work whether a corpus can be learned.
+
+        Raises
+        ------
+        ValueError
+            If it holds no samples, is of another sample rate, or shorter than a stream's piece.
+        """
+        if not corpus.seconds:
+            raise ValueError("nothing to train on: the corpus holds no samples")
+        if corpus.sample_rate != self.config.sample_rate:
+            raise ValueError(
+                f"the corpus is at {corpus.sample_rate} Hz, the model at "
+                f"{self.config.sample_rate} Hz"
+            )
+        if self.family.order != "streams":
+            return
+        options = self.options
+        self._streams = Streams(
+            corpus,
+            options.batch,
+            length=options.crop_samples,
+            overlap=self.config.hop,
+            seed=options.seed,
+        )
+        if self._recordings != self._streams.digest:
+            # Where others were met, a state is of another place: all streams begin anew.
+            for name, value in self._state.items():
+                self._state[name].assign(tf.zeros_like(value))
+            self._recordings = self._streams.digest
 
     @property
     def saved_bytes(self) -> int:
@@ -181,32 +228,51 @@ class Trainer:
     def save(self) -> Weights[Any]:
         """Write the averaged weights and the training, both or neither; return the former."""
         model = self.averaged()
-        self._folder.save(self.step, model, self._optimiser.state(), self._made_by())
+        state = self._optimiser.state()
+        if self._state:
+            state["streams"] = {name: v.numpy() for name, v in self._state.items()}
+        self._folder.save(self.step, model, state, self._made_by(), self._recordings)
         return model
 
-    def _learn(self, corpus: Corpus) -> tuple[float | None, float | None]:
-        """Make one step; return its loss, in nats a sample, and its auxiliary error."""
+    def _rows(self, corpus: Corpus) -> tuple[Array, dict[str, Array]]:
+        """Return the crops of the next step, and what a loss has to know of them."""
+        if self._streams is not None:
+            found = self._streams.at(self.step)
+            return found.crops, {"samples": found.samples, "begins": found.begins}
         options = self.options
         crops = corpus.crops(
             self.step, options.batch, options.crop_samples, options.seed, options.augmentation
         )
+        return crops, {}
+
+    def _learn(self, crops: Array, more: Mapping[str, Array]) -> _Learned:
+        """Make one step; return its loss and what is reported beside it."""
+        options = self.options
         noise = generator(options.seed, f"corruption {self.step}")
-        batch = self.family.batch(self.config, crops, options.recipe, noise)
+        batch = {**self.family.batch(self.config, crops, options.recipe, noise), **more}
         rate = tf.constant(options.rate(self.step), tf.float32)
         step = tf.constant(self.step + 1, tf.float32)
         phase = options.recipe.phase(self.step)
         rows = {name: tf.constant(values) for name, values in batch.items()}
         found = self._update(rows, rate, step, phase)
-        loss, auxiliary = (value if value is None else float(value) for value in found)
+        loss, auxiliary = (value if value is None else float(value) for value in found[:2])
         for value in (loss, auxiliary):
             if value is not None and not np.isfinite(value):
                 raise FloatingPointError(
                     f"loss is {value} at step {self.step}: try a lower learning rate"
                 )
-        return (None if phase == "encoder" else loss), auxiliary
+        beside = {name: float(value) for name, value in found[2].items()}
+        return _Learned(None if phase == "encoder" else loss, auxiliary, beside)
 
-    def _one_step(self, batch: Batch, rate: Any, step: Any, phase: Phase) -> tuple[Any, Any]:
-        recipe = self.options.recipe
+    def _one_step(self, batch: Batch, rate: Any, step: Any, phase: Phase) -> tuple[Any, ...]:
+        recipe, state = self.options.recipe, None
+        if self._state:
+            batch = dict(batch)
+            keep = 1.0 - batch.pop("begins")
+            state = {
+                name: value * tf.reshape(keep, [-1, *[1] * (len(value.shape) - 1)])
+                for name, value in self._state.items()
+            }
         found = gradient(
             self.family,
             self.config,
@@ -215,9 +281,12 @@ class Trainer:
             self.options.batch,
             auxiliary_weight=1.0 if phase == "encoder" else recipe.spectral_weight,
             phase=phase,
+            state=state,
         )
         self._optimiser.apply(found.tensors, rate, step)
-        return found.loss, found.auxiliary
+        for name, value in found.state.items():
+            self._state[name].assign(value)
+        return found.loss, found.auxiliary, found.beside
 
     def _made_by(self) -> str:
         """Return what must stay the same for a training to go on exactly."""
@@ -244,6 +313,11 @@ class Trainer:
         auxiliary = {name: value.shape for name, value in self._auxiliary.items()}
         shapes = {**self.family.tensor_shapes(self.config), **auxiliary}
         self._optimiser.restore(saved.slots(self._optimiser.slots, shapes))
+        if self._state:
+            kept = {name: tuple(value.shape) for name, value in self._state.items()}
+            for name, value in saved.slots(("streams",), kept)["streams"].items():
+                self._state[name].assign(value)
+        self._recordings = saved.recordings
         self.step = saved.step
 
 
@@ -251,6 +325,15 @@ def _differing(before: str, now: str) -> list[str]:
     """Return the names of what is not the same in two trainings."""
     old, new = json.loads(before), json.loads(now)
     return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+
+
+def _progress(step: int, steps: int, learned: Sequence[_Learned], speed: float) -> TrainingProgress:
+    """Return the means of some steps."""
+    beside = {
+        name: float(np.mean([one.beside[name] for one in learned])) for name in learned[-1].beside
+    }
+    loss, auxiliary = _mean(one.loss for one in learned), _mean(one.auxiliary for one in learned)
+    return TrainingProgress(step, steps, loss, auxiliary, speed, beside)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -97,7 +97,7 @@ class NSynth:
         """Return the fastest precision of the native engine that loses little, else float32."""
         if engine != "native":
             return "float32"
-        from nsynth_batch.models.wavenet.instruction_sets import (
+        from nsynth_batch.models.instruction_sets import (
             chosen_instruction_set,
             with_integers,
         )

@@ -21,11 +21,11 @@ from nsynth_batch.models.engine import (
     one_temperature,
 )
 from nsynth_batch.models.inputs import checked_encodings, frames_of, require_finite
+from nsynth_batch.models.instruction_sets import usable_set
 from nsynth_batch.models.machine import allowed_memory, demand_memory, within_allowance
 from nsynth_batch.models.quantiser import MU_LAW_NSYNTH, Quantiser
 from nsynth_batch.models.wavenet.config import QUANTA, Config, convolutions
 from nsynth_batch.models.wavenet.inputs import checked_prefixes, require_taps
-from nsynth_batch.models.wavenet.instruction_sets import chosen_instruction_set, instruction_sets
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import Precision
 
@@ -117,12 +117,7 @@ class NativeEngine:
                 f"engine native: unknown precision {precision!r}: choose one of {known}"
             )
         require_taps(weights.config, self.name)
-        wanted = chosen_instruction_set(instruction_set)
-        if wanted not in instruction_sets():
-            known = ", ".join(instruction_sets())
-            raise EngineUnavailableError(
-                f"engine native: unknown instruction set {wanted!r}: choose one of {known}"
-            )
+        wanted = usable_set(instruction_set)
         from nsynth_batch.native import _engine
 
         sizes = weights.config.to_dict()

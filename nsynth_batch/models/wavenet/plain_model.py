@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from nsynth_batch.models.engine import Codes, OnCodes, OnProgress, Request
 from nsynth_batch.models.model import (
-    Generator,
+    CodeGenerator,
     checked_audio,
     code_nll,
     sampled,
@@ -22,7 +22,7 @@ from nsynth_batch.models.wavenet.plain_engine import PlainEngine
 from nsynth_batch.models.weights import Array, Weights
 
 
-class PlainModel(Generator):
+class PlainModel(CodeGenerator):
     """A WaveNet without conditioning on one engine.
 
     Attributes

@@ -11,6 +11,7 @@ namespace nsynth {
 
 constexpr int kTaps = 3;      // of every dilated convolution of the model
 constexpr int kQuanta = 256;  // mu-law bins
+constexpr float kLeastLogVariance = -14.0f;  // as a likelihood is trained with
 
 // Rows times a packed matrix. Outputs come in panels of 2 * lanes columns, packed as
 // [panel][tap][depth / group][2 * lanes][group], the group being 1 in float32. Every sum of every
@@ -59,6 +60,19 @@ struct Narrow {
   void (*round)(const float* from, int channels, void* to, float* scale);
 };
 
+// What a gated recurrent unit does to each of `count` floats. All of these work on whole vectors:
+// what they read and write, but for `draw`'s, is followed by as many floats as a vector has.
+struct Recurrent {
+  // out = sigmoid(gate) * state
+  void (*reset)(const float* gate, const float* state, int count, float* out);
+  // state += sigmoid(gate) * (tanh(candidate) - state)
+  void (*update)(const float* gate, const float* candidate, int count, float* state);
+  // out = mean + e^(log_variance / 2) * noise, within +-limit; the mean alone where there is no
+  // noise. Touches no float beyond `count`.
+  void (*draw)(const float* mean, const float* log_variance, const float* noise, float limit,
+               int count, float* out);
+};
+
 // Rows that a product with scratch takes at once.
 constexpr int kScratchRows = 96;
 
@@ -70,6 +84,7 @@ struct Kernels {
   // The mu-law bin that a uniform draw picks from softmax(logits / temperature); -1 where the
   // logits are not finite.
   int (*sample)(const float* logits, float temperature, float uniform);
+  Recurrent recurrent;
 };
 
 extern const Kernels kPortable;

@@ -66,6 +66,15 @@ struct Math {
     const V expm1_b = Isa::fma(scale, rest, scale - one);
     return -expm1_b / ((Isa::splat(2.0f) + expm1_b) * (one + exp_a));
   }
+
+  static V sigmoid(V a) { return Isa::splat(1.0f) / (Isa::splat(1.0f) + exp(-a)); }
+
+  static V tanh(V b) {
+    V scale, rest;
+    split_exp(Isa::splat(-2.0f) * clamp(b, -10.0f, 10.0f), scale, rest);
+    const V expm1_b = Isa::fma(scale, rest, scale - Isa::splat(1.0f));
+    return -expm1_b / (Isa::splat(2.0f) + expm1_b);
+  }
 };
 
 // How a sum begins, what of it may be fetched ahead, and what becomes of it. `at` is the panel's
@@ -295,6 +304,45 @@ int sample(const float* logits, float temperature, float uniform) {
   return kQuanta - 1;  // rounding can leave the whole sum below the draw
 }
 
+// See Recurrent.
+template <class Isa>
+struct Units {
+  using M = Math<Isa>;
+  using V = typename M::V;
+
+  static void reset(const float* gate, const float* state, int count, float* out) {
+    for (int i = 0; i < count; i += Isa::kLanes)
+      M::store(out + i, M::sigmoid(M::load(gate + i)) * M::load(state + i));
+  }
+
+  static void update(const float* gate, const float* candidate, int count, float* state) {
+    for (int i = 0; i < count; i += Isa::kLanes) {
+      const V before = M::load(state + i);
+      const V change = M::tanh(M::load(candidate + i)) - before;
+      M::store(state + i, Isa::fma(M::sigmoid(M::load(gate + i)), change, before));
+    }
+  }
+
+  static void draw(const float* mean, const float* log_variance, const float* noise, float limit,
+                   int count, float* out) {
+    for (int i = 0; i < count; i += Isa::kLanes) {
+      const int left = count - i < Isa::kLanes ? count - i : Isa::kLanes;
+      V value = some(mean + i, left);
+      if (noise != nullptr)
+        value = Isa::fma(M::exp(Isa::splat(0.5f) * M::clamp(some(log_variance + i, left), kLeastLogVariance, 87.0f)),
+                         some(noise + i, left), value);
+      value = M::clamp(value, -limit, limit);
+      std::memcpy(out + i, &value, static_cast<unsigned long>(left) * sizeof(float));
+    }
+  }
+
+  static V some(const float* from, int count) {
+    V v{};
+    std::memcpy(&v, from, static_cast<unsigned long>(count) * sizeof(float));
+    return v;
+  }
+};
+
 template <class Isa>
 constexpr Kernels make_kernels(const char* name, const Narrow& bfloat16, const Narrow& int16,
                                const Narrow& int8) {
@@ -305,7 +353,8 @@ constexpr Kernels make_kernels(const char* name, const Narrow& bfloat16, const N
                  bfloat16,
                  int16,
                  int8,
-                 &sample<Isa>};
+                 &sample<Isa>,
+                 {&Units<Isa>::reset, &Units<Isa>::update, &Units<Isa>::draw}};
 }
 
 }  // namespace nsynth

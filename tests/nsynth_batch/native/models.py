@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.engine import Codes, OnCodes, OnProgress, Request
+from nsynth_batch.models.instruction_sets import instruction_sets
 from nsynth_batch.models.wavenet.config import Config
 from nsynth_batch.models.wavenet.family import random_weights
-from nsynth_batch.models.wavenet.instruction_sets import instruction_sets
 from nsynth_batch.models.wavenet.native_engine import NativeEngine
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import Precision

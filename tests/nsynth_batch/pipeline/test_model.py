@@ -9,12 +9,12 @@ import pytest
 
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.cli import main
+from nsynth_batch.models.instruction_sets import instruction_sets, with_integers
 from nsynth_batch.models.precision import fastest_precision
 from nsynth_batch.models.spectral.config import SpectralConfig
 from nsynth_batch.models.spectral.family import FAMILY as SPECTRAL
 from nsynth_batch.models.wavenet.config import CONFIGS, SAMPLE_RATE
 from nsynth_batch.models.wavenet.family import random_weights
-from nsynth_batch.models.wavenet.instruction_sets import instruction_sets, with_integers
 from nsynth_batch.models.wavenet.native_engine import CLIPS_A_THREAD
 from nsynth_batch.models.weights import save_weights
 from nsynth_batch.pipeline.model import RunModel, open_autoencoder, planned_spec

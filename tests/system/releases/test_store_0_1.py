@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from hdfs_jobs.datasets.retry import open_entries
-from nsynth_batch.models.wavenet.instruction_sets import instruction_sets
+from nsynth_batch.models.instruction_sets import instruction_sets
 from sequencer.cli import main as sequencer
 from sequencer.clips.clips import read_clips
 from tests.nsynth_batch.job import Job

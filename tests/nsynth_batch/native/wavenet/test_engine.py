@@ -14,11 +14,11 @@ import numpy.typing as npt
 import pytest
 
 from nsynth_batch.models.engine import NotFiniteError, Request
+from nsynth_batch.models.instruction_sets import fastest_set
 from nsynth_batch.models.machine import MemoryRefusedError
 from nsynth_batch.models.wavenet import native_engine
 from nsynth_batch.models.wavenet.config import CONFIGS, Config
 from nsynth_batch.models.wavenet.family import random_weights
-from nsynth_batch.models.wavenet.instruction_sets import fastest_set
 from nsynth_batch.models.wavenet.native_engine import (
     CLIPS_A_THREAD,
     NativeEngine,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from nsynth_batch.models import quantiser
 from nsynth_batch.models.engine import EngineUnavailableError
+from nsynth_batch.models.instruction_sets import instruction_sets
 from nsynth_batch.models.wavenet.config import Config
-from nsynth_batch.models.wavenet.instruction_sets import instruction_sets
 from nsynth_batch.models.wavenet.native_engine import NativeEngine
 from tests.nsynth_batch.native import wavenet_reference as reference
 from tests.nsynth_batch.native.models import (

@@ -61,6 +61,27 @@ def chosen_instruction_set(wanted: str | None = None) -> str:
     return fastest_set(instruction_sets()) if wanted == "auto" else wanted
 
 
+def usable_set(wanted: str | None = None) -> str:
+    """Return the instruction set that an engine will use, known to this build.
+
+    Parameters
+    ----------
+    wanted : str, optional
+        As `chosen_instruction_set` takes it.
+
+    Raises
+    ------
+    EngineUnavailableError
+        If the extension was not built, or does not know it.
+    """
+    name, known = chosen_instruction_set(wanted), instruction_sets()
+    if name not in known:
+        raise EngineUnavailableError(
+            f"engine native: unknown instruction set {name!r}: choose one of {', '.join(known)}"
+        )
+    return name
+
+
 def with_integers(instruction_set: str, flags: Collection[str] | None = None) -> str:
     """Return the name under which the speeds of an instruction set are known.
 

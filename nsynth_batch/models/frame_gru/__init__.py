@@ -1,0 +1,1 @@
+"""The family `frames`: gated recurrent units over frames of samples."""
