@@ -29,6 +29,7 @@ from hdfs_jobs.storage.remote import BusyError, RemoteStorage, patience
 from hdfs_jobs.storage.s3.client import parse_s3_url, read_body, send
 from hdfs_jobs.storage.s3.conditions import ABSENT, Condition, Server, server_of
 from hdfs_jobs.storage.s3.errors import FolderError, RefusedError
+from hdfs_jobs.storage.s3.listing import OBJECTS
 from hdfs_jobs.storage.s3.transfers import ATTEMPT, S3Ranges, Upload
 from hdfs_jobs.storage.upload import BLOCK_BYTES
 
@@ -146,7 +147,7 @@ class S3Storage(RemoteStorage):
         if found is not None:
             return Entry(path, found["ContentLength"], False, found["LastModified"].timestamp())
         page = self._ask("list_objects_v2", path, Prefix=self._prefix(path), MaxKeys=1)
-        if self._key(path) and not page.get("Contents"):
+        if self._key(path) and not page[OBJECTS]:
             raise FileNotFoundError(f"{self._at(path)}: no such file or folder")
         return Entry(path, 0, True, 0.0)
 
@@ -161,7 +162,7 @@ class S3Storage(RemoteStorage):
             below = iter(())
         with ThreadPoolExecutor(_DELETERS) as pool:
             for page in below:
-                keys = [found["Key"] for found in page.get("Contents", ())]
+                keys = [found.key for found in page[OBJECTS]]
                 list(pool.map(partial(self._delete_key, path), keys))
         self._delete_key(path, self._key(path))
         if is_temporary(path):
@@ -187,7 +188,7 @@ class S3Storage(RemoteStorage):
             # The Versity gateway answers the same where another request empties a folder on the
             # way, which it then removes.
             below = {"Prefix": self._prefix(path), "MaxKeys": 1}
-            if send("list_objects_v2", self._bucket, self._at(path), below).get("Contents"):
+            if send("list_objects_v2", self._bucket, self._at(path), below)[OBJECTS]:
                 raise
             raise BusyError(f"{error}: no file stands below it, so it may pass") from error
 
@@ -205,12 +206,12 @@ class S3Storage(RemoteStorage):
                 parameters["UploadIdMarker"] = page["NextUploadIdMarker"]
 
     def _entries(self, page: Mapping[str, Any], temporary: bool) -> Iterator[Entry]:
-        for found in page.get("Contents", ()):
-            path = self._path(found["Key"])
+        for found in page[OBJECTS]:
+            path = self._path(found.key)
             if path.endswith("/") or not path or (is_temporary(path) and not temporary):
                 continue  # a key that ends with a slash marks a folder, for those who want some
-            if found["Size"] != len(TOMBSTONE) or self._head(path) is not None:
-                yield Entry(path, found["Size"], False, found["LastModified"].timestamp())
+            if found.size != len(TOMBSTONE) or self._head(path) is not None:
+                yield Entry(path, found.size, False, found.modified)
 
     def _uploads(self, path: str) -> Iterator[tuple[Entry, str, str]]:
         """Yield uploads that were not completed, each as a temporary file, its key and its id."""

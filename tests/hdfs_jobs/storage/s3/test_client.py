@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from botocore.utils import parse_timestamp
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hdfs_jobs.storage.remote import WrongAddressError
-from hdfs_jobs.storage.s3.client import _client, parse_time
+from hdfs_jobs.storage.s3.client import _client
 from hdfs_jobs.storage.s3.storage import S3Storage
 from nsynth_batch.errors import failure
 from tests.components.certificates import Authority
@@ -115,20 +111,6 @@ def test_every_request_says_that_the_requester_pays(
     silent = [seen for seen in proxy.seen if seen.headers.get("x-amz-request-payer") is None]
     assert [(seen.method, seen.path) for seen in silent] == []
     assert {seen.headers["x-amz-request-payer"] for seen in proxy.seen} == {"requester"}
-
-
-@pytest.mark.parametrize("form", ["iso", "seconds", "basic", "http", "number"])
-@given(moment=st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))
-def test_a_time_is_that_which_botocore_reads(form: str, moment: datetime) -> None:
-    text: str | float = {
-        "iso": f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z",
-        "seconds": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
-        "basic": f"{moment:%Y%m%dT%H%M%SZ}",
-        "http": f"{moment:%a, %d %b %Y %H:%M:%S GMT}",
-        "number": int(moment.timestamp()),
-    }[form]
-    assert parse_time(text) == parse_timestamp(text)
-    assert parse_time(text).utcoffset() == parse_timestamp(text).utcoffset()
 
 
 @pytest.mark.parametrize(
