@@ -231,7 +231,7 @@ def test_a_store_without_segments_of_the_models_rate_has_no_primes(
     assert "has no audio yet: run `nsynth-batch shard" in capsys.readouterr().err
     sounds = tmp_path / "sounds"
     sounds.mkdir()
-    soundfile.write(sounds / "Bell.wav", np.full(16000, 0.1), 8000)
+    soundfile.write(sounds / "Bell.wav", 0.1 * np.sin(np.arange(16000) / 5), 8000)
     assert main(["harvest", str(sounds), "--store", url, "--quiet"]) == 0
     assert main(["shard", "--store", url, "--workers", "1", "--quiet"]) == 0
     assert main(generating(model, url, 1, "--prime", "Bell")) == 2
