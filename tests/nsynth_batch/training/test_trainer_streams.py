@@ -11,8 +11,9 @@ import pytest
 
 from nsynth_batch.models.frame_gru.config import FrameConfig
 from nsynth_batch.models.frame_gru.family import FAMILY
-from nsynth_batch.models.weights import read_safetensors
-from nsynth_batch.training.corpus import Corpus
+from nsynth_batch.models.loading import load_model
+from nsynth_batch.models.weights import CheckpointError, read_safetensors
+from nsynth_batch.training.corpus import WIDE, Corpus
 from nsynth_batch.training.options import TrainingOptions, TrainingProgress
 from nsynth_batch.training.trainer import Trainer
 
@@ -38,6 +39,10 @@ def corpus() -> Corpus:
         ),
         8000,
     )
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_it_learns_to_beat_the_last_frame_and_goes_on_after_a_stop(
@@ -81,3 +86,44 @@ def test_the_state_decides_how_it_goes_on(corpus: Corpus, tmp_path: Path) -> Non
     )
     kept.check_corpus(other)
     assert not any(value.numpy().any() for value in kept._state.values())
+
+
+def test_a_window_begins_anew_with_each_sequence(corpus: Corpus, tmp_path: Path) -> None:
+    weights = {}
+    for past in ("carried", "window"):
+        config = replace(CONFIG, past=past, head="gaussian")
+        trainer = Trainer(FAMILY, config, replace(OPTIONS, steps=10), tmp_path / past)
+        seen: list[TrainingProgress] = []
+        weights[past] = trainer.train(corpus, report_steps=10, on_progress=seen.append)
+        assert set(seen[0].beside) == {"squared_error", "variance", "repeat"}
+    assert not np.array_equal(
+        weights["carried"].tensors["output/W"], weights["window"].tensors["output/W"]
+    )
+    assert load_model(tmp_path / "window").config.past == "window"
+
+
+def test_what_cannot_be_learned_is_one_line(corpus: Corpus, tmp_path: Path) -> None:
+    trainer = Trainer(FAMILY, CONFIG, OPTIONS, tmp_path / "model")
+    with pytest.raises(ValueError, match=r"hold 0\.00 s, and a sequence takes 0\.01 s"):
+        trainer.check_corpus(Corpus([("short", [np.ones(20, np.int16)])], 8000))
+    with pytest.raises(ValueError, match="at 16000 Hz, the model at 8000 Hz"):
+        trainer.check_corpus(Corpus([("other", [np.ones(2000, np.int16)])], 16_000))
+    with pytest.raises(ValueError, match="holds no samples"):
+        trainer.check_corpus(Corpus([], 8000))
+    with pytest.raises(ValueError, match="streams, which are left as they are"):
+        Trainer(FAMILY, CONFIG, replace(OPTIONS, augmentation=WIDE), tmp_path / "wide")
+    trainer.train(corpus)
+    with pytest.raises(CheckpointError, match="other sizes or options"):
+        Trainer(FAMILY, replace(CONFIG, head="gaussian"), OPTIONS, tmp_path / "model")
+
+
+def test_a_loss_that_is_not_finite_ends_it_and_keeps_the_last_good_state(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    Trainer(FAMILY, CONFIG, replace(OPTIONS, steps=5), tmp_path / "model").train(corpus)
+    saved = files_of(tmp_path / "model")
+    trainer = Trainer(FAMILY, CONFIG, OPTIONS, tmp_path / "model")
+    trainer._optimiser.weights["output/biases"].assign(np.full(8, np.nan, np.float32))
+    with pytest.raises(FloatingPointError, match="loss is nan at step 5: try a lower"):
+        trainer.train(corpus)
+    assert files_of(tmp_path / "model") == saved
