@@ -12,7 +12,14 @@ import typer
 
 from hdfs_jobs.storage.open import url_forms
 from nsynth_batch.settings import defaults
-from nsynth_batch.settings.choices import Curve, EngineName, Length, LogFormat, PrecisionChoice
+from nsynth_batch.settings.choices import (
+    Curve,
+    EngineName,
+    Length,
+    LogFormat,
+    PrecisionChoice,
+    Split,
+)
 
 if TYPE_CHECKING:
     from nsynth_batch.settings.settings import Settings
@@ -96,6 +103,9 @@ HARVEST_FLAGS: dict[str, Flag] = {
     "licence": Flag(str, "Take only these: CC0-1.0,CC-BY-4.0,CC-BY-*.", WEB_OPTIONS, "SPDX"),
     "since": Flag(str, "Take what is of that day or later: 2026-01-31.", WEB_OPTIONS, "DATE"),
     "limit": Flag(int, "Take so many recordings at most.", WEB_OPTIONS, "N"),
+    "split": Flag(
+        Split, "Of fma: take the artists of that part of the data set alone.", WEB_OPTIONS
+    ),
     "accept_missing": Flag(
         bool,
         "Withdraw what a folder no longer has, however much it is.",

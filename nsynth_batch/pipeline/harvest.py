@@ -40,7 +40,7 @@ def harvest(
     settings : Settings
         Which store, and what is taken of the web.
     source : str
-        A folder, ``commons:…`` or ``urls:PATH``.
+        A folder, ``commons:…``, ``urls:PATH`` or ``fma:PATH``.
     on_event : callable, optional
         Gets every event.
     drain : Drain, optional
@@ -172,6 +172,8 @@ def _way_out(source: str) -> str:
         return ", which `mash` takes with --allow-unknown alone"
     if source.startswith("urls:"):
         return "; the list's column licence gives one"
+    if source.startswith("fma:"):
+        return "; the dump names none that is known for them"
     return "; a sources.csv beside them gives rights"
 
 

@@ -28,6 +28,9 @@ CatalogState = Literal["current", "deleted", "forgotten", "unknown-licence"]
 Schedule = Literal["trapezoid", "published"]
 """How a training's learning rate changes from step to step."""
 
+Split = Literal["training", "validation", "test"]
+"""Which part of a published data set is taken."""
+
 LogFormat = Literal["text", "json"]
 """How progress is printed: lines for people, or JSON for a log collector."""
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ByteSize, Field, field_validator
 from pydantic_settings import NoDecode
 
 from nsynth_batch.settings import defaults
+from nsynth_batch.settings.choices import Split
 
 COMMONS_API = "https://commons.wikimedia.org/w/api.php"
 COMMONS_UPLOADS = "upload.wikimedia.org"
@@ -45,6 +46,8 @@ class WebSettings(BaseModel):
         Recordings whose content is of this day or later.
     limit
         The most recordings taken of a source.
+    split
+        The part of a published data set that is taken; None takes all.
     accept_missing
         Withdraw recordings that a folder no longer has however many they are.
     commons_api
@@ -68,6 +71,7 @@ class WebSettings(BaseModel):
     licence: Names = ()
     since: date | None = None
     limit: int | None = Field(default=None, ge=1)
+    split: Split | None = None
     accept_missing: bool = False
     commons_api: str = COMMONS_API
     upload_hosts: Names = (COMMONS_UPLOADS,)

@@ -12,7 +12,7 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.settings.settings import Settings
-from nsynth_batch.sources import url_list
+from nsynth_batch.sources import fma, url_list
 from nsynth_batch.sources.filters import HarvestFilter
 from nsynth_batch.sources.folder import FolderSource
 from nsynth_batch.sources.source import Source, WebSource
@@ -33,7 +33,7 @@ def resolve(source: str, settings: Settings | None = None) -> Source:
     Parameters
     ----------
     source : str
-        A folder of recordings, on this machine or on HDFS, or one recording.
+        A folder of recordings, on this machine or on HDFS, one recording, or ``fma:PATH``.
     settings : Settings, optional
         Which of them are taken; all by default.
 
@@ -45,12 +45,16 @@ def resolve(source: str, settings: Settings | None = None) -> Source:
     if _OF_THE_WEB.match(source) and not Path(source).exists():
         raise UsageError(
             f"{source}: no folder; recordings of a wiki are commons:Category:NAME or "
-            "commons:File:NAME, and urls:PATH is a list of addresses with their rights"
+            "commons:File:NAME, urls:PATH is a list of addresses with their rights, and fma:PATH "
+            "the Free Music Archive's dump"
         )
     wanted = HarvestFilter(types=None)
     if settings is not None:
         types = settings.types if "types" in settings.model_fields_set else None
         wanted = replace(_filter_of(settings), types=types)
+    if source.startswith(fma.PREFIX):
+        split = None if settings is None else settings.split
+        return fma.FmaSource(source.removeprefix(fma.PREFIX), wanted, split)
     storage = open_storage(source)
     parent, only = storage.parent(), storage.url.rstrip("/").rpartition("/")[2]
     if parent is None or not _is_file(storage):
@@ -107,6 +111,8 @@ def refuse_ignored(source: str | None, given: Collection[str]) -> None:
             f"{what} category of a wiki: leave out --depth, which counts the levels below "
             "commons:Category:NAME; a folder is read with all its subfolders"
         )
+    if "split" in given and not (source and source.startswith(fma.PREFIX)):
+        raise UsageError(f"{what} data set with splits: leave out --split, which fma:PATH has")
     if "accept_missing" in given and (source is None or is_on_the_web(source)):
         raise UsageError(
             f"{what} folder: leave out --accept-missing, which withdraws what a folder does not "

@@ -17,7 +17,7 @@ from nsynth_batch.sources.resolve import is_on_the_web, refuse_ignored
 COMMANDS = ("run", "harvest", "shard", "encode", "mash", "decode", "verify", "status", "gc")
 """Those that work on a store alone; what the others leave would end with the pod."""
 
-_LISTS = ("urls:", "commons:List:")
+_WITH_PATHS = ("urls:", "fma:", "commons:List:")
 _PATHS = ("store", "checkpoint", "themes", "tls_ca", "tls_cert", "tls_key")
 
 
@@ -95,7 +95,7 @@ def _is_bundled(checkpoint: str) -> bool:
 
 
 def _refuse_source(source: str, mounted: Sequence[str]) -> None:
-    listed = next((source.removeprefix(p) for p in _LISTS if source.startswith(p)), None)
+    listed = next((source.removeprefix(p) for p in _WITH_PATHS if source.startswith(p)), None)
     if listed is not None or not is_on_the_web(source):
         _require_there("SOURCE", source if listed is None else listed, mounted)
 

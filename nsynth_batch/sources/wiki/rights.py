@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from hdfs_jobs.errors import BadInput
-from nsynth_batch.sources.wiki.licence_spellings import (
+from nsynth_batch.sources.licence_spellings import (
     Reading,
     either,
     read_licence,

@@ -21,13 +21,15 @@ ON_THE_WEB = (
     "urls:list.csv",
 )
 FOLDERS = ("recordings", "hdfs://namenode:8020/in", "webhdfs://namenode:9870/in", "bell.wav")
+DUMPS = ("fma:dump", "fma:webhdfs://namenode:9870/fma")
 
 
-@pytest.mark.parametrize("source", [*ON_THE_WEB, *FOLDERS, None])
+@pytest.mark.parametrize("source", [*ON_THE_WEB, *FOLDERS, *DUMPS, None])
 def test_each_filter_applies_or_is_refused(source: str | None) -> None:
     applies = {
         "depth": source in CATEGORIES,
-        "accept_missing": source in FOLDERS,
+        "accept_missing": source in (*FOLDERS, *DUMPS),
+        "split": source in DUMPS,
         "min_seconds": True,
         "contact": True,
         **dict.fromkeys(FILTERS, source is not None),
@@ -47,6 +49,7 @@ def test_each_filter_applies_or_is_refused(source: str | None) -> None:
         ("harvest", "in", "--depth", "1", "--dry-run"),
         ("run", "in", "--depth", "0"),
         ("harvest", "urls:list.csv", "--accept-missing"),
+        ("harvest", "in", "--split", "test"),
         ("run", "--limit", "3", "--since", "2026-01-31"),
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from license_expression import get_spdx_licensing
 
-from nsynth_batch.sources.wiki.licence_spellings import (
+from nsynth_batch.sources.licence_spellings import (
     Reading,
     _rows,
     _table,
