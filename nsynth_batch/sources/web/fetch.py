@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from hdfs_jobs.errors import BadInput, InfrastructureError
+from hdfs_jobs.errors import BadInput, InfrastructureError, UsageError
 from hdfs_jobs.storage.base import Storage
 from nsynth_batch.catalog.content import ContentIndex
 from nsynth_batch.sources.source import BadRecording, WebOffer, WebSource
@@ -53,8 +53,8 @@ class Fetcher:
         self._client = client
         self._storage = storage
         self._downloads = Downloads(client, storage, source.hosts)
-        self._failed_in_a_row = 0
-        self.down: InfrastructureError | None = None
+        self._failed_in_a_row: list[InfrastructureError | UsageError] = []
+        self.down: InfrastructureError | UsageError | None = None
 
     def fetch(self, offer: WebOffer) -> Fetched | BadRecording:
         """Fetch a recording.
@@ -63,6 +63,8 @@ class Fetcher:
         ------
         InfrastructureError
             It cannot be fetched now; what came is kept.
+        UsageError
+            The host forbids file after file, which does not pass by itself.
         Stopped
             It was asked to stop; what came is kept.
         OSError
@@ -77,19 +79,21 @@ class Fetcher:
             raise
         if isinstance(result, BadRecording) and result.reason == "forbidden":
             self._count_failure(
-                InfrastructureError(
-                    f"{_MOST_FAILED} files in a row are forbidden ({result.detail}): the host "
-                    "may want a --contact that reaches you"
+                UsageError(
+                    f"{_MOST_FAILED} files in a row are forbidden ({result.detail}): the host may "
+                    "want a --contact that reaches you, or no programs at all; what came is kept"
                 )
             )
         else:
-            self._failed_in_a_row = 0
+            self._failed_in_a_row = []
         return result
 
-    def _count_failure(self, error: InfrastructureError) -> None:
-        self._failed_in_a_row += 1
-        if self._failed_in_a_row >= _MOST_FAILED:
-            self.down = error
+    def _count_failure(self, error: InfrastructureError | UsageError) -> None:
+        self._failed_in_a_row.append(error)
+        if len(self._failed_in_a_row) >= _MOST_FAILED:
+            # A host that also asked to try later is a busy one, which passes by itself.
+            passing = (e for e in self._failed_in_a_row if isinstance(e, InfrastructureError))
+            self.down = next(passing, error)
 
     def _until_right(self, offer: WebOffer) -> Fetched | BadRecording:
         """Fetch a recording; ask its source again where it is not as declared."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from hdfs_jobs.errors import InfrastructureError
+from hdfs_jobs.errors import InfrastructureError, UsageError
 from hdfs_jobs.storage.base import Storage
 from nsynth_batch.catalog.catalog import Recording
 from nsynth_batch.catalog.content import ContentIndex, declared_seconds
@@ -56,9 +56,9 @@ def harvest_web(
     Raises
     ------
     InfrastructureError
-        If the listing cannot be had, or file after file cannot; what came is kept.
+        If the listing cannot be had, or file after file cannot be had now; what came is kept.
     UsageError
-        If the source has nothing at all.
+        If the source has nothing at all, or its host forbids file after file; what came is kept.
     """
     report = Harvest()
     work: _WebHarvest | None = None
@@ -73,7 +73,7 @@ def harvest_web(
         report.drained = True
         if work is not None:
             work.give_up()
-    except InfrastructureError:
+    except (InfrastructureError, UsageError):
         if work is not None:
             work.give_up()
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -126,6 +127,35 @@ def test_a_broken_connection_is_taken_up(site: FaultProxy, tmp_path: Path) -> No
 def test_other_hosts_than_listed_are_not_asked(site: FaultProxy, tmp_path: Path) -> None:
     site.fail("one.wav", Fault(302, {"Location": "http://elsewhere.example/one.wav"}))
     assert run(tmp_path, f"One,Ann,CC0-1.0,,http://{site.host}/one.wav\n") == 3
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code", "words"),
+    [
+        # It does not pass by itself, so no scheduler is to try again.
+        ((403,), 2, "3 files in a row are forbidden"),
+        ((429,), 75, "the server answers 429"),
+        ((403, 429), 75, "the server answers 429"),
+    ],
+)
+def test_a_host_that_refuses_file_after_file_is_left_alone(
+    site: FaultProxy,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    statuses: tuple[int, ...],
+    code: int,
+    words: str,
+) -> None:
+    names = ("one", *"abcdefgh")
+    for name, status in zip(names[1:], itertools.cycle(statuses), strict=False):
+        site.fail(f"/{name}.wav", Fault(status), times=1000)
+    listed = "".join(f"{name},Ann,CC0-1.0,,http://{site.host}/{name}.wav\n" for name in names)
+    assert run(tmp_path, listed, "--retries", "0") == code
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert words in last
+    # What came before stays, and not all is asked for.
+    assert len(raw(tmp_path / "store")) == 1
+    assert len({seen.path for seen in site.seen}) < len(names)
 
 
 def test_a_preview_knows_what_is_there(

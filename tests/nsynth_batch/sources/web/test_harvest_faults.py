@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hdfs_jobs.datasets.store import Store
-from hdfs_jobs.errors import InfrastructureError
+from hdfs_jobs.errors import InfrastructureError, UsageError
 from nsynth_batch.sources.quarantine import HarvestQuarantine
 from nsynth_batch.sources.web.partial_file import PARTIALS
 from tests.components.faults import MAXLAG, Fault, FaultProxy
@@ -193,7 +193,7 @@ def test_what_stays_wrong_is_quarantined(
 
 def test_a_host_that_forbids_everything_ends_the_harvest(front: FaultProxy, tmp_path: Path) -> None:
     front.fail(FILE, Fault(403), times=1000)
-    with pytest.raises(InfrastructureError, match="--contact"):
+    with pytest.raises(UsageError, match="--contact"):
         harvest(front, tmp_path, "commons:Category:Many")
 
 
