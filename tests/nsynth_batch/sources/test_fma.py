@@ -11,13 +11,16 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdfs_jobs.errors import UsageError
+from hdfs_jobs.datasets.plan import Item
+from hdfs_jobs.errors import BadInput, UsageError
 from nsynth_batch.cli import main
 from nsynth_batch.settings.choices import Split
 from nsynth_batch.sources.filters import HarvestFilter
 from nsynth_batch.sources.fma import NO_TRACK, OTHER_SPLIT, TWICE, FmaSource, splits_by_artist
 from nsynth_batch.sources.fma_tables import Track
+from nsynth_batch.stages.audio import AudioStage
 from sequencer.rights.rights import Rights
+from tests.nsynth_batch.builders import task
 from tests.nsynth_batch.recordings import RECORDINGS
 from tests.nsynth_batch.sources.wikis import catalog
 
@@ -148,21 +151,22 @@ def test_no_artist_is_in_two_splits(published: list[tuple[int, Split]]) -> None:
         assert (str(artist) in divided) == (len(set(own)) > 1)
 
 
-def test_bad_files_are_quarantined_with_a_reason(
-    dump: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    files = [dump / "fma_small" / name_of(number) for number, *_ in TRACKS]
-    files[0].write_bytes(b"")
-    files[1].write_bytes(files[1].read_bytes()[:300])
-    files[2].write_bytes(b"no sound at all " * 400)
-    store = str(tmp_path / "store")
+def test_shard_quarantines_bad_files_with_a_reason(dump: Path, tmp_path: Path) -> None:
+    bad = [dump / "fma_small" / name_of(number) for number, *_ in TRACKS[:3]]
+    bad[0].write_bytes(b"")
+    bad[1].write_bytes(bad[1].read_bytes()[:100])
+    bad[2].write_bytes(b"no sound at all " * 400)
     assert harvest(dump, tmp_path / "store") == 0
-    assert main(["shard", "--store", store, "--workers", "0", "--max-bad-fraction", "0.7"]) == 0
-    capsys.readouterr()
-    assert main(["status", "--quarantine", "--store", store]) == 0
-    shown = capsys.readouterr().out
-    assert all(file.name in shown or file.stem in shown for file in files[:3]), shown
-    assert not any(file.stem in shown for file in files[3:])
+    stage = AudioStage(segment_samples=4096, hop=512, sample_rate=16_000)
+    reasons = {}
+    for path, row in catalog(tmp_path / "store").items():
+        with (tmp_path / "store" / row.raw_url).open("rb") as stream:
+            try:
+                assert list(stage.process(Item(row.file_id), stream, task(tmp_path)))
+            except BadInput as error:
+                reasons[path] = error.reason
+    assert set(reasons) == {f"fma_small/{name_of(number)}" for number, *_ in TRACKS[:3]}
+    assert all(reasons.values())
 
 
 def test_what_is_no_track_or_there_twice_is_left_out(dump: Path) -> None:
