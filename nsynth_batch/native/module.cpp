@@ -44,11 +44,13 @@ Config read_config(const nb::dict& sizes) {
   };
   const Config config{size("num_layers"), size("num_stages"),    size("width"),
                       size("skip_width"), size("ae_num_layers"), size("ae_num_stages"),
-                      size("ae_width"),   size("ae_bottleneck"), size("ae_hop_length")};
+                      size("ae_width"),   size("ae_bottleneck"), size("ae_hop_length"),
+                      size("filter_length"),
+                      sizes.contains("skips_at_once") && nb::cast<bool>(sizes["skips_at_once"])};
   // A history of 2^24 samples is no model that fits a machine; larger shifts are not defined.
   require(config.num_stages <= 24 && config.ae_num_stages <= 24, "num_stages must be at most 24");
-  require(size("filter_length") == kTaps && size("ae_filter_length") == kTaps,
-          "filter_length must be 3");
+  require(config.taps == 2 || config.taps == kTaps, "filter_length must be 2 or 3");
+  require(size("ae_filter_length") == kTaps, "ae_filter_length must be 3");
   return config;
 }
 

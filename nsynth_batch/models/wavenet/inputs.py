@@ -11,10 +11,18 @@ from nsynth_batch.models.engine import Codes, EngineUnavailableError, Request
 from nsynth_batch.models.wavenet.config import Config
 
 _TAPS = 3
+"""Of the published model's filters."""
 
 
-def require_taps(config: Config, engine: str) -> None:
-    """Refuse a model whose filters have another number of taps than the published one's.
+def require_taps(config: Config, engine: str, decoder: Sequence[int] = (_TAPS,)) -> None:
+    """Refuse a model whose filters have a number of taps that an engine does not know.
+
+    Parameters
+    ----------
+    config : Config
+    engine : str
+    decoder : sequence of int
+        Those that it knows of the decoder's filters; of the encoder's the published 3.
 
     Raises
     ------
@@ -22,10 +30,11 @@ def require_taps(config: Config, engine: str) -> None:
         If it has, for an engine that knows no other.
     """
     found = (config.filter_length, config.ae_filter_length)
-    if found != (_TAPS, _TAPS):
+    if found[0] not in decoder or found[1] != _TAPS:
+        known = " or ".join(map(str, decoder))
         raise EngineUnavailableError(
-            f"engine {engine}: it has filters of {_TAPS} taps, and the model's have {found[0]} "
-            f"and {found[1]}; use the engine tensorflow"
+            f"engine {engine}: it has decoders of {known} taps and encoders of {_TAPS}, and the "
+            f"model's have {found[0]} and {found[1]}; use the engine tensorflow"
         )
 
 

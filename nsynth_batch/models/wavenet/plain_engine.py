@@ -1,7 +1,7 @@
 """A WaveNet without conditioning on NSynth's native engine: the same kernels, and nothing held.
 
-The engine has decoders of three taps under an encoding. Two taps are three of which the oldest
-weighs nothing, and no conditioning is one whose weights are zero, computed once in 32 samples.
+The engine has decoders under an encoding. No conditioning is one whose weights are zero, computed
+once in 32 samples.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from nsynth_batch.models.wavenet.native_engine import NativeEngine
 from nsynth_batch.models.wavenet.plain_config import PlainConfig
 from nsynth_batch.models.weights import Array, Weights
 
-_TAPS = 3
 _HOP = 32
 _SILENCE = np.int16(0)
 
@@ -53,7 +52,9 @@ class PlainEngine:
     def __init__(self, weights: Weights[PlainConfig], **options: Any) -> None:
         config = weights.config
         quantiser = quantiser_named(config.quantiser, config.gain)
-        self._inner = NativeEngine(conditioned(weights), quantiser=quantiser, **options)
+        self._inner = NativeEngine(
+            conditioned(weights), quantiser=quantiser, skips_at_once=True, **options
+        )
         self._context = _whole(config.receptive_field)
         self.precision = self._inner.precision
         self.instruction_set = self._inner.instruction_set
@@ -214,23 +215,17 @@ def conditioned(weights: Weights[PlainConfig]) -> Weights[Config]:
         num_stages=own.num_stages,
         width=own.width,
         skip_width=own.skip_width,
-        filter_length=_TAPS,
+        filter_length=own.filter_length,
         ae_num_layers=1,
         ae_num_stages=1,
         ae_width=1,
-        ae_filter_length=_TAPS,
+        ae_filter_length=3,
         ae_bottleneck=1,
         ae_hop_length=_HOP,
         sample_rate=own.sample_rate,
     )
     tensors = {name: np.zeros(shape, np.float32) for name, shape in tensor_shapes(config).items()}
-    for name, value in weights.tensors.items():
-        if name.endswith("/W"):
-            # The newest tap is the last one.
-            tensors[name][:, -value.shape[1] :] = value
-        else:
-            tensors[name] = value
-    return Weights(config, tensors)
+    return Weights(config, {**tensors, **weights.tensors})
 
 
 def _whole(samples: int) -> int:

@@ -9,7 +9,7 @@
 
 namespace nsynth {
 
-constexpr int kTaps = 3;      // of every dilated convolution of the model
+constexpr int kTaps = 3;      // of a convolution, at most; of the encoder's always
 constexpr int kQuanta = 256;  // mu-law bins
 constexpr float kLeastLogVariance = -14.0f;  // as a likelihood is trained with
 

@@ -20,14 +20,15 @@ std::size_t scratch_rows(const Decoder& decoder, int rows) {
 Forward::Layout::Layout(const Decoder& decoder) {
   floats = 0;
   for (const DecoderLayer& layer : decoder.layers) {
-    const std::size_t rows = index(2 * layer.dilation + kChunk);
+    const std::size_t rows = index(layer.lookback + kChunk);
     inputs.push_back(floats);
     floats += rows * (decoder.row_bytes() / sizeof(float));
     scales.push_back(floats);
     floats += decoder.scaled() ? rows : 0;
   }
   stream = floats;
-  skip = stream + (decoder.packing.narrow ? index(kChunk) * index(decoder.width) : 0);
+  gated = stream + (decoder.packing.narrow ? index(kChunk) * index(decoder.width) : 0);
+  skip = gated + decoder.most_inputs(index(kChunk)) * index(decoder.width);
   hidden = skip + index(kChunk) * index(decoder.skip_width);
   floats = hidden + index(kChunk) * index(decoder.skip_width);
 }
@@ -40,7 +41,7 @@ Forward::Scratch::Scratch(const Decoder& decoder)
                 index(std::max(2 * decoder.width, decoder.skip_width))),
       rows(index(std::max<std::int64_t>(
                kRows, static_cast<std::int64_t>(scratch_rows(decoder, kRows)))),
-           Rows::scratch_floats(decoder)) {}
+           Rows::scratch_floats(decoder), decoder.most_inputs(index(kRows))) {}
 
 std::size_t Forward::bytes(const Decoder& decoder, int threads) {
   const std::size_t wide = index(std::max(2 * decoder.width, decoder.skip_width));
@@ -57,16 +58,21 @@ Forward::Forward(const Decoder& decoder, int threads)
 
 unsigned char* Forward::row(int layer, int at) const {
   return reinterpret_cast<unsigned char*>(state_.data() + layout_.inputs[index(layer)]) +
-         index(2 * dilation(layer) + at) * decoder_.row_bytes();
+         index(lookback(layer) + at) * decoder_.row_bytes();
 }
 
 float* Forward::row_scale(int layer, int at) const {
-  return state_.data() + layout_.scales[index(layer)] + index(2 * dilation(layer) + at);
+  return state_.data() + layout_.scales[index(layer)] + index(lookback(layer) + at);
 }
 
 float* Forward::stream_row(int layer, int at) const {
   if (!decoder_.packing.narrow) return reinterpret_cast<float*>(row(layer, at));
   return state_.data() + layout_.stream + index(at) * index(decoder_.width);
+}
+
+float* Forward::gated_row(int layer, int at) const {
+  return state_.data() + layout_.gated +
+         (index(layer) * index(kChunk) + index(at)) * index(decoder_.width);
 }
 
 float* Forward::skip_row(std::size_t region, int at) const {
@@ -80,7 +86,7 @@ bool Forward::run(const Member& member, const float* inputs, const float* encodi
   const std::size_t width = decoder_.row_bytes();
   const bool scaled = decoder_.scaled();
   for (int i = first; i < last; ++i) {
-    const int length = 2 * dilation(i);
+    const int length = lookback(i);
     std::memset(row(i, -length), 0, index(length) * width);
     if (scaled) std::fill_n(row_scale(i, -length), length, 0.0f);
   }
@@ -94,7 +100,7 @@ bool Forward::run(const Member& member, const float* inputs, const float* encodi
     member.wait();
     if (member.leads()) fed_.fetch_add(count, std::memory_order_relaxed);
     for (int i = first; i < last; ++i) {
-      const int length = 2 * dilation(i);
+      const int length = lookback(i);
       std::memmove(row(i, -length), row(i, count - length), index(length) * width);
       if (scaled)
         std::memmove(row_scale(i, -length), row_scale(i, count - length),
@@ -113,7 +119,7 @@ void Forward::feed(const Member& member, const float* inputs, const float* encod
   for (int at = low; at < high; at += kRows) {
     const int n = std::min(kRows, high - at);
     for (int r = 0; r < n; ++r) {
-      rows.input[index(r)] = inputs + at + r;
+      rows.input[index(r)] = inputs + at + r + decoder_.first_tap();
       rows.out[index(r)] = stream_row(0, at + r);
     }
     rows.run(kernels_.float32.store, decoder_.start, n);
@@ -170,14 +176,13 @@ void Forward::past_taps(int number, Scratch& scratch, int low, int high) {
   const int count = high - low;
   const bool scaled = decoder_.scaled();
   Rows& rows = scratch.rows;
-  for (int r = 0; r < count; ++r) {
-    rows.input[index(r)] = row(number, low + r - 2 * layer.dilation);
-    rows.input[index(count + r)] = row(number, low + r - layer.dilation);
-    rows.out[index(r)] = partial(scratch, r);
-    if (!scaled) continue;
-    rows.input_scales[index(r)] = *row_scale(number, low + r - 2 * layer.dilation);
-    rows.input_scales[index(count + r)] = *row_scale(number, low + r - layer.dilation);
-  }
+  int at = 0;
+  for (int back = layer.lookback; back > 0; back -= layer.dilation)
+    for (int r = 0; r < count; ++r, ++at) {
+      rows.input[index(at)] = row(number, low + r - back);
+      if (scaled) rows.input_scales[index(at)] = *row_scale(number, low + r - back);
+    }
+  for (int r = 0; r < count; ++r) rows.out[index(r)] = partial(scratch, r);
   rows.run(decoder_.products().store, layer.past, count);
 }
 
@@ -225,7 +230,9 @@ void Forward::layer(int number, Scratch& scratch, const float* encoding, std::in
     if (scaled) rows.input_scales[index(r)] = *row_scale(number, low + r);
     rows.first[index(r)] = partial(scratch, r);
     // In float32 the gate's output goes the one way, else the other.
-    rows.out[index(r)] = scratch.gated.data() + index(r) * index(decoder_.width);
+    rows.out[index(r)] = decoder_.joined()
+                             ? gated_row(number, low + r)
+                             : scratch.gated.data() + index(r) * index(decoder_.width);
     rows.narrow[index(r)] = rows.out[index(r)];
   }
   rows.run(products.gate, layer.now, count);
@@ -241,7 +248,7 @@ void Forward::layer(int number, Scratch& scratch, const float* encoding, std::in
     rows.run(products.add, layer.residual, count);
     round_inputs(number + 1, low, high);
   }
-  if (!skips) return;
+  if (!skips || decoder_.joined()) return;
   for (int r = 0; r < count; ++r) {
     rows.out[index(r)] = skip_row(layout_.skip, low + r);
     rows.first[index(r)] = rows.out[index(r)];
@@ -252,10 +259,22 @@ void Forward::layer(int number, Scratch& scratch, const float* encoding, std::in
   rows.run(last ? products.rectify_sum : products.add, layer.skip, count);
 }
 
+void Forward::join_skips(Scratch& scratch, int low, int high) const {
+  const int count = high - low;
+  Rows& rows = scratch.rows;
+  for (int i = 0; i < decoder_.config.num_layers; ++i)
+    for (int r = 0; r < count; ++r)
+      rows.input[index(i * count + r)] = gated_row(i, low + r);
+  for (int r = 0; r < count; ++r)
+    rows.first[index(r)] = rows.out[index(r)] = skip_row(layout_.skip, low + r);
+  rows.run(decoder_.products().rectify_sum, decoder_.skips, count);
+}
+
 void Forward::head(Scratch& scratch, const float* encoding, std::int64_t begin, int low, int high,
                    float* logits) {
   const int count = high - low;
   Rows& rows = scratch.rows;
+  if (decoder_.joined()) join_skips(scratch, low, high);
   condition(decoder_.condition_out1, scratch, encoding, begin, low, high);
   for (int r = 0; r < count; ++r) {
     rows.input[index(r)] = skip_row(layout_.skip, low + r);

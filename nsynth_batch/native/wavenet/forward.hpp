@@ -28,10 +28,10 @@ class Forward {
   // Samples fed by all runs so far; any thread may ask.
   std::int64_t fed() const { return fed_.load(std::memory_order_relaxed); }
 
-  // After a run: the layer's input at sample end - 2 * dilation + i, in the precision of the
+  // After a run: the layer's input at sample end - lookback + i, in the precision of the
   // layers' products, and its scale where those are of integers.
-  const void* history(int layer, int i) const { return row(layer, i - 2 * dilation(layer)); }
-  float scale(int layer, int i) const { return *row_scale(layer, i - 2 * dilation(layer)); }
+  const void* history(int layer, int i) const { return row(layer, i - lookback(layer)); }
+  float scale(int layer, int i) const { return *row_scale(layer, i - lookback(layer)); }
 
  private:
   static constexpr int kChunk = 512;  // samples a layer is given at once
@@ -39,7 +39,7 @@ class Forward {
 
   struct Layout {
     std::vector<std::size_t> inputs, scales;
-    std::size_t stream, skip, hidden, floats;
+    std::size_t stream, gated, skip, hidden, floats;
     explicit Layout(const Decoder& decoder);
   };
   struct Scratch {
@@ -51,11 +51,16 @@ class Forward {
   int dilation(int layer) const {
     return decoder_.layers[static_cast<std::size_t>(layer)].dilation;
   }
+  int lookback(int layer) const {
+    return decoder_.layers[static_cast<std::size_t>(layer)].lookback;
+  }
   // Sample `at` of the chunk; below 0 is what came before it.
   unsigned char* row(int layer, int at) const;
   float* row_scale(int layer, int at) const;
   // The same in float32, of the chunk alone.
   float* stream_row(int layer, int at) const;
+  // The gate's output, where the skips of all layers are joined.
+  float* gated_row(int layer, int at) const;
   float* skip_row(std::size_t region, int at) const;
   void feed(const Member& member, const float* inputs, const float* encoding, std::int64_t begin,
             int count, float* logits);
@@ -65,6 +70,8 @@ class Forward {
              int high, bool skips);
   void head(Scratch& scratch, const float* encoding, std::int64_t begin, int low, int high,
             float* logits);
+  // Adds the skips of all layers, where they are joined.
+  void join_skips(Scratch& scratch, int low, int high) const;
   // Where the scratch keeps what the past taps add to its row r.
   float* partial(Scratch& scratch, int r) const;
   // What the past taps add to chunk samples [low, high), into the scratch.

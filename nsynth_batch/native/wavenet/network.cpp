@@ -67,11 +67,28 @@ std::string numbered(const char* name, int layer) {
   return std::string(name) + "_" + std::to_string(layer + 1);
 }
 
+// The skips of all layers as one convolution, a tap a layer.
+Matrix joined_skips(const Config& c, const Tensors& tensors, const Packing& packing) {
+  const std::size_t size = static_cast<std::size_t>(c.width) * c.skip_width;
+  std::vector<float> weights, biases(static_cast<std::size_t>(c.skip_width));
+  for (int i = 0; i < c.num_layers; ++i) {
+    const std::string name = numbered("skip", i);
+    const float* const own = tensors(name + "/W", size);
+    weights.insert(weights.end(), own, own + size);
+    const float* const bias = tensors(name + "/biases", biases.size());
+    for (std::size_t k = 0; k < biases.size(); ++k) biases[k] += bias[k];
+  }
+  const Tensors all = [&](const std::string& tensor, std::size_t) -> const float* {
+    return tensor.ends_with("/W") ? weights.data() : biases.data();
+  };
+  return Matrix(all, "skips", packing, c.num_layers, c.width, c.skip_width);
+}
+
 }  // namespace
 
 long Config::receptive_field() const {
-  long field = kTaps;
-  for (int i = 0; i < num_layers; ++i) field += static_cast<long>(kTaps - 1) * dilation(i);
+  long field = taps;
+  for (int i = 0; i < num_layers; ++i) field += lookback(i);
   return field;
 }
 
@@ -181,27 +198,30 @@ Decoder::Decoder(const Config& c, const Tensors& tensors, const Kernels& k, Prec
       skip_width(packing.padded(c.skip_width)) {
   using Columns = Matrix::Columns;
   const Packing wide = packing.in_float32();
-  // The taps of the one input channel stand side by side: one tap of depth 3.
-  start = Matrix(tensors, "startconv", wide, 1, kTaps, c.width);
+  // The taps of the one input channel stand side by side: one tap of their depth.
+  start = Matrix(tensors, "startconv", wide, 1, c.taps, c.width);
   skip_start = Matrix(tensors, "skip_start", wide, 1, c.width, c.skip_width);
   for (int i = 0; i < c.num_layers; ++i) {
     const std::string convolution = numbered("dilatedconv", i);
     DecoderLayer layer;
     layer.dilation = c.dilation(i);
+    layer.lookback = c.lookback(i);
     if (paired())
       layer.paired =
           PairedTaps(tensors, convolution, packing, c.width, 2 * c.width, Columns::gate);
     else
-      layer.past = Matrix(tensors, convolution, packing, kTaps, c.width, 2 * c.width,
-                          Columns::gate, 0, kTaps - 1);
-    layer.now = Matrix(tensors, convolution, packing, kTaps, c.width, 2 * c.width, Columns::gate,
-                       kTaps - 1, kTaps);
+      layer.past = Matrix(tensors, convolution, packing, c.taps, c.width, 2 * c.width,
+                          Columns::gate, 0, c.taps - 1);
+    layer.now = Matrix(tensors, convolution, packing, c.taps, c.width, 2 * c.width, Columns::gate,
+                       c.taps - 1, c.taps);
     layer.condition = Matrix(tensors, numbered("cond_map", i), wide, 1, c.ae_bottleneck,
                              2 * c.width, Columns::gate);
     layer.residual = Matrix(tensors, numbered("res", i), packing, 1, c.width, c.width);
-    layer.skip = Matrix(tensors, numbered("skip", i), packing, 1, c.width, c.skip_width);
+    if (!joined())
+      layer.skip = Matrix(tensors, numbered("skip", i), packing, 1, c.width, c.skip_width);
     layers.push_back(std::move(layer));
   }
+  if (joined()) skips = joined_skips(c, tensors, packing);
   out1 = Matrix(tensors, "out1", wide, 1, c.skip_width, c.skip_width);
   condition_out1 = Matrix(tensors, "cond_map_out1", wide, 1, c.ae_bottleneck, c.skip_width);
   logits = Matrix(tensors, "logits", wide, 1, c.skip_width, kQuanta);

@@ -16,8 +16,11 @@ struct Config {
   int num_layers, num_stages, width, skip_width;
   int ae_num_layers, ae_num_stages, ae_width;
   int ae_bottleneck, ae_hop_length;
+  int taps;            // of the decoder's convolutions, 2 or 3
+  bool skips_at_once;  // the skip sum is one product over all layers, where that is in float32
 
   int dilation(int layer) const { return 1 << (layer % num_stages); }
+  int lookback(int layer) const { return (taps - 1) * dilation(layer); }
   int ae_dilation(int layer) const { return 1 << (layer % ae_num_stages); }
   // Samples back from which the state of a step may depend on the input.
   long receptive_field() const;
@@ -72,9 +75,9 @@ struct PairedTaps {
 };
 
 struct DecoderLayer {
-  int dilation;
-  PairedTaps paired;  // in float32
-  Matrix past;        // the same two taps in narrow precisions: differences would be too wide
+  int dilation, lookback;
+  PairedTaps paired;  // of three taps in float32
+  Matrix past;        // past taps otherwise: in narrow precisions differences would be too wide
   Matrix now;
   Matrix condition;
   Matrix residual, skip;
@@ -91,7 +94,13 @@ struct Decoder {
   // Whether rows have scales.
   bool scaled() const { return packing.precision >= Precision::int16; }
   // Whether the past taps are paired.
-  bool paired() const { return !packing.narrow; }
+  bool paired() const { return !packing.narrow && config.taps == kTaps; }
+  // Whether the skip sum is one product.
+  bool joined() const { return !packing.narrow && config.skips_at_once; }
+  // Pointers that products of so many rows need.
+  std::size_t most_inputs(std::size_t rows) const { return joined() ? rows * layers.size() : 0; }
+  // An input sample is the last of kTaps; of two taps the first of them is not read.
+  int first_tap() const { return kTaps - config.taps; }
 
   Config config;
   const Kernels* kernels;
@@ -99,6 +108,7 @@ struct Decoder {
   int width, skip_width;  // rounded up to whole panels
   Matrix start, skip_start;
   std::vector<DecoderLayer> layers;
+  Matrix skips;  // of all layers, where they are joined
   Matrix out1, condition_out1, logits;
   Buffer zeros;  // a row of them: the history before a clip's first sample
 };

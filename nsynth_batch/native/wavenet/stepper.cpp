@@ -25,8 +25,8 @@ Stepper::Layout::Layout(const Decoder& decoder, std::size_t slots, std::size_t t
   const std::size_t width = index(decoder.width), skips = index(decoder.skip_width);
   const std::size_t row = decoder.row_bytes() / sizeof(float);
   for (const DecoderLayer& layer : decoder.layers) {
-    history.push_back(take(index(2 * layer.dilation) * slots * row));
-    scales.push_back(take(decoder.scaled() ? index(2 * layer.dilation) * slots : 0));
+    history.push_back(take(index(layer.lookback) * slots * row));
+    scales.push_back(take(decoder.scaled() ? index(layer.lookback) * slots : 0));
   }
   for (const DecoderLayer& layer : decoder.layers)
     kept.push_back(take(decoder.paired() ? index(layer.dilation) * slots * 2 * width : 0));
@@ -39,7 +39,7 @@ Stepper::Layout::Layout(const Decoder& decoder, std::size_t slots, std::size_t t
   stream = take(narrow ? slots * width : 0);
   rounded = take(narrow && threads > 1 ? threads * slots * row : 0);
   rounded_scales = take(narrow && threads > 1 ? threads * slots : 0);
-  gated = take(slots * row);
+  gated = take((decoder.joined() ? decoder.layers.size() : 1) * slots * row);
   skip = take(slots * skips);
   hidden = take(slots * skips);
   logits = take(slots * kQuanta);
@@ -60,7 +60,8 @@ Stepper::Stepper(const Decoder& decoder, int slots, int threads)
       state_(layout_.floats) {
   active_.reserve(index(slots));
   for (int i = 0; i < threads; ++i)
-    rows_.emplace_back(index(slots * kBlock), Rows::scratch_floats(decoder));
+    rows_.emplace_back(index(slots * kBlock), Rows::scratch_floats(decoder),
+                       decoder.most_inputs(index(slots)));
 }
 
 Stepper::Region Stepper::region(std::size_t begin, std::size_t number, int width) const {
@@ -74,7 +75,7 @@ Stepper::Inputs Stepper::inputs(std::size_t begin, std::size_t scales, std::size
 }
 
 Stepper::Inputs Stepper::history(int layer, std::int64_t step) const {
-  const std::size_t length = index(2 * decoder_.layers[index(layer)].dilation);
+  const std::size_t length = index(decoder_.layers[index(layer)].lookback);
   const std::size_t place = static_cast<std::size_t>(step) % length;
   return inputs(layout_.history[index(layer)], layout_.scales[index(layer)], place);
 }
@@ -118,7 +119,7 @@ void Stepper::admit(int slot, Clip* clip) {
 
 void Stepper::restore(int slot, const Forward& pass) {
   for (int layer = 0; layer < decoder_.config.num_layers; ++layer) {
-    const int length = 2 * decoder_.layers[index(layer)].dilation;
+    const int length = decoder_.layers[index(layer)].lookback;
     for (int i = 0; i < length; ++i) {  // now_ + i is the same place as now_ + i - length
       const Inputs place = history(layer, now_ + i);
       std::memcpy(place[slot], pass.history(layer, i), place.width);
@@ -209,10 +210,9 @@ void Stepper::layers(const Member& member, Rows& rows) const {
     rows.run(kernel, matrix, count, begin, end);
   };
 
-  const Region samples = region(layout_.inputs, 0, kTaps);
+  Region samples = region(layout_.inputs, 0, kTaps);
+  samples.begin += decoder_.first_tap();
   const Region skip = region(layout_.skip, 0, decoder_.skip_width);
-  const Region gated_floats = region(layout_.gated, 0, decoder_.width);
-  const Inputs gated = inputs(layout_.gated, 0, 0);
   gather(rows.input, samples);
   gather(rows.out, stream(0));
   run(kernels_.float32.store, decoder_.start);
@@ -223,6 +223,9 @@ void Stepper::layers(const Member& member, Rows& rows) const {
 
   for (int i = 0; i <= last; ++i) {
     const DecoderLayer& layer = decoder_.layers[index(i)];
+    const std::size_t place = decoder_.joined() ? index(i) : 0;
+    const Region gated_floats = region(layout_.gated, place, decoder_.width);
+    const Inputs gated = inputs(layout_.gated, 0, place);
     round_inputs(member, rows, i);
     if (i == last) mark_not_finite(member, rows);
     gather(rows.first, partial(i, static_cast<int>(now_ % block(layer.dilation))));
@@ -240,11 +243,24 @@ void Stepper::layers(const Member& member, Rows& rows) const {
       gather(rows.out, stream(i + 1));
       run(products.add, layer.residual);
     }
+    if (decoder_.joined()) {
+      if (i < last) member.wait();
+      continue;
+    }
     gather(rows.first, skip);
     gather(rows.out, skip);
     run(i < last ? products.add : products.rectify_sum, layer.skip);
     member.wait();
   }
+  if (!decoder_.joined()) return;
+  for (int i = 0; i <= last; ++i) {
+    const Region gated = region(layout_.gated, index(i), decoder_.width);
+    for (int r = 0; r < count; ++r) rows.input[index(i * count + r)] = gated[active_[index(r)]];
+  }
+  gather(rows.first, skip);
+  gather(rows.out, skip);
+  run(products.rectify_sum, decoder_.skips);
+  member.wait();
 }
 
 // Integers know no NaN: a row that has become so by the last layer passes it on to its skip sum.

@@ -1,7 +1,7 @@
 // A batch of clips advanced one sample at a time.
 //
-// The two past taps of a layer of dilation d are known d samples ahead, so they are computed for
-// up to kBlock samples in one product, in float32 by pairs (paired.hpp). All layers' blocks begin
+// The past taps of a layer of dilation d are known d samples ahead, so they are computed for
+// up to kBlock samples in one product, three taps in float32 by pairs (paired.hpp). All layers' blocks begin
 // at multiples of their length in the batch's own count of steps, and clips come and go at
 // multiples of kBlock.
 #pragma once

@@ -1,4 +1,4 @@
-// The stepper's two past taps of each layer, ahead of the samples that they are for.
+// The stepper's past taps of each layer, ahead of the samples that they are for.
 #include "wavenet/paired.hpp"
 #include "wavenet/stepper.hpp"
 
@@ -15,25 +15,21 @@ void Stepper::past_taps(const Member& member, Rows& rows) const {
     }
     const int count = ahead * static_cast<int>(active_.size());
     int at = 0;
-    for (int step = 0; step < ahead; ++step) {
-      // The history holds 2d steps: the place of 2d ago is the one that the step will take.
-      const Inputs older = history(i, now_ + step);
-      const Inputs old = history(i, now_ + step + layer.dilation);
-      const Region out = partial(i, step);
-      for (const int slot : active_) {
-        const std::int64_t time = slots_[index(slot)].time + step;
-        const void* const none = decoder_.zeros.data();
-        const bool early = time < 2 * layer.dilation, earlier = time < layer.dilation;
-        rows.input[index(at)] = early ? none : older[slot];
-        rows.input[index(count + at)] = earlier ? none : old[slot];
-        if (older.scales) {
-          rows.input_scales[index(at)] = early ? 0.0f : older.scales[slot];
-          rows.input_scales[index(count + at)] = earlier ? 0.0f : old.scales[slot];
+    for (int back = layer.lookback; back > 0; back -= layer.dilation)
+      for (int step = 0; step < ahead; ++step) {
+        // The oldest place of the history is the one that the step will take.
+        const Inputs past = history(i, now_ + step + layer.lookback - back);
+        for (const int slot : active_) {
+          const bool early = slots_[index(slot)].time + step < back;
+          const void* const none = decoder_.zeros.data();
+          rows.input[index(at)] = early ? none : past[slot];
+          if (past.scales) rows.input_scales[index(at)] = early ? 0.0f : past.scales[slot];
+          ++at;
         }
-        rows.out[index(at)] = out[slot];
-        ++at;
       }
-    }
+    at = 0;
+    for (int step = 0; step < ahead; ++step)
+      for (const int slot : active_) rows.out[index(at++)] = partial(i, step)[slot];
     const auto [begin, end] = member.share(layer.past.panels());
     rows.run(decoder_.products().store, layer.past, count, begin, end);
   }

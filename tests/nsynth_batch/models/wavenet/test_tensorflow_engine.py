@@ -160,6 +160,7 @@ def test_filters_of_any_number_of_taps_sample_from_their_own_logits(taps: int, a
 
 
 def test_other_engines_refuse_taps_that_they_have_not() -> None:
-    weights = random_weights(replace(ODD, filter_length=2), 1)
-    with pytest.raises(EngineUnavailableError, match="engine native: it has filters of 3 taps"):
+    weights = random_weights(replace(ODD, filter_length=4), 1)
+    wanted = "engine native: it has decoders of 2 or 3 taps and encoders of 3"
+    with pytest.raises(EngineUnavailableError, match=wanted):
         make_engine(weights, "native")
