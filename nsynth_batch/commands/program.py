@@ -12,6 +12,7 @@ from nsynth_batch.commands import (
     clips,
     doctor,
     encodings,
+    figures,
     forget,
     gc,
     generate,
@@ -62,7 +63,7 @@ def nsynth_batch(
 for group in (
     *(make, mashup, doctor),
     *(harvest, run, generate),
-    *(status, runs, verify, clips, encodings, catalog, forget, gc),
+    *(status, runs, verify, clips, encodings, figures, catalog, forget, gc),
     checkpoint,
     train,
     submit,

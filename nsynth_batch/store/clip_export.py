@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -126,19 +126,9 @@ def export_clips(
         run = command_line("run", store.url)
         raise UsageError(f"{store.url} has no clips yet: run {run} first")
     datasets = store.datasets("clips") if every else current
-    recordings = Catalog(store.storage).recordings()
     report = Exported(0, 0, 0.0, {})
     folder.mkdir(parents=True, exist_ok=True)
-    names = ClipNames(folder)
-    found = (
-        (replace(clip, file=names.name_of(clip)), samples, segments)
-        for dataset, wanted in [
-            (one, None if likely is None else likely.of(one)) for one in datasets
-        ]
-        for clip, samples, segments in _clips(store, dataset, lineage_of, recordings)
-        if wanted is None or clip.clip_id in wanted
-    )
-    kept = _without_forgotten(_once(found), recordings.forgotten, folder, report)
+    kept = clips_of(store, datasets, lineage_of, folder, report, likely)
     sounds = ParentSounds(folder)
     write_clips_jsonl(
         folder,
@@ -150,6 +140,36 @@ def export_clips(
     )
     report.unnamed = sounds.unnamed()
     return report
+
+
+def clips_of(
+    store: Store,
+    datasets: Sequence[Dataset],
+    lineage_of: LineageOf,
+    folder: Path,
+    report: Exported,
+    likely: Likely | None = None,
+) -> Iterator[tuple[Clip, npt.NDArray[np.int16], Segments | None]]:
+    """Yield the clips of some datasets, each once, named as an export to a folder names them.
+
+    Clips of forgotten recordings are left out, and counted in the report; others than the likely
+    ones, if those are wanted, are left out as well.
+
+    Yields
+    ------
+    Clip, its samples int16 [n], and where its parents' sound is found; None where it has none.
+    """
+    recordings = Catalog(store.storage).recordings()
+    names = ClipNames(folder)
+    found = (
+        (replace(clip, file=names.name_of(clip)), samples, segments)
+        for dataset, wanted in [
+            (one, None if likely is None else likely.of(one)) for one in datasets
+        ]
+        for clip, samples, segments in _clips(store, dataset, lineage_of, recordings)
+        if wanted is None or clip.clip_id in wanted
+    )
+    return _without_forgotten(_once(found), recordings.forgotten, folder, report)
 
 
 def _without_forgotten(
@@ -212,7 +232,7 @@ def _clips(
     if not isinstance(rule, Link):
         raise UsageError(f"{dataset.path}: clips of this kind cannot be exported by this release")
     mashups = upstream_of(store, dataset, rule.dataset)
-    segments = Segments(store, mashups)
+    segments = Segments.behind(store, mashups)
     origins = Origins(segments)
     committed = dataset.committed()
     checked: set[int] = set()

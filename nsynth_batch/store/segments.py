@@ -19,29 +19,26 @@ _CHAIN = ("encodings", "audio")
 
 
 class Segments:
-    """Finds the sound of the segments that some mash-ups go back to.
+    """Finds the sound of segments by recording and number.
 
     Parameters
     ----------
-    store : Store
-        Whose audio is read.
-    mashups : Dataset
-        What was made of the segments.
+    audio : Dataset or None
+        The dataset of the segments; None holds none.
     """
 
-    def __init__(self, store: Store, mashups: Dataset) -> None:
-        self._store = store
-        self._mashups = mashups
+    def __init__(self, audio: Dataset | None) -> None:
+        self.audio = audio
         self.samples = lru_cache(_MOST_KEPT)(self._read)
 
-    @cached_property
-    def audio(self) -> Dataset | None:
-        """The dataset of the segments; None if it is in the store no more."""
-        dataset: Dataset | None = self._mashups
+    @classmethod
+    def behind(cls, store: Store, mashups: Dataset) -> Segments:
+        """Return those that some mash-ups go back to; none if the store has them no more."""
+        dataset: Dataset | None = mashups
         for name in _CHAIN:
             if dataset is not None:
-                dataset = self._store.existing(name, str(dataset.settings[name]))
-        return dataset
+                dataset = store.existing(name, str(dataset.settings[name]))
+        return cls(dataset)
 
     @cached_property
     def _places(self) -> dict[tuple[str, int], RowRange]:

@@ -23,7 +23,7 @@ from tests.nsynth_batch.recordings import write_wav
 
 COMMANDS = {
     "harvest", "shard", "encode", "mash", "decode", "run", "status", "verify", "clips", "gc",
-    "encodings", "demo", "make", "reconstruct", "mashup", "doctor", "train", "generate",
+    "encodings", "figures", "demo", "make", "reconstruct", "mashup", "doctor", "train", "generate",
     "checkpoint inspect", "checkpoint convert", "checkpoint fetch",
     "runs", "logs", "catalog show", "catalog export", "forget", "submit",
 }  # fmt: skip
