@@ -189,6 +189,12 @@ def train(
             "measures, and the best model kept; 0 at the end alone.",
         ),
     ] = 1000,
+    tensorboard: Annotated[
+        bool,
+        typer.Option(
+            "--tensorboard", help="Write what log.jsonl has for TensorBoard too: MODEL/tensorboard."
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the initial weights and the crops.")] = 0,
 ) -> int:
     """Train a model on a store's audio or a folder.
@@ -207,6 +213,7 @@ def train(
     from nsynth_batch.commands.train_inputs import inputs_of
     from nsynth_batch.training.corpus import WIDE, Augmentation
     from nsynth_batch.training.options import TrainingOptions
+    from nsynth_batch.training.plan import refusal
     from nsynth_batch.training.trainer import Trainer
 
     if not 0 < learning_rate < math.inf:
@@ -239,6 +246,9 @@ def train(
         augmentation=WIDE if augment else Augmentation(),
         recipe=recipes[recipe] if recipe else next(iter(recipes.values())),
     )
+    why = refusal(given.family, given.config, options, own_crop=crop_samples is None)
+    if why is not None:
+        raise CommandError(why, USAGE)
     try:
         trainer = Trainer(
             given.family, given.config, options, out, given.initial, metadata=given.metadata
@@ -247,13 +257,17 @@ def train(
     except ValueError as error:
         raise CommandError(str(error), USAGE) from None
     _announce(trainer, given.to_train, given.to_score, listen_steps, out)
-    return _train(trainer, given.to_train, given.to_score, listen_steps, out)
+    return _train(
+        trainer, given.to_train, given.to_score, listen_steps, out, tensorboard=tensorboard
+    )
 
 
 def _announce(
     trainer: Trainer, to_train: Corpus, to_score: Corpus, listen_steps: int, out: str
 ) -> None:
     """Print what is learned from, how much of it, and what it takes, before it begins."""
+    from nsynth_batch.training.plan import plan_training, products_a_second
+
     options = trainer.options
     typer.echo(
         f"{len(to_train)} recordings ({clock(to_train.seconds)}) to train on, {len(to_score)} "
@@ -266,13 +280,15 @@ def _announce(
             "from. --held-out FOLDER, or a larger share, shows what it makes of other sounds",
             err=True,
         )
-    samples = (options.steps - trainer.step) * options.batch * options.crop_samples
-    passes = samples / trainer.config.sample_rate / to_train.seconds
+    plan = plan_training(trainer.family, trainer.config, options, trainer.step)
+    passes = plan.samples / trainer.config.sample_rate / to_train.seconds
     points = 1 + (options.steps - trainer.step) // listen_steps if listen_steps else 1
     size = trainer.saved_bytes + points * _POINT_BYTES
     typer.echo(
-        f"{samples / 1e6:.1f} million samples to go through, the recordings {passes:.1f} times; "
-        f"{out} takes up to {size / 1e6:.0f} MB; how long it takes is printed every 100 steps",
+        f"{plan.samples / 1e6:.1f} million samples to go through, the recordings {passes:.1f} "
+        f"times, in about {clock(plan.seconds(products_a_second()))} by the speed of a product "
+        "here (what is left is printed every 100 steps); "
+        f"it takes about {plan.memory / 1e9:.1f} GB of memory, and {out} up to {size / 1e6:.0f} MB",
         err=True,
     )
     if not installed("matplotlib"):
@@ -282,7 +298,13 @@ def _announce(
 
 
 def _train(
-    trainer: Trainer, to_train: Corpus, to_score: Corpus, listen_steps: int, out: str
+    trainer: Trainer,
+    to_train: Corpus,
+    to_score: Corpus,
+    listen_steps: int,
+    out: str,
+    *,
+    tensorboard: bool,
 ) -> int:
     from nsynth_batch.pipeline.signals import draining
     from nsynth_batch.training.generation import GenerationListener
@@ -290,12 +312,15 @@ def _train(
     from nsynth_batch.training.reconstruction import ReconstructionListener
     from nsynth_batch.training.stretches import stretches
 
-    log = TrainingLog(out, trainer.step)
+    log = TrainingLog(out, trainer.step, tensorboard=tensorboard)
     listened = to_score if to_score.seconds else to_train
     sounds = stretches(listened, max(trainer.config.hop, _SHORTEST))
     encodes = trainer.family.cost(trainer.config).encode > 0
     kind = ReconstructionListener if encodes else GenerationListener
-    listener: Listener[Any] | None = kind(out, sounds, best=_best(log)) if sounds else None
+    listener: Listener[Any] | None = None
+    if sounds:
+        best, free = _best(log, "score"), _best(log, "free_running")
+        listener = kind(out, sounds, best=best, best_free_running=free)
     samples_a_step = trainer.options.batch * trainer.options.crop_samples
 
     def show(progress: TrainingProgress) -> None:
@@ -325,8 +350,8 @@ def _train(
     return OK
 
 
-def _best(log: TrainingLog) -> float:
-    return max((record["score"] for record in log.records if "score" in record), default=math.nan)
+def _best(log: TrainingLog, name: str) -> float:
+    return max((record[name] for record in log.records if name in record), default=math.nan)
 
 
 def _listen(
@@ -337,7 +362,8 @@ def _listen(
     weights: Weights[Any],
 ) -> None:
     found = listener.listen(step, weights)
-    known = {name: value for name, value in asdict(found).items() if not math.isnan(value)}
+    values = {**asdict(found), "free_running": listener.free_running(found)}
+    known = {name: value for name, value in values.items() if not math.isnan(value)}
     log.add(step=step, samples=samples, score=found.score, **known)
     if installed("matplotlib"):
         log.draw()

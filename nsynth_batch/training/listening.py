@@ -19,6 +19,7 @@ from sequencer.optional import installed
 from sequencer.pictures.comparison import comparison
 
 BEST = "best.safetensors"
+BEST_FREE_RUNNING = "best-free-running.safetensors"
 FOLDER = "listening"
 
 
@@ -38,7 +39,8 @@ class Listener(ABC, Generic[Found]):
     """Plays the same few sounds with each model that it is given, and measures what comes out.
 
     Writes sound into ``listening/step-N/``, a picture beside it where matplotlib is installed, and
-    ``best.safetensors``, the model with the highest score.
+    ``best.safetensors``, the model with the highest score; and where another score tells how it
+    runs freely, ``best-free-running.safetensors`` by that one.
 
     Parameters
     ----------
@@ -48,12 +50,22 @@ class Listener(ABC, Generic[Found]):
         At the models' sample rate; `stretches` picks them.
     best : float
         The score of the best model so far; NaN for none.
+    best_free_running : float
+        Of the best in free running; NaN for none.
     """
 
-    def __init__(self, url: str, sounds: Sequence[Sound], *, best: float = math.nan) -> None:
+    def __init__(
+        self,
+        url: str,
+        sounds: Sequence[Sound],
+        *,
+        best: float = math.nan,
+        best_free_running: float = math.nan,
+    ) -> None:
         self._storage = open_storage(url)
         self.sounds = sounds
         self.best = best
+        self.best_free_running = best_free_running
 
     def listen(self, step: int, weights: Weights[Any]) -> Found:
         """Play, write and measure what a model makes at this step; keep it if it is the best."""
@@ -62,7 +74,15 @@ class Listener(ABC, Generic[Found]):
         if not found.score <= self.best:
             self._storage.replace(BEST, to_safetensors(weights))
             self.best = found.score
+        free = self.free_running(found)
+        if not math.isnan(free) and not free <= self.best_free_running:
+            self._storage.replace(BEST_FREE_RUNNING, to_safetensors(weights))
+            self.best_free_running = free
         return found
+
+    def free_running(self, found: Found) -> float:
+        """Return the score that is for free running alone; NaN where there is none."""
+        return math.nan
 
     @abstractmethod
     def play(self, folder: str, step: int, model: Any) -> Found:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from typing import Any
 
 from hdfs_jobs.storage.open import open_storage
+from nsynth_batch.training.event_files import NAME, event_file
 from sequencer.optional import extra
 
 LOG, CURVE = "log.jsonl", "curve.png"
 
 _LOSSES = ("nll", "auxiliary", "scored")
-_MEASURES = ("pitch_kept", "periodicity", "partials", "spread", "good")
+_MEASURES = ("pitch_kept", "periodicity", "partials", "spread", "good", "drift", "free_running")
 
 
 class TrainingLog:
@@ -25,6 +27,8 @@ class TrainingLog:
     step : int
         Where the training goes on: what was logged of later steps is dropped, since they are made
         again.
+    tensorboard : bool
+        Write what is logged as TensorBoard reads it as well.
 
     Attributes
     ----------
@@ -32,15 +36,20 @@ class TrainingLog:
         In the order of the steps.
     """
 
-    def __init__(self, url: str, step: int = 0) -> None:
+    def __init__(self, url: str, step: int = 0, *, tensorboard: bool = False) -> None:
         self._storage = open_storage(url)
+        self._tensorboard = tensorboard
         self.records = [record for record in self._read() if record["step"] <= step]
 
     def add(self, **record: Any) -> None:
         """Write one more line; values that are None are left out."""
+        if self._tensorboard:
+            record["time"] = round(time.time(), 1)
         self.records.append({name: value for name, value in record.items() if value is not None})
         lines = "".join(json.dumps(record) + "\n" for record in self.records)
         self._storage.replace(LOG, lines.encode())
+        if self._tensorboard:
+            self._storage.replace(NAME, event_file(self.records))
 
     def draw(self) -> None:
         """Draw the curve of everything that is logged, by samples trained.

@@ -1,0 +1,139 @@
+"""What a training takes before it starts: memory, disk and time, counted."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nsynth_batch.models.family import Family
+from nsynth_batch.models.machine import available_memory
+from nsynth_batch.training.options import TrainingOptions
+
+_FLOAT = 4
+_STATE = 8
+"""Copies of the weights: themselves, two moments, their average, gradients, and what is saved."""
+
+_OUTPUTS = 2
+"""Times a layer's output is kept until its gradient is known: before and after what follows it."""
+
+_LIBRARIES = 600_000_000
+"""Bytes of TensorFlow and its graphs."""
+
+_BACKWARD = 3
+"""Times the products of a forward pass that a step with its gradient makes."""
+
+_EFFICIENCY = 0.3
+"""Of a large product's speed, what training reaches: layers are narrow."""
+
+_SIDE = 1024
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a training takes.
+
+    Attributes
+    ----------
+    memory : int
+        Bytes at its peak, about.
+    samples : int
+        To go through.
+    products : int
+        Multiply-adds for them, gradients included.
+    """
+
+    memory: int
+    samples: int
+    products: int
+
+    def seconds(self, products_a_second: float) -> float:
+        """Return how long it takes, about, on a machine of so many multiply-adds a second."""
+        return self.products / (_EFFICIENCY * products_a_second)
+
+
+def plan_training(
+    family: Family[Any], config: Any, options: TrainingOptions, step: int = 0
+) -> TrainingPlan:
+    """Count what a training takes from a step on.
+
+    Parameters
+    ----------
+    family : Family
+    config : ModelConfig
+    options : TrainingOptions
+    step : int
+        Steps done.
+    """
+    shapes = family.tensor_shapes(config).values()
+    weights = sum(math.prod(shape) for shape in shapes)
+    layers = [shape for shape in shapes if len(shape) > 1]
+    kept = sum(math.prod(shape[:-1]) + _OUTPUTS * min(shape[-1], shape[-2]) for shape in layers)
+    at_once = options.batch * options.crop_samples
+    cost = family.cost(config)
+    samples = max(0, options.steps - step) * at_once
+    return TrainingPlan(
+        _LIBRARIES + _FLOAT * (_STATE * weights + kept * at_once),
+        samples,
+        _BACKWARD * samples * (cost.encode + cost.generate),
+    )
+
+
+def refusal(
+    family: Family[Any],
+    config: Any,
+    options: TrainingOptions,
+    *,
+    own_crop: bool,
+    available: int | None = None,
+) -> str | None:
+    """Return why a training does not fit this machine, and what does; None where it fits.
+
+    Parameters
+    ----------
+    family : Family
+    config : ModelConfig
+    options : TrainingOptions
+    own_crop : bool
+        Whether the length of crops is the family's own for these sizes, and not the user's.
+    available : int, optional
+        Bytes that there are; by default what the machine or container has left.
+    """
+    left = available_memory() if available is None else available
+    needed = plan_training(family, config, options).memory
+    if needed <= left:
+        return None
+    fitting = []
+    for name, other in family.presets.items():
+        crop = family.crop_samples(other) if own_crop else options.crop_samples
+        if crop % other.hop:
+            continue
+        taken = TrainingOptions(steps=1, batch=options.batch, crop_samples=crop)
+        memory = plan_training(family, other, taken).memory
+        if memory <= left:
+            fitting.append((memory, name))
+    advice = "give it a smaller --batch or shorter --crop-samples"
+    if fitting:
+        memory, name = max(fitting)
+        advice = f"the nearest that fits is --preset {name}, which takes {memory / 1e9:.1f} GB"
+    shapes = family.tensor_shapes(config).values()
+    weights = sum(math.prod(shape) for shape in shapes)
+    return (
+        f"the training takes about {needed / 1e9:.1f} GB of memory ({weights / 1e6:.1f} million "
+        f"weights, {options.batch} crops of {options.crop_samples} samples), and "
+        f"{left / 1e9:.1f} GB are left here: {advice}"
+    )
+
+
+def products_a_second() -> float:
+    """Measure the multiply-adds a second of a large product on this machine, in a moment."""
+    a = np.ones((_SIDE, _SIDE), np.float32)
+    taken = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        a @ a
+        taken.append(time.perf_counter() - begun)
+    return float(_SIDE**3 / min(taken))

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nsynth_batch.models.wavenet.plain_family import FAMILY
+from nsynth_batch.training.options import TrainingOptions
+from nsynth_batch.training.plan import plan_training, refusal
+
+TINY, SMALL, PAPER = (FAMILY.presets[name] for name in ("tiny", "small", "paper"))
+OPTIONS = TrainingOptions(steps=1000, batch=2, crop_samples=FAMILY.crop_samples(PAPER))
+
+
+def test_what_is_done_is_planned_no_more() -> None:
+    whole, rest = (plan_training(FAMILY, TINY, OPTIONS, step) for step in (0, 750))
+    assert whole.samples == 1000 * 2 * OPTIONS.crop_samples
+    assert (rest.samples, rest.products) == (whole.samples // 4, whole.products // 4)
+    assert rest.memory == whole.memory
+    assert whole.seconds(2e9) == whole.seconds(1e9) / 2
+
+
+def test_memory_grows_with_the_crops_and_the_sizes() -> None:
+    one, two = (
+        plan_training(FAMILY, TINY, replace(OPTIONS, batch=batch)).memory for batch in (1, 2)
+    )
+    larger = plan_training(FAMILY, PAPER, replace(OPTIONS, batch=1)).memory
+    assert one < two < 2 * one
+    assert larger > one
+
+
+def test_a_preset_that_is_too_large_is_refused_with_the_nearest_that_fits() -> None:
+    small = replace(OPTIONS, crop_samples=FAMILY.crop_samples(SMALL))
+    fits = plan_training(FAMILY, SMALL, small).memory
+    found = refusal(FAMILY, PAPER, OPTIONS, own_crop=True, available=fits)
+    assert found is not None
+    needed = plan_training(FAMILY, PAPER, OPTIONS).memory
+    assert f"about {needed / 1e9:.1f} GB" in found
+    assert "million weights" in found
+    assert f"--preset small, which takes {fits / 1e9:.1f} GB" in found
+    assert refusal(FAMILY, PAPER, OPTIONS, own_crop=True, available=needed) is None
+
+
+def test_where_no_preset_fits_smaller_steps_are_advised() -> None:
+    found = refusal(FAMILY, TINY, OPTIONS, own_crop=True, available=1000)
+    assert found is not None
+    assert "smaller --batch or shorter --crop-samples" in found
