@@ -51,8 +51,8 @@ Peer = Callable[[], Rate]
 class StepLoop:
     """The model in TensorFlow, a sample a step, compiled."""
 
-    def __init__(self, weights: Weights[PlainConfig], batch: int, samples: int) -> None:
-        self._config = weights.config
+    def __init__(self, weights: Weights[Any], batch: int, samples: int) -> None:
+        self._config: PlainConfig = weights.config
         self._tensors = graph.tensors_of(weights, "float32")
         self._batch, self._samples = batch, samples
         silence = graph.silence(self._config, self._tensors, batch)

@@ -84,7 +84,7 @@ def main() -> None:
         for _ in range(options.rounds):
             for name, run in (("bare", bare), ("trainer", whole)):
                 found = run(trainer, corpus, options.steps)
-                best[name] = tuple(map(min, best[name], found))
+                best[name] = min(best[name][0], found[0]), min(best[name][1], found[1])
     for name, (clock, processor) in best.items():
         print(f"{name:8} {1000 * clock / options.steps:8.1f} ms a step by the clock, "
               f"{1000 * processor / options.steps:8.1f} of all cores")  # fmt: skip

@@ -17,10 +17,10 @@ _FLOAT = 4
 _STATE = 8
 """Copies of the weights: themselves, two moments, their average, gradients, and what is saved."""
 
-_OUTPUTS = 2
-"""Times a layer's output is kept until its gradient is known: before and after what follows it."""
+_OUTPUTS = 3
+"""Times a layer's narrower side is kept until the gradient, beside its inputs, as measured."""
 
-_LIBRARIES = 600_000_000
+_LIBRARIES = 700_000_000
 """Bytes of TensorFlow and its graphs."""
 
 _BACKWARD = 3
