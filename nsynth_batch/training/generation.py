@@ -50,8 +50,8 @@ class GenerationListener(Listener[Generated]):
     """Generates a clip at each temperature, and scores the sounds, held-out ones where there are.
 
     Writes ``temperature-T.wav``, and a picture of the clips beside a source. The best model has the
-    fewest nats, or the smallest loss; the best in free running the largest share of good clips, less
-    the drift as a share of the nats of a guess that knows nothing.
+    fewest nats, or the smallest loss; the best in free running the largest share of good clips,
+    less the drift as a share of the nats of a guess that knows nothing.
     """
 
     def free_running(self, found: Generated) -> float:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nsynth_batch.models.checkpoint import load_checkpoint
 from nsynth_batch.models.wavenet.plain_config import PlainConfig
 from nsynth_batch.models.wavenet.plain_family import FAMILY
 from nsynth_batch.training.generation import TEMPERATURES, Generated, GenerationListener
@@ -24,7 +25,8 @@ def test_a_listening_point_of_a_generator_leaves_clips_and_both_bests(tmp_path: 
     # Random weights know nothing of either: what they make surprises them as much.
     assert found.scored == pytest.approx(5.55, abs=0.5)
     assert found.drift < 0.5
-    assert (tmp_path / BEST).read_bytes() == (tmp_path / BEST_FREE_RUNNING).read_bytes()
+    digests = {load_checkpoint(tmp_path / name).digest() for name in (BEST, BEST_FREE_RUNNING)}
+    assert len(digests) == 1
 
 
 def test_good_clips_count_first_and_the_drift_after_them(tmp_path: Path) -> None:
