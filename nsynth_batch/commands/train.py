@@ -12,7 +12,6 @@ import typer
 from nsynth_batch.commands.options import MODELS, STORE, settings_from
 from nsynth_batch.errors import OK, UNEXPECTED, USAGE, CommandError
 from nsynth_batch.settings.choices import Schedule
-from nsynth_batch.text import table
 from sequencer.optional import installed
 from sequencer.text import clock
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from nsynth_batch.models.weights import Weights
     from nsynth_batch.settings.settings import Settings
     from nsynth_batch.training.corpus import Corpus
-    from nsynth_batch.training.evaluation import Lossy, Scored
     from nsynth_batch.training.listening import Listener
     from nsynth_batch.training.log import TrainingLog
     from nsynth_batch.training.options import TrainingProgress
@@ -385,40 +383,10 @@ def _show(progress: TrainingProgress, samples_a_step: int, unit: str) -> None:
 
 
 def _score(out: str, held_out: Corpus, unit: str) -> None:
+    from nsynth_batch.commands.train_scores import losses, nats
     from nsynth_batch.models.loading import load_model
 
     model = load_model(out)
     typer.echo(f"{out}: trained")
     if held_out.seconds:
-        typer.echo(_losses(model, held_out, unit) if unit != "nats" else _nats(model, held_out))
-
-
-def _losses(model: Lossy, held_out: Corpus, unit: str) -> str:
-    from nsynth_batch.training.evaluation import evaluate_loss
-
-    scores = list(evaluate_loss(model, held_out))
-    seconds = sum(score.seconds for score in scores)
-    mean = sum(score.loss * score.seconds for score in scores) / max(seconds, 1e-9)
-    names = list(scores[0].beside) if scores else []
-    rows = [
-        [score.name, f"{score.seconds:.1f}", f"{score.loss:.4f}"]
-        + [f"{score.beside[name]:.4f}" for name in names]
-        for score in scores
-    ]
-    last = ["all, by length", f"{seconds:.1f}", f"{mean:.4f}", *[""] * len(names)]
-    return table([["held out", "seconds", unit, *names], *rows, last])
-
-
-def _nats(model: Scored, held_out: Corpus) -> str:
-    from nsynth_batch.training.evaluation import UNIFORM_NLL, evaluate
-
-    rows = [["held out", "seconds", "nats", "bits", "linear", "uniform"]]
-    scores = list(evaluate(model, held_out))
-    for score in scores:
-        numbers = (score.nll, score.nll / math.log(2), score.linear_nll, UNIFORM_NLL)
-        rows.append([score.name, f"{score.seconds:.1f}", *(f"{n:.3f}" for n in numbers)])
-    seconds = max(sum(score.seconds for score in scores), 1e-9)
-    nll = sum(score.nll * score.seconds for score in scores) / seconds
-    linear = sum(score.linear_nll * score.seconds for score in scores) / seconds
-    means = (f"{n:.3f}" for n in (nll, nll / math.log(2), linear, UNIFORM_NLL))
-    return table([*rows, ["all, by length", f"{seconds:.1f}", *means]])
+        typer.echo(losses(model, held_out, unit) if unit != "nats" else nats(model, held_out))

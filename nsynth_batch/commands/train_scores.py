@@ -1,0 +1,45 @@
+"""The tables of held-out scores that `train` ends with."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from nsynth_batch.text import table
+
+if TYPE_CHECKING:
+    from nsynth_batch.training.corpus import Corpus
+    from nsynth_batch.training.evaluation import Lossy, Scored
+
+
+def losses(model: Lossy, held_out: Corpus, unit: str) -> str:
+    """Return the table of a model's loss on recordings."""
+    from nsynth_batch.training.evaluation import evaluate_loss
+
+    scores = list(evaluate_loss(model, held_out))
+    seconds = sum(score.seconds for score in scores)
+    mean = sum(score.loss * score.seconds for score in scores) / max(seconds, 1e-9)
+    names = list(scores[0].beside) if scores else []
+    rows = [
+        [score.name, f"{score.seconds:.1f}", f"{score.loss:.4f}"]
+        + [f"{score.beside[name]:.4f}" for name in names]
+        for score in scores
+    ]
+    last = ["all, by length", f"{seconds:.1f}", f"{mean:.4f}", *[""] * len(names)]
+    return table([["held out", "seconds", unit, *names], *rows, last])
+
+
+def nats(model: Scored, held_out: Corpus) -> str:
+    """Return the table of a model's nats and bits, beside two baselines."""
+    from nsynth_batch.training.evaluation import UNIFORM_NLL, evaluate
+
+    rows = [["held out", "seconds", "nats", "bits", "linear", "uniform"]]
+    scores = list(evaluate(model, held_out))
+    for score in scores:
+        numbers = (score.nll, score.nll / math.log(2), score.linear_nll, UNIFORM_NLL)
+        rows.append([score.name, f"{score.seconds:.1f}", *(f"{n:.3f}" for n in numbers)])
+    seconds = max(sum(score.seconds for score in scores), 1e-9)
+    nll = sum(score.nll * score.seconds for score in scores) / seconds
+    linear = sum(score.linear_nll * score.seconds for score in scores) / seconds
+    means = (f"{n:.3f}" for n in (nll, nll / math.log(2), linear, UNIFORM_NLL))
+    return table([*rows, ["all, by length", f"{seconds:.1f}", *means]])
