@@ -52,8 +52,8 @@ def inputs_of(
     preset: str | None,
     init: str | None,
     quantiser: str | None,
-    head: str | None,
-    past: str | None,
+    head: str | None = None,
+    past: str | None = None,
     held_out: str | None,
 ) -> Inputs:
     """Return what a training begins with; the parameters are those of `train`.
