@@ -34,6 +34,7 @@ SECTIONS: Mapping[str, Sequence[tuple[str, tuple[str, ...]]]] = {
         ("sequencer.rights.rights", ("Rights",)),
         ("sequencer.clips.measures", ("Measures", "measure")),
         ("sequencer.clips.gate", ("verdict",)),
+        ("sequencer.clips.likeness_map", ("likeness_map",)),
     ),
     "Compositions": (
         ("sequencer.piece", ("make_piece", "write_piece")),

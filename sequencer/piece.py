@@ -79,6 +79,7 @@ def make_piece(
     fade_law: FadeLaw = "matched",
     keep_all: bool = False,
     choices: Mapping[str, Choice] | None = None,
+    only_kept: bool = False,
     force: bool = False,
     writing: Writing | None = None,
 ) -> Piece:
@@ -102,6 +103,8 @@ def make_piece(
         Whether what `find_candidates` leaves out for its verdict is played too.
     choices : mapping of str to str, optional
         What was kept or rejected by ear, by clip id.
+    only_kept : bool
+        Whether nothing plays but what was kept.
     force : bool
         Whether `out` may replace a file that is no composition.
     writing : Writing, optional
@@ -132,7 +135,7 @@ def make_piece(
     """
     writing = writing or Writing()
     paths = paths_of(out, credits, writing, force=force)
-    found = find_candidates(folder, keep_all=keep_all, choices=choices)
+    found = find_candidates(folder, keep_all=keep_all, choices=choices, only_kept=only_kept)
     score = compose(
         found.candidates, minutes, seed, rules=rules, fade_law=fade_law, notes=found.notes
     )

@@ -9,7 +9,7 @@ from sequencer.audition.listing import Listing
 from sequencer.audition.page import audition_page
 from sequencer.clips.choices import Choice
 from sequencer.files import copy_output, write_output
-from sequencer.pictures.gallery import draw, picture_name
+from sequencer.pictures.gallery import KINDS, draw, picture_name, picture_names
 
 PAGE_NAME = "index.html"
 
@@ -21,8 +21,11 @@ def write_audition(
     out: Path,
     *,
     with_pictures: bool,
+    command: str = "",
 ) -> list[str]:
     """Write the page with a copy of each sound; what is there already is not made again.
+
+    `command` is what composes from the choices that the page gives out.
 
     Returns
     -------
@@ -36,22 +39,32 @@ def write_audition(
     """
     for shown in listing.shown:
         _copy(shown.sound, out / "sounds" / shown.sound_name)
-    pictures: dict[str, str] = {}
+        for name, sound in filter(None, shown.parents):
+            _copy(sound, out / "parents" / name)
+    pictures: dict[str, list[str]] = {}
     failures: list[str] = []
     if with_pictures:
-        names = {shown.clip.clip_id: picture_name(shown.clip.sha256) for shown in listing.shown}
         sounds = {
-            out / "pictures" / picture_name(shown.clip.sha256): shown.sound
+            out / "pictures" / picture_name(shown.clip.sha256, kind): shown.sound
+            for kind in KINDS
             for shown in listing.shown
         }
         failures = [f"{sounds[path]}: {why}" for path, why in draw(sounds) if why]
+        drawn = {path.name for path in sounds if path.exists()}
         pictures = {
-            clip_id: f"pictures/{name}"
-            for clip_id, name in names.items()
-            if (out / "pictures" / name).exists()
+            shown.clip.clip_id: [
+                f"pictures/{name}" if name in drawn else ""
+                for name in picture_names(shown.clip.sha256)
+            ]
+            for shown in listing.shown
         }
     page = audition_page(
-        folder.resolve().name, listing.shown, choices, served=False, pictures=pictures
+        folder.resolve().name,
+        listing.shown,
+        choices,
+        served=False,
+        pictures=pictures,
+        command=command,
     )
     write_output(out / PAGE_NAME, page)
     return failures

@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from sequencer.audio.recording import mono_blocks
+from sequencer.audio.suffixes import is_audio_name
 from sequencer.audition.peaks import peaks
 from sequencer.clips.clips import Clip, Parent
-from sequencer.clips.weight_points import mean_weight
+from sequencer.clips.likeness_map import likeness_map
+from sequencer.clips.weight_points import mean_weight, thinned
 from sequencer.composing.candidates import find_candidates
 from sequencer.credits.aligned import author_of, generated_words, parents_of, title_of
+from sequencer.files import digest_of
 from sequencer.rights.licence_names import licences_of
 from sequencer.templates.pages import web_address
 from sequencer.text import flattened
 
 _DIGITS = 24
+_MAP_WIDTH = 1000
+"""Places on the map of likeness are whole numbers from 0 to this."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +36,22 @@ class Shown:
         Its file, without links on the way.
     peaks : bytes
         See `sequencer.audition.peaks.peaks`.
+    place : (float, float)
+        On the map of likeness, 0 to 1 each: see `sequencer.clips.likeness_map.likeness_map`.
+    parents : tuple of (str, Path) or None
+        For each parent the page's name for its sound, and the file; None for one without.
     """
 
     clip: Clip
     sound: Path
     peaks: bytes
+    place: tuple[float, float] = (0.5, 0.5)
+    parents: tuple[tuple[str, Path] | None, ...] = ()
 
     @property
     def sound_name(self) -> str:
-        """The page's name for its sound: by content, so that any name may be shown safely."""
-        return f"{self.clip.sha256[:_DIGITS]}{PurePosixPath(self.clip.file).suffix.lower()}"
+        """The page's name for its sound."""
+        return sound_name(self.clip.sha256, self.clip.file)
 
 
 @dataclass(frozen=True)
@@ -65,19 +76,55 @@ def list_clips(folder: Path) -> Listing:
     found = find_candidates(folder, keep_all=True)
     notes = [note for note in found.notes if note.startswith("left out")]
     shown = []
-    for candidate in found.candidates:
-        sound = (root / candidate.clip.file).resolve()
-        if not sound.is_relative_to(root):
-            notes.append(f"left out {candidate.clip.file!r}: a link leads out of the folder")
+    parents = _Parents(root)
+    places = likeness_map(found.fingerprints)
+    for candidate, (x, y) in zip(found.candidates, places, strict=True):
+        clip = candidate.clip
+        sound = _inside(root, clip.file)
+        if sound is None:
+            notes.append(f"left out {clip.file!r}: a link leads out of the folder")
             continue
-        shown.append(Shown(candidate.clip, sound, peaks(mono_blocks(sound, candidate.sample_rate))))
+        drawn = peaks(mono_blocks(sound, candidate.sample_rate))
+        there = tuple(parents.sound(parent) for parent in clip.parents)
+        shown.append(Shown(clip, sound, drawn, (float(x), float(y)), there))
     return Listing(tuple(shown), tuple(notes))
+
+
+def _inside(root: Path, file: str) -> Path | None:
+    """Return the path of a file without links on the way; None where it leads out of the folder."""
+    path = (root / file).resolve()
+    return path if path.is_relative_to(root) else None
+
+
+class _Parents:
+    """The sounds of parents in a folder, each named for the page by its content, once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._found: dict[str, tuple[str, Path] | None] = {}
+
+    def sound(self, parent: Parent) -> tuple[str, Path] | None:
+        if not parent.sound:
+            return None
+        if parent.sound not in self._found:
+            path = _inside(self._root, parent.sound)
+            there = path is not None and path.is_file() and is_audio_name(path.name)
+            self._found[parent.sound] = (
+                (sound_name(digest_of(path), path.name), path) if path and there else None
+            )
+        return self._found[parent.sound]
+
+
+def sound_name(digest: str, file: str) -> str:
+    """Return the page's name for a sound: by content, so that any name may be shown safely."""
+    return f"{digest[:_DIGITS]}{PurePosixPath(file).suffix.lower()}"
 
 
 def as_data(shown: Shown) -> dict[str, object]:
     """Return what the page needs of a clip, as JSON; all texts are on one line."""
     clip = shown.clip
     parents = parents_of(clip)
+    sounds = shown.parents or (None,) * len(parents)
     return {
         "id": clip.clip_id,
         "name": flattened(clip.file),
@@ -86,12 +133,17 @@ def as_data(shown: Shown) -> dict[str, object]:
         "verdict": clip.verdict,
         "reason": flattened(clip.verdict_reason),
         "peaks": base64.b64encode(shown.peaks).decode(),
-        "recordings": [_recording(parent) for parent in parents],
+        "loudness": round(clip.measures["loudness"], 1),
+        "brightness": round(clip.measures["centroid"]),
+        "place": [round(part * _MAP_WIDTH) for part in shown.place],
+        "recordings": [
+            _recording(parent, sound) for parent, sound in zip(parents, sounds, strict=True)
+        ],
         "generated": generated_words(clip),
     }
 
 
-def _recording(parent: Parent) -> dict[str, object]:
+def _recording(parent: Parent, sound: tuple[str, Path] | None) -> dict[str, object]:
     rights = parent.rights
     licences = licences_of(rights)
     return {
@@ -103,4 +155,6 @@ def _recording(parent: Parent) -> dict[str, object]:
         "licence_url": web_address(licences[0].url) if len(licences) == 1 else "",
         "categories": [flattened(category) for category in parent.categories],
         "share": round(mean_weight(parent.weights, 0.0, 1.0), 3),
+        "weights": list(thinned(parent.weights)),
+        "sound": f"parents/{sound[0]}" if sound else "",
     }

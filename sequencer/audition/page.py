@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from sequencer.audition.listing import Shown, as_data
 from sequencer.clips.choices import SCHEMA, VERSION, Choice
+from sequencer.pictures.gallery import MOST_SECONDS
 from sequencer.templates.pages import page_file, policy_hash, rendered
 from sequencer.text import flattened
 
-_SCRIPTS = ("choices", "tiles", "player", "hands")
+_SCRIPTS = ("choices", "order", "tiles", "drawing", "player", "map", "hands")
 
 
 def audition_page(
@@ -19,7 +20,8 @@ def audition_page(
     choices: Mapping[str, Choice],
     *,
     served: bool,
-    pictures: Mapping[str, str],
+    pictures: Mapping[str, Sequence[str]],
+    command: str = "",
 ) -> str:
     """Write the page.
 
@@ -33,8 +35,11 @@ def audition_page(
     served : bool
         Whether choices go back to a server; else the browser keeps them and gives them out as a
         file.
-    pictures : mapping of str to str
-        Addresses of rainbowgrams relative to the page, by clip id; may lack some, or all.
+    pictures : mapping of str to sequence of str
+        Addresses relative to the page of the pictures of each kind (`KINDS` of
+        `sequencer.pictures.gallery`), by clip id; empty for one that is not there.
+    command : str
+        What composes from the clips that were kept.
     """
     scripts = [page_file(f"audition/{script}.js") for script in _SCRIPTS]
     style = page_file("audition/audition.css")
@@ -45,7 +50,11 @@ def audition_page(
         "version": VERSION,
         "key": f"{SCHEMA} {hashlib.sha256(ids.encode('utf-8', 'replace')).hexdigest()[:16]}",
         "choices": [[clip_id, choice] for clip_id, choice in choices.items()],
-        "clips": [as_data(each) | {"picture": pictures.get(each.clip.clip_id)} for each in shown],
+        "picture_seconds": MOST_SECONDS,
+        "clips": [
+            as_data(each) | {"pictures": list(pictures.get(each.clip.clip_id, ()))}
+            for each in shown
+        ],
     }
     # From a disk, a page is of no origin that every browser would know as its own.
     place, nowhere = ("'self'" if served else "'self' file:"), "'none'"
@@ -69,4 +78,5 @@ def audition_page(
         scripts=scripts,
         data=data,
         served=served,
+        command=command,
     )

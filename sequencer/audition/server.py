@@ -22,7 +22,7 @@ from sequencer.audition.listing import Listing
 from sequencer.audition.page import audition_page
 from sequencer.clips.choices import CHOICES, read_choices, write_choices
 from sequencer.errors import SequencerError
-from sequencer.pictures.gallery import draw, picture_name
+from sequencer.pictures.gallery import draw, picture_names
 
 HOST = "127.0.0.1"
 _MOST_BODY = 1 << 16
@@ -60,41 +60,52 @@ class Audition:
     choices : Path
         The file that choices are written to; made with the first one.
     pictures : Path, optional
-        The folder that keeps rainbowgrams, drawn when asked for; None for none.
+        The folder that keeps pictures, drawn when asked for; None for none.
+    command : str
+        What composes from the clips that were kept.
     """
 
     name: str
     listing: Listing
     choices: Path
     pictures: Path | None
+    command: str = ""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
     def __post_init__(self) -> None:
         self._ids = {shown.clip.clip_id for shown in self.listing.shown}
         self._sounds = {shown.sound_name: shown.sound for shown in self.listing.shown}
+        self._parents = dict(
+            parent for shown in self.listing.shown for parent in shown.parents if parent
+        )
         self._by_picture = {
-            picture_name(shown.clip.sha256): shown.sound for shown in self.listing.shown
+            name: shown.sound
+            for shown in self.listing.shown
+            for name in picture_names(shown.clip.sha256)
         }
         self._writing = threading.Lock()
         self._drawing = threading.Lock()
 
     def page(self) -> bytes:
         """Write the page with the choices as they stand in the file."""
-        pictures: Mapping[str, str] = (
-            {
-                shown.clip.clip_id: f"pictures/{picture_name(shown.clip.sha256)}"
-                for shown in self.listing.shown
-            }
-            if self.pictures
-            else {}
-        )
+        pictures = {
+            shown.clip.clip_id: [f"pictures/{name}" for name in picture_names(shown.clip.sha256)]
+            for shown in (self.listing.shown if self.pictures else ())
+        }
         chosen = read_choices(self.choices) if self.choices.exists() else {}
-        text = audition_page(self.name, self.listing.shown, chosen, served=True, pictures=pictures)
+        text = audition_page(
+            self.name,
+            self.listing.shown,
+            chosen,
+            served=True,
+            pictures=pictures,
+            command=self.command,
+        )
         return text.encode("utf-8", "replace")
 
-    def sound(self, name: str) -> Path:
+    def sound(self, name: str, *, of_parent: bool = False) -> Path:
         """Find the sound of a name that the page gave out."""
-        path = self._sounds.get(name)
+        path = (self._parents if of_parent else self._sounds).get(name)
         # A link may have taken its place since.
         if path is None or path.resolve() != path or not path.is_file():
             raise Refused(HTTPStatus.NOT_FOUND, "no such sound")
@@ -185,7 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
                 raise Refused(HTTPStatus.MISDIRECTED_REQUEST, "this is not the host you mean")
             first, slash, rest = self.path.removeprefix("/").partition("/")
             if not secrets.compare_digest(first.encode(), self.server.audition.token.encode()):
-                raise Refused(HTTPStatus.NOT_FOUND, "not here")
+                raise Refused(
+                    HTTPStatus.NOT_FOUND, "open the whole address that the terminal shows"
+                )
             if not slash:
                 raise Refused(HTTPStatus.NOT_FOUND, "the address ends with a slash")
             respond(rest)
@@ -202,9 +215,9 @@ class _Handler(BaseHTTPRequestHandler):
         folder, _, name = path.partition("/")
         if path == "":
             self._send(HTTPStatus.OK, audition.page(), "text/html; charset=utf-8")
-        elif folder == "sounds":
+        elif folder in ("sounds", "parents"):
             kind = _TYPES.get(PurePosixPath(name).suffix, "application/octet-stream")
-            self._send_file(audition.sound(name), kind)
+            self._send_file(audition.sound(name, of_parent=folder == "parents"), kind)
         elif folder == "pictures":
             self._send_file(audition.picture(name), "image/png")
         else:

@@ -142,9 +142,9 @@ def near_duplicates(
     order = sorted(range(len(prints)), key=lambda place: (not kept_anyway[place], place))
     if not order:
         return {}
-    coarse = np.stack([_coarse(prints[place]) for place in order])
-    squares = np.sum(coarse * coarse, axis=1)
-    limit = coarse.shape[1] * (max(SPECTRUM_DB, COURSE_DB) * _STEPS_PER_DB) ** 2
+    glimpses = np.stack([coarse(prints[place]) for place in order])
+    squares = np.sum(glimpses * glimpses, axis=1)
+    limit = glimpses.shape[1] * (max(SPECTRUM_DB, COURSE_DB) * _STEPS_PER_DB) ** 2
     stays = np.zeros(len(order), np.bool_)
     found: dict[int, Likeness] = {}
     for start in range(0, len(order), _BLOCK):
@@ -152,7 +152,7 @@ def near_duplicates(
         before = np.flatnonzero(stays[:start])
         near = np.concatenate([before, np.arange(block.start, block.stop)])
         # The product's last bits depend on the machine: a little more than the limit is looked at.
-        product = coarse[block] @ coarse[near].T
+        product = glimpses[block] @ glimpses[near].T
         away = squares[block, None] + squares[near] - 2 * product
         rows, columns = np.nonzero(away <= limit * 1.02 + 1.0)
         begins = np.searchsorted(rows, np.arange(len(away) + 1))
@@ -252,8 +252,8 @@ def _shifts(one: Fingerprint, length: int) -> list[int]:
     return sorted(range(-2 * most, 2 * most + 1), key=abs) if length else []
 
 
-def _coarse(one: Fingerprint) -> npt.NDArray[np.float32]:
-    """Return the spectrum, and the course in a few segments, as one row of numbers."""
+def coarse(one: Fingerprint) -> npt.NDArray[np.float32]:
+    """Return the spectrum and the course in a few segments as one row, float32 [n]."""
     begins = np.linspace(0, len(one.course), _SEGMENTS + 1).astype(np.int64)
     course = np.concatenate([np.zeros((1, one.course.shape[1])), np.cumsum(one.course, axis=0)])
     lengths = np.maximum(1, np.diff(begins))[:, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,7 +43,9 @@ def audition_command(
     Served on this machine only; each choice is saved at once. With --out the page, its sounds and
     pictures are written into a folder that works without a server, and gives the choices out as a
     download. `sequencer compose --choices FILE` plays what was kept and leaves out what was
-    rejected. Rainbowgrams are there where librosa and matplotlib are installed.
+    rejected. Rainbowgrams and log-mel spectrograms are there where librosa and matplotlib are
+    installed; the recordings of a clip can be played beside it where `nsynth-batch clips --parents`
+    wrote them.
 
     Example: sequencer audition my-clips
     """
@@ -75,16 +78,28 @@ def audition_command(
         return
     from sequencer.audition.folder import PAGE_NAME, write_audition
 
-    for failure in write_audition(clips, listing, chosen, out, with_pictures=drawing):
+    # Who gets the folder has the clips elsewhere, and the choices as a download.
+    command = _compose_command(Path(clips.resolve().name), Path(CHOICES_NAME))
+    for failure in write_audition(
+        clips, listing, chosen, out, with_pictures=drawing, command=command
+    ):
         print(f"sequencer: warning: not drawn: {failure}", file=sys.stderr)
     print(f"{out / PAGE_NAME}: {len(listing.shown)} clips; open it in a browser")
+
+
+def _compose_command(clips: Path, choices: Path) -> str:
+    """Return what composes from the clips that were kept, to paste into a shell."""
+    words = ["sequencer", "compose", clips, "-o", "piece.wav", "--choices", choices, "--only-kept"]
+    return shlex.join(map(str, words))
 
 
 def _serve(clips: Path, listing: Listing, choices: Path, port: int, *, drawing: bool) -> None:
     from sequencer.audition.server import Audition, AuditionServer
     from sequencer.pictures.gallery import cache_folder
 
-    audition = Audition(clips.resolve().name, listing, choices, cache_folder() if drawing else None)
+    pictures = cache_folder() if drawing else None
+    command = _compose_command(clips, choices)
+    audition = Audition(clips.resolve().name, listing, choices, pictures, command)
     try:
         with AuditionServer(audition, port) as server:
             print(f"{len(listing.shown)} clips at {server.address}")

@@ -197,6 +197,14 @@ def compose_command(
             rich_help_panel=CLIP_OPTIONS,
         ),
     ] = None,
+    only_kept: Annotated[
+        bool,
+        typer.Option(
+            "--only-kept",
+            help="Play nothing but what --choices keeps.",
+            rich_help_panel=CLIP_OPTIONS,
+        ),
+    ] = False,
     target: Annotated[
         str,
         typer.Option(
@@ -248,6 +256,7 @@ def compose_command(
     """
     from sequencer.clips.choices import read_choices
     from sequencer.composing.rules import Rules, checked
+    from sequencer.errors import SequencerError
     from sequencer.piece import make_piece
     from sequencer.rendering.output_paths import Writing
 
@@ -263,6 +272,8 @@ def compose_command(
         "width": width,
         "layer_step_db": layer_step_db,
     }
+    if only_kept and choices is None:
+        raise SequencerError("--only-kept goes with --choices FILE, which names what was kept")
     given = {name: value for name, value in flags.items() if value is not None}
     if loudness is not None:
         given["loudness"] = loudness_of(loudness)
@@ -283,6 +294,7 @@ def compose_command(
             seed=seed,
             rules=checked(rules),
             choices=None if choices is None else read_choices(choices),
+            only_kept=only_kept,
             credits=credits,
             fade_law=fade_law,
             keep_all=keep_all,

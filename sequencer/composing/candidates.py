@@ -49,10 +49,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Candidates:
-    """The clips that may play, and a note for each that may not."""
+    """The clips that may play with their fingerprints, and a note for each that may not."""
 
     candidates: tuple[Candidate, ...]
     notes: tuple[str, ...]
+    fingerprints: tuple[Fingerprint, ...] = ()
 
 
 def find_candidates(
@@ -60,6 +61,7 @@ def find_candidates(
     *,
     keep_all: bool = False,
     choices: Mapping[str, Choice] | None = None,
+    only_kept: bool = False,
     sample_rate: int | None = None,
 ) -> Candidates:
     """Open and measure every clip of a folder, one block at a time.
@@ -68,7 +70,8 @@ def find_candidates(
     unless `keep_all`, a clip of an export whose verdict is not ``good``: the model failed there.
     In a plain folder a held tone, noise or clipping may be meant, so they play, with
     a note; only what `UNPLAYABLE` names is left out. Of clips that sound nearly the same the first
-    one stays. What the choices reject never plays, and what they keep plays in any case.
+    one stays. What the choices reject never plays, and what they keep plays in any case; with
+    `only_kept` nothing else does.
 
     All are measured at one rate: `sample_rate` or, without it, the one that most of them have, so
     that a composition of them loses nothing.
@@ -81,9 +84,9 @@ def find_candidates(
     root = Path(folder)
     chosen = choices or {}
     listed = read_folder(root)
-    clips = listed.clips
+    clips = _kept(listed.clips, chosen) if only_kept else listed.clips
     exported = is_export(root)
-    notes = [*listed.warnings, *_unknown_choices(chosen, clips)]
+    notes = [*listed.warnings, *_unknown_choices(chosen, listed.clips)]
     left_out: Counter[str] = Counter()
     rate = sample_rate or common_rate(clips, root)
     found: list[_Measured] = []
@@ -110,7 +113,7 @@ def find_candidates(
                 continue
             notes.append(f"kept {clip.file!r}: {word}: {reason}")
         found.append(measured)
-    candidates = []
+    candidates, fingerprints = [], []
     alike = _alike(found, chosen)
     for number, measured in enumerate(found):
         candidate = measured.candidate
@@ -122,12 +125,23 @@ def find_candidates(
             if candidate.clip.verdict == "good":
                 candidate = _with_verdict(candidate, NEAR_DUPLICATE, alike[number])
         candidates.append(candidate)
+        fingerprints.append(measured.fingerprint)
     if not candidates:
         raise SequencerError(_nothing_left(root, exported, len(clips), left_out, notes))
     notes += _unnamed(candidates)
     if exported and (words := rejected(left_out, len(clips))):
         notes.append(f"{words}; --keep-all plays them too")
-    return Candidates(tuple(candidates), tuple(notes))
+    return Candidates(tuple(candidates), tuple(notes), tuple(fingerprints))
+
+
+def _kept(clips: Sequence[Clip], chosen: Mapping[str, Choice]) -> tuple[Clip, ...]:
+    kept = tuple(clip for clip in clips if chosen.get(clip.clip_id) == "keep")
+    if not kept:
+        raise SequencerError(
+            "the choices keep no clip that is here; keep some in `sequencer audition`, "
+            "or leave out --only-kept"
+        )
+    return kept
 
 
 def common_rate(clips: Sequence[Clip], root: Path) -> int:

@@ -7,17 +7,13 @@ is the magnitude, the hue the instantaneous frequency.
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.audio.recording import mono_blocks
 from sequencer.audio.samples import Samples
 from sequencer.optional import extra
 
-VERSION = 1
-"""Part of the name under which a picture is kept: a change of the drawing draws all anew."""
 DRAWN_RATE = 16_000
 """In Hz; every sound is drawn as it is at this rate, so that pictures can be compared: the highest
 of the octaves lies below its half."""
@@ -26,8 +22,6 @@ OCTAVES = 6
 BINS_AN_OCTAVE = 40
 FILTER_SCALE = 0.8
 RANGE_DB = 70.0
-MOST_SECONDS = 60.0
-"""Of a longer sound this much is drawn, from its beginning."""
 
 # librosa wants more than the longest filter.
 _LEAST_SAMPLES = 2 * DRAWN_RATE
@@ -77,26 +71,6 @@ def rainbowgram(samples: Samples) -> npt.NDArray[np.uint8]:
     rgb = colours((change + 1) / 2)[..., :3] * magnitude[..., None]
     picture: npt.NDArray[np.uint8] = np.rint(rgb[::-1] * 255).astype(np.uint8)
     return picture
-
-
-def picture_of(path: Path) -> bytes:
-    """Draw the sound in a file, as a PNG; the same sound gives the same bytes.
-
-    Raises
-    ------
-    AudioError
-        When the file is no usable sound.
-    OSError
-        What reading raised.
-    """
-    wanted = round(MOST_SECONDS * DRAWN_RATE)
-    blocks, length = [], 0
-    for block in mono_blocks(path, DRAWN_RATE):
-        blocks.append(block)
-        length += len(block)
-        if length >= wanted:
-            break
-    return png(rainbowgram(np.concatenate(blocks)[:wanted]))
 
 
 def png(picture: npt.NDArray[np.uint8]) -> bytes:

@@ -1,5 +1,5 @@
 "use strict";
-// What was kept and rejected, and where that is saved. Four scripts share one scope; hands.js starts.
+// What was kept and rejected, and where that is saved. The scripts share one scope; hands.js starts.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = (id) => document.getElementById(id);
@@ -9,7 +9,6 @@ const audio = at("audio");
 const clips = data.clips;
 const WORDS = { keep: "kept", reject: "rejected" };
 const COLOURS = ["#8fd0ff", "#ffb38a", "#9be564", "#e583f5"];
-const DRAWN_AT_ONCE = 3;
 const SPARE_ROWS = 2;
 
 // A map, since an id may be any text.
@@ -102,6 +101,7 @@ function count() {
     element("span", "reject", `${reject} rejected`), " · ",
     `${left} to go of ${clips.length}`,
   );
+  at("kept").textContent = keep ? `${keep} kept:` : "Nothing is kept yet.";
   return { keep, reject };
 }
 

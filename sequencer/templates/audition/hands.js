@@ -1,16 +1,50 @@
 "use strict";
 // Keys, clicks and the start of it all.
 
-feed.addEventListener("keydown", (event) => {
+// What a key does wherever it is among the clips.
+const EVERYWHERE = {
+  l: sortByLikeness,
+  m: toggleMap,
+  p: otherPicture,
+  n: nextUndecided,
+  "/": () => at("search").focus(),
+  Escape: silence,
+};
+
+function press(event, keys) {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const all = { ...EVERYWHERE, ...keys };
+  if (/^[0-9]$/.test(key)) all[key] = () => hear(Number(key));
+  if (!Object.hasOwn(all, key)) return;
+  event.preventDefault();
+  all[key]();
+}
+
+map.addEventListener("keydown", (event) => {
+  const here = (choice) => {
+    if (listed.length) choose(listed[active], choice);
+  };
+  press(event, {
+    k: () => here("keep"),
+    r: () => here("reject"),
+    u: () => here(""),
+    " ": () => listed.length && toggle(listed[active]),
+    Enter: () => go(active),
+    ArrowRight: () => visitToward(1, 0),
+    ArrowLeft: () => visitToward(-1, 0),
+    ArrowDown: () => visitToward(0, 1),
+    ArrowUp: () => visitToward(0, -1),
+  });
+});
+
+feed.addEventListener("keydown", (event) => {
   const onTile = event.target.matches("article");
   const page = Math.max(1, Math.floor(scroller.clientHeight / (size.height + size.gap))) * columns;
   const keys = {
     k: () => decide("keep"),
     r: () => decide("reject"),
     u: () => decide(""),
-    n: nextUndecided,
-    "/": () => at("search").focus(),
     ArrowRight: () => move(active + 1),
     ArrowLeft: () => move(active - 1),
     ArrowDown: () => active + columns < listed.length && move(active + columns),
@@ -19,14 +53,9 @@ feed.addEventListener("keydown", (event) => {
     PageUp: () => move(active - page),
     Home: () => move(0),
     End: () => move(listed.length - 1),
-    Escape: silence,
   };
   if (onTile) keys[" "] = keys.Enter = () => toggle(listed[active]);
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (Object.hasOwn(keys, key)) {
-    event.preventDefault();
-    keys[key]();
-  }
+  press(event, keys);
 });
 
 feed.addEventListener("click", (event) => {
@@ -40,6 +69,8 @@ feed.addEventListener("click", (event) => {
     if (event.target.closest(".look")) toggle(index);
   } else if (button.classList.contains("play")) {
     toggle(index);
+  } else if (button.classList.contains("parent")) {
+    toggle(index, Number(button.dataset.part));
   } else {
     const wanted = button.classList.contains("yes") ? "keep" : "reject";
     choose(index, choices.get(clips[index].id) === wanted ? "" : wanted);
@@ -75,6 +106,11 @@ at("search").addEventListener("keydown", (event) => {
 });
 at("show").addEventListener("change", list);
 at("verdict").addEventListener("change", list);
+at("sort").addEventListener("change", listAnew);
+at("scale").addEventListener("change", redraw);
+at("widen").addEventListener("click", widen);
+at("mapped").addEventListener("click", toggleMap);
+at("copy").addEventListener("click", copyCommand);
 at("toggle").addEventListener("click", () => {
   if (listed.length || playing >= 0) toggle(playing >= 0 ? playing : listed[active]);
 });
@@ -82,9 +118,34 @@ at("seek").addEventListener("input", () => {
   const length = audio.duration || 0;
   audio.currentTime = (at("seek").value / 1000) * length;
 });
-at("keys").addEventListener("keydown", (event) => {
-  if (event.key === "Escape") at("keys").open = false;
-});
+for (const sheet of document.querySelectorAll("details")) {
+  sheet.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    sheet.open = false;
+    sheet.querySelector("summary").focus();
+  });
+  // One sheet at a time.
+  sheet.addEventListener("toggle", () => {
+    if (!sheet.open) return;
+    for (const other of document.querySelectorAll("details[open]")) {
+      if (other !== sheet) other.open = false;
+    }
+  });
+}
+
+// A page on a disk may have no clipboard of its own; what is selected can be copied by hand.
+async function copyCommand() {
+  const text = at("command").textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    at("copied").textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(at("command"));
+    const done = document.execCommand("copy");
+    at("copied").textContent = done ? "Copied" : "Selected: copy it with Ctrl-C";
+  }
+  say(at("copied").textContent);
+}
 
 if (!data.served) {
   at("download").addEventListener("click", () => {
@@ -119,11 +180,7 @@ window.addEventListener("beforeunload", (event) => {
 
 new ResizeObserver(lay).observe(scroller);
 
-for (const verdict of [...new Set(clips.map((clip) => clip.verdict))].sort()) {
-  const option = element("option", "", verdict);
-  option.value = verdict;
-  at("verdict").append(option);
-}
+offer();
 if (data.served) tellSaved("Choices are saved as you make them");
 restore();
 count();

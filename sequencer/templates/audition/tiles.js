@@ -1,35 +1,9 @@
 "use strict";
-// Which clips are shown, their tiles, and moving among them.
+// The tiles of the clips that are shown, and moving among them.
 
-const texts = clips.map((clip) => [
-  clip.name, clip.id, clip.verdict,
-  ...clip.recordings.flatMap((r) => [r.title, r.author, r.licence, ...r.categories]),
-].join("\n").toLowerCase());
-
-let listed = [];
-let active = 0;
 let tiles = new Map();
 let columns = 1;
 let size = { width: 300, height: 300, gap: 16 };
-
-function list() {
-  const words = at("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const show = at("show").value;
-  const verdict = at("verdict").value;
-  const before = listed[active];
-  listed = [];
-  clips.forEach((clip, index) => {
-    const choice = choices.get(clip.id);
-    if (show === "undecided" ? choice : show !== "all" && choice !== show) return;
-    if (verdict && clip.verdict !== verdict) return;
-    if (words.every((word) => texts[index].includes(word))) listed.push(index);
-  });
-  const again = listed.indexOf(before);
-  active = again >= 0 ? again : Math.min(active, Math.max(0, listed.length - 1));
-  at("nothing").hidden = listed.length > 0;
-  clear();
-  lay();
-}
 
 function clear() {
   for (const tile of tiles.values()) tile.remove();
@@ -86,8 +60,7 @@ function show(place) {
   tiles.set(place, tile);
   locate(tile, place);
   dressTile(tile, listed[place], place);
-  const canvas = tile.querySelector("canvas");
-  wave(canvas, clips[listed[place]]);
+  drawSound(tile, clips[listed[place]]);
 }
 
 function element(kind, name, text) {
@@ -110,15 +83,10 @@ function build(index, place) {
   tile.setAttribute("aria-labelledby", `title-${index}`);
   tile.setAttribute("aria-describedby", `state-${index} words-${index}`);
 
-  const look = element("div", clip.picture ? "look" : "look plain");
-  if (clip.picture) {
-    const image = element("img");
-    image.alt = "";
-    image.dataset.src = clip.picture;
-    look.append(image);
-  }
+  const look = element("div", "look");
   look.append(element("canvas"));
-  look.append(element("span", `badge ${clip.verdict}`, `${clip.verdict} · ${clip.seconds.toFixed(1)} s`));
+  const failure = clip.verdict === "good" ? "" : `${clip.verdict} · `;
+  look.append(element("span", `badge ${clip.verdict}`, `${failure}${clip.seconds.toFixed(1)} s`));
   const mark = element("span", "mark");
   mark.id = `state-${index}`;
   look.append(mark);
@@ -152,6 +120,12 @@ function source(recording, number) {
   line.style.setProperty("--from", COLOURS[number % COLOURS.length]);
   const share = `${Math.round(recording.share * 100)}%`;
   const first = element("span", "line");
+  if (recording.sound) {
+    const label = `Play ${recording.title}, which the clip was made from`;
+    const button = act("parent", String(number + 1), label);
+    button.dataset.part = number + 1;
+    first.append(button);
+  }
   first.append(`${share} `, linked(recording.page, recording.title));
   const second = element("span", "line");
   second.append(recording.known
@@ -185,6 +159,7 @@ function dress(index) {
   for (const [place, tile] of tiles) {
     if (listed[place] === index) dressTile(tile, index, place);
   }
+  drawMap();
 }
 
 function dressTile(tile, index, place) {
@@ -200,54 +175,11 @@ function dressTile(tile, index, place) {
   const here = place === active;
   tile.tabIndex = here ? 0 : -1;
   for (const part of tile.querySelectorAll("button, a")) part.tabIndex = here ? 0 : -1;
-  tile.querySelector(".play").textContent = playing === index && !audio.paused ? "Pause" : "Play";
-}
-
-function wave(canvas, clip) {
-  const levels = Uint8Array.from(atob(clip.peaks), (letter) => letter.charCodeAt(0));
-  const scale = window.devicePixelRatio || 1;
-  const width = Math.round(size.width * scale);
-  const height = Math.round(canvas.clientHeight * scale) || 44;
-  canvas.width = width;
-  canvas.height = height;
-  const context = canvas.getContext("2d");
-  context.fillStyle = "#171424";
-  context.fillRect(0, 0, width, height);
-  context.fillStyle = "#8fd0ff";
-  const step = width / Math.max(1, levels.length);
-  levels.forEach((level, number) => {
-    const tall = Math.max(scale, (level / 255) * (height - 4 * scale));
-    context.fillRect(number * step, (height - tall) / 2, Math.max(1, step - scale * 0.5), tall);
-  });
-}
-
-// Rainbowgrams are drawn when they are asked for, so only few are asked for at once and only
-// those that are seen: sounds and choices must not wait behind them.
-let loading = 0;
-
-function load() {
-  if (loading >= DRAWN_AT_ONCE) return;
-  const waiting = [...feed.querySelectorAll("img[data-src]")].sort((a, b) => away(a) - away(b));
-  for (const image of waiting.slice(0, DRAWN_AT_ONCE - loading)) {
-    loading += 1;
-    const done = () => {
-      loading -= 1;
-      load();
-    };
-    image.addEventListener("load", done, { once: true });
-    image.addEventListener("error", () => {
-      image.closest(".look").classList.add("plain");
-      image.remove();
-      done();
-    }, { once: true });
-    image.src = image.dataset.src;
-    delete image.dataset.src;
+  const sounds = playing === index && !audio.paused;
+  tile.querySelector(".play").textContent = sounds && part === 0 ? "Pause" : "Play";
+  for (const button of tile.querySelectorAll(".parent")) {
+    button.setAttribute("aria-pressed", sounds && part === Number(button.dataset.part));
   }
-}
-
-function away(image) {
-  const middle = scroller.clientHeight / 2;
-  return Math.abs(image.getBoundingClientRect().top - middle);
 }
 
 function go(place, focus = true) {
@@ -265,6 +197,7 @@ function go(place, focus = true) {
     if (tile) dressTile(tile, listed[other], other);
   }
   if (focus) tiles.get(active).focus({ preventScroll: true });
+  drawMap();
 }
 
 function move(place) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from sequencer.clips.clips import Clip, Parent, write_clips_jsonl
@@ -13,8 +14,14 @@ BREAKER = "</script><!--"
 
 
 def export(folder: Path, count: int = 12) -> Path:
-    """Write clips: the second has hostile parents, the third an id that would break a script."""
+    """Write clips: the second has hostile parents, the third an id that would break a script.
+
+    The first has the sound of its parents beside it, of twenty seconds and of one.
+    """
     folder.mkdir()
+    (folder / "parents").mkdir()
+    for name, seconds in (("wind", 20.0), ("choir", 1.0)):
+        (folder / "parents" / f"{name}.wav").write_bytes(encoded(pluck(seconds, 150)))
     clips = []
     for number in range(count):
         name = f"{number}.wav"
@@ -24,6 +31,11 @@ def export(folder: Path, count: int = 12) -> Path:
         parents = (EVE, WIND) if number == 1 else (WIND, CHOIR)
         if number == 3:
             parents = (Parent("9" * 40, rights=Rights("Lonely", "Zoe", "MIT")),)
+        if number == 0:
+            parents = (
+                replace(WIND, sound="parents/wind.wav"),
+                replace(CHOIR, sound="parents/choir.wav"),
+            )
         clip_id = f"{BREAKER}{number}" if number == 2 else f"clip-{number}"
         clips.append(Clip(clip_id, name, mash_id="m", parents=parents))
     write_clips_jsonl(folder, clips)

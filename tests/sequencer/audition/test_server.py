@@ -111,6 +111,20 @@ def test_nothing_else_is_served(server: AuditionServer, path: str) -> None:
     assert status(server, path) == 404
 
 
+def test_sounds_of_parents_come_by_the_names_that_the_page_gives(
+    server: AuditionServer, tmp_path: Path
+) -> None:
+    shown = server.audition.listing.shown[0]
+    for parent, file in zip(shown.parents, ("wind", "choir"), strict=True):
+        assert parent is not None
+        answer, content = ask(server, f"parents/{parent[0]}")
+        assert answer.status == 200
+        assert content == (tmp_path / "clips" / "parents" / f"{file}.wav").read_bytes()
+    assert server.audition.listing.shown[1].parents == (None, None)
+    for name in ("wind.wav", "../clips.jsonl", shown.sound_name):
+        assert status(server, f"parents/{name}") == 404
+
+
 def test_other_hosts_paths_and_methods_are_refused(server: AuditionServer) -> None:
     assert status(server, "") == 200
     assert status(server, "", Host=f"localhost:{server.server_port}") == 200
@@ -212,6 +226,16 @@ def test_a_page_within_the_clips_is_refused(
         assert main(["audition", str(folder), "-o", str(out)]) == 2
     assert "name another" in capsys.readouterr().err
     assert sorted(folder.iterdir()) == before
+
+
+def test_parents_that_lead_out_of_the_folder_are_not_given_out(tmp_path: Path) -> None:
+    folder = export(tmp_path / "clips", 1)
+    (tmp_path / "secret.wav").write_bytes(encoded(pluck()))
+    (folder / "parents" / "wind.wav").unlink()
+    (folder / "parents" / "wind.wav").symlink_to(tmp_path / "secret.wav")
+    (folder / "parents" / "choir.wav").unlink()
+    [shown] = list_clips(folder).shown
+    assert shown.parents == (None, None)
 
 
 def test_an_interrupt_ends_it_quietly(tmp_path: Path) -> None:

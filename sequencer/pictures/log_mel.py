@@ -1,0 +1,56 @@
+"""Log-mel spectrograms: the envelope and brightness of a sound, which colours of phase hide."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sequencer.audio.samples import Samples
+from sequencer.optional import extra
+
+WINDOW = 1024
+HOP = 256
+BANDS = 96
+LOWEST_HZ = 40.0
+RANGE_DB = 80.0
+
+
+def log_mel(samples: Samples, sample_rate: int) -> npt.NDArray[np.uint8]:
+    """Draw a sound.
+
+    Parameters
+    ----------
+    samples : ndarray, float32 [n]
+        Mono.
+    sample_rate : int
+        In Hz; bands go up to half of it.
+
+    Returns
+    -------
+    ndarray, uint8 [96, 1 + n // 256, 3]
+        RGB, the highest band in the first row. Black is 80 dB below the loudest point, or silence.
+
+    Raises
+    ------
+    SequencerError
+        When librosa or matplotlib are not installed.
+    """
+    librosa = extra("librosa", "librosa")
+    colours = extra("matplotlib", "matplotlib").colormaps["magma"]
+    frames = 1 + len(samples) // HOP
+    power = librosa.feature.melspectrogram(
+        y=np.pad(samples, (0, max(0, WINDOW - len(samples)))),
+        sr=sample_rate,
+        n_fft=WINDOW,
+        hop_length=HOP,
+        n_mels=BANDS,
+        fmin=LOWEST_HZ,
+    )[:, :frames]
+    loudest = float(power.max())
+    if loudest == 0.0:
+        return np.zeros((*power.shape, 3), np.uint8)
+    decibels = 10 * np.log10(np.maximum(power / loudest, 10 ** (-RANGE_DB / 10)))
+    picture: npt.NDArray[np.uint8] = np.rint(
+        colours(decibels[::-1] / RANGE_DB + 1)[..., :3] * 255
+    ).astype(np.uint8)
+    return picture
