@@ -1,4 +1,4 @@
-"""`reconstruct` and `mashup`: a recording or two through a model, without a store."""
+"""`reconstruct` and `mashup`: recordings through a model, without a store."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nsynth_batch.commands.options import BEGIN, MODEL, settings_from
+from nsynth_batch.commands.options import BEGIN, MIXING, MODEL, settings_from
 from nsynth_batch.errors import OK, USAGE, CommandError
+from nsynth_batch.settings.mash_rule import MOST_PARENTS
 from nsynth_batch.text import one_line, table
 from sequencer.text import clock
 
@@ -81,23 +82,24 @@ def reconstruct(
     return _make(settings, [a], out, seconds, picture, replace, work)
 
 
-@settings_from(*MODEL, "curve", "length", *_DRAWING)
+@settings_from(*MODEL, *MIXING, *_DRAWING)
 def mashup(
     settings: Settings,
-    a: Annotated[Path, typer.Argument(metavar="A", help="A recording.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
+    recordings: Annotated[
+        list[Path], typer.Argument(metavar="A B [C] [D]", help="Recordings, two to four.")
+    ],
     out: Out,
     seconds: Seconds = _SECONDS,
     picture: Picture = False,
     replace: Replace = False,
 ) -> int:
-    """Cross-fade two recordings inside a model.
+    """Cross-fade two, three or four recordings inside a model.
 
-    The result is as long as the shorter one (--length longer: the longer one, while the shorter
-    repeats), fades by --curve and is decoded anew. Prints what it
+    The result is as long as the shortest one (--length longer: the longest one, while the others
+    repeat), fades by --curve and is decoded anew. Prints what it
     keeps of each where that has the larger share, as reconstruct does. No store is needed.
 
-    Example: nsynth-batch mashup bell.wav crow.wav -o both.wav --curve cosine --picture
+    Example: nsynth-batch mashup bell.wav crow.wav -o both.wav --curve blend --weights 0.2:0.8
     """
     from nsynth_batch.pipeline.without_store import mash as make
 
@@ -106,15 +108,19 @@ def mashup(
     ) -> Made:
         return make(
             model,
-            *parents,
-            curve=settings.curve,
-            length=settings.length,
+            parents,
+            rule,
             seed=settings.seed or 0,
             temperature=settings.temperature,
             on_progress=on_progress,
         )
 
-    return _make(settings, [a, b], out, seconds, picture, replace, work)
+    if not 2 <= len(recordings) <= MOST_PARENTS:
+        raise CommandError(
+            f"{len(recordings)} recordings: a mash-up is of two to {MOST_PARENTS}", USAGE
+        )
+    rule = settings.mash_rule(len(recordings))
+    return _make(settings, recordings, out, seconds, picture, replace, work)
 
 
 def _make(

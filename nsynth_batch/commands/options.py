@@ -156,16 +156,27 @@ FLAGS_OF_SETTINGS: dict[str, Flag] = {
     "seed": Flag(
         int, "Keys every draw.", MASH_OPTIONS, "S", unset="0; decode: that of its mash-ups"
     ),
+    "parents": Flag(
+        int, "Recordings of each mash-up: 2, 3 or 4.", MASH_OPTIONS, "N"
+    ),
     "curve": Flag(
-        Curve, "How one recording fades into the other.",
+        Curve, "How one recording fades into the next; blend mixes them by --weights.",
         MASH_OPTIONS,
     ),
+    "weights": Flag(
+        str, "Of --curve blend: 0.5, the share of B; 0.2:0.8 moves; 0.5,0.3,0.2 one each.",
+        MASH_OPTIONS, "W", unset="equal",
+    ),
+    "stretch": Flag(
+        str, "Stretch the encodings first, 0.5 to 2: 1.5, or one each: 1,0.5.",
+        MASH_OPTIONS, "F",
+    ),
     "length": Flag(
-        Length, "As long as which of the two; longer repeats the shorter one.", MASH_OPTIONS
+        Length, "As long as which of them; longer repeats the shorter ones.", MASH_OPTIONS
     ),
     "pair": Flag(
-        str, "Categories or themes of the two, as in nature:music.", MASH_OPTIONS, "A:B",
-        unset="any two",
+        str, "A category or theme of each of them, as in nature:music.", MASH_OPTIONS, "A:B",
+        unset="any",
     ),
     "themes": Flag(
         str, "Which categories make a theme.", MASH_OPTIONS, "FILE", unset="a bundled table"
@@ -236,7 +247,11 @@ RUNNING = (
     "quiet",
 )
 AUDIO = ("segment_seconds", "sample_rate")
-MASHING = ("pairs", "seed", "curve", "length", "min_seconds", "pair", "themes", "allow_unknown")
+MIXING = ("curve", "weights", "stretch", "length")
+MASHING = (
+    *("pairs", "seed", "parents", *MIXING),
+    *("min_seconds", "pair", "themes", "allow_unknown"),
+)
 DECODING = ("temperature", "batch", "precision")
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]

@@ -9,12 +9,13 @@ from typing import BinaryIO, overload
 
 import numpy as np
 
-from nsynth_batch.models.crossfade import cross_fade, fade, frames_of
+from nsynth_batch.models.crossfade import Mixture, mixture
 from nsynth_batch.models.engine import Codes, Encoder, OnCodes, OnProgress, Request
 from nsynth_batch.models.model import LoadedModel, checked_audio, sampled
 from nsynth_batch.models.quantiser import Quantiser
 from nsynth_batch.models.weights import Array
 from nsynth_batch.settings.choices import Curve, Length
+from nsynth_batch.settings.mash_rule import MashRule
 from sequencer.audio.recording import load_audio
 
 
@@ -104,7 +105,7 @@ class Autoencoder(LoadedModel, ABC):
         ----------
         a, b : float32 [F, width]
             As `encode_file` returns them.
-        curve : {"random", "cosine", "linear"}
+        curve : {"random", "cosine", "linear", "blend"}
             How one fades into the other.
         length : {"shorter", "longer"}
             Cut to the shorter, or as long as the longer, while the shorter repeats.
@@ -121,15 +122,36 @@ class Autoencoder(LoadedModel, ABC):
         ValueError
             If one is no encoding of this model.
         """
+        return self.mixture([a, b], MashRule(curve, length), seed=seed, pair=pair).encoding
+
+    def mixture(
+        self, encodings: Sequence[Array], rule: MashRule, *, seed: int = 0, pair: int = 0
+    ) -> Mixture:
+        """Mash up encodings of two recordings or more, by any rule.
+
+        Parameters
+        ----------
+        encodings : sequence of float32 [F, width]
+            As `encode_file` returns them.
+        rule : MashRule
+            Curve, weights, length, and how each is stretched.
+        seed, pair : int
+            Key the draws of ``random``, as pair k of a store's seed does.
+
+        Raises
+        ------
+        ValueError
+            If one is no encoding of this model, or a stretch leaves nothing of it.
+        """
         width = self.width
-        for name, encoding in (("a", a), ("b", b)):
+        for name, encoding in zip("abcd", encodings, strict=False):
             shape = np.shape(encoding)
             if len(shape) != 2 or shape[1] != width or not shape[0]:
                 raise ValueError(
                     f"{name} must be an encoding [frames, {width}], not of shape {shape}; "
                     "encode_file and encode make one"
                 )
-        return cross_fade(a, b, fade(curve, frames_of(len(a), len(b), length), seed, pair))
+        return mixture(encodings, rule, seed, pair)
 
     @overload
     def decode(

@@ -1,4 +1,4 @@
-"""The step `mash`: random pairs of encodings to mash-ups."""
+"""The step `mash`: random pairs of encodings, or three or four of them, to mash-ups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nsynth_batch.pipeline.audio import AudioStep
 from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.cost import mix_bytes
 from nsynth_batch.pipeline.encode import EncodeStep
-from nsynth_batch.pipeline.pairs import PoolSegment, draw_pairs, require_pairs
+from nsynth_batch.pipeline.pairs import Pair, draw_pairs, require_pairs
 from nsynth_batch.pipeline.pool import Pool, Shortest, load_pool, pool_path, save_pool, take_pool
 from nsynth_batch.pipeline.sharding import per_shard, shards_of, uncommitted
 from nsynth_batch.pipeline.step import Amount, Expected, PlannedStep, Step, left_of, seconds_a_row
@@ -41,7 +41,7 @@ class MashStep(Step):
     unit = "pairs"
     time_limit = 300.0
     source = EncodeStep.lineage
-    lineage = Columns(("a.file_id", "b.file_id"))
+    lineage = Columns(("a.file_id", "b.file_id", "parents.file_id"))
 
     def plan(self, context: Context) -> PlannedStep | None:
         """Plan the pairs of the seed that are in no shard yet."""
@@ -60,7 +60,7 @@ class MashStep(Step):
         if kept is None and EncodeStep.dataset in context.incomplete:
             return None
         pool = kept or _new_pool(context, encodings)
-        draw = partial(draw_pairs, pool.segments, given.pairs, seed, categories)
+        draw = partial(draw_pairs, pool.segments, given.pairs, seed, categories, given.parents)
         pairs, done = draw(), shards.count_items()
         left = max(0, given.pairs - done)
         size = per_shard(left, MOST_PAIRS, PARTS)
@@ -94,6 +94,7 @@ class MashStep(Step):
     def expect(self, context: Context, planned: PlannedStep | None, incoming: Amount) -> Expected:
         """Return what there is to do once `incoming` segments more are encoded."""
         given = context.settings
+        slowest = max(given.mash_rule().stretch, default=1.0)
         longest = [given.segment_seconds]
         if planned is None:
             pairs, shards = given.pairs, shards_of(given.pairs, MOST_PAIRS, PARTS)
@@ -107,7 +108,7 @@ class MashStep(Step):
             shards = len(pending) + len(new)
             if seconds := seconds_a_row(planned):
                 longest.append(seconds)
-        return Expected(shards, Amount(0, pairs, pairs * min(longest)))
+        return Expected(shards, Amount(0, pairs, pairs * slowest * min(longest)))
 
     def check(self, context: Context, offered: Sequence[Sequence[str]] = ()) -> None:
         """Refuse pairs of which the catalog has not even the recordings.
@@ -115,9 +116,11 @@ class MashStep(Step):
         Raises
         ------
         UsageError
-            If a pair needs other recordings than there are, before any of them is worked on.
+            If a pair needs other recordings than there are, before any of them is worked on; or
+            as `Settings.mash_rule`.
         """
         given = context.settings
+        given.mash_rule()
         seed_and_pair = (given.seed or 0, _pair(context))
         for dataset in context.datasets(self.dataset):
             if (dataset.settings.get("seed"), dataset.settings.get("pair")) == seed_and_pair:
@@ -132,7 +135,7 @@ class MashStep(Step):
             if row.usable or given.allow_unknown
         )
         coming = ((f"offered {n}", themes.with_themes(c)) for n, c in enumerate(offered))
-        require_pairs(chain(known, coming), given.categories)
+        require_pairs(chain(known, coming), given.categories, given.parents)
 
     def rate(self, context: Context) -> float:
         """Return the audio-seconds a second that a worker mashes up, by rule of thumb."""
@@ -143,13 +146,13 @@ class MashStep(Step):
         return mix_bytes(context.models.encoder)
 
 
-def mash_items(pairs: Iterable[tuple[PoolSegment, PoolSegment]], first: int = 0) -> Iterator[Item]:
+def mash_items(pairs: Iterable[Pair], first: int = 0) -> Iterator[Item]:
     """Yield an item a pair from pair `first` on; pair k is the k-th."""
-    for k, (a, b) in islice(enumerate(pairs), first, None):
+    for k, pair in islice(enumerate(pairs), first, None):
         yield Item(
-            key=f"{k}:{a.file_id}.{a.segment}:{b.file_id}.{b.segment}",
+            key=":".join([str(k), *(f"{s.file_id}.{s.segment}" for s in pair)]),
             title=f"pair {k}",
-            rows=tuple(RowRange(s.shard, s.row, s.row + 1) for s in (a, b)),
+            rows=tuple(RowRange(s.shard, s.row, s.row + 1) for s in pair),
             extra={"pair": k},
             counts_as=1,
         )
@@ -161,7 +164,7 @@ def _pair(context: Context) -> list[Json] | None:
 
 
 def _settings(context: Context, encodings: Dataset) -> dict[str, Json]:
-    given = context.settings
+    given, rule = context.settings, context.settings.mash_rule()
     settings: dict[str, Json] = {
         EncodeStep.dataset: encodings.digest,
         "seed": given.seed or 0,
@@ -173,6 +176,12 @@ def _settings(context: Context, encodings: Dataset) -> dict[str, Json]:
         settings["themes"] = load_themes(given.themes).digest
     if given.length != "shorter":
         settings["length"] = given.length
+    if given.parents != 2:
+        settings["parents"] = given.parents
+    if rule.weights is not None:
+        settings["weights"] = [list(ends) for ends in rule.weights.to_json()]
+    if rule.stretch:
+        settings["stretch"] = list(rule.stretch)
     if given.min_seconds is not None and not _of_an_earlier_release(context, settings):
         settings["min_seconds"] = given.min_seconds
     return settings
@@ -192,11 +201,11 @@ def _stage(context: Context, encodings: Dataset) -> MashStage:
     return MashStage(
         encodings=encodings.digest,
         seed=context.settings.seed or 0,
-        curve=context.settings.curve,
+        rule=context.settings.mash_rule(),
         segment_samples=cast(int, audio.settings["segment_samples"]),
         hop=cast(int, encodings.settings["hop"]),
         sample_rate=cast(int, audio.settings["sample_rate"]),
-        length=context.settings.length,
+        parents=context.settings.parents,
     )
 
 
@@ -211,10 +220,12 @@ def _new_pool(context: Context, encodings: Dataset) -> Pool:
         shortest=_shortest(context, encodings),
     )
     left = len({segment.file_id for segment in pool.segments})
-    if context.settings.min_seconds and pool.too_short and left < 2:
+    needed = context.settings.parents
+    if context.settings.min_seconds and pool.too_short and left < needed:
+        count = "two" if needed == 2 else str(needed)
         raise UsageError(
             f"--min-seconds {context.settings.min_seconds:g} leaves segments of {left} recordings, "
-            "and a mash-up needs two different ones: give less"
+            f"and a mash-up needs {count} different ones: give less"
         )
     return pool
 

@@ -77,12 +77,12 @@ class Shortest:
     frame_seconds
         Of audio that a frame stands for.
     categories
-        Those of the two sides of a pair; None takes any two.
+        Of each recording of a pair; None takes any.
     """
 
     seconds: float | None
     frame_seconds: float
-    categories: tuple[str, str] | None = None
+    categories: tuple[str, ...] | None = None
 
     def least(self, segments: Sequence[PoolSegment]) -> float:
         """Return how long a segment has to be, in seconds; 0 where its recording decides."""

@@ -1,4 +1,4 @@
-"""One or two recordings through a model, without a store: reconstructions and mash-ups."""
+"""A few recordings through a model, without a store: reconstructions and mash-ups."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hdfs_jobs.errors import UsageError
 from nsynth_batch.models.autoencoder import Autoencoder
-from nsynth_batch.models.crossfade import cross_fade, fade, frames_of
-from nsynth_batch.settings.choices import Curve, Length
+from nsynth_batch.models.crossfade import Mixture
+from nsynth_batch.settings.mash_rule import MashRule
 from nsynth_batch.store.encoding_files import NamedEncoding
 from nsynth_batch.training.fidelity import Fidelity, fidelity, total
 from sequencer.audio.recording import load_audio
@@ -63,15 +64,15 @@ class Parent:
 
 @dataclass(frozen=True)
 class Made:
-    """What a model made of one or two recordings.
+    """What a model made of one recording or more.
 
     Attributes
     ----------
     samples : float32 [n]
         At the model's rate, full scale ±1.
     parents : tuple of Parent
-    weights : tuple of float32 [frames]
-        The share of each parent at each frame.
+    mixture : Mixture
+        What was decoded: its encoding, and the share of each parent at each frame.
     hop : int
         Samples a frame.
     sample_rate : int
@@ -80,7 +81,7 @@ class Made:
 
     samples: Audio
     parents: tuple[Parent, ...]
-    weights: tuple[npt.NDArray[np.float32], ...]
+    mixture: Mixture
     hop: int
     sample_rate: int
 
@@ -90,11 +91,14 @@ class Made:
         Returns
         -------
         list of (Fidelity, Fidelity)
-            Of the output, and of the parent itself, which says what there was to keep.
+            Of the output, and of the parent itself, which says what there was to keep: of nothing
+            where the parent was stretched, for its time is another.
         """
         found = []
-        for parent, weights in zip(self.parents, self.weights, strict=True):
-            runs = [slice(a * self.hop, b * self.hop) for a, b in _runs(weights > 0.5)]
+        mixed = self.mixture
+        for parent, weights, factor in zip(self.parents, mixed.weights, mixed.stretch, strict=True):
+            larger = (weights > 0.5) & (factor == 1)
+            runs = [slice(a * self.hop, b * self.hop) for a, b in _runs(larger)]
             of = parent.samples
             made = (fidelity(of[run], self.samples[run], self.sample_rate) for run in runs)
             own = (fidelity(of[run], of[run], self.sample_rate) for run in runs)
@@ -150,58 +154,101 @@ def reconstruct(
         As for `Autoencoder.decode`.
     """
     encoding = model.encode(parent.samples[None])[0]
-    weights = (np.ones(len(encoding), np.float32),)
-    return _decoded(model, encoding, (parent,), weights, seed, temperature, on_progress)
+    return _decoded(model, _alone(encoding), (parent,), seed, temperature, on_progress)
 
 
 def mash(
     model: Autoencoder,
-    a: Parent,
-    b: Parent,
+    parents: Sequence[Parent],
+    rule: MashRule,
     *,
-    curve: Curve = "random",
-    length: Length = "shorter",
     seed: int = 0,
     temperature: float = 1.0,
     on_progress: OnProgress | None = None,
 ) -> Made:
-    """Cross-fade the encodings of two recordings, and decode the result.
+    """Mash up the encodings of some recordings, and decode the result.
 
     Parameters
     ----------
     model : Autoencoder
-    a, b : Parent
+    parents : sequence of Parent
         As `read_parent` returns them.
-    curve : {"random", "cosine", "linear"}
-        How one fades into the other.
-    length : {"shorter", "longer"}
-        Which of the two the result is as long as; of ``longer`` the shorter one repeats.
+    rule : MashRule
+        What becomes of their encodings.
     seed : int
         Of the curve and of the decoding.
     temperature, on_progress
         As for `Autoencoder.decode`.
+
+    Raises
+    ------
+    UsageError
+        If two of them are one recording, or a stretch leaves nothing of one.
     """
-    first, second = (model.encode(parent.samples[None])[0] for parent in (a, b))
-    mix = fade(curve, frames_of(len(first), len(second), length), seed, 0)
-    mixed = cross_fade(first, second, mix)
-    samples = len(mix) * model.hop
-    parents = tuple(replace(each, samples=np.resize(each.samples, samples)) for each in (a, b))
-    return _decoded(model, mixed, parents, (1 - mix, mix), seed, temperature, on_progress)
+    mixed = mixture_of(model, encodings_of(model, parents), rule, seed)
+    whole = as_long_as(parents, mixed, model.hop)
+    return _decoded(model, mixed, whole, seed, temperature, on_progress)
+
+
+def encodings_of(model: Autoencoder, parents: Sequence[Parent]) -> list[Audio]:
+    """Encode different recordings.
+
+    Raises
+    ------
+    UsageError
+        If two of them are one recording.
+    """
+    for place, parent in enumerate(parents):
+        for other in parents[:place]:
+            if np.array_equal(parent.samples, other.samples):
+                raise UsageError(
+                    f"{other.path} and {parent.path} are one recording: a mash-up is of different "
+                    "ones; reconstruct takes one"
+                )
+    return [model.encode(parent.samples[None])[0] for parent in parents]
+
+
+def mixture_of(
+    model: Autoencoder, encodings: Sequence[Audio], rule: MashRule, seed: int
+) -> Mixture:
+    """Mash up encodings as pair 0 of a seed.
+
+    Raises
+    ------
+    UsageError
+        If a stretch leaves nothing of one.
+    """
+    try:
+        return model.mixture(encodings, rule, seed=seed)
+    except ValueError as error:
+        raise UsageError(f"{error}: take more --seconds, or a longer recording") from error
+
+
+def as_long_as(parents: Sequence[Parent], mixed: Mixture, hop: int) -> tuple[Parent, ...]:
+    """Return recordings as they are in a mash-up: cut or repeated, unless stretched."""
+    samples = mixed.weights.shape[1] * hop
+    return tuple(
+        replace(each, samples=np.resize(each.samples, samples)) if factor == 1 else each
+        for each, factor in zip(parents, mixed.stretch, strict=True)
+    )
+
+
+def _alone(encoding: Audio) -> Mixture:
+    return Mixture(encoding, np.ones((1, len(encoding)), np.float32), (1.0,))
 
 
 def _decoded(
     model: Autoencoder,
-    encoding: Audio,
+    mixed: Mixture,
     parents: tuple[Parent, ...],
-    weights: tuple[npt.NDArray[np.float32], ...],
     seed: int,
     temperature: float,
     on_progress: OnProgress | None,
 ) -> Made:
     [samples] = model.decode(
-        [encoding], seed=seed, temperature=temperature, on_progress=on_progress
+        [mixed.encoding], seed=seed, temperature=temperature, on_progress=on_progress
     )
-    return Made(samples, parents, weights, model.hop, model.sample_rate)
+    return Made(samples, parents, mixed, model.hop, model.sample_rate)
 
 
 def licence_of(made: Made) -> tuple[str, str]:
@@ -327,7 +374,7 @@ def decode_arrays(
         )
         for each, samples in zip(batch, sounds, strict=True):
             parent = Parent(Path(each.name), samples, (each.rights,), False)
-            whole = (np.ones(len(each.encoding), np.float32),)
+            whole = _alone(each.encoding)
             yield each.name, Made(samples, (parent,), whole, model.hop, model.sample_rate)
 
 

@@ -13,11 +13,11 @@ PrecisionChoice = Literal["auto", "float32", "bfloat16", "int16", "int8"]
 EngineName = Literal["auto", "native", "tensorflow", "magenta"]
 """An engine, or ``auto``: native where it is built, else tensorflow."""
 
-Curve = Literal["random", "cosine", "linear"]
-"""How a mash-up fades from one recording to the other."""
+Curve = Literal["random", "cosine", "linear", "blend"]
+"""How a mash-up fades from one recording to the next; ``blend`` mixes all by weights."""
 
 Length = Literal["shorter", "longer"]
-"""Which of its two recordings a mash-up is as long as."""
+"""Which of its recordings a mash-up is as long as: the shortest or the longest."""
 
 ArrayForm = Literal["npy", "npz", "parquet"]
 """How encodings are written as files."""

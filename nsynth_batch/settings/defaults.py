@@ -10,6 +10,7 @@ ENGINE: Final = "auto"
 PRECISION: Final = "auto"
 GPU_RESOURCE: Final = "GPU"
 PAIRS: Final = 16
+PARENTS: Final = 2
 CURVE: Final = "random"
 LENGTH: Final = "shorter"
 TEMPERATURE: Final = 1.0

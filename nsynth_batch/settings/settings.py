@@ -24,6 +24,13 @@ from hdfs_jobs.errors import UsageError
 from nsynth_batch.settings import defaults
 from nsynth_batch.settings.choices import Curve, EngineName, Length, LogFormat, PrecisionChoice
 from nsynth_batch.settings.harvest import WebSettings
+from nsynth_batch.settings.mash_rule import (
+    MOST_PARENTS,
+    MashRule,
+    mash_rule,
+    parse_stretch,
+    parse_weights,
+)
 
 SETTINGS_FILE = Path("nsynth-batch.toml")
 """Read from the folder that a command is started in, unless `SETTINGS_VARIABLE` names another."""
@@ -92,12 +99,18 @@ class Settings(WebSettings, BaseSettings):
     seed
         Keys every draw; None means 0, and for decode the seed of the mash-ups it reads. In the
         file and the variable also ``name:`` and a text, which stands for a number of its own.
+    parents
+        Of how many recordings each mash-up is made.
     curve
-        How a mash-up fades from one recording to the other.
+        How a mash-up fades from one recording to the next.
+    weights
+        Of the curve ``blend``, as `parse_weights` reads them; None shares equally.
+    stretch
+        How much longer encodings are made first, as `parse_stretch` reads it; None leaves them.
     length
-        Which of its two recordings a mash-up is as long as; of ``longer`` the shorter one repeats.
+        Which of its recordings a mash-up is as long as; of ``longer`` the shorter ones repeat.
     pair
-        ``A:B``, categories or themes of the first and the second recording; None takes any two.
+        ``A:B``, a category or theme of each recording of a mash-up; None takes any.
     themes
         A table of one's own that maps categories to themes; None takes the bundled one.
     allow_unknown
@@ -146,7 +159,10 @@ class Settings(WebSettings, BaseSettings):
     workers: int = Field(default_factory=_default_workers, ge=1)
     pairs: int = Field(default=defaults.PAIRS, ge=1, le=MOST_PAIRS)
     seed: int | None = Field(default=None, ge=0, lt=2**63)
+    parents: int = Field(default=defaults.PARENTS, ge=2, le=MOST_PARENTS)
     curve: Curve = defaults.CURVE
+    weights: str | None = None
+    stretch: str | None = None
     length: Length = defaults.LENGTH
     pair: str | None = None
     themes: str | None = None
@@ -181,11 +197,36 @@ class Settings(WebSettings, BaseSettings):
             return int.from_bytes(digest.digest()[:4], "big")
         return value
 
+    @field_validator("weights", "stretch", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        # A toml file may hold the number itself.
+        return str(value) if isinstance(value, int | float) else value
+
+    @field_validator("weights")
+    @classmethod
+    def _weights(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_weights(value)
+        return value
+
+    @field_validator("stretch")
+    @classmethod
+    def _factors(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_stretch(value)
+        return value
+
     @field_validator("pair")
     @classmethod
-    def _two_categories(cls, value: str | None) -> str | None:
-        if value is not None and not all(part.strip() for part in _split_pair(value)):
-            raise ValueError("two categories joined by a colon, as in nature:music")
+    def _a_category_each(cls, value: str | None, given: ValidationInfo) -> str | None:
+        parents = given.data.get("parents", defaults.PARENTS)
+        if value is not None:
+            parts = _split_pair(value, parents)
+            if len(parts) != parents or not all(part.strip() for part in parts):
+                count = "two" if parents == 2 else str(parents)
+                example = ":".join(("nature", "music", "human", "nature")[:parents])
+                raise ValueError(f"{count} categories joined by a colon, as in {example}")
         return value
 
     @field_validator("retry_failed")
@@ -218,17 +259,26 @@ class Settings(WebSettings, BaseSettings):
         return init_settings, env_settings, file
 
     @property
-    def categories(self) -> tuple[str, str] | None:
-        """The two categories that `pair` names, or None."""
+    def categories(self) -> tuple[str, ...] | None:
+        """The categories that `pair` names, one a parent, or None."""
         if self.pair is None:
             return None
-        first, second = _split_pair(self.pair)
-        return first.strip(), second.strip()
+        return tuple(part.strip() for part in _split_pair(self.pair, self.parents))
+
+    def mash_rule(self, parents: int | None = None) -> MashRule:
+        """Return how mash-ups are made, of so many parents or of those of the settings.
+
+        Raises
+        ------
+        UsageError
+            If weights or factors do not fit the parents, or weights the curve.
+        """
+        count = self.parents if parents is None else parents
+        return mash_rule(count, self.curve, self.length, self.weights, self.stretch)
 
 
-def _split_pair(value: str) -> tuple[str, str]:
-    first, _, second = value.partition(":")
-    return first, second
+def _split_pair(value: str, parents: int) -> list[str]:
+    return value.split(":", parents - 1)
 
 
 def _settings_file() -> Path:

@@ -1,10 +1,10 @@
-"""Pairs of encodings to mash-ups."""
+"""Encodings of two recordings or more to mash-ups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -13,16 +13,16 @@ from hdfs_jobs.canonical_json import derived_id
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
 from hdfs_jobs.runs.stage import Task
-from nsynth_batch.models.crossfade import cross_fade, fade, frames_of
-from nsynth_batch.settings.choices import Curve, Length
-from nsynth_batch.store.arrays import list_column, matrices, matrix_column
+from nsynth_batch.models.crossfade import mixture
+from nsynth_batch.settings.mash_rule import MashRule
+from nsynth_batch.store.arrays import matrices
 from nsynth_batch.store.durations import frame_seconds
-from nsynth_batch.store.schemas import MASHUPS, PARENT
+from nsynth_batch.store.mash_rows import WeightedParent, mash_row, schema_of
 
 
 @dataclass(frozen=True)
 class MashStage:
-    """Cross-fade the two encodings of a pair.
+    """Mix the encodings of a pair, which is of as many recordings as `parents` says.
 
     Attributes
     ----------
@@ -30,75 +30,77 @@ class MashStage:
         Digest of the encodings dataset, for the ids.
     seed
         Keys the draws of the random curve, together with the number of the pair.
-    curve
-        How one fades into the other.
+    rule
+        What becomes of them.
     segment_samples
         Length of a segment, so where each begins in its recording.
     hop
         Samples a frame stands for.
     sample_rate
         Of the segments, in Hz.
-    length
-        Which of the two the mash-up is as long as.
+    parents
+        How many encodings a pair has.
     """
 
     encodings: str
     seed: int
-    curve: Curve
+    rule: MashRule
     segment_samples: int
     hop: int
     sample_rate: int
-    length: Length = "shorter"
+    parents: int = 2
 
     name = "mashups"
-    schema = MASHUPS
     row_group_rows = 32
 
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of its mash-ups."""
+        return schema_of(self.parents, self.rule.stretch)
+
     def process(self, item: Item, source: pa.Table, task: Task) -> Iterator[pa.RecordBatch]:
-        """Yield the mash-up of the two rows of `source`, A and B.
+        """Yield the mash-up of the rows of `source`, in their order A, B and so on.
 
         Raises
         ------
         BadInput
-            If the mash-up is not finite.
+            If the mash-up is not finite, or a stretch leaves nothing of a parent.
         """
         pair = cast(int, item.extra["pair"])
-        a, b = matrices(source.column("encoding"))
-        frames = frames_of(len(a), len(b), self.length)
-        mix = fade(self.curve, frames, self.seed, pair)
-        encoding = cross_fade(a, b, mix)
-        if not np.isfinite(encoding).all():
+        try:
+            mixed = mixture(list(matrices(source.column("encoding"))), self.rule, self.seed, pair)
+        except ValueError as error:
+            raise BadInput("too-short", str(error)) from error
+        if not np.isfinite(mixed.encoding).all():
             raise BadInput("non-finite", "the encoding of a parent holds NaN or infinity")
+        rows = source.select(["file_id", "segment"]).to_pylist()
         parents = [
-            self._parent(row["file_id"], row["segment"])
-            for row in source.select(["file_id", "segment"]).to_pylist()
+            WeightedParent(
+                row["file_id"],
+                row["segment"],
+                row["segment"] * self.segment_samples / self.sample_rate,
+                weights,
+                factor,
+            )
+            for row, weights, factor in zip(rows, mixed.weights, mixed.stretch, strict=True)
         ]
-        mash_id = derived_id(
+        mash_id = self._mash_id(parents, pair)
+        yield mash_row(self.schema, mash_id, parents, self.seed, mixed.encoding)
+
+    def _mash_id(self, parents: Sequence[WeightedParent], pair: int) -> str:
+        rule = self.rule
+        return derived_id(
             {
-                "parents": [[parent["file_id"], parent["segment"]] for parent in parents],
+                "parents": [[parent.file_id, parent.segment] for parent in parents],
                 "encodings": self.encodings,
-                "curve": self.curve,
+                "curve": rule.curve,
                 "seed": self.seed,
                 "pair": pair,
-                **({} if self.length == "shorter" else {"length": self.length}),
+                **({} if rule.length == "shorter" else {"length": rule.length}),
+                **({} if rule.weights is None else {"weights": rule.weights.to_json()}),
+                **({"stretch": list(rule.stretch)} if rule.stretch else {}),
             }
         )
-        yield pa.record_batch(
-            [
-                pa.array([mash_id]),
-                pa.array(parents[:1], PARENT),
-                pa.array(parents[1:], PARENT),
-                pa.array([self.seed], pa.int64()),
-                list_column([mix], pa.float32()),
-                pa.array([frames], pa.int32()),
-                matrix_column([encoding]),
-            ],
-            schema=MASHUPS,
-        )
-
-    def _parent(self, file_id: str, segment: int) -> dict[str, Any]:
-        start = segment * self.segment_samples / self.sample_rate
-        return {"file_id": file_id, "segment": segment, "start_seconds": start}
 
     def seconds(self, batch: pa.RecordBatch) -> float:
         """Return the seconds of audio that some rows stand for."""

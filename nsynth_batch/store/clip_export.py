@@ -26,6 +26,7 @@ from nsynth_batch.store.corpus_sound import CorpusSound
 from nsynth_batch.store.layout import upstream_of
 from nsynth_batch.store.likely import Likely
 from nsynth_batch.store.lineage import Corpus, LineageOf, Link
+from nsynth_batch.store.mash_rows import WEIGHT_COLUMNS, WeightedParent, parents_of_row
 from nsynth_batch.store.origins import Origins
 from nsynth_batch.store.parent_sounds import ParentSounds
 from nsynth_batch.store.segments import Segments
@@ -290,7 +291,7 @@ def _generated(
                 measures=row["measures"],
                 verdict=word,
                 verdict_reason=reason,
-                parents=(_parent(row["prime"], recordings),) if row.get("prime") else (),
+                parents=_prime(row, recordings),
                 made_with=made_with,
                 trained_on=behind,
                 origin=_rounded(origin),
@@ -301,7 +302,7 @@ def _generated(
 
 def _mashed(mashups: Dataset, rule: Link, shard: Shard) -> dict[str, dict[str, Any]]:
     ranges = [rows for item in shard.items for rows in item.rows]
-    table: pa.Table = mashups.read_rows(ranges, [rule.column, *rule.to.names, "weights"])
+    table: pa.Table = mashups.read_rows(ranges, [rule.column, *WEIGHT_COLUMNS])
     return {row[rule.column]: row for row in table.to_pylist()}
 
 
@@ -315,8 +316,7 @@ def _clip(
 ) -> Clip:
     settings = dataset.settings
     measures: dict[str, float] = row["measures"]
-    mix = np.asarray(mash["weights"], np.float64)
-    parents = (mash["a"], 1 - mix), (mash["b"], mix)
+    parents = parents_of_row(mash)
     origin = origins.of(samples, row["sample_rate"], parents)
     word, reason = verdict(Measures(**measures), origin)
     return Clip(
@@ -331,7 +331,7 @@ def _clip(
         measures=measures,
         verdict=word,
         verdict_reason=reason,
-        parents=tuple(_parent(parent, recordings, share) for parent, share in parents),
+        parents=tuple(_parent(parent, recordings) for parent in parents),
         made_with={name: str(settings[name]) for name in MODEL_FACTS},
         origin=_rounded(origin),
     )
@@ -341,16 +341,21 @@ def _rounded(origin: Origin) -> dict[str, float]:
     return {name: round(value, _DECIMALS) for name, value in origin.to_json().items()}
 
 
-def _parent(
-    parent: Mapping[str, Any], recordings: Recordings, share: npt.NDArray[np.float64] | None = None
-) -> Parent:
-    """Return a recording behind a clip; without its share, behind the whole clip."""
-    recording = recordings.get(parent["file_id"])
+def _prime(row: Mapping[str, Any], recordings: Recordings) -> tuple[Parent, ...]:
+    """Return the recording that a generated clip goes on from, if any."""
+    if not row.get("prime"):
+        return ()
+    return (_parent(WeightedParent(**row["prime"], weights=np.empty(0)), recordings),)
+
+
+def _parent(parent: WeightedParent, recordings: Recordings) -> Parent:
+    """Return a recording behind a clip; without weights, behind the whole clip."""
+    recording = recordings.get(parent.file_id)
     return Parent(
-        file_id=parent["file_id"],
-        segment=parent["segment"],
-        start_seconds=parent["start_seconds"],
+        file_id=parent.file_id,
+        segment=parent.segment,
+        start_seconds=parent.start_seconds,
         rights=Rights() if recording is None else recording.rights(),
         categories=() if recording is None else recording.categories,
-        weights=() if share is None else tuple(round(float(part), _DECIMALS) for part in share),
+        weights=tuple(round(float(part), _DECIMALS) for part in parent.weights),
     )

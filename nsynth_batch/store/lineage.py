@@ -33,7 +33,8 @@ class Columns:
     Attributes
     ----------
     paths : tuple of str
-        The columns; ``a.file_id`` is a field of the struct ``a``.
+        The columns; ``a.file_id`` is a field of the struct ``a``, or of each struct of the list
+        ``a``. A table of one shape has some of them, one of another shape others.
     """
 
     paths: tuple[str, ...]
@@ -44,26 +45,42 @@ class Columns:
         return list(dict.fromkeys(path.split(".")[0] for path in self.paths))
 
     def file_ids(self, table: pa.Table) -> list[tuple[str, ...]]:
-        """Return the recordings behind each row of a table with these columns."""
-        columns = [self._column(table, path).to_pylist() for path in self.paths]
-        return [
-            tuple(file_id for file_id in row if file_id is not None)
-            for row in zip(*columns, strict=True)
-        ]
+        """Return the recordings behind each row of a table with these columns.
+
+        Raises
+        ------
+        KeyError
+            If it has none of them.
+        """
+        found: list[list[str]] = [[] for _ in range(len(table))]
+        for rows, file_ids in self._columns(table):
+            for row, file_id in zip(rows.to_pylist(), file_ids.to_pylist(), strict=True):
+                if file_id is not None:
+                    found[row].append(file_id)
+        return [tuple(row) for row in found]
 
     def rows_of(self, file_ids: Collection[str], table: pa.Table) -> pa.UInt64Array:
         """Return the numbers of the rows that are derived from any of some recordings."""
         wanted = pa.array(list(file_ids), pa.string())
-        found = pa.array([False] * len(table), pa.bool_())
-        for path in self.paths:
-            found = pc.or_(found, pc.is_in(self._column(table, path), wanted))
-        return pc.indices_nonzero(found)
+        hits = [
+            rows.filter(pc.is_in(column, wanted)).cast(pa.uint64())
+            for rows, column in self._columns(table)
+        ]
+        found = pa.concat_arrays(hits).unique()
+        return found.take(pc.array_sort_indices(found))
 
-    @staticmethod
-    def _column(table: pa.Table, path: str) -> pa.ChunkedArray:
-        name, *fields = path.split(".")
-        column = table.column(name)
-        return pc.struct_field(column, fields) if fields else column
+    def _columns(self, table: pa.Table) -> Iterator[tuple[pa.Array, pa.Array]]:
+        """Yield of each column that the table has the file ids, and the row of each."""
+        there = [path for path in self.paths if path.split(".")[0] in table.column_names]
+        if not there:
+            raise KeyError(f"a table of {table.column_names} has none of {self.paths}")
+        for path in there:
+            name, *fields = path.split(".")
+            column = table.column(name).combine_chunks()
+            rows = pa.array(range(len(column)), pa.int64())
+            if pa.types.is_list(column.type):
+                rows, column = pc.list_parent_indices(column), pc.list_flatten(column)
+            yield rows, pc.struct_field(column, fields) if fields else column
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nsynth_batch.store.mash_rows import WeightedParent
 from nsynth_batch.store.segments import Segments
 from sequencer.audio.samples import from_int16
 from sequencer.clips.gate import Origin
@@ -46,7 +46,7 @@ class Origins:
         self,
         samples: npt.NDArray[np.int16],
         sample_rate: int,
-        parents: Sequence[tuple[Mapping[str, Any], npt.NDArray[np.float64]]],
+        parents: Sequence[WeightedParent],
     ) -> Origin:
         """Return the origin of a clip.
 
@@ -56,20 +56,20 @@ class Origins:
             The clip.
         sample_rate : int
             Of it and its parents, in Hz.
-        parents : sequence of (mapping, float64 [frames])
-            ``file_id`` and ``segment`` of each, and its share at each frame.
+        parents : sequence of WeightedParent
+            One that was stretched is no measure of its clip: its time is another.
         """
         clip = from_int16(samples)
         own = texture(clip, sample_rate)
         if not own.noisy:
             return Origin(own.frames, own.structure, own.voiced)
         best: tuple[_Sound, npt.NDArray[np.float64]] | None = None
-        for parent, share in parents:
-            if float(share.mean()) < _LEAST_WEIGHT:
+        for parent in parents:
+            if parent.stretch != 1 or float(parent.weights.mean()) < _LEAST_WEIGHT:
                 continue
-            sound = self._sound(parent["file_id"], parent["segment"], sample_rate)
+            sound = self._sound(parent.file_id, parent.segment, sample_rate)
             if sound is not None and (best is None or _says_more(sound, best[0])):
-                best = sound, share
+                best = sound, parent.weights
         if best is None:
             return Origin(own.frames, own.structure, own.voiced)
         sound, share = best

@@ -46,6 +46,28 @@ MASHUPS = pa.schema(
 )
 """Two encodings cross-faded; `weights` is the weight of B at each frame."""
 
+MASHUPS_OF_MANY = pa.schema(
+    [
+        ("mash_id", pa.string()),
+        (
+            "parents",
+            pa.list_(
+                pa.struct(
+                    [
+                        *PARENT,
+                        ("stretch", pa.float64()),
+                        ("weights", pa.list_(pa.float32())),
+                    ]
+                )
+            ),
+        ),
+        ("seed", pa.int64()),
+        ("frames", pa.int32()),
+        ("encoding", pa.list_(pa.list_(pa.float32()))),
+    ]
+)
+"""Three encodings or four mixed, or such as were stretched; a weight a frame of each parent."""
+
 CLIPS = pa.schema(
     [
         ("clip_id", pa.string()),

@@ -93,8 +93,8 @@ class Clip:
     verdict, verdict_reason : str
         The gate's words; empty before the clip is measured.
     parents : tuple of Parent
-        The recordings; two for a mash-up. Of a clip that a model generated without a mash-up,
-        those that the generation began from.
+        The recordings; two or more for a mash-up. Of a clip that a model generated without a
+        mash-up, those that the generation began from.
     made_with : mapping of str to str
         checkpoint, engine, precision, instruction_set.
     sha256 : str

@@ -248,7 +248,7 @@ class Choosing:
         ranks = np.empty(len(pool))
         for at, row in enumerate(pool):
             common = self._parents[row] & here
-            steps = len(common) == 1 and self._parents[row] != here
+            steps = bool(common) and self._parents[row] != here
             ranks[at] = 0.0 if steps and common <= onward else 10.0 if common else 20.0
 
         def words(at: int) -> str:
@@ -259,12 +259,12 @@ class Choosing:
 
 
 def _parent_pairs(clips: Sequence[Clip]) -> Rows:
-    """Return each clip's pair of parents a number [clips]; -1 where there are not two."""
+    """Return each clip's set of parents a number [clips]; -1 where there are not two or more."""
     numbers: dict[frozenset[str], int] = {}
     pairs = np.full(len(clips), -1, np.int64)
     for row, clip in enumerate(clips):
         parents = frozenset(parent.file_id for parent in clip.parents)
-        if len(parents) == 2:
+        if len(parents) > 1:
             pairs[row] = numbers.setdefault(parents, len(numbers))
     return pairs
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import pytest
@@ -28,7 +29,7 @@ def pools(draw: st.DrawFn) -> list[PoolSegment]:
     ]
 
 
-def identity(pair: tuple[PoolSegment, PoolSegment]) -> frozenset[tuple[str, int]]:
+def identity(pair: tuple[PoolSegment, ...]) -> frozenset[tuple[str, int]]:
     return frozenset((s.file_id, s.segment) for s in pair)
 
 
@@ -100,3 +101,30 @@ def test_a_recording_that_one_side_has_alone_is_left_to_it() -> None:
     pool = [segment("both", 0, "music", "nature"), segment("other", 0, "music")]
     pairs = draw_pairs(pool, 20, 0, ("music", "nature"))
     assert {(a.file_id, b.file_id) for a, b in pairs} == {("other", "both")}
+
+
+@given(pools(), st.integers(3, 4), st.integers(0, 40), st.integers(0, 100))
+def test_three_and_four_are_of_different_recordings_or_are_refused(
+    pool: list[PoolSegment], parents: int, count: int, seed: int
+) -> None:
+    if len({s.file_id for s in pool}) < parents:
+        with pytest.raises(UsageError, match=r"needs (three|four) different recordings and [23]"):
+            draw_pairs(pool, count, seed, None, parents)
+        return
+    drawn = list(draw_pairs(pool, count, seed, None, parents))
+    assert [len({s.file_id for s in each}) for each in drawn] == [parents] * count
+    assert list(draw_pairs(pool, count + 3, seed, None, parents))[:count] == drawn
+
+
+def test_few_recordings_of_a_category_are_left_to_it_whichever_side_is_drawn_first() -> None:
+    pool = [segment(name, 0, "music") for name in "abcdef"]
+    pool += [segment("g", 0, "music", "nature"), segment("h", 0, "music", "nature")]
+    for order in itertools.permutations(("music", "nature", "nature")):
+        for each in draw_pairs(pool, 30, 1, order, 3):
+            assert all(c in s.categories for c, s in zip(order, each, strict=True))
+            assert {"g", "h"} < {s.file_id for s in each}
+    with pytest.raises(UsageError, match="finds 8, 2 and 0 recordings, and a mash-up needs three"):
+        draw_pairs(pool, 1, 0, ("music", "nature", "birds"), 3)
+    nature = ("nature", "nature", "nature")
+    with pytest.raises(UsageError, match="finds 2, 2 and 2 recordings"):
+        draw_pairs(pool, 1, 0, nature, 3)

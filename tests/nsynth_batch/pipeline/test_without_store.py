@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nsynth_batch.models.crossfade import Mixture
 from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.nsynth import load_model
 from nsynth_batch.pipeline.without_store import Made, Parent, mash, read_parent
+from nsynth_batch.settings.mash_rule import MashRule
 from sequencer.clips.clips import Clip, write_clips_jsonl
 from sequencer.clips.clips import Parent as ClipParent
 from sequencer.rights.rights import Rights
@@ -32,11 +34,12 @@ def test_each_parent_is_measured_where_it_has_the_larger_share() -> None:
     t = np.arange(64 * HOP) / RATE
     a, b = (0.3 * sum(np.sin(2 * np.pi * k * f * t) / k for k in range(1, 6)) for f in (220, 331))
     half = np.arange(64) < 32
-    weights = half.astype(np.float32), (~half).astype(np.float32)
+    weights = np.stack([half, ~half]).astype(np.float32)
+    mixed = Mixture(np.zeros((64, 16), np.float32), weights, (1.0, 1.0))
     spliced = np.where(np.repeat(half, HOP), a, b).astype(np.float32)
     noise = np.random.default_rng(0).normal(0, 0.1, 64 * HOP).astype(np.float32)
     for output, wanted in ((spliced, 1.0), (noise, 0.0)):
-        for kept, own in Made(output, (parent(a), parent(b)), weights, HOP, RATE).kept():
+        for kept, own in Made(output, (parent(a), parent(b)), mixed, HOP, RATE).kept():
             assert kept.pitch_kept == pytest.approx(wanted, abs=0.05)
             assert kept.partials == pytest.approx(wanted, abs=0.1)
             assert own.periodicity > 0.95
@@ -44,12 +47,12 @@ def test_each_parent_is_measured_where_it_has_the_larger_share() -> None:
 
 def test_a_mashup_is_that_of_the_model(model: Model, tmp_path: Path) -> None:
     paths = [write_wav(tmp_path / f"{n}.wav", tone(0.3 + n / 10, 200 + 50 * n)) for n in range(2)]
-    made = mash(model, *(read_parent(path, model, 9.0) for path in paths), seed=3)
+    made = mash(model, [read_parent(path, model, 9.0) for path in paths], MashRule(), seed=3)
     encodings = [model.encode_file(path) for path in paths]
     mixed = model.mashup(*encodings, seed=3)
     assert mixed.shape == (9, 16)
     np.testing.assert_array_equal(made.samples, model.decode(mixed[None], seed=3)[0])
-    np.testing.assert_allclose(made.weights[0] + made.weights[1], 1)
+    np.testing.assert_allclose(made.mixture.weights.sum(axis=0), 1)
 
 
 def test_the_rights_behind_an_exported_clip_are_those_of_its_parents(
@@ -67,7 +70,7 @@ def test_the_shorter_recording_repeats_where_the_longer_decides(
 ) -> None:
     paths = [write_wav(tmp_path / f"{n}.wav", tone(0.2 + n / 5, 200 + 50 * n)) for n in range(2)]
     parents = [read_parent(path, model, 9.0) for path in paths]
-    made = mash(model, *parents, length="longer", seed=3)
+    made = mash(model, parents, MashRule(length="longer"), seed=3)
     assert len(made.samples) == len(parents[1].samples) == 12 * HOP
     mixed = model.mashup(*(model.encode_file(path) for path in paths), length="longer", seed=3)
     np.testing.assert_array_equal(made.samples, model.decode(mixed[None], seed=3)[0])

@@ -14,14 +14,21 @@ from hypothesis import strategies as st
 
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.errors import BadInput
-from nsynth_batch.models.crossfade import fade
+from nsynth_batch.models.crossfade import shares
+from nsynth_batch.settings.mash_rule import MashRule, parse_weights
 from nsynth_batch.stages.mash import MashStage
 from nsynth_batch.store.arrays import matrices, matrix_column
-from nsynth_batch.store.schemas import ENCODINGS
+from nsynth_batch.store.mash_rows import parents_of_row
+from nsynth_batch.store.schemas import ENCODINGS, MASHUPS
 from tests.nsynth_batch.builders import task
 
 STAGE = MashStage(
-    encodings="0" * 16, seed=5, curve="random", segment_samples=99_840, hop=512, sample_rate=16_000
+    encodings="0" * 16,
+    seed=5,
+    rule=MashRule(),
+    segment_samples=99_840,
+    hop=512,
+    sample_rate=16_000,
 )
 
 
@@ -30,10 +37,10 @@ def encodings(*frames: int) -> list[np.ndarray]:
     return [rng.normal(size=(n, 16)).astype(np.float32) for n in frames]
 
 
-def source(rows: list[np.ndarray], segments: tuple[int, int] = (0, 3)) -> pa.Table:
+def source(rows: list[np.ndarray], segments: tuple[int, ...] = (0, 3)) -> pa.Table:
     return pa.table(
         [
-            pa.array(["file-a", "file-b"]),
+            pa.array([f"file-{letter}" for letter in "abcd"[: len(rows)]]),
             pa.array(segments, pa.int32()),
             pa.array([len(row) for row in rows], pa.int32()),
             matrix_column(rows),
@@ -52,7 +59,7 @@ def mash(table: pa.Table, pair: int, folder: Path, stage: MashStage = STAGE) -> 
 def test_the_encoding_is_the_weighted_sum_cut_to_the_shorter(tmp_path: Path) -> None:
     a, b = encodings(40, 33)
     row = mash(source([a, b]), 7, tmp_path)
-    w = fade("random", 33, 5, 7)
+    w = shares(MashRule(), 2, 33, 5, 7)[1]
     assert row["frames"] == 33
     assert np.array_equal(np.float32(row["weights"]), w)
     expected = (1 - w[:, None]) * a[:33] + w[:, None] * b
@@ -74,7 +81,7 @@ def test_the_id_follows_from_all_that_the_mash_up_follows_from(tmp_path: Path) -
         mash(table, 2, tmp_path)["mash_id"],
         mash(source(encodings(9, 9), (1, 3)), 1, tmp_path)["mash_id"],
         mash(table, 1, tmp_path, replace(STAGE, seed=6))["mash_id"],
-        mash(table, 1, tmp_path, replace(STAGE, curve="linear"))["mash_id"],
+        mash(table, 1, tmp_path, replace(STAGE, rule=MashRule("linear")))["mash_id"],
         mash(table, 1, tmp_path, replace(STAGE, encodings="1" * 16))["mash_id"],
     ]
     assert len({same, *others}) == 6
@@ -107,13 +114,50 @@ def test_matrices_come_back_as_they_went(lengths: list[int], width: int, skip: i
 
 def test_a_mashup_as_long_as_the_longer_one_repeats_the_shorter(tmp_path: Path) -> None:
     a, b = encodings(7, 33)
-    longer = mash(source([a, b]), 7, tmp_path, replace(STAGE, length="longer"))
+    longer = mash(source([a, b]), 7, tmp_path, replace(STAGE, rule=MashRule(length="longer")))
     assert longer["frames"] == 33
     w = np.float32(longer["weights"])
-    assert np.array_equal(w, fade("random", 33, 5, 7))
+    assert np.array_equal(w, shares(MashRule(), 2, 33, 5, 7)[1])
     again = np.concatenate([a, a, a, a, a])[:33]
     expected = (1 - w[:, None]) * again + w[:, None] * b
     assert np.array_equal(np.float32(longer["encoding"]), expected.astype(np.float32))
     shorter = mash(source([a, b]), 7, tmp_path)
     assert shorter["frames"] == 7
     assert shorter["mash_id"] != longer["mash_id"]
+
+
+def test_rows_of_two_have_the_columns_of_every_release_and_others_columns_of_their_own() -> None:
+    assert STAGE.schema.equals(MASHUPS)
+    assert replace(STAGE, rule=MashRule("blend", weights=parse_weights("0.3"))).schema == MASHUPS
+    for changes in ({"parents": 3}, {"rule": MashRule(stretch=(1.0, 2.0))}):
+        assert "parents" in replace(STAGE, **changes).schema.names
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_more_parents_each_have_their_weights(tmp_path: Path, count: int) -> None:
+    rows = encodings(*range(30, 30 + count))
+    table = source(rows, tuple(range(count)))
+    row = mash(table, 2, tmp_path, replace(STAGE, parents=count))
+    parents = parents_of_row(row)
+    assert [parent.file_id for parent in parents] == [f"file-{c}" for c in "abcd"[:count]]
+    assert parents[2].start_seconds == pytest.approx(12.48)
+    weights = np.float32([parent.weights for parent in parents])
+    assert np.array_equal(weights, shares(MashRule(), count, 30, 5, 2))
+    expected = sum(w[:, None] * each[:30] for w, each in zip(weights, rows, strict=True))
+    np.testing.assert_allclose(np.float32(row["encoding"]), expected, atol=1e-5)
+
+
+def test_what_was_stretched_says_so(tmp_path: Path) -> None:
+    stage = replace(STAGE, rule=MashRule("blend", stretch=(0.5, 2.0)))
+    row = mash(source(encodings(40, 15)), 0, tmp_path, stage)
+    assert row["frames"] == 20
+    assert [parent.stretch for parent in parents_of_row(row)] == [0.5, 2.0]
+    assert all((parent.weights == 0.5).all() for parent in parents_of_row(row))
+    same = mash(source(encodings(40, 15)), 0, tmp_path, replace(STAGE, rule=MashRule("blend")))
+    assert same["mash_id"] != row["mash_id"]
+
+
+def test_a_stretch_that_leaves_nothing_is_bad_input(tmp_path: Path) -> None:
+    stage = replace(STAGE, rule=MashRule(stretch=(0.5, 1.0)))
+    with pytest.raises(BadInput, match=r"too-short: a stretch of 0.5 leaves nothing of 1 frames"):
+        mash(source(encodings(1, 15)), 0, tmp_path, stage)
