@@ -29,6 +29,9 @@ def encodings(
         ArrayForm,
         typer.Option("--format", help="A .npy a recording, or one .npz or .parquet of all."),
     ] = "npy",
+    picture: Annotated[
+        bool, typer.Option("--picture", help="Draw each over time beside, a colour a channel.")
+    ] = False,
 ) -> int:
     """Write encodings as arrays.
 
@@ -39,9 +42,15 @@ def encodings(
     Example: nsynth-batch encodings --store my-store --to my-encodings
     """
     from hdfs_jobs.datasets.store import Store
-    from nsynth_batch.store.encoding_files import export_encodings
+    from nsynth_batch.store.encoding_files import draw_encodings, export_encodings
+    from sequencer.optional import extra
 
+    if picture:
+        extra("matplotlib", "matplotlib")
     done = export_encodings(Store.open(settings.store), to, form)
+    if picture:
+        drawn = draw_encodings(to)
+        typer.echo(f"{to}: {drawn} pictures")
     typer.echo(
         f"{to}: {done.recordings} encodings, {done.frames:,} frames, {done.written} written; "
         f"`nsynth-batch decode --from {to} --to DIR` makes sound of them"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _DRAWING = ("precision", "temperature", "seed")
 _SECONDS = 10.0
+_GRID, _LARGEST_GRID = 9, 33
 _PROGRESS_SECONDS = 5.0
 
 Out = Annotated[
@@ -92,6 +93,16 @@ def mashup(
     seconds: Seconds = _SECONDS,
     picture: Picture = False,
     replace: Replace = False,
+    morph: Annotated[
+        bool,
+        typer.Option(
+            "--morph",
+            help="A square with A B C D at its corners: a clip a point, into folder FILE.",
+        ),
+    ] = False,
+    grid: Annotated[
+        int, typer.Option(metavar="N", min=2, max=_LARGEST_GRID, help="Points a side of --morph.")
+    ] = _GRID,
 ) -> int:
     """Cross-fade two, three or four recordings inside a model.
 
@@ -99,8 +110,13 @@ def mashup(
     repeat), fades by --curve and is decoded anew. Prints what it
     keeps of each where that has the larger share, as reconstruct does. No store is needed.
 
+    With --morph four recordings are the corners of a square, as NSynth Super plays it: a clip a
+    point by its bilinear weights, with clips.jsonl beside for `sequencer`.
+
     Example: nsynth-batch mashup bell.wav crow.wav -o both.wav --curve blend --weights 0.2:0.8
     """
+    if morph:
+        return _morph(settings, recordings, out, seconds, picture, grid)
     from nsynth_batch.pipeline.without_store import mash as make
 
     def work(
@@ -123,6 +139,60 @@ def mashup(
     return _make(settings, recordings, out, seconds, picture, replace, work)
 
 
+def _morph(
+    settings: Settings,
+    recordings: Sequence[Path],
+    folder: Path,
+    seconds: float,
+    picture: bool,
+    grid: int,
+) -> int:
+    from nsynth_batch.models.loading import memory_errors_as_usage
+    from nsynth_batch.pipeline.model import open_autoencoder
+    from nsynth_batch.pipeline.morph import morph, refuse_others
+
+    if len(recordings) != MOST_PARENTS:
+        raise CommandError(f"{len(recordings)} recordings: a --morph has four corners", USAGE)
+    if picture or {"curve", "weights"} & settings.model_fields_set:
+        raise CommandError("--morph has weights of its own, and takes no --picture", USAGE)
+    rule = settings.mash_rule(len(recordings))
+    refuse_others(folder, grid)
+    model = open_autoencoder(settings)
+    parents = _parents(recordings, model, seconds)
+    with memory_errors_as_usage():
+        clips = morph(
+            model,
+            parents,
+            rule,
+            grid,
+            folder,
+            seed=settings.seed or 0,
+            temperature=settings.temperature,
+            on_progress=_Progress(parents, model.sample_rate, _longest(settings), grid**2),
+        )
+    typer.echo(
+        f"{folder}: {len(clips)} clips of {clips[0].seconds:.2f} s by {settings.checkpoint}; "
+        f"`sequencer audition {folder}` plays them"
+    )
+    return OK
+
+
+def _parents(paths: Sequence[Path], model: Autoencoder, seconds: float) -> list[Parent]:
+    from nsynth_batch.pipeline.without_store import read_parent
+
+    if not 0 < seconds <= 3600:
+        raise CommandError(f"--seconds {seconds:g}: give a length above 0, at most 3600", USAGE)
+    parents = [read_parent(path, model, seconds) for path in paths]
+    for parent in parents:
+        if parent.cut:
+            _warn(f"{parent.path}: the first {seconds:g} s are taken; --seconds takes more")
+    return parents
+
+
+def _longest(settings: Settings) -> Callable[[Sequence[int]], int]:
+    return max if settings.length == "longer" else min
+
+
 def _make(
     settings: Settings,
     paths: Sequence[Path],
@@ -134,20 +204,14 @@ def _make(
 ) -> int:
     from nsynth_batch.models.loading import memory_errors_as_usage
     from nsynth_batch.pipeline.model import open_autoencoder
-    from nsynth_batch.pipeline.without_store import credits_of, read_parent
+    from nsynth_batch.pipeline.without_store import credits_of
 
-    if not 0 < seconds <= 3600:
-        raise CommandError(f"--seconds {seconds:g}: give a length above 0, at most 3600", USAGE)
     drawn = out.with_suffix(".png") if picture else None
     _refuse(out, drawn, paths, replace)
     model = open_autoencoder(settings)
-    parents = [read_parent(path, model, seconds) for path in paths]
-    for parent in parents:
-        if parent.cut:
-            _warn(f"{parent.path}: the first {seconds:g} s are taken; --seconds takes more")
-    longest = max if settings.length == "longer" else min
+    parents = _parents(paths, model, seconds)
     with memory_errors_as_usage():
-        made = work(model, parents, _Progress(parents, model.sample_rate, longest))
+        made = work(model, parents, _Progress(parents, model.sample_rate, _longest(settings)))
     licence = _write(made, out, drawn)
     facts = model.facts()
     typer.echo(
@@ -230,8 +294,9 @@ class _Progress:
         parents: Sequence[Parent],
         sample_rate: int,
         longest: Callable[[Sequence[int]], int],
+        clips: int = 1,
     ) -> None:
-        self._all = longest([len(parent.samples) for parent in parents])
+        self._all = clips * longest([len(parent.samples) for parent in parents])
         self._rate = sample_rate
         self._done = 0
         self._next = time.monotonic() + _PROGRESS_SECONDS

@@ -23,8 +23,10 @@ from nsynth_batch.catalog.catalog import Catalog, Recording, Recordings
 from nsynth_batch.settings.choices import ArrayForm
 from nsynth_batch.store.arrays import matrices, matrix_column
 from nsynth_batch.store.clip_names import slug
+from nsynth_batch.store.layout import upstream_of
 from nsynth_batch.text import command_line
 from sequencer.files import write_output
+from sequencer.pictures.channels import channels
 from sequencer.rights.rights import Rights
 from sequencer.rights.sources_csv import SOURCES_NAME, SourceRow, read_sources, sources_text
 
@@ -99,7 +101,11 @@ def export_encodings(store: Store, folder: Path, form: ArrayForm) -> ExportedEnc
         )
     _require_own(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    about = {"checkpoint": dataset.settings["checkpoint"], "hop": dataset.settings["hop"]}
+    audio = upstream_of(store, dataset, "audio").settings
+    about = {
+        **{name: dataset.settings[name] for name in ("checkpoint", "hop")},
+        "sample_rate": audio["sample_rate"],
+    }
     write_output(folder / ABOUT, json.dumps(about, indent=1) + "\n")
     named = dict(_recordings_of(dataset, Catalog(store.storage).recordings()))
     suffix = ".npy" if form == "npy" else ""
@@ -119,14 +125,38 @@ def export_encodings(store: Store, folder: Path, form: ArrayForm) -> ExportedEnc
     return ExportedEncodings(len(every), len(every), frames)
 
 
-def read_encodings(folder: Path, width: int) -> list[NamedEncoding]:
+def draw_encodings(folder: Path) -> int:
+    """Draw the arrays of a folder as they are now, each as a PNG beside; return how many.
+
+    Parameters
+    ----------
+    folder : Path
+        As `export_encodings` left it, arrays worked on or not.
+
+    Raises
+    ------
+    UsageError
+        As `read_encodings`.
+    SequencerError
+        When matplotlib is not installed.
+    """
+    about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    seconds = about["hop"] / about["sample_rate"]
+    arrays = read_encodings(folder, None)
+    for each in arrays:
+        title = each.rights.title or each.name
+        write_output(folder / f"{each.name}.png", channels([(title, each.encoding)], seconds))
+    return len(arrays)
+
+
+def read_encodings(folder: Path, width: int | None) -> list[NamedEncoding]:
     """Read arrays of a folder: what `export_encodings` wrote, edited or not, or magenta's files.
 
     Parameters
     ----------
     folder : Path
-    width : int
-        Of the model's encodings.
+    width : int or None
+        Of the model's encodings; None takes any.
 
     Returns
     -------
@@ -261,18 +291,20 @@ def _arrays_in(path: Path) -> Iterator[tuple[str, Any]]:
         raise UsageError(f"{path} cannot be read as encodings: {error}") from error
 
 
-def _checked(path: Path, name: str, array: Any, width: int) -> Array:
+def _checked(path: Path, name: str, array: Any, width: int | None) -> Array:
     where = path if path.stem == name else f"{path}, {name}"
+    wanted = "width" if width is None else str(width)
     if isinstance(array, pa.ListScalar):
         rows = array.as_py() or []
         if len({len(row or ()) for row in rows}) > 1:
-            raise UsageError(f"{where}: its frames have different widths; {width} are wanted")
-        array = np.array(rows, np.float32).reshape(len(rows), -1 if rows else width)
+            raise UsageError(f"{where}: its frames have different widths; {wanted} are wanted")
+        array = np.array(rows, np.float32).reshape(len(rows), -1 if rows else width or 1)
     if array.ndim == 3 and len(array) == 1:
         array = array[0]
-    if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] != width:
+    fits = array.ndim == 2 and array.shape[1] and width in (None, array.shape[1])
+    if array.dtype.kind not in "fiu" or not fits:
         raise UsageError(
-            f"{where}: [frames, {width}] numbers are wanted, not {array.dtype} of shape "
+            f"{where}: [frames, {wanted}] numbers are wanted, not {array.dtype} of shape "
             f"{array.shape}"
         )
     if not len(array):

@@ -47,7 +47,11 @@ def test_encodings_go_out_and_come_back_with_their_rights(
     words = ["encodings", "--store", job.url, "--to", str(folder), "--format", form]
     assert main(words) == 0
     assert "2 encodings, 30 frames, 2 written" in capsys.readouterr().out
+    assert main([*words, "--picture"]) == 0
+    assert f"{folder}: 2 pictures" in capsys.readouterr().out
     bell, owl = read_encodings(folder, WIDTH)
+    for each in (bell, owl):
+        assert (folder / f"{each.name}.png").read_bytes().startswith(b"\x89PNG")
     assert bell.name.startswith("Bell-the-great-")
     assert (bell.rights.author, bell.rights.licence) == ("Ann", "CC-BY-4.0")
     assert (bell.encoding.shape, owl.encoding.shape) == ((21, WIDTH), (9, WIDTH))

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from nsynth_batch.cli import main
+from sequencer.clips.clips import read_clips
 from sequencer.sound_files.marks import comment_made_here
 from tests.nsynth_batch.recordings import tone, write_wav
 
@@ -158,3 +159,70 @@ def test_only_what_it_wrote_is_replaced(
     words = ["-o", str(theirs), "--replace"]
     assert main(["reconstruct", str(bell), *words, *flags]) == 0
     assert main(["reconstruct", str(bell), *words[:2], *flags]) == 0
+
+
+def of_pitch(folder: Path, *pitches: float) -> list[str]:
+    paths = [folder / "in" / f"{pitch:g}.wav" for pitch in pitches]
+    return [
+        str(write_wav(path, tone(0.2, pitch))) for path, pitch in zip(paths, pitches, strict=True)
+    ]
+
+
+def test_weights_stretches_and_more_recordings_go_without_a_store(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recordings = of_pitch(tmp_path, 300, 400, 500)
+    out = tmp_path / "out.wav"
+    words = ["--curve", "blend", "--weights", "1,0,0:0,0,1", "--stretch", "2"]
+    assert main(["mashup", *recordings, "-o", str(out), *words, *flags]) == 0
+    assert soundfile.info(out).frames == 2 * 6 * 512
+    assert capsys.readouterr().out.count("made from") == 3
+    for given, said in (
+        ([*recordings[:2], recordings[0]], "300.wav and "),
+        (recordings[:1], "1 recordings: a mash-up is of two to 4"),
+        ([*recordings, "--curve", "blend", "--weights", "0.5"], "--weights 0.5 is of 2 recordings"),
+        ([*recordings, "--weights", "1,0,0"], "--weights is of --curve blend"),
+        ([*recordings, "--stretch", "3"], "each factor is to be from 0.5 to 2"),
+        ([*recordings, "--morph"], "3 recordings: a --morph has four corners"),
+    ):
+        assert main(["mashup", *given, "-o", str(tmp_path / "no.wav"), *flags]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
+
+
+def test_a_stretch_that_leaves_nothing_is_one_line(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = write_wav(tmp_path / "a.wav", tone(0.04)), write_wav(tmp_path / "b.wav", tone(0.3, 300))
+    words = ["mashup", str(a), str(b), "-o", str(tmp_path / "c.wav"), "--stretch", "0.5"]
+    assert main([*words, *flags]) == 2
+    error = capsys.readouterr().err
+    assert "a stretch of 0.5 leaves nothing of 1 frames: take more --seconds" in error
+    assert error.count("\n") == 1
+
+
+def test_a_morph_is_a_square_of_clips_with_the_weights_of_its_corners(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corners = of_pitch(tmp_path, 300, 400, 500, 600)
+    folder = tmp_path / "square"
+    words = ["mashup", "--morph", *corners, "--grid", "3", "-o", str(folder), *flags]
+    assert main(words) == 0
+    assert "9 clips of 0.19 s" in capsys.readouterr().out
+    clips = {clip.file: clip for clip in read_clips(folder)}
+    assert len(clips) == len(list(folder.glob("*.wav"))) == 9
+    for clip in clips.values():
+        assert sum(parent.weights[0] for parent in clip.parents) == pytest.approx(1)
+    titles = [[p.rights.title for p in clip.parents] for clip in clips.values()]
+    assert [titles[n] for n in (0, 2, 6, 8)] == [["300"], ["400"], ["500"], ["600"]]
+    assert [len(each) for each in titles] == [1, 2, 1, 2, 4, 2, 1, 2, 1]
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert main(words) == 0
+    assert before == {path: path.read_bytes() for path in folder.iterdir()}
+    (folder / "row0-column0.wav").write_bytes(b"theirs")
+    assert main(words) == 2
+    assert "holds other clips, as row0-column0.wav" in capsys.readouterr().err
+    twice = ["mashup", "--morph", *corners[:3], corners[0], "-o", str(tmp_path / "x")]
+    assert main([*twice, *flags]) == 2
+    assert "are one recording" in capsys.readouterr().err
