@@ -67,7 +67,7 @@ MAY_SAY = {"sequencer/credits/credits.py": {"nobody"}}
 # Flags of a command that only share the name of a setting.
 OWN_FLAGS = {
     *(("train", "batch"), ("train", "seed"), ("generate", "temperature")),
-    *(("submit", "memory"), ("submit", "retries")),
+    *(("submit", "memory"), ("submit", "retries"), ("clips", "parents")),
 }
 # Folders of tests that mirror no package.
 OTHER_TESTS = {"components", "docker", "docs", "examples", "k8s", "system"}

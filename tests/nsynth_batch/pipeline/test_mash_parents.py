@@ -50,7 +50,7 @@ def test_clips_carry_each_parent_and_its_weights_to_the_credits(job: Job, tmp_pa
     piece = tmp_path / "piece.wav"
     words = ["compose", str(folder), "-o", str(piece), "--minutes", "0.03", "--keep-all"]
     assert sequencer(words) == 0
-    assert sequencer(["credits", str(piece.with_suffix(".json"))]) == 0
+    assert sequencer(["credits", str(piece.with_suffix(".score.json"))]) == 0
 
 
 def test_a_forgotten_parent_is_behind_each_clip_it_is_the_third_of(

@@ -18,10 +18,10 @@ def colours_of(png: bytes) -> set[tuple[int, ...]]:
     pixels = (imread(io.BytesIO(png))[..., :3] * 255).round().astype(int)
     flat = pixels.reshape(-1, 3)
     found, counts = np.unique(
-        flat[flat.max(axis=1) - flat.min(axis=1) > 60], axis=0, return_counts=True
+        flat[flat.max(axis=1) - flat.min(axis=1) > 30], axis=0, return_counts=True
     )
     return {
-        tuple(colour) for colour, count in zip(found.tolist(), counts, strict=True) if count > 60
+        tuple(colour) for colour, count in zip(found.tolist(), counts, strict=True) if count > 30
     }
 
 
