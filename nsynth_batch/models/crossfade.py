@@ -239,9 +239,9 @@ def _two_at_once(
 def _blended(weights: Weights | None, parents: int, along: npt.NDArray[np.float64]) -> Array:
     equal = (1 / parents,) * parents
     start, stop = (weights.start, weights.stop) if weights else (equal, equal)
-    first, last = np.float64(start)[:, None], np.float64(stop)[:, None]
+    first, last = (np.array(ends, np.float64)[:, None] for ends in (start, stop))
     # Both ends are met to the bit.
-    blended = ((1 - along) * first + along * last).astype(np.float32)
+    blended: Array = ((1 - along) * first + along * last).astype(np.float32)
     blended[0] = np.clip(1 - blended[1:].sum(axis=0), 0, 1)
     return blended
 
