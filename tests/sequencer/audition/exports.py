@@ -11,6 +11,7 @@ from tests.sequencer.scores import CHOIR, EVE, WIND
 from tests.sequencer.sounds import encoded, pluck
 
 BREAKER = "</script><!--"
+COMMAND = "sequencer compose 'my </pre><b>clips' --choices choices.json --only-kept"
 
 
 def export(folder: Path, count: int = 12) -> Path:
