@@ -331,6 +331,11 @@ def _train(
             _listen(listener, log, step, step * samples_a_step, weights)
 
     with draining() as drain:
+        goes_on = 0 < trainer.step < trainer.options.steps
+        at_point = bool(listen_steps) and trainer.step % listen_steps == 0
+        if goes_on and at_point and not log.scored(trainer.step):
+            # It was killed after a save, before it had listened.
+            listen(trainer.step, trainer.averaged())
         try:
             trainer.train(
                 to_train,

@@ -51,6 +51,10 @@ class TrainingLog:
         if self._tensorboard:
             self._storage.replace(NAME, event_file(self.records))
 
+    def scored(self, step: int) -> bool:
+        """Whether a listening point of this step was logged."""
+        return any(record["step"] == step and "score" in record for record in self.records)
+
     def draw(self) -> None:
         """Draw the curve of everything that is logged, by samples trained.
 
