@@ -42,7 +42,7 @@ def bare(trainer: Trainer, corpus: Corpus, steps: int) -> tuple[float, float]:
     phase = options.recipe.phase(0)
     begun = time.perf_counter(), time.process_time()
     for batch in batches:
-        loss, _ = update(batch, rate, tf.constant(1.0), phase)
+        loss, *_ = update(batch, rate, tf.constant(1.0), phase)
     float(loss)
     return time.perf_counter() - begun[0], time.process_time() - begun[1]
 
@@ -62,7 +62,8 @@ def whole(trainer: Trainer, corpus: Corpus, steps: int) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--family", choices=sorted(FAMILIES), default="wavenet")
+    crops = sorted(name for name in FAMILIES if family_named(name).order == "crops")
+    parser.add_argument("--family", choices=crops, default="wavenet")
     parser.add_argument("--preset", default="tiny")
     parser.add_argument("--steps", type=int, default=20, help="of a round")
     parser.add_argument("--rounds", type=int, default=4, help="the best of them counts")
