@@ -15,7 +15,7 @@
 namespace nsynth {
 namespace {
 
-constexpr Config kConfig{6, 3, 20, 12, 1, 1, 4, 3, 4};
+constexpr Config kConfig{6, 3, 20, 12, 1, 1, 4, 3, 4, 3, false};
 constexpr int kClips = 5;
 
 class Weights {
