@@ -135,7 +135,11 @@ class Generator(LoadedModel, ABC):
         """Samples that it needs at least where it goes on from a prime."""
         return 1
 
+    @property
     @abstractmethod
+    def quantiser(self) -> Quantiser:
+        """How audio becomes the codes of its engine, and they audio."""
+
     def generate(
         self,
         seconds: float,
@@ -181,6 +185,32 @@ class Generator(LoadedModel, ABC):
         NotFiniteError
             If logits of some clips are not finite; it holds the audio of the others.
         """
+        samples = round(seconds * self.sample_rate)
+        names = list(ids)
+        if samples < 1 or len(set(names)) != len(names):
+            raise ValueError(f"clips need a length and ids of their own: {seconds} s, {names}")
+        for what, given in (("primes", primes), ("prefixes", prefixes)):
+            if given is not None and len(given) != len(names):
+                raise ValueError(f"{len(names)} clips need as many {what}, not {len(given)}")
+        heat = temperature_curve(temperature, samples)
+        requests = [
+            Request(
+                id=name,
+                seed=seed,
+                length=samples,
+                prompt=None if primes is None else self._prompt(primes[i]),
+                prefix=None if prefixes is None else prefixes[i],
+                temperature=heat,
+            )
+            for i, name in enumerate(names)
+        ]
+        return sampled(
+            self.engine, self.quantiser, requests, on_codes=on_codes, on_progress=on_progress
+        )
+
+    def _prompt(self, prime: Array) -> Codes:
+        """Return what an engine goes on from."""
+        return self.quantiser.encode(checked_audio(np.asarray(prime)[None], self.sample_rate)[0])
 
 
 class CodeGenerator(Generator):
@@ -190,11 +220,6 @@ class CodeGenerator(Generator):
     @abstractmethod
     def context(self) -> int:
         """How many samples before a piece of a recording change what is predicted in it."""
-
-    @property
-    @abstractmethod
-    def quantiser(self) -> Quantiser:
-        """How audio becomes the codes that it predicts."""
 
     @abstractmethod
     def nll(self, audio: Array, given: int = 0) -> npt.NDArray[np.float64]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.models.engine import Codes, OnCodes, OnProgress, Request
+from nsynth_batch.models.engine import Codes
 from nsynth_batch.models.frame_gru.config import SMALLEST_LOG_VARIANCE, FrameConfig
 from nsynth_batch.models.frame_gru.engine import FrameEngine
-from nsynth_batch.models.model import Generator, checked_audio, sampled, temperature_curve
-from nsynth_batch.models.quantiser import PCM
+from nsynth_batch.models.model import Generator, checked_audio
+from nsynth_batch.models.quantiser import PCM, Quantiser
 from nsynth_batch.models.weights import Array
 
 Losses = npt.NDArray[np.float64]
@@ -22,6 +22,9 @@ Frames = TypeVar("Frames", npt.NDArray[np.float32], npt.NDArray[np.float64])
 
 class FrameModel(Generator):
     """Gated recurrent units over frames.
+
+    It generates from a prime's end, in whole frames; a temperature is what each predicted deviation
+    is multiplied by.
 
     Attributes
     ----------
@@ -39,6 +42,11 @@ class FrameModel(Generator):
     def shortest_prime(self) -> int:
         """Samples that it needs at least where it goes on from a prime: a frame."""
         return self.config.frame
+
+    @property
+    def quantiser(self) -> Quantiser:
+        """Samples of 16 bits: nothing is drawn from bins."""
+        return PCM
 
     def predictions(self, audio: Array) -> tuple[Array, Array | None]:
         """Return what is predicted of each frame from those before it, teacher-forced.
@@ -117,45 +125,8 @@ class FrameModel(Generator):
         error = np.square(frames - self.predictions(audio)[0]).mean(axis=(1, 2))
         return {"squared error": error, **found}
 
-    def generate(
-        self,
-        seconds: float,
-        ids: Sequence[str],
-        seed: int = 0,
-        *,
-        temperature: float | tuple[float, float] = 1.0,
-        primes: Sequence[Array] | None = None,
-        on_progress: OnProgress | None = None,
-        prefixes: Sequence[Codes] | None = None,
-        on_codes: OnCodes | None = None,
-    ) -> list[Array]:
-        """Make clips, each keyed by the seed and its id; see `Generator.generate`.
-
-        A prime is taken from its end, in whole frames; a temperature is what each predicted
-        deviation is multiplied by.
-        """
-        samples = round(seconds * self.sample_rate)
-        names = list(ids)
-        if samples < 1 or len(set(names)) != len(names):
-            raise ValueError(f"clips need a length and ids of their own: {seconds} s, {names}")
-        for what, given in (("primes", primes), ("prefixes", prefixes)):
-            if given is not None and len(given) != len(names):
-                raise ValueError(f"{len(names)} clips need as many {what}, not {len(given)}")
-        heat = temperature_curve(temperature, samples)
-        requests = [
-            Request(
-                id=name,
-                seed=seed,
-                length=samples,
-                prompt=None if primes is None else self._prompt(primes[i]),
-                prefix=None if prefixes is None else prefixes[i],
-                temperature=heat,
-            )
-            for i, name in enumerate(names)
-        ]
-        return sampled(self.engine, PCM, requests, on_codes=on_codes, on_progress=on_progress)
-
     def _prompt(self, prime: Array) -> Codes:
+        """Return whole frames of a prime, counted from its end."""
         audio = checked_audio(np.asarray(prime)[None], self.sample_rate)[0]
         whole = len(audio) // self.config.frame * self.config.frame
         if not whole:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.models.engine import Codes, OnCodes, OnProgress, Request
 from nsynth_batch.models.model import (
     CodeGenerator,
     checked_audio,
     code_nll,
-    sampled,
-    temperature_curve,
 )
 from nsynth_batch.models.quantiser import Quantiser, quantiser_named
 from nsynth_batch.models.wavenet.config import QUANTA
@@ -97,42 +92,3 @@ class PlainModel(CodeGenerator):
         logits = self.logits(audio)[:, given:]
         each = code_nll(logits, self.quantiser.encode(audio[:, given:]), self.quantiser)
         return np.asarray(each.mean(axis=1))
-
-    def generate(
-        self,
-        seconds: float,
-        ids: Sequence[str],
-        seed: int = 0,
-        *,
-        temperature: float | tuple[float, float] = 1.0,
-        primes: Sequence[Array] | None = None,
-        on_progress: OnProgress | None = None,
-        prefixes: Sequence[Codes] | None = None,
-        on_codes: OnCodes | None = None,
-    ) -> list[Array]:
-        """Sample clips, each keyed by the seed and its id; see `Generator.generate`."""
-        samples = round(seconds * self.sample_rate)
-        names = list(ids)
-        if samples < 1 or len(set(names)) != len(names):
-            raise ValueError(f"clips need a length and ids of their own: {seconds} s, {names}")
-        for what, given in (("primes", primes), ("prefixes", prefixes)):
-            if given is not None and len(given) != len(names):
-                raise ValueError(f"{len(names)} clips need as many {what}, not {len(given)}")
-        heat = temperature_curve(temperature, samples)
-        requests = [
-            Request(
-                id=name,
-                seed=seed,
-                length=samples,
-                prompt=None if primes is None else self._prompt(primes[i]),
-                prefix=None if prefixes is None else prefixes[i],
-                temperature=heat,
-            )
-            for i, name in enumerate(names)
-        ]
-        return sampled(
-            self.engine, self.quantiser, requests, on_codes=on_codes, on_progress=on_progress
-        )
-
-    def _prompt(self, prime: Array) -> Codes:
-        return self.quantiser.encode(checked_audio(np.asarray(prime)[None], self.sample_rate)[0])
