@@ -248,3 +248,22 @@ def one_temperature(requests: Sequence[Request], engine: str) -> float:
     if not (np.isfinite(temperature) and temperature > 0):
         raise ValueError(f"temperature must be above 0 and finite, not {temperature}")
     return temperature
+
+
+def one_curve(requests: Sequence[Request]) -> Array:
+    """Return the temperature of some requests, or that of each sample: float32 [1] or [samples].
+
+    Raises
+    ------
+    ValueError
+        If they differ, a curve is of another length than its clip, or holds what is not above 0.
+    """
+    curves = [np.atleast_1d(np.asarray(request.temperature, np.float32)) for request in requests]
+    first = curves[0] if curves else np.ones(1, np.float32)
+    if not all(np.array_equal(curve, first) for curve in curves):
+        raise ValueError("all clips of a call share one temperature, or one curve of them")
+    if not np.isfinite(first).all() or not (first > 0).all():
+        raise ValueError(f"temperatures must be above 0 and finite, not {first.min():g}")
+    if len(first) > 1 and any(request.length != len(first) for request in requests):
+        raise ValueError(f"a curve of {len(first)} temperatures fits clips of as many samples")
+    return first

@@ -17,6 +17,7 @@ from nsynth_batch.models.engine import (
     OnCodes,
     OnProgress,
     Request,
+    one_curve,
     refuse_resuming,
 )
 from nsynth_batch.models.frame_gru.config import FrameConfig
@@ -194,7 +195,7 @@ class FrameEngine:
             If the network gave numbers that are not finite for some clips; it holds the others.
         """
         refuse_resuming(self.name, requests, on_codes)
-        heat = _common_temperature(requests)
+        heat = one_curve(requests)
         batch = self.needs([request.length for request in requests]).batch
         made: list[Codes] = []
         lost: list[int] = []
@@ -274,22 +275,3 @@ class FrameEngine:
 
     def _bytes_of(self, samples: int) -> int:
         return _A_SAMPLE * (samples + self.config.sequence_samples + self.config.frame)
-
-
-def _common_temperature(requests: Sequence[Request]) -> Array:
-    """Return what draws are multiplied by: one number, or one a sample.
-
-    Raises
-    ------
-    ValueError
-        If clips have different ones, or one is not above 0.
-    """
-    curves = [np.atleast_1d(np.asarray(r.temperature, np.float32)) for r in requests]
-    first = curves[0] if curves else np.ones(1, np.float32)
-    if not all(np.array_equal(curve, first) for curve in curves):
-        raise ValueError("all clips of a call share one temperature, or one curve of them")
-    if not np.isfinite(first).all() or not (first > 0).all():
-        raise ValueError("temperatures must be above 0 and finite")
-    if len(first) > 1 and any(request.length != len(first) for request in requests):
-        raise ValueError(f"a curve of {len(first)} temperatures fits clips of as many samples")
-    return first

@@ -20,6 +20,7 @@ from nsynth_batch.models.engine import (
     OnCodes,
     OnProgress,
     Request,
+    one_curve,
 )
 from nsynth_batch.models.quantiser import quantiser_named
 from nsynth_batch.models.wavenet.config import Config, tensor_shapes
@@ -242,16 +243,8 @@ def _pieces(requests: Sequence[Request]) -> list[tuple[int, float]]:
     """
     if not requests:
         return []
-    first = np.asarray(requests[0].temperature, np.float32)
-    curves = (np.asarray(request.temperature, np.float32) for request in requests)
-    if not all(np.array_equal(curve, first) for curve in curves):
-        raise ValueError("all clips of a call share one temperature, or one curve of them")
-    longest = max(request.length for request in requests)
-    if first.ndim == 0:
-        return [(longest, float(first))]
-    if not np.isfinite(first).all() or not (first > 0).all():
-        raise ValueError("temperatures must be above 0 and finite")
-    if any(request.length != len(first) for request in requests):
-        raise ValueError(f"a curve of {len(first)} temperatures fits clips of as many samples")
+    first = one_curve(requests)
+    if len(first) == 1:
+        return [(max(request.length for request in requests), float(first[0]))]
     changes = [0, *(np.flatnonzero(np.diff(first)) + 1).tolist(), len(first)]
     return [(stop, float(first[start])) for start, stop in pairwise(changes)]
