@@ -19,11 +19,15 @@ Samples = npt.NDArray[np.float32]
 Array = npt.NDArray[np.float64]
 
 NOISE_STRUCTURE = 0.06
-"""Noise: what its fine spectra have in common is below this (noise has 0.00, at most 0.03) …"""
+"""Noise: what its fine spectra have in common is below this, in a sound of 2 s or more …"""
 NOISE_VOICED = 0.1
 """… and a smaller share of its frames has a pitch."""
 LEAST_FRAMES = 10
 """A sound of fewer audible frames, about 0.7 s, is not called noise: it may be so by chance."""
+
+# Two frames of noise correlate by chance, with this standard deviation: the mean over a short
+# sound strays further from 0. Beyond six of its deviations no noise is expected.
+_CHANCE_OF_A_PAIR, _DEVIATIONS = 0.051, 6.0
 
 _QUIET_DB, _BELOW_LOUDEST_DB = -60.0, 40.0
 # Frames overlap by a half: the next but one has no sample of this one.
@@ -53,11 +57,10 @@ class Texture:
     @property
     def noisy(self) -> bool:
         """Whether it is noise: it is long enough, nothing in it lasts, and it has no pitch."""
-        return (
-            self.frames >= LEAST_FRAMES
-            and self.structure < NOISE_STRUCTURE
-            and self.voiced < NOISE_VOICED
-        )
+        if self.frames < LEAST_FRAMES or self.voiced >= NOISE_VOICED:
+            return False
+        by_chance = _DEVIATIONS * _CHANCE_OF_A_PAIR / (self.frames - _APART) ** 0.5
+        return self.structure < max(NOISE_STRUCTURE, by_chance)
 
 
 def texture(samples: Samples, sample_rate: int) -> Texture:

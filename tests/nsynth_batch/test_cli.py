@@ -76,8 +76,9 @@ def test_help_shows_each_setting_with_its_own_default() -> None:
         option.name: option.help
         for command_name, command in ALL.items()
         for option in command.params
-        # Flags of these two have the name of a setting and are others: the pod's, a pair's.
-        if option.param_type_name == "option" and command_name not in ("submit", "generate")
+        # Flags of these have the name of a setting and are others: the pod's, a pair's, a clip's.
+        if option.param_type_name == "option"
+        and command_name not in ("submit", "generate", "clips")
     }
     for name, flag in FLAGS_OF_SETTINGS.items():
         field = Settings.model_fields[name]
