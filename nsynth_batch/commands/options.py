@@ -103,6 +103,13 @@ HARVEST_FLAGS: dict[str, Flag] = {
     "licence": Flag(str, "Take only these: CC0-1.0,CC-BY-4.0,CC-BY-*.", WEB_OPTIONS, "SPDX"),
     "since": Flag(str, "Take what is of that day or later: 2026-01-31.", WEB_OPTIONS, "DATE"),
     "limit": Flag(int, "Take so many recordings at most.", WEB_OPTIONS, "N"),
+    "per_day": Flag(
+        int,
+        "Of urls: ask for so many a day (UTC), with pauses; run it again each day.",
+        WEB_OPTIONS,
+        "N",
+        unset="any number",
+    ),
     "split": Flag(
         Split, "Of fma: take the artists of that part of the data set alone.", WEB_OPTIONS
     ),

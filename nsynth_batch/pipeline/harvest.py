@@ -97,9 +97,20 @@ def harvest_source(settings: Settings, source: str, session: Session) -> Harvest
         f"{done.updated} updated, {done.duplicates} duplicates, {done.other_files} other files"
     )
     emit(Note(counts, NAME))
+    if done.postponed:
+        emit(Note(_when_to_go_on(settings, done.postponed), NAME))
     for note in _remarks(done, "go on as LicenseRef-unknown" + _way_out(source)):
         emit(note)
     return done
+
+
+def _when_to_go_on(settings: Settings, left: int) -> str:
+    from nsynth_batch.sources.web.day import next_day
+
+    return (
+        f"{left} recordings are left: today's {settings.per_day} of --per-day were asked for; run "
+        f"the same command again from {next_day()}"
+    )
 
 
 def problems_of(settings: Settings, done: Harvest) -> Iterator[Problem]:
@@ -164,6 +175,9 @@ def preview_harvest(settings: Settings, source: str) -> HarvestPreview:
     place, _ = web_source(source, settings)
     found, seconds, categories = preview_web(place, storage)
     notes = tuple(_remarks(found, "would go on as LicenseRef-unknown" + _way_out(source)))
+    if settings.per_day is not None and (days := -(-found.added // settings.per_day)) > 1:
+        line = f"--per-day {settings.per_day} takes {days} days for {found.added} recordings"
+        notes += (Note(line, NAME),)
     return HarvestPreview(found, seconds, categories, True, notes)
 
 

@@ -46,6 +46,8 @@ class WebSettings(BaseModel):
         Recordings whose content is of this day or later.
     limit
         The most recordings taken of a source.
+    per_day
+        Recordings of a list of URLs that are asked for on one day (UTC); None takes any number.
     split
         The part of a published data set that is taken; None takes all.
     accept_missing
@@ -60,6 +62,9 @@ class WebSettings(BaseModel):
         Seconds without an answer, or with next to nothing of a file, before it is tried again.
     harvest_backoff
         Seconds that the pause before a second try takes at most; later ones double it.
+    harvest_pause
+        Seconds between two files of a host of a list of URLs, on average; each pause is drawn
+        between half of it and one and a half times. None makes it 1 with `per_day`, and else 0.
     """
 
     contact: str | None = None
@@ -71,6 +76,7 @@ class WebSettings(BaseModel):
     licence: Names = ()
     since: date | None = None
     limit: int | None = Field(default=None, ge=1)
+    per_day: int | None = Field(default=None, ge=1)
     split: Split | None = None
     accept_missing: bool = False
     commons_api: str = COMMONS_API
@@ -78,6 +84,7 @@ class WebSettings(BaseModel):
     harvest_megabits: float = Field(default=WIKIMEDIA_MEGABITS, gt=0, allow_inf_nan=False)
     harvest_timeout: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     harvest_backoff: float = Field(default=2.0, ge=0, allow_inf_nan=False)
+    harvest_pause: float | None = Field(default=None, ge=0, le=86_400)
 
     @field_validator("types", "licence", "upload_hosts", mode="before")
     @classmethod
@@ -106,6 +113,13 @@ class WebSettings(BaseModel):
         if not value.startswith(("http://", "https://")):
             raise ValueError("the address of a wiki's api.php, with https://")
         return value
+
+    @property
+    def pause_between_files(self) -> float:
+        """The seconds between two files of a host of a list of URLs, on average."""
+        if self.harvest_pause is not None:
+            return self.harvest_pause
+        return 0.0 if self.per_day is None else 1.0
 
     @property
     def since_time(self) -> datetime | None:

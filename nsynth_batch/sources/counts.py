@@ -51,6 +51,8 @@ class Harvest:
         How often a server asked to try later.
     unfetched
         Those that are still to be fetched: the network, or a server, failed.
+    postponed
+        Those that wait for another day: as many as a day allows were begun.
     last_error
         Why the last of them could not be fetched; empty where all were.
     """
@@ -74,4 +76,5 @@ class Harvest:
     paced_seconds: float = 0.0
     busy_answers: int = 0
     unfetched: int = 0
+    postponed: int = 0
     last_error: str = ""

@@ -16,7 +16,8 @@ from nsynth_batch.sources import fma, url_list
 from nsynth_batch.sources.filters import HarvestFilter
 from nsynth_batch.sources.folder import FolderSource
 from nsynth_batch.sources.source import Source, WebSource
-from nsynth_batch.sources.web.client import Client, ClientPolicy
+from nsynth_batch.sources.web.client import Client
+from nsynth_batch.sources.web.policy import ClientPolicy
 from nsynth_batch.sources.web.throttle import require_allowed
 from nsynth_batch.sources.wiki import commons
 from nsynth_batch.sources.wiki.mediawiki import MediaWiki
@@ -113,6 +114,8 @@ def refuse_ignored(source: str | None, given: Collection[str]) -> None:
         )
     if "split" in given and not (source and source.startswith(fma.PREFIX)):
         raise UsageError(f"{what} data set with splits: leave out --split, which fma:PATH has")
+    if "per_day" in given and not (source and source.startswith(url_list.PREFIX)):
+        raise UsageError(f"{what} list of URLs: leave out --per-day, which is for urls:PATH")
     if "accept_missing" in given and (source is None or is_on_the_web(source)):
         raise UsageError(
             f"{what} folder: leave out --accept-missing, which withdraws what a folder does not "
@@ -156,7 +159,7 @@ def web_source(
         retries=settings.retries,
         backoff=settings.harvest_backoff,
     )
-    client = Client(policy, stop or threading.Event())
+    stop = stop or threading.Event()
     wanted = _filter_of(settings)
     if source.startswith(url_list.PREFIX):
         path = Path(source.removeprefix(url_list.PREFIX))
@@ -164,7 +167,15 @@ def web_source(
         further = settings.upload_hosts if "upload_hosts" in settings.model_fields_set else ()
         listed = url_list.UrlListSource(path, wanted, further)
         require_allowed(settings.harvest_megabits, listed.hosts)
-        return listed, client
+        gradual = replace(
+            policy,
+            robots=True,
+            per_day=settings.per_day,
+            pause=settings.pause_between_files,
+            seed=settings.seed or 0,
+        )
+        return listed, Client(gradual, stop)
+    client = Client(policy, stop)
     wiki = MediaWiki(client, settings.commons_api)
     require_allowed(settings.harvest_megabits, {wiki.host, *settings.upload_hosts})
     return commons.CommonsSource(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-import re
 import socket
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -19,9 +17,9 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 
-from hdfs_jobs.errors import BadInput, InfrastructureError, UsageError
+from hdfs_jobs.errors import BadInput, InfrastructureError
 from hdfs_jobs.storage.proxy import proxy_for
-from nsynth_batch.settings.harvest import WIKIMEDIA_MEGABITS
+from nsynth_batch.sources.web.policy import ClientPolicy
 from nsynth_batch.sources.web.throttle import Bucket, RequestLimiter, pause, retry_after
 
 API_AT_ONCE = 3
@@ -40,54 +38,6 @@ _LONGEST_RETRY_AFTER = 900.0
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
-_CONTACT = re.compile(r"[!-~ ]*(?:[^@\s]@[^@\s]|https?://[^\s/])[!-~ ]*")
-
-
-@dataclass(frozen=True)
-class ClientPolicy:
-    """How servers are treated.
-
-    Attributes
-    ----------
-    contact
-        Where the operator of a server reaches the user: an e-mail address or a page.
-    megabits
-        A second, of all files together.
-    timeout
-        Seconds without an answer, or with next to nothing of a file, before it is tried again.
-    retries
-        Backoff more without progress before it is given up.
-    backoff
-        Seconds: the first pause is up to so long, each next one up to twice as long.
-    """
-
-    contact: str
-    megabits: float = WIKIMEDIA_MEGABITS
-    timeout: float = 60.0
-    retries: int = 3
-    backoff: float = 2.0
-
-    def __post_init__(self) -> None:
-        """Refuse a contact that is neither an e-mail address nor a page.
-
-        Raises
-        ------
-        UsageError
-            If it is neither an e-mail address nor a page.
-        """
-        if not (self.contact.isascii() and _CONTACT.fullmatch(self.contact)):
-            raise UsageError(
-                f"the contact {self.contact!r} is neither an e-mail address nor a page: give one "
-                "by which the operators of servers can reach you, as --contact you@example.org"
-            )
-
-    @property
-    def user_agent(self) -> str:
-        """The User-Agent header of all requests."""
-        return (
-            f"nsynth-batch/{version('nsynth-batch')} ({self.contact}) "
-            f"python-requests/{requests.__version__}"
-        )
 
 
 class Transient(Exception):
@@ -104,6 +54,10 @@ class Transient(Exception):
     def __init__(self, what: str, wait: float | None = None) -> None:
         super().__init__(what)
         self.wait = wait
+
+
+class AskedToWait(InfrastructureError):
+    """A server asks for a longer pause than is waited for."""
 
 
 class Backoff:
@@ -132,15 +86,17 @@ class Backoff:
 
         Raises
         ------
+        AskedToWait
+            If the server asks for a longer pause than is waited for.
         InfrastructureError
-            If there were enough of them, or the server asks for a longer pause than is waited for.
+            If there were enough of them.
         Stopped
             If it was asked to stop.
         """
         policy = self._policy
         wait = error.wait or 0
         if wait > _LONGEST_RETRY_AFTER:
-            raise InfrastructureError(
+            raise AskedToWait(
                 f"{what}: {error}; the server asks to wait {wait:.0f} s: run the same "
                 "command again after that to go on"
             ) from error
@@ -213,6 +169,7 @@ class Client:
         limiter: RequestLimiter,
         headers: Mapping[str, str] | None = None,
         hosts_setting: str = "",
+        check: Callable[[str], object] | None = None,
         **content: Any,
     ) -> requests.Response:
         """Send a request and follow its redirects; the body is not read yet.
@@ -229,6 +186,9 @@ class Client:
             More of them.
         hosts_setting : str
             What lets further hosts, for messages; empty where nothing does.
+        check : callable, optional
+            Called with each address before it is asked for, a redirect's too; it raises where
+            that may not be.
         **content
             `params` or `data`, as `requests` takes them.
 
@@ -242,6 +202,8 @@ class Client:
         """
         for _ in range(1 + _MOST_REDIRECTS):
             _check_host(url, hosts, hosts_setting)
+            if check is not None:
+                check(url)
             try:
                 answer = self._session.request(
                     method,
@@ -267,13 +229,18 @@ class Client:
             self.busy_answers += 1
             answer.close()
             wait = retry_after(answer.headers.get("Retry-After"))
-            limiter.close_for(min(wait or 0, _LONGEST_RETRY_AFTER))
+            if wait is not None and wait <= _LONGEST_RETRY_AFTER:
+                limiter.close_for(wait)
             raise Transient(f"the server answers {answer.status_code}", wait)
         return answer
 
     @contextmanager
     def open(
-        self, url: str, hosts: Collection[str], headers: Mapping[str, str]
+        self,
+        url: str,
+        hosts: Collection[str],
+        headers: Mapping[str, str],
+        check: Callable[[str], object] | None = None,
     ) -> Iterator[requests.Response]:
         """Ask for a file; its place among the few at once is held for the block."""
         with (
@@ -285,6 +252,7 @@ class Client:
                 limiter=self._files,
                 headers=headers,
                 hosts_setting=UPLOAD_HOSTS_SETTING,
+                check=check,
             ) as answer,
         ):
             yield answer

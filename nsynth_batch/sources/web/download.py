@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -40,12 +40,21 @@ class Downloads:
         The store's.
     hosts : collection of str
         That may be asked; redirects to others are refused.
+    check : callable, optional
+        Called with each address before it is asked for; it raises where that may not be.
     """
 
-    def __init__(self, client: Client, storage: Storage, hosts: Collection[str]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        storage: Storage,
+        hosts: Collection[str],
+        check: Callable[[str], object] | None = None,
+    ) -> None:
         self._client = client
         self._storage = storage
         self._hosts = hosts
+        self._check = check
 
     def fetch(self, offer: WebOffer) -> tuple[str, str]:
         """Fetch a recording.
@@ -59,7 +68,8 @@ class Downloads:
         ------
         BadInput
             ``wrong-length``, ``wrong-sha1``, ``missing-file``, ``forbidden``, ``not-audio``,
-            ``foreign-host``, ``redirect-loop`` or ``http-…``. Nothing of it was kept.
+            ``foreign-host``, ``redirect-loop``, ``http-…``, or what `check` raised. Nothing of it
+            was kept.
         InfrastructureError
             It broke off too often. What came is kept.
         Stopped
@@ -90,7 +100,8 @@ class Downloads:
     def _go_on(self, offer: WebOffer, partial: Partial) -> None:
         if offer.size is not None and 0 < offer.size == partial.have:
             return
-        with self._client.open(offer.url, self._hosts, range_headers(partial)) as response:
+        headers = range_headers(partial)
+        with self._client.open(offer.url, self._hosts, headers, self._check) as response:
             _check(response, offer)
             answer = Answer(response.status_code, response.headers, self._client.blocks(response))
             try:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from hdfs_jobs.errors import BadInput, InfrastructureError, UsageError
 from hdfs_jobs.storage.base import Storage
 from nsynth_batch.catalog.content import ContentIndex
 from nsynth_batch.sources.source import BadRecording, WebOffer, WebSource
-from nsynth_batch.sources.web.client import Client
+from nsynth_batch.sources.web.client import AskedToWait, Client
+from nsynth_batch.sources.web.day import DailyAllowance
 from nsynth_batch.sources.web.download import Downloads
+from nsynth_batch.sources.web.robots import Robots
 from nsynth_batch.sources.web.throttle import pause
+from nsynth_batch.sources.web.turns import Turns
 
 _MOST_WRONG = 3
 """How often a file may be wrong while its source declares it unchanged."""
 
 _MOST_FAILED = 3
 """Files in a row that cannot be had, after which the host is taken to be down."""
+
+_NOT_ASKED_AGAIN = frozenset({"foreign-host", "robots"})
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,16 @@ class Fetched:
     file_id: str
     raw_url: str
     new: bool
+
+
+@dataclass(frozen=True)
+class Postponed:
+    """A recording that has to wait for another day: today's number was reached."""
+
+    offer: WebOffer
+
+
+Result = Fetched | BadRecording | Postponed
 
 
 class Fetcher:
@@ -52,12 +68,18 @@ class Fetcher:
         self._source = source
         self._client = client
         self._storage = storage
-        self._downloads = Downloads(client, storage, source.hosts)
+        policy = client.policy
+        self._robots = Robots(client, source.hosts) if policy.robots else None
+        self._allowance = DailyAllowance(storage, policy.per_day)
+        self._turns = Turns(policy.pause, policy.seed, client.stop)
+        check = None if self._robots is None else self._robots.require_allowed
+        self._downloads = Downloads(client, storage, source.hosts, check)
+        self._waits: dict[str, AskedToWait] = {}
         self._failed_in_a_row: list[InfrastructureError | UsageError] = []
         self.down: InfrastructureError | UsageError | None = None
 
-    def fetch(self, offer: WebOffer) -> Fetched | BadRecording:
-        """Fetch a recording.
+    def fetch(self, offer: WebOffer) -> Result:
+        """Fetch a recording, unless its host asks not to, or the day has no more.
 
         Raises
         ------
@@ -73,10 +95,15 @@ class Fetcher:
         if self.down is not None:
             raise self.down
         try:
-            result = self._until_right(offer)
+            result = self._if_allowed(offer)
         except InfrastructureError as error:
             self._count_failure(error)
             raise
+        if isinstance(result, Postponed):
+            return result
+        if isinstance(result, BadRecording) and result.reason == "robots":
+            # It says nothing of whether the host answers.
+            return result
         if isinstance(result, BadRecording) and result.reason == "forbidden":
             self._count_failure(
                 UsageError(
@@ -95,19 +122,39 @@ class Fetcher:
             passing = (e for e in self._failed_in_a_row if isinstance(e, InfrastructureError))
             self.down = next(passing, error)
 
-    def _until_right(self, offer: WebOffer) -> Fetched | BadRecording:
+    def _if_allowed(self, offer: WebOffer) -> Result:
+        """Fetch a recording if its host lets it be fetched, now and by programs."""
+        host = urlsplit(offer.url).netloc
+        if host in self._waits:
+            raise self._waits[host]
+        if self._allowance.used_up:
+            return Postponed(offer)
+        try:
+            delay = 0.0 if self._robots is None else self._robots.require_allowed(offer.url)
+        except BadInput as error:
+            return BadRecording(offer.name, error.reason, error.detail)
+        if not self._allowance.take():
+            return Postponed(offer)
+        try:
+            return self._until_right(offer, delay)
+        except AskedToWait as error:
+            self._waits[host] = error
+            raise
+
+    def _until_right(self, offer: WebOffer, delay: float) -> Fetched | BadRecording:
         """Fetch a recording; ask its source again where it is not as declared."""
         name, wrong = offer.name, 0
         while True:
             try:
-                file_id, raw_url = self._downloads.fetch(offer)
+                with self._turns.take(offer.url, delay):
+                    file_id, raw_url = self._downloads.fetch(offer)
                 return Fetched(offer, file_id, raw_url, True)
             except BadInput as error:
                 again = self._source.again(offer)
                 if isinstance(again, BadRecording):
                     return again
                 wrong += 1
-                if wrong >= _MOST_WRONG or error.reason == "foreign-host":
+                if wrong >= _MOST_WRONG or error.reason in _NOT_ASKED_AGAIN:
                     return BadRecording(name, error.reason, error.detail)
                 pause(random.uniform(0, self._client.policy.backoff * wrong), self._client.stop)
             if again.sha1 is not None and again.sha1 != offer.sha1:

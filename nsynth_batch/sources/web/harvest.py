@@ -16,7 +16,7 @@ from nsynth_batch.sources.quarantine import HarvestQuarantine
 from nsynth_batch.sources.source import BadRecording, WebOffer, WebSource
 from nsynth_batch.sources.web.client import FILES_AT_ONCE, Client
 from nsynth_batch.sources.web.download import key_of
-from nsynth_batch.sources.web.fetch import Fetched, Fetcher
+from nsynth_batch.sources.web.fetch import Fetched, Fetcher, Postponed, Result
 from nsynth_batch.sources.web.partial_file import discard_old
 from nsynth_batch.sources.web.threads import ThreadPool
 from nsynth_batch.sources.web.throttle import Stopped
@@ -105,10 +105,9 @@ class _WebHarvest:
         self._quarantine = HarvestQuarantine(storage)
         self._content = ContentIndex(storage)
         self._fetcher = Fetcher(source, client, storage)
-        self._pool: ThreadPool[WebOffer, Fetched | BadRecording] = ThreadPool(
-            self._fetcher.fetch, FILES_AT_ONCE
-        )
+        self._pool: ThreadPool[WebOffer, Result] = ThreadPool(self._fetcher.fetch, FILES_AT_ONCE)
         self._pending: dict[str, list[WebOffer]] = {}
+        self._last: list[WebOffer] = []
         self._wanted: set[str] = set()
         self._listed: set[str] = set()
         self._replaced: set[str] = set()
@@ -139,21 +138,30 @@ class _WebHarvest:
             self._record(Fetched(item, file_id, raw_url, False))
         elif key in self._pending:
             self._pending[key].append(item)
+        elif self._client.policy.per_day is not None and item.name in self._quarantine.known:
+            # What failed before would else take up every day's number, and all else wait.
+            self._last.append(item)
         else:
-            self._wanted.add(key)
-            self._pending[key] = [item]
-            self._pool.submit(item)
-            while self._pool.pending >= _MOST_WAITING:
-                self._settle_one()
+            self._fetch(item)
+
+    def _fetch(self, item: WebOffer) -> None:
+        key = key_of(item)
+        self._wanted.add(key)
+        self._pending[key] = [item]
+        self._pool.submit(item)
+        while self._pool.pending >= _MOST_WAITING:
+            self._settle_one()
 
     def finish(self) -> None:
-        """Wait for what is being fetched.
+        """Fetch what failed in earlier harvests, and wait for what is being fetched.
 
         Raises
         ------
         InfrastructureError
             If the host is down.
         """
+        for item in self._last:
+            self._fetch(item)
         while self._pool.pending:
             self._settle_one()
 
@@ -206,7 +214,7 @@ class _WebHarvest:
         self._report.busy_answers = client.busy_answers
         self._on_progress(self._report)
 
-    def _settle(self, offer: WebOffer, result: Fetched | BadRecording | BaseException) -> None:
+    def _settle(self, offer: WebOffer, result: Result | BaseException) -> None:
         alike = self._pending.pop(key_of(offer), [offer])
         if isinstance(result, Fetched):
             self._record(result)
@@ -220,6 +228,9 @@ class _WebHarvest:
             self._quarantine_one(result)
             for other in alike[1:]:
                 self._quarantine_one(replace(result, name=other.name))
+        elif isinstance(result, Postponed):
+            self._report.found += len(alike)
+            self._report.postponed += len(alike)
         elif isinstance(result, InfrastructureError):
             self._report.found += len(alike)
             self._report.unfetched += len(alike)

@@ -30,6 +30,7 @@ def test_each_filter_applies_or_is_refused(source: str | None) -> None:
         "depth": source in CATEGORIES,
         "accept_missing": source in (*FOLDERS, *DUMPS),
         "split": source in DUMPS,
+        "per_day": source == "urls:list.csv",
         "min_seconds": True,
         "contact": True,
         **dict.fromkeys(FILTERS, source is not None),
@@ -50,6 +51,7 @@ def test_each_filter_applies_or_is_refused(source: str | None) -> None:
         ("run", "in", "--depth", "0"),
         ("harvest", "urls:list.csv", "--accept-missing"),
         ("harvest", "in", "--split", "test"),
+        ("harvest", "commons:Category:A", "--per-day", "3"),
         ("run", "--limit", "3", "--since", "2026-01-31"),
     ],
 )

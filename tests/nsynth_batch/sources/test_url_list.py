@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import itertools
-import threading
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -21,42 +17,8 @@ from nsynth_batch.sources.url_list import UrlListSource
 from sequencer.errors import SequencerError
 from tests.components.faults import Fault, FaultProxy
 from tests.nsynth_batch.recordings import tone, write_wav
+from tests.nsynth_batch.sources.lists import HEADER, files, run
 from tests.nsynth_batch.sources.wikis import catalog, every_row, raw
-
-HEADER = "file,author,licence,category,url\n"
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
-    """A plain web server with two recordings and a page."""
-    monkeypatch.setenv("NSYNTH_BATCH_HARVEST_BACKOFF", "0.05")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for name in ("one", "ø 2"):
-        write_wav(tmp_path / "site" / f"{name}.wav")
-    (tmp_path / "site" / "page.html").write_text("<html>no sound")
-    handler = functools.partial(_Quiet, directory=str(tmp_path / "site"))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    proxy = FaultProxy(f"127.0.0.1:{server.server_address[1]}")
-    yield proxy
-    proxy.stop()
-    server.shutdown()
-    server.server_close()
-
-
-def run(tmp_path: Path, listed: str, *flags: str) -> int:
-    (tmp_path / "list.csv").write_text(HEADER + listed)
-    return main(
-        [
-            *("harvest", f"urls:{tmp_path / 'list.csv'}", "--store", str(tmp_path / "store")),
-            *("--contact", "tests@example.org", *flags),
-        ]
-    )
 
 
 def test_a_list_is_fetched_once_with_its_rights(site: FaultProxy, tmp_path: Path) -> None:
@@ -120,7 +82,7 @@ def test_a_broken_connection_is_taken_up(site: FaultProxy, tmp_path: Path) -> No
     site.fail("one.wav", Fault(cut_after=4000))
     assert run(tmp_path, f"One,Ann,CC0-1.0,,http://{site.host}/one.wav\n") == 0
     # This server knows no parts, so all comes again; what is stored is right.
-    assert [seen.headers.get("Range") for seen in site.seen] == [None, "bytes=4000-"]
+    assert [seen.headers.get("Range") for seen in files(site)] == [None, "bytes=4000-"]
     assert len(raw(tmp_path / "store")) == 1
 
 

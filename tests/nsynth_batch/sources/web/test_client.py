@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from hdfs_jobs.errors import InfrastructureError, UsageError
-from nsynth_batch.sources.web.client import BadInput, Client, ClientPolicy, Transient, _redirected
+from nsynth_batch.sources.web.client import BadInput, Client, Transient, _redirected
+from nsynth_batch.sources.web.policy import ClientPolicy
 from nsynth_batch.sources.wiki.mediawiki import MediaWiki, WikiError
 from tests.components.faults import Fault, FaultProxy
 
@@ -148,19 +149,6 @@ def test_long_questions_are_posted(server: FaultProxy) -> None:
     wiki.query({"titles": "|".join(f"File:鳥 {n}.wav" for n in range(50))})
     wiki.query({"titles": "File:鳥.wav"})
     assert [seen.method for seen in server.seen] == ["POST", "GET"]
-
-
-@pytest.mark.parametrize("contact", ["", "me", "a@", "@b", "a@b.org\r\nX: y", "ä@example.org"])
-def test_a_contact_reaches_somebody(contact: str) -> None:
-    with pytest.raises(UsageError, match="contact"):
-        ClientPolicy(contact)
-
-
-@pytest.mark.parametrize(
-    "contact", ["a@b.org", "https://example.org/bot", "Ann (ann@example.org), a choir"]
-)
-def test_the_contact_is_in_the_user_agent(contact: str) -> None:
-    assert f"({contact}) python-requests/" in ClientPolicy(contact).user_agent
 
 
 def test_answers_of_the_api_come_packed(server: FaultProxy) -> None:
