@@ -8,6 +8,7 @@ in common tells them apart; a voice that glides has little in common with itself
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,7 +60,7 @@ class Texture:
         """Whether it is noise: it is long enough, nothing in it lasts, and it has no pitch."""
         if self.frames < LEAST_FRAMES or self.voiced >= NOISE_VOICED:
             return False
-        by_chance = _DEVIATIONS * _CHANCE_OF_A_PAIR / (self.frames - _APART) ** 0.5
+        by_chance = _DEVIATIONS * _CHANCE_OF_A_PAIR / math.sqrt(self.frames - _APART)
         return self.structure < max(NOISE_STRUCTURE, by_chance)
 
 
