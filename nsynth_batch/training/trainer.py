@@ -111,7 +111,7 @@ class Trainer:
             if isinstance(family, StreamFamily)
             else {}
         )
-        self._update = tf.function(self._one_step, reduce_retracing=True)
+        self._update = tf.function(self._one_step, reduce_retracing=True, autograph=False)
         self._restore()
 
     def train(

@@ -110,14 +110,15 @@ class TensorflowEngine:
             self._tensors = graph.tensors_of(weights, precision)
         anything = tf.TensorSpec([None, None], tf.float32)
         frames = tf.TensorSpec([None, None, weights.config.ae_bottleneck], tf.float32)
-        self._encode = tf.function(self._encoder, input_signature=[anything])
+        self._encode = tf.function(self._encoder, input_signature=[anything], autograph=False)
         # Products of bfloat16 with sums of float32 are known to XLA alone.
         self._logits = tf.function(
             self._decoder,
             input_signature=[anything, frames],
+            autograph=False,
             jit_compile=True if precision == "bfloat16" else None,
         )
-        self._chunk = tf.function(self._steps, jit_compile=True)
+        self._chunk = tf.function(self._steps, jit_compile=True, autograph=False)
 
     def encode(self, audio: Array) -> Array:
         """Encode float32 audio [B, T], T a multiple of the hop, to [B, T / hop, bottleneck]."""

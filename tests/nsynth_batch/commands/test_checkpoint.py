@@ -106,13 +106,14 @@ def test_what_cannot_be_fetched_is_one_line_and_2(
 
 
 def test_train_goes_on_where_it_stopped_and_scores_what_it_held_out(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, out = tmp_path / "in", tmp_path / "model"
     for i in range(6):
         write_wav(folder / f"{i}.wav", tone(0.2, 200 + 50 * i))
     (folder / "bad.wav").write_text("no sound")
-    words = ["train", str(out), "--from", str(folder), "--batch", "1", "--crop-samples", "512"]
+    words = ["train", str(out), "--init", str(tiny), "--from", str(folder), "--batch", "1"]
+    words += ["--crop-samples", "512"]
     assert main([*words, "--steps", "1", "--held-out", "0.5"]) == 0
     captured = capsys.readouterr()
     assert "left out bad.wav: not-audio" in captured.err
