@@ -13,7 +13,9 @@ from botocore.parsers import RestXMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hdfs_jobs.storage.open import open_storage
 from hdfs_jobs.storage.s3.listing import OBJECTS, take_objects
+from tests.components.listed import ListedKeys
 
 KEYS = st.text(
     st.characters(min_codepoint=32, exclude_characters="\x7f\ufffe\uffff", codec="utf-8"),
@@ -81,3 +83,20 @@ def test_what_is_no_listing_is_left_to_botocore(body: bytes) -> None:
     take_objects(answer, added)
     assert not added.get(OBJECTS)
     assert b"SlowDown" in answer["body"] or answer["body"] == body
+
+
+def test_a_long_listing_is_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than the page at hand is held, however many there are."""
+    with ListedKeys(12_345) as server:
+        for name, value in (
+            ("AWS_ENDPOINT_URL", server.endpoint),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ):
+            monkeypatch.setenv(name, value)
+        found = open_storage("s3://bucket/store").list("names")
+        for number, entry in enumerate(found):
+            assert (entry.path, entry.size) == (f"names/{number:08d}.json", 100 + number)
+            assert server.pages == number // 1000 + 1
+        assert number == 12_344
