@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 comma := ,
 NATIVE := CMakeLists.txt $(wildcard nsynth_batch/native/*.cpp nsynth_batch/native/*/*.[ch]pp)
 
-.PHONY: demo test lint bench dev magenta-env manifests-env small-model demo-model spectral-model hdfs hdfs-stop s3 s3-stop s3-server clean
+.PHONY: demo test lint docs bench dev magenta-env manifests-env small-model demo-model spectral-model hdfs hdfs-stop s3 s3-stop s3-server clean
 
 demo: .venv/installed
 	$(BIN)/nsynth-batch demo --out demo-out
@@ -22,6 +22,10 @@ lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# build/docs/index.html opens from a disk, without a net.
+docs: dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: dev
 	$(BIN)/python -m benchmarks
@@ -86,7 +90,7 @@ spectral-model: dev
 	touch $@
 
 # Kerberos for WebHDFS is built against the system's library, where that is there.
-EXTRAS = tensorflow,pictures,exports,kubernetes,s3,dev$(if $(shell command -v krb5-config),$(comma)kerberos)
+EXTRAS = tensorflow,pictures,exports,kubernetes,s3,docs,dev$(if $(shell command -v krb5-config),$(comma)kerberos)
 
 .venv/installed-dev: .venv/bin/python pyproject.toml constraints.txt $(NATIVE)
 	$(PIP) install -c constraints.txt -e '.[$(EXTRAS)]'

@@ -18,6 +18,7 @@ DOCUMENTS = (
     ROOT / "examples" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
 )
+SCRIPTS = (".py", ".ipynb")
 _FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^()\s]+)\)")
 _CODE = re.compile(r"`([^`\s]+)`")
@@ -87,8 +88,8 @@ def test_the_index_lists_every_page_and_readme_leads_to_it() -> None:
 
 
 def test_the_list_of_examples_is_whole() -> None:
-    names = {path.name for path in (ROOT / "examples").glob("*.py")}
-    assert names == {name for name in links(ROOT / "examples/README.md") if name.endswith(".py")}
+    names = {path.name for path in (ROOT / "examples").iterdir() if path.suffix in SCRIPTS}
+    assert names == {name for name in links(ROOT / "examples/README.md") if name.endswith(SCRIPTS)}
 
 
 def test_links_and_paths_are_found_where_they_stand(tmp_path: Path) -> None:
