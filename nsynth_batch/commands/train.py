@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from nsynth_batch.commands.options import MODELS, STORE, settings_from
+from nsynth_batch.commands.train_inputs import TrimSilence
 from nsynth_batch.errors import OK, UNEXPECTED, USAGE, CommandError
 from nsynth_batch.settings.choices import Schedule
 from sequencer.optional import installed
@@ -169,6 +170,7 @@ def train(
             help="Learn from crops at -12 to +6 dB, up to 3 semitones off, and turned over.",
         ),
     ] = False,
+    trim_silence: TrimSilence = None,
     held_out: Annotated[
         str | None,
         typer.Option(
@@ -227,6 +229,7 @@ def train(
         head=head,
         past=past,
         held_out=held_out,
+        trim_silence=trim_silence,
     )
     recipes = given.family.recipes
     if recipe and recipe not in recipes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,22 @@ if TYPE_CHECKING:
     from nsynth_batch.settings.settings import Settings
     from nsynth_batch.training.corpus import Corpus
     from sequencer.rights.sources_csv import SourceRow
+
+TrimSilence = Annotated[
+    float | None,
+    typer.Option(
+        "--trim-silence",
+        min=-120,
+        max=0,
+        metavar="DB",
+        help="Leave out what is quieter at both ends of recordings, as -60 (of full scale), and "
+        "print how much of which. [default: nothing]",
+        show_default=False,
+    ),
+]
+
+_NAMED = 20
+"""Of how many recordings the silence that was left out is printed one by one."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,7 @@ def inputs_of(
     head: str | None = None,
     past: str | None = None,
     held_out: str | None,
+    trim_silence: float | None = None,
 ) -> Inputs:
     """Return what a training begins with; the parameters are those of `train`.
 
@@ -78,6 +95,12 @@ def inputs_of(
         )
     if to_train.silent:
         raise CommandError("nothing to train on: the recordings hold nothing but silence", USAGE)
+    if trim_silence is not None:
+        to_train, to_score = (_trimmed(corpus, trim_silence) for corpus in (to_train, to_score))
+        if not to_train.seconds:
+            raise CommandError(
+                f"nothing to train on: all is quieter than --trim-silence {trim_silence:g}", USAGE
+            )
     saved = saved_model(out)
     config = _with_choices(family, config, {"head": head, "past": past}, initial)
     config = _with_quantiser(family, config, quantiser, initial, saved, to_train)
@@ -192,6 +215,24 @@ def _held_out(corpus: Corpus, held_out: str) -> tuple[Corpus, Corpus]:
     if not 0 <= share < 1:
         raise CommandError(f"--held-out {held_out}: a share is from 0 to below 1", USAGE)
     return corpus.split(share)
+
+
+def _trimmed(corpus: Corpus, threshold: float) -> Corpus:
+    """Return a corpus without the silence at ends, and print how much that was of which."""
+    from nsynth_batch.training.silence import trimmed
+
+    kept, left_out = trimmed(corpus, threshold)
+    longest = sorted(left_out, key=lambda name: (-left_out[name], name))
+    for name in longest[:_NAMED]:
+        whole = "" if name in kept.names else ", all of it"
+        typer.echo(f"silence left out of {name}: {left_out[name]:.1f} s{whole}", err=True)
+    if left_out:
+        typer.echo(
+            f"silence left out in all: {sum(left_out.values()):.1f} s of {corpus.seconds:.1f} s, "
+            f"of {len(left_out)} of {len(corpus)} recordings",
+            err=True,
+        )
+    return kept
 
 
 def _read(folder: Path, flag: str, sample_rate: int) -> Corpus:

@@ -11,6 +11,7 @@ import pytest
 from nsynth_batch.catalog.content import content_sha1
 from nsynth_batch.cli import main
 from nsynth_batch.commands.train_inputs import Inputs, inputs_of
+from nsynth_batch.errors import CommandError
 from nsynth_batch.models.loading import load_model
 from nsynth_batch.models.model import trained_on
 from nsynth_batch.models.wavenet.plain_config import PlainConfig
@@ -39,8 +40,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def inputs(out: Path, folder: Path, **flags: str | None) -> Inputs:
-    given: dict[str, str | None] = dict.fromkeys(("preset", "init", "quantiser", "held_out"))
+def inputs(out: Path, folder: Path, **flags: str | float | None) -> Inputs:
+    given: dict[str, str | float | None] = dict.fromkeys(
+        ("preset", "init", "quantiser", "held_out")
+    )
     given |= {"family_name": "wavenet", "preset": "tiny", "held_out": "0"} | flags
     return inputs_of(load_settings({}), str(out), folder, **given)  # type: ignore[arg-type]
 
@@ -146,3 +149,22 @@ def test_silence_teaches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[s
     out = str(tmp_path / "out")
     assert main(["train", out, *QUICK, "--from", str(tmp_path / "in"), "--held-out", "0"]) == 2
     assert "the recordings hold nothing but silence" in capsys.readouterr().err
+
+
+def test_silence_is_trimmed_where_asked_and_counted(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet = np.zeros(16_000)
+    write_wav(folder / "late.wav", np.concatenate([quiet, tone(0.2, 250.0), quiet]))
+    write_wav(folder / "rest.wav", quiet)
+    assert inputs(tmp_path / "model", folder).to_train.seconds == pytest.approx(3.6, abs=0.01)
+    assert "silence" not in capsys.readouterr().err
+    trimmed = inputs(tmp_path / "model", folder, trim_silence=-60.0)
+    assert trimmed.to_train.seconds == pytest.approx(0.6, abs=0.1)
+    assert titles(trimmed) == {"Low hum", "high", "late"}
+    printed = capsys.readouterr().err
+    assert "silence left out of late.wav: 2.0 s\n" in printed
+    assert "silence left out of rest.wav: 1.0 s, all of it" in printed
+    assert "2 of 4 recordings" in printed
+    with pytest.raises(CommandError, match=r"quieter than --trim-silence -0\.5"):
+        inputs(tmp_path / "model", folder, trim_silence=-0.5)
