@@ -31,6 +31,9 @@ TrimSilence = Annotated[
     ),
 ]
 
+_HELD_OUT = 0.1
+"""Which share of the recordings is held out where nothing else is asked for."""
+
 _NAMED = 20
 """Of how many recordings the silence that was left out is printed one by one."""
 
@@ -87,7 +90,7 @@ def inputs_of(
     if initial is None:
         config = replace(config, sample_rate=_sample_rate(settings, folder, config.sample_rate))
     to_train, to_score = _held_out(
-        _corpus(settings, folder, config.sample_rate), held_out or ("0" if init else "0.1")
+        _corpus(settings, folder, config.sample_rate), held_out or ("0" if init else None)
     )
     if not to_train.seconds:
         raise CommandError(
@@ -193,8 +196,19 @@ def _corpus(settings: Settings, folder: Path | None, sample_rate: int) -> Corpus
     from nsynth_batch.training.store_corpus import store_corpus
 
     if folder is None:
-        return store_corpus(Store.open(settings.store))
-    return _read(folder, "--from", sample_rate)
+        corpus = store_corpus(Store.open(settings.store))
+        where = f"the store's audio, {settings.store}"
+    else:
+        corpus, where = _read(folder, "--from", sample_rate), str(folder)
+    if not len(corpus):
+        raise CommandError(f"nothing to train on: {where} holds no recording to be read", USAGE)
+    if corpus.sample_rate != sample_rate:
+        raise CommandError(
+            f"{where} is at {corpus.sample_rate} Hz, the model at {sample_rate} Hz: cut it anew "
+            f"with shard --sample-rate {sample_rate}, or give --from FOLDER, which is resampled",
+            USAGE,
+        )
+    return corpus
 
 
 def _rows(settings: Settings, folder: Path | None, corpus: Corpus) -> list[SourceRow]:
@@ -206,8 +220,10 @@ def _rows(settings: Settings, folder: Path | None, corpus: Corpus) -> list[Sourc
     return rows_of_folder(folder, corpus)
 
 
-def _held_out(corpus: Corpus, held_out: str) -> tuple[Corpus, Corpus]:
-    """Return what to train on and what to score on."""
+def _held_out(corpus: Corpus, held_out: str | None) -> tuple[Corpus, Corpus]:
+    """Return what to train on and what to score on; of one recording alone nothing is held out."""
+    if held_out is None:
+        return corpus.split(_HELD_OUT if len(corpus) > 1 else 0.0)
     try:
         share = float(held_out)
     except ValueError:

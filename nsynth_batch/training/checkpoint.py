@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from hdfs_jobs.canonical_json import canonical_json
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.models.checkpoint import POINTER
@@ -131,10 +133,20 @@ class ModelFolder:
             What must stay the same for it to go on, as JSON.
         recordings : str
             What recordings streams stand in; empty of crops.
+
+        Raises
+        ------
+        FloatingPointError
+            If one of them is not finite; what was saved before stays.
         """
         from safetensors.numpy import save
 
         tensors = {f"{slot}:{n}": v for slot, values in state.items() for n, v in values.items()}
+        for name, value in {**tensors, **model.tensors}.items():
+            if not np.isfinite(value).all():
+                raise FloatingPointError(
+                    f"{name} is not finite at step {step}: try a lower learning rate"
+                )
         files = {"model": f"model-{step}.safetensors", "training": f"training-{step}.safetensors"}
         before = self._pointer()
         if before.get("step") == step:

@@ -151,6 +151,40 @@ def test_silence_teaches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "the recordings hold nothing but silence" in capsys.readouterr().err
 
 
+def test_one_recording_is_learned_whatever_its_name(tmp_path: Path) -> None:
+    # Of many names some are drawn to be held out.
+    for number in range(40):
+        alone = tmp_path / str(number)
+        write_wav(alone / f"{number}.wav", tone(0.02, 200.0))
+        found = inputs(tmp_path / "model", alone, held_out=None)
+        assert (len(found.to_train), len(found.to_score)) == (1, 0)
+    with pytest.raises(CommandError, match="a smaller --held-out"):
+        inputs(tmp_path / "model", alone, held_out="0.9999")
+
+
+def test_a_folder_without_recordings_is_named(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for _ in range(2):
+        with pytest.raises(CommandError, match=r"nothing to train on: .*/in holds no recording"):
+            inputs(tmp_path / "model", tmp_path / "in")
+        (tmp_path / "in" / "letter.wav").write_text("Dear listener, this is no sound.")
+
+
+def test_a_store_of_another_rate_is_refused_with_the_way_out(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = str(tmp_path / "store")
+    assert main(["harvest", str(folder), "--store", store]) == 0
+    assert main(["shard", "--store", store, "--workers", "1", "--sample-rate", "8000"]) == 0
+    capsys.readouterr()
+    words = ["train", str(tmp_path / "model"), *QUICK, "--store", store, "--steps", "1"]
+    assert main([*words, "--sample-rate", "11025"]) == 2
+    line = capsys.readouterr().err
+    assert "is at 8000 Hz, the model at 11025 Hz: cut it anew" in line
+    assert "shard --sample-rate 11025" in line
+    assert line.count("\n") == 1
+
+
 def test_silence_is_trimmed_where_asked_and_counted(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

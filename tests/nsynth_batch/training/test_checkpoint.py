@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +104,49 @@ def test_a_damaged_state_is_said(tiny_weights: Weights, tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:20])
     with pytest.raises(CheckpointError, match="not a readable training"):
         folder.load()
+
+
+def test_a_disk_that_fills_during_a_save_leaves_the_step_before(
+    tiny_weights: Weights, tmp_path: Path
+) -> None:
+    folder = ModelFolder(str(tmp_path))
+    save(folder, tiny_weights, 5)
+    size = (tmp_path / "model-5.safetensors").stat().st_size
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The model fills it, or the state after a model that had room.
+    for room, bulk in ((size // 2, 3), (size + 100, size)):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+        try:
+            with pytest.raises(OSError, match="too large"):
+                grown = {"weights": {"a": np.zeros(bulk, np.float32)}}
+                folder.save(9, model(tiny_weights, 9), grown, "{}")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert {name: (tmp_path / name).read_bytes() for name in before} == before
+        saved = folder.load()
+        assert saved is not None
+        assert saved.step == 5
+        assert load_checkpoint(tmp_path).digest() == model(tiny_weights, 5).digest()
+    save(folder, tiny_weights, 9)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["model-9.safetensors", POINTER, "training-9.safetensors"]
+    )
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_not_saved(tiny_weights: Weights, tmp_path: Path, bad: float) -> None:
+    folder = ModelFolder(str(tmp_path))
+    save(folder, tiny_weights, 5)
+    broken = state(9)
+    broken["weights"]["a"][1] = bad
+    with pytest.raises(FloatingPointError, match="weights:a is not finite at step 9"):
+        folder.save(9, model(tiny_weights, 9), broken, "{}")
+    wrong = model(tiny_weights, 9)
+    next(iter(wrong.tensors.values())).flat[0] = bad
+    with pytest.raises(FloatingPointError, match="not finite at step 9"):
+        folder.save(9, wrong, state(9), "{}")
+    saved = folder.load()
+    assert saved is not None
+    assert saved.step == 5
+    assert len(list(tmp_path.iterdir())) == 3
