@@ -135,6 +135,8 @@ def as_data(shown: Shown) -> dict[str, object]:
         "peaks": base64.b64encode(shown.peaks).decode(),
         "loudness": round(clip.measures["loudness"], 1),
         "brightness": round(clip.measures["centroid"]),
+        # One without is not filtered as if it had zero.
+        **({} if clip.nll is None else {"likelihood": round(-clip.nll, 3)}),
         "place": [round(part * _MAP_WIDTH) for part in shown.place],
         "recordings": [
             _recording(parent, sound) for parent, sound in zip(parents, sounds, strict=True)

@@ -9,7 +9,14 @@ function width(clip, seconds) {
   return Math.min(1, seconds / Math.max(0.01, at("scale").checked ? longest : clip.seconds));
 }
 
-function drawSound(tile, clip) {
+function drawSounds(drawn) {
+  for (const [tile, clip] of drawn) placePicture(tile, clip);
+  // All are measured before any is drawn, so that the page is laid out once.
+  const heights = drawn.map(([tile]) => tile.querySelector("canvas").clientHeight);
+  drawn.forEach(([tile, clip], number) => drawSound(tile, clip, heights[number]));
+}
+
+function placePicture(tile, clip) {
   const look = tile.querySelector(".look");
   const address = clip.pictures[kind];
   look.querySelector("img")?.remove();
@@ -21,10 +28,13 @@ function drawSound(tile, clip) {
     image.style.width = `${100 * width(clip, Math.min(clip.seconds, data.picture_seconds))}%`;
     look.prepend(image);
   }
-  const canvas = look.querySelector("canvas");
+}
+
+function drawSound(tile, clip, height) {
+  const canvas = tile.querySelector("canvas");
   const scale = window.devicePixelRatio || 1;
   canvas.width = Math.round(size.width * scale);
-  canvas.height = Math.round(canvas.clientHeight * scale) || 44;
+  canvas.height = Math.round(height * scale) || 44;
   const context = canvas.getContext("2d");
   context.fillStyle = "#171424";
   context.fillRect(0, 0, canvas.width, canvas.height);
@@ -73,7 +83,7 @@ function wave(context, peaks, wide, top, bottom, scale) {
 }
 
 function redraw() {
-  for (const [place, tile] of tiles) drawSound(tile, clips[listed[place]]);
+  drawSounds([...tiles].map(([place, tile]) => [tile, clips[listed[place]]]));
   load();
 }
 

@@ -11,7 +11,7 @@ const MEASURES = [
   ["seconds", "Length in s", "shortest", "longest"],
   ["loudness", "Loudness in LUFS", "quietest", "loudest"],
   ["brightness", "Brightness in Hz", "darkest", "brightest"],
-  ["likelihood", "Likelihood in nats", "least likely", "likeliest"],
+  ["likelihood", "Log-likelihood in nats a sample", "least likely", "likeliest"],
 ].filter(([name]) => clips.some((clip) => Number.isFinite(clip[name])));
 
 let listed = [];

@@ -42,12 +42,14 @@ function draw() {
       tiles.delete(place);
     }
   }
-  for (let place = first; place < stop; place += 1) show(place);
-  if (listed.length) show(active);
+  const made = [];
+  for (let place = first; place < stop; place += 1) show(place, made);
+  if (listed.length) show(active, made);
+  drawSounds(made);
   load();
 }
 
-function show(place) {
+function show(place, made) {
   if (tiles.has(place)) return;
   const tile = build(listed[place], place);
   let next = null;
@@ -60,7 +62,7 @@ function show(place) {
   tiles.set(place, tile);
   locate(tile, place);
   dressTile(tile, listed[place], place);
-  drawSound(tile, clips[listed[place]]);
+  made.push([tile, clips[listed[place]]]);
 }
 
 function element(kind, name, text) {

@@ -38,6 +38,8 @@ def export(folder: Path, count: int = 12) -> Path:
                 replace(CHOIR, sound="parents/choir.wav"),
             )
         clip_id = f"{BREAKER}{number}" if number == 2 else f"clip-{number}"
-        clips.append(Clip(clip_id, name, mash_id="m", parents=parents))
+        # One is of no model that would know its likelihood.
+        nll = None if number == 1 else number / 10
+        clips.append(Clip(clip_id, name, mash_id="m", parents=parents, nll=nll))
     write_clips_jsonl(folder, clips)
     return folder

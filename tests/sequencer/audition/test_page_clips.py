@@ -107,6 +107,11 @@ def test_clips_are_sorted_and_filtered_by_what_is_measured(
     assert browser.find_element(By.ID, "nothing").is_displayed()
     browser.find_element(By.ID, "widen").click()
     assert sorted(places(browser)) == list(range(12))
+    choose(browser, "sort", "-likelihood")
+    assert places(browser) == [0, *range(2, 12), 1]
+    choose(browser, "most-likelihood", "-0.5")
+    assert places(browser) == [*range(5, 12)]
+    browser.find_element(By.ID, "widen").click()
     choose(browser, "sort", "")
     browser.find_element(By.CSS_SELECTOR, "article[data-index='5'] h2").click()
     press(browser, "l")
