@@ -73,6 +73,11 @@ def clips(
     )
     if words := rejected(done.verdicts, done.clips):
         typer.echo(words)
+    if done.without_parents:
+        typer.echo(
+            f"--parents: {counted(done.without_parents, 'clip')} without: a model made them from "
+            "no recording, or the store has its segments no more"
+        )
     if done.left_out:
         typer.echo(f"{done.left_out} clips are derived from forgotten recordings and are skipped")
     if done.stale:

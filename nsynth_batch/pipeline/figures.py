@@ -84,10 +84,9 @@ def figures_of_store(store: Store, folder: Path, most: int) -> Iterator[Figure]:
         )
     report = Exported(0, 0, 0.0, {})
     for dataset in datasets:
-        primes = Segments(_primes_of(store, dataset))
         found = clips_of(store, [dataset], lineage_of, folder, report)
         for clip, samples, segments in islice(found, most):
-            rows = _sources(clip, segments or primes, dataset)
+            rows = _sources(clip, segments, dataset)
             rows.append((f"{clip.clip_id}: {clip.verdict}", from_int16(samples)))
             yield Figure(Path(clip.file).stem, rows, clip.sample_rate)
 
@@ -164,12 +163,6 @@ def figures_of_model(model: LoadedModel, folder: Path | None) -> Iterator[Figure
         for heat in heats
     ]
     yield Figure("generated", [*sounds[:1], *clips], rate)
-
-
-def _primes_of(store: Store, clips: Dataset) -> Dataset | None:
-    """Return the segments that generated clips go on from; None where they go on from none."""
-    digest = clips.settings.get("audio")
-    return None if digest is None else store.existing("audio", str(digest))
 
 
 def _sources(clip: Clip, segments: Segments, dataset: Dataset) -> list[Sound]:

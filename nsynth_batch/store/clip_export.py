@@ -40,7 +40,7 @@ from sequencer.rights.rights import Rights
 _DECIMALS = 4
 """Of the mix at each frame, in clips.jsonl."""
 
-_Found = tuple[Clip, npt.NDArray[np.int16], Segments | None]
+_Found = tuple[Clip, npt.NDArray[np.int16], Segments]
 """A clip, its samples, and where its parents' sound is found; None where it has none."""
 
 
@@ -64,6 +64,8 @@ class Exported:
         Wav files of such clips that an earlier export left in the folder.
     unnamed
         Sounds of parents that an earlier export left there, and no clip names any more.
+    without_parents
+        Clips that have no sound of a parent beside them, though it was wanted.
     """
 
     clips: int
@@ -73,6 +75,7 @@ class Exported:
     left_out: int = 0
     stale: list[str] = field(default_factory=list)
     unnamed: list[str] = field(default_factory=list)
+    without_parents: int = 0
 
 
 def export_clips(
@@ -134,13 +137,20 @@ def export_clips(
     write_clips_jsonl(
         folder,
         (
-            sounds.written(written, segments) if parents and segments else written
+            _with_parents(written, segments, sounds, report) if parents else written
             for clip, samples, segments in kept
             for written in [_write(clip, samples, folder, report)]
         ),
     )
     report.unnamed = sounds.unnamed()
     return report
+
+
+def _with_parents(clip: Clip, segments: Segments, sounds: ParentSounds, report: Exported) -> Clip:
+    named = sounds.written(clip, segments)
+    if not any(parent.sound for parent in named.parents):
+        report.without_parents += 1
+    return named
 
 
 def clips_of(
@@ -150,7 +160,7 @@ def clips_of(
     folder: Path,
     report: Exported,
     likely: Likely | None = None,
-) -> Iterator[tuple[Clip, npt.NDArray[np.int16], Segments | None]]:
+) -> Iterator[tuple[Clip, npt.NDArray[np.int16], Segments]]:
     """Yield the clips of some datasets, each once, named as an export to a folder names them.
 
     Clips of forgotten recordings are left out, and counted in the report; others than the likely
@@ -158,7 +168,7 @@ def clips_of(
 
     Yields
     ------
-    Clip, its samples int16 [n], and where its parents' sound is found; None where it has none.
+    Clip, its samples int16 [n], and where its parents' sound is found.
     """
     recordings = Catalog(store.storage).recordings()
     names = ClipNames(folder)
@@ -267,6 +277,7 @@ def _generated(
     made_with = {name: str(settings[name]) for name in MODEL_FACTS}
     heat = np.atleast_1d(np.asarray(settings["temperature"], np.float64))
     sound: CorpusSound | None = None
+    segments = Segments.of_primes(store, dataset)
     for number in sorted(dataset.committed()):
         dataset.check(number)
         table = dataset.read(number)
@@ -297,7 +308,7 @@ def _generated(
                 origin=_rounded(origin),
                 nll=row.get("nll"),
             )
-            yield clip, samples, None
+            yield clip, samples, segments
 
 
 def _mashed(mashups: Dataset, rule: Link, shard: Shard) -> dict[str, dict[str, Any]]:

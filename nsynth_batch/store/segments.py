@@ -40,6 +40,12 @@ class Segments:
                 dataset = store.existing(name, str(dataset.settings[name]))
         return cls(dataset)
 
+    @classmethod
+    def of_primes(cls, store: Store, clips: Dataset) -> Segments:
+        """Return those that generated clips go on from; none if they go on from nothing."""
+        digest = clips.settings.get("audio")
+        return cls(None if digest is None else store.existing("audio", str(digest)))
+
     @cached_property
     def _places(self) -> dict[tuple[str, int], RowRange]:
         places = {}

@@ -58,7 +58,10 @@ def test_a_model_makes_clips_whose_credits_name_its_corpus(
     # More of them leave those there are as they are; so does the same again.
     for _ in range(2):
         assert main([*words, "--clips", "5"]) == 0
-    assert main(["clips", "--store", url, "--to", str(clips), "--of", "generate"]) == 0
+    capsys.readouterr()
+    export = ["clips", "--store", url, "--to", str(clips), "--of", "generate"]
+    assert main([*export, "--parents"]) == 0
+    assert "--parents: 5 clips without: " in capsys.readouterr().out
     assert read_clips(clips)[:3] == first
     assert len(read_clips(clips)) == 5
     likely = str(tmp_path / "likely")
@@ -192,11 +195,21 @@ def test_clips_go_on_from_recordings_and_rest_on_them(
     assert main(["verify", "--store", store]) == 0
 
 
-def test_a_prime_is_credited_beside_the_corpus(model: str, store: str, tmp_path: Path) -> None:
+def test_a_prime_is_credited_and_heard_beside_the_clip(
+    model: str, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["--prime", "crow.wav", "--prime-seconds", "0.5", "--quiet", "--seconds", "1"]
     assert main(generating(model, store, 2, *words)) == 0
     clips, piece = str(tmp_path / "clips"), str(tmp_path / "piece.wav")
-    assert main(["clips", "--store", store, "--to", clips]) == 0
+    assert main(["clips", "--store", store, "--to", clips, "--parents"]) == 0
+    assert "--parents: " not in capsys.readouterr().out
+    source, _ = soundfile.read(tmp_path / "primed" / "recordings" / "crow.wav", dtype="int16")
+    for clip in read_clips(tmp_path / "clips"):
+        [parent] = clip.parents
+        heard, rate = soundfile.read(tmp_path / "clips" / parent.sound, dtype="int16")
+        start = parent.segment * 15_872
+        assert rate == 8000
+        assert np.abs(heard - source[start : start + len(heard)].astype(np.int32)).max() <= 1
     assert sequencer(["compose", clips, "-o", piece, "--minutes", "0.1", "--keep-all"]) == 0
     credits = next(tmp_path.glob("piece*credits*.txt")).read_text(encoding="utf-8")
     assert "Crow" in credits
