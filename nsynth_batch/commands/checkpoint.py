@@ -28,18 +28,26 @@ def register(app: typer.Typer) -> None:
 
 def inspect(
     path: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="As --checkpoint takes it.")],
+    tensors: Annotated[bool, typer.Option("--tensors", help="List each tensor, too.")] = False,
     verbose: Verbose = False,
 ) -> int:
     """Show what is inside a checkpoint.
 
-    Example: nsynth-batch checkpoint inspect small
+    Sizes, how far it sees, and what it was trained on; each tensor if asked.
+
+    Example: nsynth-batch checkpoint inspect small --tensors
     """
     from nsynth_batch.models.checkpoint import inspect as describe
     from nsynth_batch.models.loading import default_precision
     from nsynth_batch.models.model import TRAINED_ON, trained_on
 
     found = describe(path)
-    typer.echo(f"{found.path}: {found.kind}, {found.parameters:,} parameters in float32")
+    typer.echo(
+        f"{found.path}: {found.kind}, family {found.family}, {found.parameters:,} parameters in "
+        f"float32, {found.config.sample_rate} Hz"
+    )
+    if (sees := getattr(found.config, "receptive_field", None)) is not None:
+        typer.echo(f"sees {counted(sees, 'sample')} ({sees / found.config.sample_rate:.3f} s) back")
     behind = trained_on(found.metadata)
     for name, value in {**found.config.to_dict(), **found.metadata}.items():
         if name != TRAINED_ON:
@@ -52,9 +60,12 @@ def inspect(
     )
     if found.averaged:
         typer.echo("averaged weights are stored too: convert takes them with --ema")
-    rows = [["tensor", "shape"]]
-    rows += [[name, " x ".join(map(str, shape))] for name, shape in found.tensors.items()]
-    typer.echo(table(rows))
+    if tensors:
+        rows = [["tensor", "shape"]]
+        rows += [[name, " x ".join(map(str, shape))] for name, shape in found.tensors.items()]
+        typer.echo(table(rows))
+    else:
+        typer.echo(f"{counted(len(found.tensors), 'tensor')}: --tensors lists them")
     return OK
 
 

@@ -29,8 +29,17 @@ from tests.nsynth_batch.builders import TINY
 from tests.nsynth_batch.recordings import tone, write_wav
 
 
-def test_inspect_shows_sizes_and_tensors(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_shows_sizes_and_where_asked_tensors(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["checkpoint", "inspect", str(tiny)]) == 0
+    out = capsys.readouterr().out
+    assert "safetensors, family nsynth, " in out
+    assert f"sees {TINY.receptive_field:,} samples" in out
+    assert f"width: {TINY.width}" in out
+    assert "tensors: --tensors lists them" in out
+    assert "ae_bottleneck/W" not in out
+    assert main(["checkpoint", "inspect", str(tiny), "--tensors"]) == 0
     out = capsys.readouterr().out
     assert f"width: {TINY.width}" in out
     assert "ae_bottleneck/W" in out
