@@ -14,11 +14,13 @@ from sequencer.rendering.fades import fade_curves
 from sequencer.rendering.joins import Voice, are_joined, pan_gains
 from sequencer.rendering.mix import Mix, Mixer
 from sequencer.score.score import Score
+from sequencer.text import counted
 
 _AROUND_SECONDS = 0.02
 # A click is one or two samples wide; the second difference reaches one further.
 _AT_EDGE = 3
 _INAUDIBLE = 1e-6
+_STANDS_OUT_DB = 3.0
 
 
 @dataclass(frozen=True)
@@ -79,16 +81,23 @@ def joins_csv(joins: Sequence[JoinFigures]) -> str:
 def joins_summary(joins: Sequence[JoinFigures]) -> str:
     """Return on one line how the joins are."""
     if not joins:
-        return "no joins"
+        return "no joins: in no layer does one event follow another without a pause"
     levels = [join.level_db for join in joins if join.level_db is not None]
     dips = [(join.dip_db, join.at) for join in joins if join.dip_db is not None]
-    parts = [f"{len(joins)} joins"]
+    parts = [counted(len(joins), "join")]
     if levels:
         deepest, at = min(dips)
         parts.append(f"level {np.mean(levels):+.2f} dB on average")
         parts.append(f"deepest dip {deepest:+.2f} dB at {at:.2f} s")
-    loudest = max(joins, key=lambda join: join.click_db)
-    parts.append(f"loudest click {loudest.click_db:+.2f} dB at {loudest.at:.2f} s")
+    clicks = [join for join in joins if join.click_db > _STANDS_OUT_DB]
+    if clicks:
+        loudest = max(clicks, key=lambda join: join.click_db)
+        parts.append(
+            f"{counted(len(clicks), 'click')} to look at: the loudest {loudest.click_db:+.2f} dB "
+            f"over the sound around it at {loudest.at:.2f} s"
+        )
+    else:
+        parts.append("no click stands out")
     return ", ".join(parts)
 
 
