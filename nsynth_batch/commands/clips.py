@@ -68,7 +68,8 @@ def clips(
     )
     verdicts = ", ".join(f"{n} {word}" for word, n in sorted(done.verdicts.items()))
     typer.echo(
-        f"{to}: {done.clips} clips, {clock(done.seconds)} of audio, {done.written} files written"
+        f"{to}: {counted(done.clips, 'clip')}, {clock(done.seconds)} of audio, "
+        f"{counted(done.written, 'file')} written"
         f" ({verdicts})"
     )
     if words := rejected(done.verdicts, done.clips):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from nsynth_batch.text import size, table
-from sequencer.text import clock
+from sequencer.text import clock, counted
 
 if TYPE_CHECKING:
     from nsynth_batch.pipeline.harvest import HarvestPreview
@@ -48,15 +48,16 @@ def show_harvest(settings: Settings, source: str) -> HarvestPreview:
     found, rate = preview.counts, settings.harvest_megabits
     if preview.on_the_web:
         typer.echo(
-            f"harvest: {found.found} recordings, {found.added} to fetch ({size(found.bytes)}, "
-            f"{clock(preview.seconds)} of audio) in {clock(found.bytes * 8 / (rate * 1e6))} at "
-            f"{rate:g} Mbit/s, {found.other_files} other files"
+            f"harvest: {counted(found.found, 'recording')}, {found.added} to fetch "
+            f"({size(found.bytes)}, {clock(preview.seconds)} of audio) in "
+            f"{clock(found.bytes * 8 / (rate * 1e6))} at {rate:g} Mbit/s, "
+            f"{counted(found.other_files, 'other file')}"
         )
     else:
         typer.echo(
-            f"harvest: {found.found} recordings, {found.added} new ({size(found.bytes)}, "
-            f"{clock(preview.seconds)} of audio by their headers), "
-            f"{found.other_files} other files, {found.without_rights} without a licence"
+            f"harvest: {counted(found.found, 'recording')}, {found.added} new "
+            f"({size(found.bytes)}, {clock(preview.seconds)} of audio by their headers), "
+            f"{counted(found.other_files, 'other file')}, {found.without_rights} without a licence"
         )
     for note in preview.notes:
         typer.echo(str(note))

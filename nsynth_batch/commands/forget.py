@@ -11,6 +11,7 @@ import typer
 from nsynth_batch.commands.options import LEASE, STORE, STORES, DryRun, settings_from
 from nsynth_batch.errors import OK, USAGE, CommandError
 from nsynth_batch.text import one_line
+from sequencer.text import counted
 
 if TYPE_CHECKING:
     from hdfs_jobs.datasets.store import Store
@@ -114,7 +115,9 @@ def _forget(
 
 
 def _what_is_derived(derived: Derived) -> Iterator[str]:
-    yield f"{len(derived.clips)} clips are derived from it{':' if derived.clips else ''}"
+    are = "is" if len(derived.clips) == 1 else "are"
+    clips = counted(len(derived.clips), "clip")
+    yield f"{clips} {are} derived from it{':' if derived.clips else ''}"
     yield from (f"  {clip_id}" for clip_id in derived.clips)
     yield from (f"composition: {path}" for path in derived.compositions)
     yield from (f"{rows} rows of it are in {path}" for path, rows in sorted(derived.rows.items()))

@@ -9,6 +9,7 @@ import typer
 from nsynth_batch.commands.options import STORE, STORES, settings_from
 from nsynth_batch.errors import OK, UNEXPECTED, CommandError
 from nsynth_batch.text import one_line
+from sequencer.text import counted
 
 if TYPE_CHECKING:
     from nsynth_batch.settings.settings import Settings
@@ -38,8 +39,8 @@ def verify(settings: Settings) -> int:
         typer.echo(one_line(f"{problem.path}: {problem.what}"))
     if found:
         raise CommandError(
-            f"{found} problems in {store.url}: restore these files from a copy; a shard of a "
-            "dataset is made again if its manifest is deleted",
+            f"{counted(found, 'problem')} in {store.url}: restore these files from a copy; "
+            "a shard of a dataset is made again if its manifest is deleted",
             UNEXPECTED,
         )
     typer.echo(f"{store.url}: all that is committed is whole")

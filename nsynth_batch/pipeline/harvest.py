@@ -12,6 +12,7 @@ from nsynth_batch.pipeline.run_report import Problem, RunReport, ended
 from nsynth_batch.pipeline.session import Session, open_session
 from nsynth_batch.reporting.events import Note, harvest_progress
 from nsynth_batch.text import command_line, size
+from sequencer.text import counted
 
 if TYPE_CHECKING:
     from nsynth_batch.pipeline.signals import Drain
@@ -93,8 +94,9 @@ def harvest_source(settings: Settings, source: str, session: Session) -> Harvest
         )
     emit(harvest_progress(done, ended=True))
     counts = (
-        f"{done.found} recordings, {done.added} new ({size(done.bytes)}), "
-        f"{done.updated} updated, {done.duplicates} duplicates, {done.other_files} other files"
+        f"{counted(done.found, 'recording')}, {done.added} new ({size(done.bytes)}), "
+        f"{done.updated} updated, {counted(done.duplicates, 'duplicate')}, "
+        f"{counted(done.other_files, 'other file')}"
     )
     emit(Note(counts, NAME))
     if done.postponed:
@@ -205,13 +207,15 @@ def _remarks(done: Harvest, unknown: str) -> Iterator[Note]:
         trouble = f"{done.unfetched} not fetched, the last of them for: {done.last_error}"
         yield Note(trouble, NAME, "warning")
     if done.without_author:
+        are = "is" if done.without_author == 1 else "are"
         line = (
-            f"{done.without_author} recordings are under a licence that asks for their author, "
-            "and none is known: credits cannot name one"
+            f"{counted(done.without_author, 'recording')} {are} under a licence that asks for the "
+            "author, and none is known: credits cannot name one"
         )
         yield Note(line, NAME, "warning")
     if done.without_rights:
-        line = f"{done.without_rights} recordings have no licence and {unknown}"
+        have = "has" if done.without_rights == 1 else "have"
+        line = f"{counted(done.without_rights, 'recording')} {have} no licence and {unknown}"
         # Once is enough: a night that brought nothing new is nothing to be warned of.
         yield Note(line, NAME, "warning" if done.added or done.updated else "info")
     yield from (Note(text, NAME, "warning") for text in done.notes)

@@ -29,7 +29,7 @@ from nsynth_batch.reporting.events import (
 )
 from nsynth_batch.reporting.report import Speed
 from nsynth_batch.text import command_line, one_line, size
-from sequencer.text import clock
+from sequencer.text import clock, counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -131,7 +131,8 @@ class PlainReport(_OnStream):
         elif isinstance(event, HarvestProgressed):
             if event.found and not event.ended:
                 self._print(
-                    f"harvest: {event.found} recordings, {size(event.received_bytes)} copied"
+                    f"harvest: {counted(event.found, 'recording')}, "
+                    f"{size(event.received_bytes)} copied"
                 )
         elif line := line_of(event):
             self._print(line)
@@ -141,14 +142,15 @@ class PlainReport(_OnStream):
         self._last_line = time.monotonic()
         self._quarantined = 0
         if event.pending:
-            self._print(f"{event.name}: {event.pending} of {event.shards} shards to do")
+            self._print(f"{event.name}: {event.pending} of {counted(event.shards, 'shard')} to do")
 
     def _commit(self, event: ShardCommitted) -> None:
         self._speed.add(event)
         if time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             self._print(
-                f"{event.name}: {self._speed.done} of {self._speed.pending} shards, {self._speed}"
+                f"{event.name}: {self._speed.done} of {counted(self._speed.pending, 'shard')}, "
+                f"{self._speed}"
             )
 
     def _quarantine(self, event: ItemQuarantined) -> None:
@@ -319,9 +321,10 @@ def finish_line(event: StageFinished) -> str:
     """Return the sums of a stage."""
     outcome = event.outcome
     if not outcome.committed and not outcome.drained:
-        return f"{outcome.name}: all {outcome.shards} shards are committed, nothing to do"
+        all_are = "its shard is" if outcome.shards == 1 else f"all {outcome.shards:,} shards are"
+        return f"{outcome.name}: {all_are} committed, nothing to do"
     line = (
-        f"{outcome.name}: {outcome.committed} shards, {outcome.rows} rows, "
+        f"{outcome.name}: {counted(outcome.committed, 'shard')}, {counted(outcome.rows, 'row')}, "
         f"{outcome.seconds:.1f} s of audio in {clock(outcome.wall_seconds)}"
     )
     if outcome.quarantined:

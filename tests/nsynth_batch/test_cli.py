@@ -284,7 +284,7 @@ def test_a_harvest_names_what_it_left_alone_and_what_is_listed_in_vain(
     )
     assert main(["harvest", "."]) == 0
     assert main(["harvest", "."]) == 0
-    first, second = capsys.readouterr().err.split("harvest: 1 recordings")[1:]
+    first, second = capsys.readouterr().err.split("harvest: 1 recording,")[1:]
     listed = "harvest: warning: no recording is where sources.csv lists one: gone.wav\n"
     assert listed in first
     assert "left alone" not in first
@@ -325,7 +325,7 @@ def test_harvest_and_status_from_the_shell(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == ""
-    assert "1 recordings, 1 new" in done.stderr
+    assert "1 recording, 1 new" in done.stderr
     assert "LicenseRef-unknown" in done.stderr
     done = subprocess.run(
         [*program, "status", "--json", "--store", store], capture_output=True, text=True, check=True

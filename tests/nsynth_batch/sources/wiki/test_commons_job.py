@@ -214,7 +214,7 @@ def test_the_whole_job_credits_every_file(
     front.fail("Drum_roll.wav", Fault(503), times=1)
     assert main([*command, "--pairs", "1", "--retries", "0"]) == 75
     told = capsys.readouterr().err
-    assert "clips: 1 shards, 1 rows" in told
+    assert "clips: 1 shard, 1 row," in told
     assert told.splitlines()[-1].startswith("nsynth-batch: 1 of 6 recordings could not be fetched")
     front.reset()
     assert main([*command, "--pairs", "12", "--seed", "3"]) == 0
