@@ -266,7 +266,7 @@ def licence_of(made: Made) -> tuple[str, str]:
     if found.left_out:
         return "", next(iter(found.left_out.values()))
     if found.unknown:
-        listed = ", ".join(f'"{flattened(title)}"' for title in found.unknown)
+        listed = ", ".join(map(flattened, found.unknown))
         return "", f"the licence of {listed} is not known: a sources.csv beside it would give it"
     if found.private:
         return "", f"{', '.join(found.private)} allows no adaptation to be shared: for private use"

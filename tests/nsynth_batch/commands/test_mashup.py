@@ -80,6 +80,7 @@ def test_two_recordings_of_any_rate_and_channels_are_mashed_up(
     assert "crow.wav" in printed.out
     assert "licence: cannot be stated" in printed.out
     assert "is not known: a sources.csv beside it would give it" in printed.err
+    assert '""' not in printed.err
     with (tmp_path / "linear.flac").open("rb") as stream:
         assert '"bell" by unknown' in comment_made_here(stream)
 
