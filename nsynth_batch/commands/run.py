@@ -22,6 +22,7 @@ from nsynth_batch.commands.options import (
     settings_from,
 )
 from nsynth_batch.errors import OK, USAGE, CommandError
+from nsynth_batch.text import command_line
 
 if TYPE_CHECKING:
     from nsynth_batch.pipeline.run_report import RunReport
@@ -116,7 +117,11 @@ def run(
 
     Example: nsynth-batch run ~/recordings --store my-store --pairs 64 --seed 7
     """
-    return _do(settings, None, dry_run, source)
+    code = _do(settings, None, dry_run, source)
+    if code == OK and not dry_run and not settings.quiet and settings.log_format == "text":
+        export = command_line("clips --to my-clips", settings.store)
+        typer.echo(f"next: {export}, then `sequencer compose my-clips -o piece.wav`")
+    return code
 
 
 def _do(

@@ -132,6 +132,7 @@ def test_a_second_run_does_nothing(job: Job) -> None:
     assert time.monotonic() - started < 60
     assert done.returncode == 0
     assert done.stderr.count("nothing to do") == 4
+    assert done.stdout.startswith("next: `nsynth-batch clips --to my-clips --store ")
     assert job.files() == before
 
 
