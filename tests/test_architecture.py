@@ -43,15 +43,17 @@ MODELS_ORDER = (
     ("loading",),
     ("checkpoint", "fetch"),
     FAMILIES,
+    ("native_rows",),
     ("family", "autoencoder", "likelihood"),
     ("model", "inputs", "instruction_sets"),
     ("engine", "crossfade"),
-    ("spec", "weights", "quantiser", "draws", "precision", "machine", "recipe"),
+    ("spec", "weights", "quantiser", "draws", "precision", "machine", "recipe", "recurrent"),
 )
 MAY_LOAD_TENSORFLOW = (
     "nsynth_batch/models/*/graph.py",
     "nsynth_batch/models/*/loss.py",
     "nsynth_batch/models/*/tensorflow_engine.py",
+    "nsynth_batch/models/recurrent.py",
     "nsynth_batch/training/*.py",
 )
 PACKAGES = {

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nsynth_batch.training.options import TrainingProgress
     from nsynth_batch.training.trainer import Trainer
 
-FamilyName = Literal["nsynth", "wavenet", "spectral", "frames"]
+FamilyName = Literal["nsynth", "wavenet", "samplernn", "spectral", "frames"]
 QuantiserName = Literal["mu-law", "mu-law-nsynth", "linear", "none"]
 HeadName = Literal["mean", "gaussian"]
 PastName = Literal["carried", "window"]
@@ -70,24 +70,36 @@ def train(
         typer.Option(
             "--family",
             help="What kind of model: nsynth encodes and decodes, spectral does so with spectra, "
-            "fast; wavenet generates, and frames does so a thousand times as fast as it sounds.",
+            "fast; wavenet and samplernn generate, samplernn from minutes of sound; frames "
+            "generates a thousand times as fast as it sounds.",
         ),
     ] = "nsynth",
     preset: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Its sizes: small, or h512_bo16 of nsynth, tiny or paper of wavenet, tiny or F_S "
-            "(1000_100 …) of frames. "
+            help="Its sizes: small, or h512_bo16 of nsynth, tiny or paper of wavenet, tiny, "
+            "poster, poster-8-2, paper-2 or paper-3 of samplernn, tiny or F_S (1000_100 …) of "
+            "frames. "
             "[default: small]",
             show_default=False,
+        ),
+    ] = None,
+    sizes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--size",
+            metavar="NAME=VALUE",
+            help="Change one of the preset's sizes, as frames=64,16,4 or hidden=512 of samplernn; "
+            "may be given again.",
         ),
     ] = None,
     quantiser: Annotated[
         QuantiserName | None,
         typer.Option(
-            help="Codes of a wavenet: mu-law as most have it, or NSynth's, or steps of one size "
-            "for the corpus's peak. frames has none. [default: mu-law]",
+            help="Codes of a wavenet or samplernn: mu-law as most have it, or NSynth's, or steps "
+            "of one size for the corpus's peak. frames has none. [default: mu-law; linear of "
+            "samplernn]",
             show_default=False,
         ),
     ] = None,
@@ -128,7 +140,7 @@ def train(
             help="How it is taught. free-running: with noise on the network's inputs and, of "
             "nsynth, an auxiliary loss on encodings, so that it holds a pitch when it decodes by "
             "itself; published: as the published models were, without. [default: free-running; "
-            "published of wavenet]",
+            "published of wavenet, samplernn and frames]",
             show_default=False,
         ),
     ] = None,
@@ -136,7 +148,8 @@ def train(
         int | None,
         typer.Option(
             min=1,
-            help=f"Crops a step. [default: {BATCH['crops']}; {BATCH['streams']} of frames]",
+            help=f"Crops a step. [default: {BATCH['crops']}; {BATCH['streams']} of frames "
+            "and samplernn]",
             show_default=False,
         ),
     ] = None,
@@ -145,7 +158,7 @@ def train(
         typer.Option(
             min=512,
             help="Samples a crop. [default: those of the past that the model reads; 6144 more of "
-            "wavenet; a sequence and a frame of frames]",
+            "wavenet; a sequence and a frame of frames and samplernn]",
             show_default=False,
         ),
     ] = None,
@@ -200,13 +213,14 @@ def train(
     """Train a model on a store's audio or a folder.
 
     Whole recordings are held out. On the way a few sounds are decoded in free running and measured:
-    how many frames keep their pitch, how alike the partials are; a wavenet generates clips at three
-    temperatures. At the end the held-out recordings are scored in nats a sample, beside a linear
-    predictor and a guess that knows nothing (5.55).
+    how many frames keep their pitch, how alike the partials are; a model that generates makes clips
+    at three temperatures. At the end the held-out recordings are scored in nats a sample, beside a
+    linear predictor and a guess that knows nothing (5.55).
 
     With --init a bundled model is brought to sounds of your own, in under an hour on two cores.
-    With --family wavenet a model of its own kind is begun, which `generate` makes clips with. A
-    model carries the list of the recordings that it was trained on, with their rights.
+    With --family wavenet, samplernn or frames a model of its own kind is begun, which `generate`
+    makes clips with. A model carries the list of the recordings that it was trained on, with their
+    rights.
 
     Example: nsynth-batch train my-model --init small --from ~/recordings
     """
@@ -224,6 +238,7 @@ def train(
         folder,
         family_name=family_name,
         preset=preset,
+        sizes=sizes or [],
         init=init,
         quantiser=quantiser,
         head=head,
@@ -270,6 +285,8 @@ def _announce(
     from nsynth_batch.training.plan import plan_training, products_a_second
 
     options = trainer.options
+    if words := getattr(trainer.config, "in_words", None):
+        typer.echo(words, err=True)
     typer.echo(
         f"{len(to_train)} recordings ({clock(to_train.seconds)}) to train on, {len(to_score)} "
         f"({clock(to_score.seconds)}) held out",
@@ -307,6 +324,8 @@ def _train(
     *,
     tensorboard: bool,
 ) -> int:
+    from nsynth_batch.commands.train_scores import progress_line, scores
+    from nsynth_batch.models.loading import load_model
     from nsynth_batch.pipeline.signals import draining
     from nsynth_batch.training.generation import GenerationListener
     from nsynth_batch.training.log import TrainingLog
@@ -327,7 +346,7 @@ def _train(
     def show(progress: TrainingProgress) -> None:
         values = asdict(progress)
         log.add(samples=progress.step * samples_a_step, **values.pop("beside"), **values)
-        _show(progress, samples_a_step, trainer.family.unit)
+        typer.echo(progress_line(progress, samples_a_step, trainer.family.unit), err=True)
 
     def listen(step: int, weights: Weights[Any]) -> None:
         if listener:
@@ -352,7 +371,9 @@ def _train(
         if drain.asked.is_set():
             typer.echo(f"{out}: saved at step {trainer.step}; run again to go on", err=True)
             return drain.exit_code
-    _score(out, to_score, trainer.family.unit)
+    typer.echo(f"{out}: trained")
+    if to_score.seconds:
+        typer.echo(scores(load_model(out), to_score, trainer.family.unit))
     return OK
 
 
@@ -375,26 +396,3 @@ def _listen(
         log.draw()
     numbers = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in known.items())
     typer.echo(f"step {step}, free running: {numbers}", err=True)
-
-
-def _show(progress: TrainingProgress, samples_a_step: int, unit: str) -> None:
-    left = (progress.steps - progress.step) * samples_a_step / progress.samples_per_second
-    losses = [] if progress.nll is None else [f"{progress.nll:.3f} {unit}"]
-    if progress.auxiliary is not None:
-        losses.append(f"auxiliary error {progress.auxiliary:.3f}")
-    losses += [f"{name.replace('_', ' ')} {value:.3f}" for name, value in progress.beside.items()]
-    typer.echo(
-        f"step {progress.step} of {progress.steps}: {', '.join(losses)}, "
-        f"{progress.samples_per_second:,.0f} samples/s, {clock(left)} left",
-        err=True,
-    )
-
-
-def _score(out: str, held_out: Corpus, unit: str) -> None:
-    from nsynth_batch.commands.train_scores import losses, nats
-    from nsynth_batch.models.loading import load_model
-
-    model = load_model(out)
-    typer.echo(f"{out}: trained")
-    if held_out.seconds:
-        typer.echo(losses(model, held_out, unit) if unit != "nats" else nats(model, held_out))

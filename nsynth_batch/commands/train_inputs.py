@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -69,6 +70,7 @@ def inputs_of(
     *,
     family_name: str,
     preset: str | None,
+    sizes: Sequence[str] = (),
     init: str | None,
     quantiser: str | None,
     head: str | None = None,
@@ -86,7 +88,7 @@ def inputs_of(
     from nsynth_batch.models.model import TRAINED_ON
     from nsynth_batch.pipeline.trained_on import learned_before, saved_model, united
 
-    family, config, initial = _sizes(family_name, preset, init)
+    family, config, initial = _sizes(family_name, preset, sizes, init)
     if initial is None:
         config = replace(config, sample_rate=_sample_rate(settings, folder, config.sample_rate))
     to_train, to_score = _held_out(
@@ -113,7 +115,7 @@ def inputs_of(
 
 
 def _sizes(
-    family_name: str, preset: str | None, init: str | None
+    family_name: str, preset: str | None, sizes: Sequence[str], init: str | None
 ) -> tuple[Family[Any], Any, Weights[Any] | None]:
     """Return the family, the sizes, and the model to begin with."""
     from nsynth_batch.models.checkpoint import load_checkpoint
@@ -123,6 +125,8 @@ def _sizes(
     if init is not None:
         if preset is not None:
             raise CommandError("--preset does not go with --init, whose sizes are taken", USAGE)
+        if sizes:
+            raise CommandError("--size does not go with --init, whose sizes are taken", USAGE)
         initial = load_checkpoint(init)
         if initial.family != family_name:
             raise CommandError(f"--init {init}: is of the family {initial.family}", USAGE)
@@ -130,7 +134,29 @@ def _sizes(
     preset = preset or "small"
     if preset not in family.presets:
         raise CommandError(f"--preset {preset}: choose one of {', '.join(family.presets)}", USAGE)
-    return family, family.presets[preset], None
+    try:
+        return family, _resized(family, family.presets[preset], sizes), None
+    except (ValueError, TypeError) as error:
+        raise CommandError(f"--size {' '.join(sizes)}: {error}", USAGE) from None
+
+
+def _resized(family: Family[Any], config: Any, sizes: Sequence[str]) -> Any:
+    """Return a configuration with some of its sizes changed.
+
+    Raises
+    ------
+    ValueError
+        If one is no size of the family, or sizes do not go together.
+    """
+    values = config.to_dict()
+    for size in sizes:
+        name, _, value = size.partition("=")
+        try:
+            numbers = json.loads(f"[{value}]")
+        except ValueError:
+            raise ValueError("give NAME=NUMBER, or NAME=NUMBER,NUMBER where it is a list") from None
+        values[name] = numbers[0] if len(numbers) == 1 else numbers
+    return family.config_from(values) if sizes else config
 
 
 def _sample_rate(settings: Settings, folder: Path | None, otherwise: int) -> int:

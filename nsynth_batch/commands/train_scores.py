@@ -1,15 +1,35 @@
-"""The tables of held-out scores that `train` ends with."""
+"""What `train` prints of losses: a line on its way, and the tables of held-out scores."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nsynth_batch.text import table
+from sequencer.text import clock
 
 if TYPE_CHECKING:
     from nsynth_batch.training.corpus import Corpus
     from nsynth_batch.training.evaluation import Lossy, Scored
+    from nsynth_batch.training.options import TrainingProgress
+
+
+def progress_line(progress: TrainingProgress, samples_a_step: int, unit: str) -> str:
+    """Return how far a training is, how well it does, and how long it will go on."""
+    left = (progress.steps - progress.step) * samples_a_step / progress.samples_per_second
+    found = [] if progress.nll is None else [f"{progress.nll:.3f} {unit}"]
+    if progress.auxiliary is not None:
+        found.append(f"auxiliary error {progress.auxiliary:.3f}")
+    found += [f"{name.replace('_', ' ')} {value:.3f}" for name, value in progress.beside.items()]
+    return (
+        f"step {progress.step} of {progress.steps}: {', '.join(found)}, "
+        f"{progress.samples_per_second:,.0f} samples/s, {clock(left)} left"
+    )
+
+
+def scores(model: Any, held_out: Corpus, unit: str) -> str:
+    """Return the table of how well a model predicts recordings that it did not learn."""
+    return nats(model, held_out) if unit == "nats" else losses(model, held_out, unit)
 
 
 def losses(model: Lossy, held_out: Corpus, unit: str) -> str:
@@ -42,4 +62,6 @@ def nats(model: Scored, held_out: Corpus) -> str:
     nll = sum(score.nll * score.seconds for score in scores) / seconds
     linear = sum(score.linear_nll * score.seconds for score in scores) / seconds
     means = (f"{n:.3f}" for n in (nll, nll / math.log(2), linear, UNIFORM_NLL))
-    return table([*rows, ["all, by length", f"{seconds:.1f}", *means]])
+    rows.append(["all, by length", f"{seconds:.1f}", *means])
+    # Likelihoods of other codes are no comparison.
+    return f"{table(rows)}\nof codes by the quantiser {model.quantiser.name}"

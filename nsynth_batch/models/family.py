@@ -27,6 +27,7 @@ Order = Literal["crops", "streams"]
 FAMILIES = {
     "nsynth": "nsynth_batch.models.wavenet.family",
     "wavenet": "nsynth_batch.models.wavenet.plain_family",
+    "samplernn": "nsynth_batch.models.samplernn.family",
     "spectral": "nsynth_batch.models.spectral.family",
     "frames": "nsynth_batch.models.frame_gru.family",
 }

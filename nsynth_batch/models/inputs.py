@@ -1,4 +1,4 @@
-"""What an autoencoder's engine is given, checked."""
+"""What engines are given, checked: the native ones read arrays without bounds checks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nsynth_batch.models.engine import Request
+from nsynth_batch.models import quantiser
+from nsynth_batch.models.engine import Codes, Request
 from nsynth_batch.models.weights import Array
 
 
@@ -49,6 +50,27 @@ def checked_encodings(width: int, hop: int, requests: Sequence[Request]) -> list
             raise ValueError(f"clip {request.id!r} has a prompt, which the model cannot go on from")
         encodings.append(np.ascontiguousarray(encoding, np.float32))
     return encodings
+
+
+def checked_prefixes(requests: Sequence[Request]) -> list[Codes]:
+    """Return the prefix of each clip: empty where it has none.
+
+    Raises
+    ------
+    ValueError
+        If one is longer than its clip, or holds values that are no codes.
+    """
+    nothing = np.zeros(0, np.int16)
+    for request in requests:
+        prefix = nothing if request.prefix is None else request.prefix
+        if prefix.ndim != 1 or len(prefix) > request.length:
+            raise ValueError(
+                f"prefix {request.id!r} {prefix.shape} does not fit a clip of {request.length} "
+                "samples"
+            )
+        if np.any((prefix < quantiser.LOWEST) | (prefix > quantiser.HIGHEST)):
+            raise ValueError(f"prefix {request.id!r} holds values that are no codes")
+    return [nothing if r.prefix is None else r.prefix for r in requests]
 
 
 def require_finite(values: Array, what: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import ClassVar
 
@@ -213,8 +213,20 @@ class Generator(LoadedModel, ABC):
         return self.quantiser.encode(checked_audio(np.asarray(prime)[None], self.sample_rate)[0])
 
 
+WHOLE_PAST = 2**40
+"""The context of a model that carries a state on: all that stands before, however long."""
+
+
 class CodeGenerator(Generator):
-    """A generator that predicts the code of each sample, and says how likely audio is."""
+    """A generator that predicts the code of each sample, and says how likely audio is.
+
+    Attributes
+    ----------
+    scored_at_once : int
+        Clips that are best scored together.
+    """
+
+    scored_at_once: ClassVar[int] = 4
 
     @property
     @abstractmethod
@@ -222,7 +234,9 @@ class CodeGenerator(Generator):
         """How many samples before a piece of a recording change what is predicted in it."""
 
     @abstractmethod
-    def nll(self, audio: Array, given: int = 0) -> npt.NDArray[np.float64]:
+    def nll(
+        self, audio: Array, given: int = 0, on_wait: Callable[[], None] | None = None
+    ) -> npt.NDArray[np.float64]:
         """Return nats a sample of audio [B, T], teacher-forced, as [B].
 
         Parameters
@@ -230,6 +244,8 @@ class CodeGenerator(Generator):
         audio : float32 [B, T], in [-1, 1]
         given : int
             So many samples at its beginning are given, and not scored.
+        on_wait : callable, optional
+            Called now and then where it takes long: a sign of life.
         """
 
 

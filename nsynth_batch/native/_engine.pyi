@@ -64,3 +64,40 @@ class FrameModel:
         on_progress: Callable[[int], None] | None = None,
     ) -> list[int]: ...
     def heads(self, frames: Sequence[_Floats], out: Sequence[_Floats], *, threads: int) -> None: ...
+
+class SampleModel:
+    def __init__(
+        self,
+        sizes: Mapping[str, Sequence[int] | int],
+        tensors: Mapping[str, _Floats],
+        instruction_set: str,
+    ) -> None: ...
+    @property
+    def instruction_set(self) -> str: ...
+    def memory(self, *, clips: int, threads: int, forced: bool) -> int: ...
+    def generate(
+        self,
+        codes: Sequence[npt.NDArray[np.int16]],
+        begins: Sequence[int],
+        uniforms: Sequence[_Floats],
+        temperatures: _Floats,
+        places: Sequence[int],
+        *,
+        threads: int,
+        on_progress: Callable[[list[int]], None] | None = None,
+    ) -> list[int]: ...
+    def logits(
+        self,
+        codes: Sequence[npt.NDArray[np.int16]],
+        out: Sequence[_Floats],
+        *,
+        threads: int,
+    ) -> None: ...
+    def nats(
+        self,
+        codes: Sequence[npt.NDArray[np.int16]],
+        out: Sequence[npt.NDArray[np.float64]],
+        *,
+        threads: int,
+        on_wait: Callable[[], None] | None = None,
+    ) -> None: ...

@@ -17,6 +17,7 @@
 
 #include "wavenet/decode.hpp"
 #include "frames/python.hpp"
+#include "samplernn/python.hpp"
 #include "kernels/dispatch.hpp"
 #include "binding.hpp"
 #include "wavenet/encode.hpp"
@@ -262,6 +263,7 @@ NB_MODULE(_engine, module) {
       .def("decode", &Model::decode, "encodings"_a, "uniforms"_a, "codes"_a, nb::kw_only(),
            "temperature"_a, "threads"_a, "batch"_a, "split"_a, "on_progress"_a = nb::none());
   bind_frames(module);
+  bind_samples(module);
 }
 
 }  // namespace

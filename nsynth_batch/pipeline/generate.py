@@ -199,8 +199,8 @@ def _generator(context: Context) -> Generator:
     if not isinstance(model, Generator):
         raise UsageError(
             f"{context.settings.checkpoint} is of the family {model.family}, which makes sound of "
-            "encodings alone: give a model that `nsynth-batch train --family wavenet|frames` made "
-            "with --checkpoint"
+            "encodings alone: give a model that `nsynth-batch train --family "
+            "wavenet|samplernn|frames` made with --checkpoint"
         )
     return model
 

@@ -178,6 +178,8 @@ def model_nll(
     """
     hop = model.hop
     piece = max(hop, int(piece_seconds * model.sample_rate) // hop * hop)
+    if isinstance(model, CodeGenerator):
+        piece = max(piece, model.context)
     total = 0.0
     for start in range(0, len(audio), piece):
         part = audio[None, start : start + piece]

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hdfs_jobs.cores import usable_cores
 from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.engine import (
     Codes,
-    EngineUnavailableError,
-    Needs,
     NotFiniteError,
     OnCodes,
     OnProgress,
@@ -21,14 +18,10 @@ from nsynth_batch.models.engine import (
     refuse_resuming,
 )
 from nsynth_batch.models.frame_gru.config import FrameConfig
-from nsynth_batch.models.instruction_sets import usable_set
 from nsynth_batch.models.machine import allowed_memory, demand_memory, within_allowance
+from nsynth_batch.models.native_rows import NativeRows
 from nsynth_batch.models.weights import Array, Weights
-from nsynth_batch.settings.choices import Precision
 from sequencer.audio.samples import from_int16, to_int16
-
-CLIPS_A_THREAD = 64
-"""Clips that a thread advances together: more gain nothing."""
 
 _A_SAMPLE = 12
 """Bytes of a sample while it is made: the number, its draw, and the sample of 16 bits."""
@@ -43,96 +36,26 @@ class _Clip:
     uniforms: Array
 
 
-class FrameEngine:
+class FrameEngine(NativeRows[FrameConfig]):
     """The network in C++.
 
     A clip's bytes depend on its prompt, seed, id, length and temperature, and on the instruction
     set: on nothing else, neither batch, threads nor order. It makes hundreds of seconds in one, so
-    that a killed call begins anew.
-
-    Parameters
-    ----------
-    weights : Weights
-    threads : int, optional
-        Threads a call uses; by default one for each core of this process.
-    instruction_set : str, optional
-        By default the fastest that the processor has.
-    memory : int, optional
-        Bytes that a call may allocate; by default most of what the machine has left.
-    precision : str
-        ``float32``.
-
-    Raises
-    ------
-    EngineUnavailableError
-        If the extension was not built, or the precision or the instruction set cannot be had.
-    ValueError
-        If a number is below 1.
+    that a killed call begins anew. The parameters are those of `NativeRows`.
     """
 
-    name = "native"
     resumes = False
-    precision: Precision = "float32"
 
-    def __init__(
-        self,
-        weights: Weights[FrameConfig],
-        *,
-        threads: int | None = None,
-        instruction_set: str | None = None,
-        memory: int | None = None,
-        precision: Precision = "float32",
-    ) -> None:
-        for what, value in (("threads", threads), ("memory", memory)):
-            if value is not None and value < 1:
-                raise ValueError(f"{what} must be above 0, not {value}")
-        if precision != "float32":
-            raise EngineUnavailableError(
-                f"engine native: the family frames has the precision float32, not {precision}"
-            )
-        wanted = usable_set(instruction_set)
+    def _built(self, weights: Weights[FrameConfig], instruction_set: str) -> object:
         from nsynth_batch.native import _engine
 
-        self.config = weights.config
-        tensors = dict(weights.tensors)
-        for i in range(1, self.config.layers + 1):
+        config, tensors = weights.config, dict(weights.tensors)
+        for i in range(1, config.layers + 1):
             # Biases are added once, where the input comes in.
-            tensors[f"gru_{i}/gates/biases"] = np.zeros(2 * self.config.hidden, np.float32)
-            tensors[f"gru_{i}/candidate/biases"] = np.zeros(self.config.hidden, np.float32)
-        sizes = {name: getattr(self.config, name) for name in ("frame", "hidden", "layers")}
-        try:
-            self._model = _engine.FrameModel(
-                {**sizes, "varies": self.config.varies}, tensors, wanted
-            )
-        except RuntimeError as error:
-            raise EngineUnavailableError(str(error)) from None
-        self.threads = threads or usable_cores()
-        self.instruction_set = self._model.instruction_set
-        self.device = f"CPU, {self.threads} threads"
-        self.versions = {"numpy": np.__version__}
-        self._memory = memory
-
-    def full_batch(self, samples: int) -> int:
-        """Return how many clips of so many samples keep all threads busy."""
-        fit = allowed_memory(self._memory) // 2 // self._bytes_of(samples)
-        return max(1, min(CLIPS_A_THREAD * self.threads, fit))
-
-    def needs(self, lengths: Sequence[int], *, resumed: bool = False) -> Needs:
-        """Return what it takes to generate clips of these lengths.
-
-        Raises
-        ------
-        MemoryError
-            If not even one clip at a time fits.
-        """
-        limit, longest = allowed_memory(self._memory), max(lengths, default=0)
-        fixed = self._model.memory(threads=self.threads) + 2 * sum(lengths)
-        batch = min(max(1, len(lengths)), CLIPS_A_THREAD * self.threads)
-        while batch > 1 and fixed + batch * self._bytes_of(longest) > limit:
-            batch -= max(1, batch // 16)
-        memory = fixed + batch * self._bytes_of(longest)
-        demand_memory(f"generating {batch} clips at once", memory, limit)
-        return Needs(batch, memory)
+            tensors[f"gru_{i}/gates/biases"] = np.zeros(2 * config.hidden, np.float32)
+            tensors[f"gru_{i}/candidate/biases"] = np.zeros(config.hidden, np.float32)
+        sizes = {name: getattr(config, name) for name in ("frame", "hidden", "layers")}
+        return _engine.FrameModel({**sizes, "varies": config.varies}, tensors, instruction_set)
 
     def heads(self, frames: Array) -> Array:
         """Return what is predicted of the frame after each, teacher-forced.
@@ -226,7 +149,7 @@ class FrameEngine:
                 on_progress((frames - reported) * config.frame)
             reported = frames
 
-        return self._model.generate(
+        lost: list[int] = self._model.generate(
             [clip.frames for clip in clips],
             [clip.given for clip in clips],
             [clip.uniforms for clip in clips] if config.varies else [],
@@ -236,6 +159,7 @@ class FrameEngine:
             threads=self.threads,
             on_progress=None if on_progress is None else report,
         )
+        return lost
 
     def _begun(self, request: Request) -> _Clip:
         frame, config = self.config.frame, self.config
@@ -272,6 +196,9 @@ class FrameEngine:
         frame, loudness = self.config.frame, np.float32(3**0.5)
         for i in range(self.config.sequence):
             yield (2 * draws.uniform(i * frame, frame) - 1) * loudness
+
+    def _fixed_bytes(self, clips: int) -> int:
+        return int(self._model.memory(threads=self.threads))
 
     def _bytes_of(self, samples: int) -> int:
         return _A_SAMPLE * (samples + self.config.sequence_samples + self.config.frame)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from nsynth_batch.models.family import Batch, Loss, Tensor, Tensors
 from nsynth_batch.models.frame_gru.config import SMALLEST_LOG_VARIANCE, FrameConfig
+from nsynth_batch.models.recurrent import gated_unit
 
 
 def heads(
@@ -36,25 +37,10 @@ def heads(
     after = {}
     for i in range(1, config.layers + 1):
         name = f"gru_{i}"
-        x = _unit(config.hidden, tensors, name, x, state[name])
+        x = gated_unit(config.hidden, tensors, name, x, state[name])
         after[name] = x[-1]
     out = tf.tensordot(x, tensors["output/W"], 1) + tensors["output/biases"]
     return tf.transpose(out, [1, 0, 2]), after
-
-
-def _unit(hidden: int, tensors: Tensors, name: str, x: Tensor, begin: Tensor) -> Tensor:
-    """Return the states float32 [S, B, H] of a gated recurrent unit."""
-    parts = tf.tensordot(x, tensors[f"{name}/input/W"], 1) + tensors[f"{name}/input/biases"]
-    gates, candidate = tensors[f"{name}/gates/W"], tensors[f"{name}/candidate/W"]
-
-    def step(state: Tensor, part: Tensor) -> Tensor:
-        both = tf.sigmoid(part[:, : 2 * hidden] + tf.matmul(state, gates))
-        update, reset = both[:, :hidden], both[:, hidden:]
-        # The gate comes before the product, as the published networks have it.
-        new = tf.tanh(part[:, 2 * hidden :] + tf.matmul(reset * state, candidate))
-        return state + update * (new - state)
-
-    return tf.scan(step, parts, begin)
 
 
 def split(config: FrameConfig, out: Tensor) -> tuple[Tensor, Tensor]:

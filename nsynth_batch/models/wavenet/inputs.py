@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from nsynth_batch.models import quantiser
-from nsynth_batch.models.engine import Codes, EngineUnavailableError, Request
+from nsynth_batch.models.engine import EngineUnavailableError
 from nsynth_batch.models.wavenet.config import Config
 
 _TAPS = 3
@@ -36,24 +33,3 @@ def require_taps(config: Config, engine: str, decoder: Sequence[int] = (_TAPS,))
             f"engine {engine}: it has decoders of {known} taps and encoders of {_TAPS}, and the "
             f"model's have {found[0]} and {found[1]}; use the engine tensorflow"
         )
-
-
-def checked_prefixes(requests: Sequence[Request]) -> list[Codes]:
-    """Return the prefix of each clip: empty where it has none.
-
-    Raises
-    ------
-    ValueError
-        If one is longer than its clip, or holds values that are no codes.
-    """
-    nothing = np.zeros(0, np.int16)
-    for request in requests:
-        prefix = nothing if request.prefix is None else request.prefix
-        if prefix.ndim != 1 or len(prefix) > request.length:
-            raise ValueError(
-                f"prefix {request.id!r} {prefix.shape} does not fit a clip of {request.length} "
-                "samples"
-            )
-        if np.any((prefix < quantiser.LOWEST) | (prefix > quantiser.HIGHEST)):
-            raise ValueError(f"prefix {request.id!r} holds values that are no mu-law codes")
-    return [nothing if r.prefix is None else r.prefix for r in requests]

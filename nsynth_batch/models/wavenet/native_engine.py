@@ -20,12 +20,17 @@ from nsynth_batch.models.engine import (
     Request,
     one_temperature,
 )
-from nsynth_batch.models.inputs import checked_encodings, frames_of, require_finite
+from nsynth_batch.models.inputs import (
+    checked_encodings,
+    checked_prefixes,
+    frames_of,
+    require_finite,
+)
 from nsynth_batch.models.instruction_sets import usable_set
 from nsynth_batch.models.machine import allowed_memory, demand_memory, within_allowance
 from nsynth_batch.models.quantiser import MU_LAW_NSYNTH, Quantiser
 from nsynth_batch.models.wavenet.config import QUANTA, Config, convolutions
-from nsynth_batch.models.wavenet.inputs import checked_prefixes, require_taps
+from nsynth_batch.models.wavenet.inputs import require_taps
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import Precision
 

@@ -22,9 +22,9 @@ from nsynth_batch.models.engine import (
     Request,
     one_curve,
 )
+from nsynth_batch.models.inputs import checked_prefixes
 from nsynth_batch.models.quantiser import quantiser_named
 from nsynth_batch.models.wavenet.config import Config, tensor_shapes
-from nsynth_batch.models.wavenet.inputs import checked_prefixes
 from nsynth_batch.models.wavenet.native_engine import NativeEngine
 from nsynth_batch.models.wavenet.plain_config import PlainConfig
 from nsynth_batch.models.weights import Array, Weights

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -68,7 +70,9 @@ class PlainModel(CodeGenerator):
             return np.zeros((*audio.shape, QUANTA), np.float32)
         return self.engine.logits(audio)
 
-    def nll(self, audio: Array, given: int = 0) -> npt.NDArray[np.float64]:
+    def nll(
+        self, audio: Array, given: int = 0, on_wait: Callable[[], None] | None = None
+    ) -> npt.NDArray[np.float64]:
         """Return the negative log-likelihood of audio, teacher-forced.
 
         Parameters
@@ -76,6 +80,8 @@ class PlainModel(CodeGenerator):
         audio : floats [B, T], in [-1, 1]
         given : int
             So many samples at its beginning are given, and not scored.
+        on_wait : callable, optional
+            Not called: it takes not long.
 
         Returns
         -------

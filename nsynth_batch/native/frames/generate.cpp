@@ -9,10 +9,11 @@ namespace nsynth {
 
 std::size_t FrameWorker::bytes(const FrameNetwork& network, int rows) {
   const FrameSizes& s = network.sizes;
-  const std::size_t narrow = index(network.row(s.hidden)), wide = index(network.row(3 * s.hidden));
   const std::size_t a_row =
-      (3 + index(s.layers)) * narrow + 2 * wide + index(network.row(s.outputs()));
-  return (index(rows) * a_row + index(network.row(s.frame))) * sizeof(float);
+      (1 + index(s.layers)) * index(network.row(s.hidden)) + index(network.row(s.outputs()));
+  return (index(rows) * a_row + index(network.row(s.frame)) +
+          GatedScratch::floats(network.packing, s.hidden, rows)) *
+         sizeof(float);
 }
 
 FrameWorker::FrameWorker(const FrameNetwork& network, int rows)
@@ -20,21 +21,18 @@ FrameWorker::FrameWorker(const FrameNetwork& network, int rows)
       kernels_(*network.kernels),
       rows_count_(rows),
       narrow_(network.row(network.sizes.hidden)),
-      wide_(network.row(3 * network.sizes.hidden)),
       out_(network.row(network.sizes.outputs())),
       hidden_(index(rows) * index(narrow_)),
-      parts_(index(rows) * index(wide_)),
-      gates_(index(rows) * index(wide_)),
-      reset_(index(rows) * index(narrow_)),
-      candidate_(index(rows) * index(narrow_)),
+      scratch_(network.packing, network.sizes.hidden, rows),
       states_(index(network.sizes.layers) * index(rows) * index(narrow_)),
       outputs_(index(rows) * index(out_)),
       noise_(index(network.row(network.sizes.frame))),
-      rows_(index(rows)) {
+      rows_(index(rows)),
+      inputs_(index(rows)),
+      advanced_(index(rows)) {
   active_.reserve(index(rows));
   // The padding is computed with, and has to be numbers.
-  for (const Buffer* buffer :
-       {&hidden_, &parts_, &gates_, &reset_, &candidate_, &outputs_, &noise_})
+  for (const Buffer* buffer : {&hidden_, &outputs_, &noise_})
     std::fill_n(buffer->data(), buffer->size(), 0.0f);
   silence();
 }
@@ -87,30 +85,12 @@ void FrameWorker::feed(const FrameClip* clips, std::int64_t time) {
   });
   rows_.run(kernels_.float32.store, network_.input, count);
   for (int u = 0; u < s.layers; ++u) {
-    const GatedUnit& unit = network_.units[index(u)];
     each([&](std::size_t r, int clip) {
-      rows_.input[r] = u == 0 ? row(hidden_, clip, narrow_) : state(u - 1, clip);
-      rows_.out[r] = row(parts_, clip, wide_);
+      inputs_[r] = u == 0 ? row(hidden_, clip, narrow_) : state(u - 1, clip);
+      advanced_[r] = state(u, clip);
     });
-    rows_.run(kernels_.float32.store, unit.input, count);
-    each([&](std::size_t r, int clip) {
-      rows_.input[r] = state(u, clip);
-      rows_.first[r] = row(parts_, clip, wide_);
-      rows_.out[r] = row(gates_, clip, wide_);
-    });
-    rows_.run(kernels_.float32.add, unit.gates, count);
-    each([&](std::size_t r, int clip) {
-      kernels_.recurrent.reset(row(gates_, clip, wide_) + s.hidden, state(u, clip), s.hidden,
-                               row(reset_, clip, narrow_));
-      rows_.input[r] = row(reset_, clip, narrow_);
-      rows_.first[r] = row(parts_, clip, wide_) + 2 * s.hidden;
-      rows_.out[r] = row(candidate_, clip, narrow_);
-    });
-    rows_.run(kernels_.float32.add, unit.candidate, count);
-    each([&](std::size_t, int clip) {
-      kernels_.recurrent.update(row(gates_, clip, wide_), row(candidate_, clip, narrow_), s.hidden,
-                                state(u, clip));
-    });
+    scratch_.step(kernels_, network_.units[index(u)], rows_, inputs_.data(), advanced_.data(),
+                  count);
   }
 }
 

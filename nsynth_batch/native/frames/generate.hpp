@@ -51,9 +51,13 @@ class FrameWorker {
 
   const FrameNetwork& network_;
   const Kernels& kernels_;
-  int rows_count_, narrow_, wide_, out_;
-  Buffer hidden_, parts_, gates_, reset_, candidate_, states_, outputs_, noise_;
+  int rows_count_, narrow_, out_;
+  Buffer hidden_;
+  GatedScratch scratch_;
+  Buffer states_, outputs_, noise_;
   Rows rows_;
+  std::vector<const float*> inputs_;
+  std::vector<float*> advanced_;
   std::vector<int> active_;
 };
 

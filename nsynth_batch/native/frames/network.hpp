@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/kernels.hpp"
+#include "recurrent/gated.hpp"
 #include "wavenet/network.hpp"
 
 namespace nsynth {
@@ -15,12 +16,6 @@ struct FrameSizes {
   int outputs() const { return varies ? 2 * frame : frame; }
 };
 
-// A unit whose reset gate multiplies the state before the recurrent product. The input's product
-// has the columns update, reset, candidate; that of `gates` the first two.
-struct GatedUnit {
-  Matrix input, gates, candidate;
-};
-
 struct FrameNetwork {
   FrameNetwork(const FrameSizes& sizes, const Tensors& tensors, const Kernels& kernels);
 
@@ -30,8 +25,7 @@ struct FrameNetwork {
   Matrix input, output;
   std::vector<GatedUnit> units;
 
-  // Floats of a row of `count` channels: whole panels, and a vector more for what begins in between.
-  int row(int count) const { return packing.padded(count) + 2 * packing.lanes; }
+  int row(int count) const { return row_floats(packing, count); }
 };
 
 }  // namespace nsynth

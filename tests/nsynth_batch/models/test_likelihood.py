@@ -22,7 +22,7 @@ def test_pieces_and_company_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
         whole = clip_nll(model, clips, begun)
         with monkeypatch.context() as patch:
             patch.setattr(likelihood, "_PIECE", 7)
-            patch.setattr(likelihood, "_AT_ONCE", 2)
+            patch.setattr(type(model), "scored_at_once", 2)
             steps: list[int] = []
             np.testing.assert_allclose(clip_nll(model, clips, begun, steps.append), whole, 1e-5)
         assert sum(steps) == 5 * 300
