@@ -114,6 +114,18 @@ class WorkersAwaited:
 
 
 @dataclass(frozen=True, slots=True)
+class RoundsRepeated:
+    """States of rounds are lost for a `reason`; those after an earlier one are made again.
+
+    `done` rounds had been reported.
+    """
+
+    name: str
+    done: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StageFinished:
     """A stage ended without an error."""
 
@@ -128,5 +140,6 @@ Event = (
     | ItemQuarantined
     | WorkerLost
     | WorkersAwaited
+    | RoundsRepeated
     | StageFinished
 )

@@ -43,6 +43,8 @@ class Workers:
     ----------
     threads : int
         Of all workers that take shards.
+    addresses : list of str
+        Of these workers, once for each thread.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Workers:
         self._paused = 0
         self.slots = slots
         self.threads = 0
+        self.addresses: list[str] = []
         self._look()
 
     def refresh(self) -> None:
@@ -109,6 +112,7 @@ class Workers:
         workers = self._list_workers()
         slots: Counter[str] = Counter()
         threads = paused = 0
+        addresses = []
         for address, worker in workers.items():
             slots[get_address_host(address)] += worker["nthreads"]
             offered = worker.get("resources", {})
@@ -116,12 +120,13 @@ class Workers:
                 continue
             if worker.get("status", RUNNING) == RUNNING:
                 threads += worker["nthreads"]
+                addresses += [address] * worker["nthreads"]
             else:
                 paused += 1
         # A worker that restarts will be back: the others must not take its cores meanwhile.
         hosts = slots.keys() | self.slots.keys()
         self.slots = {host: max(slots[host], self.slots.get(host, 0)) for host in hosts}
-        self.threads, self._paused = threads, paused
+        self.threads, self._paused, self.addresses = threads, paused, addresses
         for address in workers.keys() - self._known:
             self._asked[address] = ask_worker(self._client, self._code, self._proof, address)
         for address in self._asked.keys() - workers.keys():

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from nsynth_batch.commands.options import MODELS, STORE, settings_from
+from nsynth_batch.commands.options import LEASE, MODELS, SCHEDULER, STORE, settings_from
 from nsynth_batch.commands.train_inputs import TrimSilence
-from nsynth_batch.errors import OK, UNEXPECTED, USAGE, CommandError
-from nsynth_batch.settings.choices import Schedule
-from sequencer.optional import installed
-from sequencer.text import clock
+from nsynth_batch.errors import USAGE, CommandError
+from nsynth_batch.settings.choices import Exchange, Schedule
 
 if TYPE_CHECKING:
-    from nsynth_batch.models.weights import Weights
     from nsynth_batch.settings.settings import Settings
-    from nsynth_batch.training.corpus import Corpus
-    from nsynth_batch.training.listening import Listener
-    from nsynth_batch.training.log import TrainingLog
-    from nsynth_batch.training.options import TrainingProgress
-    from nsynth_batch.training.trainer import Trainer
 
 FamilyName = Literal["nsynth", "wavenet", "samplernn", "spectral", "frames"]
 QuantiserName = Literal["mu-law", "mu-law-nsynth", "linear", "none"]
@@ -40,19 +31,13 @@ DECAY, DECAY_ON = 2_000, 5_000
 BATCH = {"crops": 2, "streams": 16}
 """Crops a step, or streams side by side, by the order in which a family learns."""
 
-_SHORTEST = 256
-"""Samples: the length of a sound to listen to is a multiple of it."""
-
-_POINT_BYTES = 2_000_000
-"""Of the wav files and pictures of a listening point, about."""
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
     app.command(rich_help_panel=MODELS)(train)
 
 
-@settings_from(*STORE, "sample_rate")
+@settings_from(*STORE, "sample_rate", *SCHEDULER, "workers", *LEASE)
 def train(
     settings: Settings,
     out: Annotated[
@@ -209,6 +194,15 @@ def train(
         ),
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the initial weights and the crops.")] = 0,
+    exchange: Annotated[
+        Exchange | None,
+        typer.Option(
+            help="alone: this process learns. sync: workers do, a crop or four streams each, "
+            "and the weights are the same, bit for bit, whatever their number. "
+            "[default: sync with --workers or --scheduler, else alone]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
     """Train a model on a store's audio or a folder.
 
@@ -225,6 +219,7 @@ def train(
     Example: nsynth-batch train my-model --init small --from ~/recordings
     """
     from nsynth_batch.commands.train_inputs import inputs_of
+    from nsynth_batch.commands.train_run import announce, run_training
     from nsynth_batch.training.corpus import WIDE, Augmentation
     from nsynth_batch.training.options import TrainingOptions
     from nsynth_batch.training.plan import refusal
@@ -261,138 +256,31 @@ def train(
         seed=seed,
         augmentation=WIDE if augment else Augmentation(),
         recipe=recipes[recipe] if recipe else next(iter(recipes.values())),
+        exchange=exchange or _exchange_of(settings),
     )
-    why = refusal(given.family, given.config, options, own_crop=crop_samples is None)
-    if why is not None:
+    alone = options.exchange == "alone"
+    why = refusal(
+        given.family,
+        given.config,
+        options,
+        own_crop=crop_samples is None,
+        workers=1 if alone else settings.workers,
+    )
+    # What the machines of a cluster have is not known here.
+    if why is not None and (alone or not settings.scheduler):
         raise CommandError(why, USAGE)
     try:
         trainer = Trainer(
             given.family, given.config, options, out, given.initial, metadata=given.metadata
         )
-        trainer.check_corpus(given.to_train)
+        trainer.batches(given.to_train)
     except ValueError as error:
         raise CommandError(str(error), USAGE) from None
-    _announce(trainer, given.to_train, given.to_score, listen_steps, out)
-    return _train(
-        trainer, given.to_train, given.to_score, listen_steps, out, tensorboard=tensorboard
+    announce(settings, trainer, given.to_train, given.to_score, listen_steps)
+    return run_training(
+        settings, trainer, given.to_train, given.to_score, listen_steps, tensorboard=tensorboard
     )
 
 
-def _announce(
-    trainer: Trainer, to_train: Corpus, to_score: Corpus, listen_steps: int, out: str
-) -> None:
-    """Print what is learned from, how much of it, and what it takes, before it begins."""
-    from nsynth_batch.training.plan import plan_training, products_a_second
-
-    options = trainer.options
-    if words := getattr(trainer.config, "in_words", None):
-        typer.echo(words, err=True)
-    typer.echo(
-        f"{len(to_train)} recordings ({clock(to_train.seconds)}) to train on, {len(to_score)} "
-        f"({clock(to_score.seconds)}) held out",
-        err=True,
-    )
-    if not to_score.seconds:
-        typer.echo(
-            "no recording is held out: what is measured and listened to is what the model learned "
-            "from. --held-out FOLDER, or a larger share, shows what it makes of other sounds",
-            err=True,
-        )
-    plan = plan_training(trainer.family, trainer.config, options, trainer.step)
-    passes = plan.samples / trainer.config.sample_rate / to_train.seconds
-    points = 1 + (options.steps - trainer.step) // listen_steps if listen_steps else 1
-    size = trainer.saved_bytes + points * _POINT_BYTES
-    typer.echo(
-        f"{plan.samples / 1e6:.1f} million samples to go through, the recordings {passes:.1f} "
-        f"times, in about {clock(plan.seconds(products_a_second()))} by the speed of a product "
-        "here (what is left is printed every 100 steps); "
-        f"it takes about {plan.memory / 1e9:.1f} GB of memory, and {out} up to {size / 1e6:.0f} MB",
-        err=True,
-    )
-    if not installed("matplotlib"):
-        typer.echo(
-            "no pictures are drawn: matplotlib is not installed (pip install matplotlib)", err=True
-        )
-
-
-def _train(
-    trainer: Trainer,
-    to_train: Corpus,
-    to_score: Corpus,
-    listen_steps: int,
-    out: str,
-    *,
-    tensorboard: bool,
-) -> int:
-    from nsynth_batch.commands.train_scores import progress_line, scores
-    from nsynth_batch.models.loading import load_model
-    from nsynth_batch.pipeline.signals import draining
-    from nsynth_batch.training.generation import GenerationListener
-    from nsynth_batch.training.log import TrainingLog
-    from nsynth_batch.training.reconstruction import ReconstructionListener
-    from nsynth_batch.training.stretches import stretches
-
-    log = TrainingLog(out, trainer.step, tensorboard=tensorboard)
-    listened = to_score if to_score.seconds else to_train
-    sounds = stretches(listened, max(trainer.config.hop, _SHORTEST))
-    encodes = trainer.family.cost(trainer.config).encode > 0
-    kind = ReconstructionListener if encodes else GenerationListener
-    listener: Listener[Any] | None = None
-    if sounds:
-        best, free = _best(log, "score"), _best(log, "free_running")
-        listener = kind(out, sounds, best=best, best_free_running=free)
-    samples_a_step = trainer.options.batch * trainer.options.crop_samples
-
-    def show(progress: TrainingProgress) -> None:
-        values = asdict(progress)
-        log.add(samples=progress.step * samples_a_step, **values.pop("beside"), **values)
-        typer.echo(progress_line(progress, samples_a_step, trainer.family.unit), err=True)
-
-    def listen(step: int, weights: Weights[Any]) -> None:
-        if listener:
-            _listen(listener, log, step, step * samples_a_step, weights)
-
-    with draining() as drain:
-        goes_on = 0 < trainer.step < trainer.options.steps
-        at_point = bool(listen_steps) and trainer.step % listen_steps == 0
-        if goes_on and at_point and not log.scored(trainer.step):
-            # It was killed after a save, before it had listened.
-            listen(trainer.step, trainer.averaged())
-        try:
-            trainer.train(
-                to_train,
-                on_progress=show,
-                listen_steps=listen_steps,
-                on_listen=listen,
-                stop=drain.asked,
-            )
-        except FloatingPointError as error:
-            raise CommandError(str(error), UNEXPECTED) from error
-        if drain.asked.is_set():
-            typer.echo(f"{out}: saved at step {trainer.step}; run again to go on", err=True)
-            return drain.exit_code
-    typer.echo(f"{out}: trained")
-    if to_score.seconds:
-        typer.echo(scores(load_model(out), to_score, trainer.family.unit))
-    return OK
-
-
-def _best(log: TrainingLog, name: str) -> float:
-    return max((record[name] for record in log.records if name in record), default=math.nan)
-
-
-def _listen(
-    listener: Listener[Any],
-    log: TrainingLog,
-    step: int,
-    samples: int,
-    weights: Weights[Any],
-) -> None:
-    found = listener.listen(step, weights)
-    values = {**asdict(found), "free_running": listener.free_running(found)}
-    known = {name: value for name, value in values.items() if not math.isnan(value)}
-    log.add(step=step, samples=samples, score=found.score, **known)
-    if installed("matplotlib"):
-        log.draw()
-    numbers = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in known.items())
-    typer.echo(f"step {step}, free running: {numbers}", err=True)
+def _exchange_of(settings: Settings) -> Exchange:
+    return "sync" if settings.model_fields_set & {"workers", "scheduler"} else "alone"

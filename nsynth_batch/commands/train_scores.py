@@ -21,6 +21,8 @@ def progress_line(progress: TrainingProgress, samples_a_step: int, unit: str) ->
     if progress.auxiliary is not None:
         found.append(f"auxiliary error {progress.auxiliary:.3f}")
     found += [f"{name.replace('_', ' ')} {value:.3f}" for name, value in progress.beside.items()]
+    if progress.exchange_share is not None:
+        found.append(f"{progress.exchange_share:.0%} of the workers' time without a gradient")
     return (
         f"step {progress.step} of {progress.steps}: {', '.join(found)}, "
         f"{progress.samples_per_second:,.0f} samples/s, {clock(left)} left"

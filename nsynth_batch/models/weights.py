@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,8 +126,6 @@ def fitting(
 
 def to_safetensors(weights: Weights[ModelConfig]) -> bytes:
     """Return weights as a safetensors file: family and configuration are in its metadata."""
-    from safetensors.numpy import save
-
     # Release 0.1 wrote the family as the format, and refuses files that have no such key.
     key = "format" if weights.family == FIRST_FAMILY else "family"
     metadata = {
@@ -134,7 +133,24 @@ def to_safetensors(weights: Weights[ModelConfig]) -> bytes:
         key: weights.family,
         "config": json.dumps(weights.config.to_dict(), sort_keys=True),
     }
-    return save(dict(weights.tensors), metadata)
+    return safetensors_bytes(weights.tensors, metadata)
+
+
+def safetensors_bytes(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
+    """Return tensors and metadata as a safetensors file, the same bytes for the same content.
+
+    The library writes the metadata in an order that is drawn anew in each process.
+    """
+    from safetensors.numpy import save
+
+    data = save(dict(tensors), dict(metadata))
+    (size,) = struct.unpack_from("<Q", data)
+    header = json.loads(data[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(metadata.items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    # Tensors begin at a multiple of eight bytes, as the library has it.
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data[8 + size :]
 
 
 def save_weights(weights: Weights[ModelConfig], path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hdfs_jobs.runs.events import (
     Event,
     ItemQuarantined,
+    RoundsRepeated,
     ShardFailed,
     ShardRetried,
     WorkerLost,
@@ -157,7 +158,9 @@ def level_of(event: RunEvent) -> LogLevel:
         return event.level
     if isinstance(event, (RunFailed, ShardFailed)):
         return "error"
-    if isinstance(event, (ItemQuarantined, ShardRetried, WorkerLost, WorkersAwaited)):
+    if isinstance(
+        event, (ItemQuarantined, RoundsRepeated, ShardRetried, WorkerLost, WorkersAwaited)
+    ):
         return "warning"
     return "info"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from hdfs_jobs.runs.events import (
     ItemQuarantined,
+    RoundsRepeated,
     ShardCommitted,
     ShardFailed,
     ShardRetried,
@@ -274,6 +275,8 @@ def line_of(event: RunEvent) -> str | None:
         return lost_line(event)
     if isinstance(event, WorkersAwaited):
         return waiting_line(event)
+    if isinstance(event, RoundsRepeated):
+        return repeated_line(event)
     if isinstance(event, StageFinished):
         return finish_line(event)
     if isinstance(event, DrainRequested):
@@ -315,6 +318,11 @@ def waiting_line(event: WorkersAwaited) -> str:
     """Return for what a run waits, and how much longer."""
     left = max(0.0, event.patience - event.waited)
     return f"{event.name}: {event.reason}: waiting, {left:.0f} s more at most"
+
+
+def repeated_line(event: RoundsRepeated) -> str:
+    """Return from where on rounds are made again."""
+    return f"{event.name}: states after round {event.done} are lost with their workers: made again"
 
 
 def finish_line(event: StageFinished) -> str:

@@ -31,6 +31,9 @@ Schedule = Literal["trapezoid", "published"]
 Split = Literal["training", "validation", "test"]
 """Which part of a published data set is taken."""
 
+Exchange = Literal["alone", "sync"]
+"""Where a training's gradients are made: in this process, or on workers, a crop each."""
+
 LogFormat = Literal["text", "json"]
 """How progress is printed: lines for people, or JSON for a log collector."""
 

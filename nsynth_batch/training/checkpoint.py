@@ -19,6 +19,7 @@ from nsynth_batch.models.weights import (
     Weights,
     fitting,
     read_safetensors,
+    safetensors_bytes,
     to_safetensors,
 )
 
@@ -139,8 +140,6 @@ class ModelFolder:
         FloatingPointError
             If one of them is not finite; what was saved before stays.
         """
-        from safetensors.numpy import save
-
         tensors = {f"{slot}:{n}": v for slot, values in state.items() for n, v in values.items()}
         for name, value in {**tensors, **model.tensors}.items():
             if not np.isfinite(value).all():
@@ -149,13 +148,14 @@ class ModelFolder:
                 )
         files = {"model": f"model-{step}.safetensors", "training": f"training-{step}.safetensors"}
         before = self._pointer()
-        if before.get("step") == step:
+        # A worker that was taken for lost may save what others have gone beyond since.
+        if before.get("step", -1) >= step:
             return
         self._write(files["model"], to_safetensors(model))
         metadata = {"step": str(step), "made_by": made_by}
         if recordings:
             metadata["recordings"] = recordings
-        self._write(files["training"], save(tensors, metadata))
+        self._write(files["training"], safetensors_bytes(tensors, metadata))
         self._storage.replace(POINTER, canonical_json({**files, "step": step}))
         self._delete_others(set(files.values()))
 

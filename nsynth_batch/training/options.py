@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from nsynth_batch.models.family import Order
 from nsynth_batch.models.recipe import Recipe
-from nsynth_batch.settings.choices import Schedule
+from nsynth_batch.settings.choices import Exchange, Schedule
 from nsynth_batch.training.corpus import Augmentation
 
 _PUBLISHED_RATES = (
@@ -16,6 +18,9 @@ _PUBLISHED_RATES = (
     (150_000, 4e-5),
     (180_000, 2e-5),
 )
+
+ROWS: Mapping[Order, int] = {"crops": 1, "streams": 4}
+"""Rows of a batch that a worker learns from at once; a step of a recurrent network takes some."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,9 @@ class TrainingOptions:
         How crops are changed.
     recipe
         What helps the model to learn beside them.
+    exchange
+        Where gradients are made and added: ``alone`` in this process; ``sync`` on workers, a crop
+        each or `ROWS` streams, added in a fixed tree, which gives other last bits than ``alone``.
 
     Examples
     --------
@@ -61,6 +69,7 @@ class TrainingOptions:
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
     recipe: Recipe = field(default_factory=Recipe)
+    exchange: Exchange = "alone"
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step."""
@@ -69,6 +78,23 @@ class TrainingOptions:
         up = min(1.0, (step + 1) / max(1, self.warmup_steps))
         down = min(1.0, (self.steps - step) / max(1, self.decay_steps))
         return self.learning_rate * min(up, down)
+
+
+@dataclass(frozen=True)
+class Met:
+    """What a step has met.
+
+    Attributes
+    ----------
+    loss, auxiliary
+        Its loss and its auxiliary error; None where there is none.
+    beside
+        What is reported beside them.
+    """
+
+    loss: float | None
+    auxiliary: float | None
+    beside: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,6 +114,8 @@ class TrainingProgress:
         Training speed since the last report.
     beside
         Means since the last report of what a family reports beside its loss.
+    exchange_share
+        Share of the workers' time in which they made no gradient; None without workers.
     """
 
     step: int
@@ -96,3 +124,30 @@ class TrainingProgress:
     auxiliary: float | None
     samples_per_second: float
     beside: Mapping[str, float] = field(default_factory=dict)
+    exchange_share: float | None = None
+
+
+def progress_of(
+    step: int, steps: int, met: Sequence[Met], speed: float, exchange_share: float | None = None
+) -> TrainingProgress:
+    """Return the progress after some steps: the means of what they met.
+
+    Examples
+    --------
+    >>> found = progress_of(2, 9, [Met(1.0, None, {"variance": 2.0}), Met(3.0, None, {})], 5.0)
+    >>> found.nll, found.auxiliary, found.beside
+    (2.0, None, {'variance': 2.0})
+    """
+    names = dict.fromkeys(name for one in met for name in one.beside)
+    beside = {
+        name: math.fsum(values) / len(values)
+        for name in names
+        if (values := [one.beside[name] for one in met if name in one.beside])
+    }
+    nll, auxiliary = _mean(one.loss for one in met), _mean(one.auxiliary for one in met)
+    return TrainingProgress(step, steps, nll, auxiliary, speed, beside, exchange_share)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known else None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from nsynth_batch.models.family import Family
 from nsynth_batch.models.machine import available_memory
-from nsynth_batch.training.options import TrainingOptions
+from nsynth_batch.training.options import ROWS, TrainingOptions
 
 _FLOAT = 4
 _STATE = 8
@@ -39,7 +39,7 @@ class TrainingPlan:
     Attributes
     ----------
     memory : int
-        Bytes at its peak, about.
+        Bytes at its peak, about, of all processes that learn on one machine.
     samples : int
         To go through.
     products : int
@@ -56,7 +56,7 @@ class TrainingPlan:
 
 
 def plan_training(
-    family: Family[Any], config: Any, options: TrainingOptions, step: int = 0
+    family: Family[Any], config: Any, options: TrainingOptions, step: int = 0, workers: int = 1
 ) -> TrainingPlan:
     """Count what a training takes from a step on.
 
@@ -67,16 +67,19 @@ def plan_training(
     options : TrainingOptions
     step : int
         Steps done.
+    workers : int
+        Processes that learn on one machine.
     """
     shapes = family.tensor_shapes(config).values()
     weights = sum(math.prod(shape) for shape in shapes)
     layers = [shape for shape in shapes if len(shape) > 1]
     kept = sum(math.prod(shape[:-1]) + _OUTPUTS * min(shape[-1], shape[-2]) for shape in layers)
-    at_once = options.batch * options.crop_samples
+    rows = options.batch if options.exchange == "alone" else min(options.batch, ROWS[family.order])
+    at_once = rows * options.crop_samples
     cost = family.cost(config)
-    samples = max(0, options.steps - step) * at_once
+    samples = max(0, options.steps - step) * options.batch * options.crop_samples
     return TrainingPlan(
-        _LIBRARIES + _FLOAT * (_STATE * weights + kept * at_once),
+        workers * (_LIBRARIES + _FLOAT * (_STATE * weights + kept * at_once)),
         samples,
         _BACKWARD * samples * (cost.encode + cost.generate),
     )
@@ -88,6 +91,7 @@ def refusal(
     options: TrainingOptions,
     *,
     own_crop: bool,
+    workers: int = 1,
     available: int | None = None,
 ) -> str | None:
     """Return why a training does not fit this machine, and what does; None where it fits.
@@ -99,11 +103,13 @@ def refusal(
     options : TrainingOptions
     own_crop : bool
         Whether the length of crops is the family's own for these sizes, and not the user's.
+    workers : int
+        Processes that learn on this machine.
     available : int, optional
         Bytes that there are; by default what the machine or container has left.
     """
     left = available_memory() if available is None else available
-    needed = plan_training(family, config, options).memory
+    needed = plan_training(family, config, options, workers=workers).memory
     if needed <= left:
         return None
     fitting = []
@@ -111,11 +117,12 @@ def refusal(
         crop = family.crop_samples(other) if own_crop else options.crop_samples
         if crop % other.hop:
             continue
-        taken = TrainingOptions(steps=1, batch=options.batch, crop_samples=crop)
-        memory = plan_training(family, other, taken).memory
+        taken = replace(options, crop_samples=crop)
+        memory = plan_training(family, other, taken, workers=workers).memory
         if memory <= left:
             fitting.append((memory, name))
-    advice = "give it a smaller --batch or shorter --crop-samples"
+    smaller = "a smaller --batch" if options.exchange == "alone" else "fewer --workers"
+    advice = f"give it {smaller} or shorter --crop-samples"
     if fitting:
         memory, name = max(fitting)
         advice = f"the nearest that fits is --preset {name}, which takes {memory / 1e9:.1f} GB"

@@ -24,6 +24,8 @@ class Gradient:
         The mean of their auxiliary losses.
     tensors : list of tensors
         The gradient of that mean, in the order of the weights.
+    count : int or scalar tensor
+        How many samples the loss is the mean of.
     beside : mapping of str to scalar tensors
         The means of what is reported beside the losses.
     state : mapping of str to tensors
@@ -33,6 +35,7 @@ class Gradient:
     loss: Any
     auxiliary: Any
     tensors: list[Any]
+    count: Any
     beside: Mapping[str, Any] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=dict)
 
@@ -57,9 +60,9 @@ def gradient(
     ----------
     family : Family
     config : ModelConfig
-    weights : mapping of str to variables
+    weights : mapping of str to variables or tensors
     batch : mapping of str to tensors [crops, …]
-        What `family.batch` returned.
+        What `Batches.at` returned, or some rows of it.
     crops : int
         How many crops it is.
     auxiliary_weight : float
@@ -67,9 +70,12 @@ def gradient(
     phase : str
         What learns.
     state : mapping of str to tensors, optional
-        What the streams go on from; None for crops.
+        What the streams went on to before; None for crops.
     """
+    if state is not None:
+        batch, state = _begun(batch, state)
     with tf.GradientTape() as tape:
+        tape.watch(list(weights.values()))
         # A tower a crop: on a CPU two towers on a core each, whose tensors stay in its cache,
         # go through twice the samples that one batch of two on both cores does. All towers are on
         # one tape: its order of additions is part of the weights' last bits.
@@ -95,6 +101,17 @@ def gradient(
         loss,
         auxiliary,
         [tf.convert_to_tensor(tensor) for tensor in found],
+        sum(tower.count for tower in towers),
         {name: tf.add_n([t.beside[name] for t in towers]) / count for name in towers[0].beside},
         {} if state is None else towers[0].state,
     )
+
+
+def _begun(batch: Batch, state: Mapping[str, Any]) -> tuple[Batch, Mapping[str, Any]]:
+    """Return a batch of streams, and what they go on from: silence where a recording begins."""
+    rows = dict(batch)
+    keep = 1.0 - rows.pop("begins")
+    return rows, {
+        name: value * tf.reshape(keep, [-1, *[1] * (len(value.shape) - 1)])
+        for name, value in state.items()
+    }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +24,12 @@ from nsynth_batch.models.weights import (
     ModelConfig,
     Weights,
 )
+from nsynth_batch.training.batches import Batches
 from nsynth_batch.training.checkpoint import ModelFolder
 from nsynth_batch.training.corpus import Augmentation, Corpus
 from nsynth_batch.training.optimiser import Optimiser
-from nsynth_batch.training.options import TrainingOptions, TrainingProgress
+from nsynth_batch.training.options import Met, TrainingOptions, TrainingProgress, progress_of
 from nsynth_batch.training.reducer import gradient
-from nsynth_batch.training.streams import Streams
-
-
-@dataclass(frozen=True)
-class _Learned:
-    """What a step has met: its loss, its auxiliary error, and what is reported beside them."""
-
-    loss: float | None
-    auxiliary: float | None
-    beside: Mapping[str, float]
 
 
 class Trainer:
@@ -91,11 +82,12 @@ class Trainer:
         # A crop that nothing can be learned from is refused before the work.
         silence = np.zeros((1, options.crop_samples), np.float32)
         family.batch(config, silence, options.recipe, generator(options.seed, "check"))
-        _one_thread_a_tower()
+        one_thread_an_operation(usable_cores())
         self.family, self.config, self.options = family, config, options
         self.step = 0
-        self._folder = ModelFolder(str(folder))
-        self._metadata = dict(metadata or {})
+        self.url = str(folder)
+        self._folder = ModelFolder(self.url)
+        self.metadata = dict(metadata or {})
         self._initial = initial and initial.digest()
         begins = initial or family.initial(config, options.seed)
         self._auxiliary = family.auxiliary(config, options.recipe, options.seed)
@@ -104,7 +96,6 @@ class Trainer:
             clip_norm=options.clip_norm,
             average_decay=options.average_decay,
         )
-        self._streams: Streams | None = None
         self._recordings = ""
         self._state = (
             {k: tf.Variable(v) for k, v in family.state(config, options.batch).items()}
@@ -112,7 +103,7 @@ class Trainer:
             else {}
         )
         self._update = tf.function(self._one_step, reduce_retracing=True, autograph=False)
-        self._restore()
+        self.restore()
 
     def train(
         self,
@@ -152,21 +143,21 @@ class Trainer:
         Raises
         ------
         ValueError
-            See `check_corpus`.
+            See `Batches`.
         FloatingPointError
             If the loss stops being finite.
         """
-        self.check_corpus(corpus)
+        batches = self.batches(corpus)
         options = self.options
-        losses: list[_Learned] = []
+        losses: list[Met] = []
         reported = saved = time.monotonic()
         while self.step < options.steps and not (stop and stop.is_set()):
-            losses.append(self._learn(*self._rows(corpus)))
+            losses.append(self._learn(batches.at(self.step)))
             self.step += 1
             now = time.monotonic()
             if on_progress and self.step % report_steps == 0:
                 speed = len(losses) * options.batch * options.crop_samples / (now - reported)
-                on_progress(_progress(self.step, options.steps, losses, speed))
+                on_progress(progress_of(self.step, options.steps, losses, speed))
                 losses, reported = [], now
             listens = bool(on_listen and listen_steps and self.step % listen_steps == 0)
             if listens or now - saved > save_seconds:
@@ -181,36 +172,21 @@ class Trainer:
             on_listen(self.step, model)
         return model
 
-    def check_corpus(self, corpus: Corpus) -> None:
-        """Find out before the work whether a corpus can be learned.
+    def batches(self, corpus: Corpus) -> Batches:
+        """Return what is learned of a corpus; streams of other recordings than before begin anew.
 
         Raises
         ------
         ValueError
-            If it holds no samples, is of another sample rate, or shorter than a stream's piece.
+            If there is nothing to learn; see `Batches`.
         """
-        if not corpus.seconds:
-            raise ValueError("nothing to train on: the corpus holds no samples")
-        if corpus.sample_rate != self.config.sample_rate:
-            raise ValueError(
-                f"the corpus is at {corpus.sample_rate} Hz, the model at "
-                f"{self.config.sample_rate} Hz"
-            )
-        if self.family.order != "streams":
-            return
-        options = self.options
-        self._streams = Streams(
-            corpus,
-            options.batch,
-            length=options.crop_samples,
-            overlap=self.config.hop,
-            seed=options.seed,
-        )
-        if self._recordings != self._streams.digest:
-            # Where others were met, a state is of another place: all streams begin anew.
+        found = Batches(self.family, self.config, self.options, corpus)
+        if self._recordings != found.recordings:
+            # Where others were met, a state is of another place.
             for name, value in self._state.items():
                 self._state[name].assign(tf.zeros_like(value))
-            self._recordings = self._streams.digest
+            self._recordings = found.recordings
+        return found
 
     @property
     def saved_bytes(self) -> int:
@@ -220,7 +196,7 @@ class Trainer:
 
     def averaged(self) -> Weights[Any]:
         """Return the averaged weights."""
-        metadata = {**self._metadata, "step": str(self.step)}
+        metadata = {**self.metadata, "step": str(self.step)}
         averaged = self._optimiser.averaged()
         tensors = {name: v for name, v in averaged.items() if name not in self._auxiliary}
         return Weights(self.config, tensors, metadata, self.family.name)
@@ -231,25 +207,12 @@ class Trainer:
         state = self._optimiser.state()
         if self._state:
             state["streams"] = {name: v.numpy() for name, v in self._state.items()}
-        self._folder.save(self.step, model, state, self._made_by(), self._recordings)
+        self._folder.save(self.step, model, state, self.made_by, self._recordings)
         return model
 
-    def _rows(self, corpus: Corpus) -> tuple[Array, dict[str, Array]]:
-        """Return the crops of the next step, and what a loss has to know of them."""
-        if self._streams is not None:
-            found = self._streams.at(self.step)
-            return found.crops, {"samples": found.samples, "begins": found.begins}
-        options = self.options
-        crops = corpus.crops(
-            self.step, options.batch, options.crop_samples, options.seed, options.augmentation
-        )
-        return crops, {}
-
-    def _learn(self, crops: Array, more: Mapping[str, Array]) -> _Learned:
+    def _learn(self, batch: Mapping[str, Array]) -> Met:
         """Make one step; return its loss and what is reported beside it."""
         options = self.options
-        noise = generator(options.seed, f"corruption {self.step}")
-        batch = {**self.family.batch(self.config, crops, options.recipe, noise), **more}
         rate = tf.constant(options.rate(self.step), tf.float32)
         step = tf.constant(self.step + 1, tf.float32)
         phase = options.recipe.phase(self.step)
@@ -262,17 +225,10 @@ class Trainer:
                     f"loss is {value} at step {self.step}: try a lower learning rate"
                 )
         beside = {name: float(value) for name, value in found[2].items()}
-        return _Learned(None if phase == "encoder" else loss, auxiliary, beside)
+        return Met(None if phase == "encoder" else loss, auxiliary, beside)
 
     def _one_step(self, batch: Batch, rate: Any, step: Any, phase: Phase) -> tuple[Any, ...]:
-        recipe, state = self.options.recipe, None
-        if self._state:
-            batch = dict(batch)
-            keep = 1.0 - batch.pop("begins")
-            state = {
-                name: value * tf.reshape(keep, [-1, *[1] * (len(value.shape) - 1)])
-                for name, value in self._state.items()
-            }
+        recipe = self.options.recipe
         found = gradient(
             self.family,
             self.config,
@@ -281,31 +237,41 @@ class Trainer:
             self.options.batch,
             auxiliary_weight=1.0 if phase == "encoder" else recipe.spectral_weight,
             phase=phase,
-            state=state,
+            state=self._state or None,
         )
         self._optimiser.apply(found.tensors, rate, step)
         for name, value in found.state.items():
             self._state[name].assign(value)
         return found.loss, found.auxiliary, found.beside
 
-    def _made_by(self) -> str:
-        """Return what must stay the same for a training to go on exactly."""
+    @property
+    def made_by(self) -> str:
+        """What must stay the same for a training to go on exactly, as JSON."""
         options = asdict(self.options)
         for free in ("steps", "decay_steps"):
             del options[free]
         if self.options.recipe == Recipe():
             del options["recipe"]  # as trainings that knew no other were begun
+        if self.options.exchange == "alone":
+            del options["exchange"]  # likewise
         if self._initial:
             options["initial"] = self._initial
         if self.family.name != FIRST_FAMILY:
             options["family"] = self.family.name
         return json.dumps({"config": self.config.to_dict(), **options}, sort_keys=True)
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
+        """Take over what the folder holds, if it holds a training.
+
+        Raises
+        ------
+        CheckpointError
+            If it is of other sizes or options, or damaged.
+        """
         saved = self._folder.load()
         if saved is None:
             return
-        if others := _differing(saved.made_by, self._made_by()):
+        if others := _differing(saved.made_by, self.made_by):
             raise CheckpointError(
                 f"{saved.source}: was begun with other sizes or options ({', '.join(others)}); use "
                 "the same, or another folder"
@@ -327,25 +293,11 @@ def _differing(before: str, now: str) -> list[str]:
     return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
 
 
-def _progress(step: int, steps: int, learned: Sequence[_Learned], speed: float) -> TrainingProgress:
-    """Return the means of some steps."""
-    beside = {
-        name: float(np.mean([one.beside[name] for one in learned])) for name in learned[-1].beside
-    }
-    loss, auxiliary = _mean(one.loss for one in learned), _mean(one.auxiliary for one in learned)
-    return TrainingProgress(step, steps, loss, auxiliary, speed, beside)
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
-
-
-def _one_thread_a_tower() -> None:
-    """Run towers beside each other instead of splitting each product."""
+def one_thread_an_operation(at_once: int) -> None:
+    """Run so many operations beside each other instead of splitting each product."""
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(usable_cores())
+        tf.config.threading.set_inter_op_parallelism_threads(at_once)
     except RuntimeError:
         # TensorFlow runs here already, with threads of another's choice: slower, no worse.
         return

@@ -1,15 +1,25 @@
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.numpy import load, save_file
 
 from nsynth_batch.models.checkpoint import load_checkpoint
 from nsynth_batch.models.wavenet.config import tensor_shapes
 from nsynth_batch.models.wavenet.family import random_weights
-from nsynth_batch.models.weights import CheckpointError, Weights, fitting, save_weights
+from nsynth_batch.models.weights import (
+    CheckpointError,
+    Weights,
+    fitting,
+    safetensors_bytes,
+    save_weights,
+)
 
 
 def test_weights_come_back_as_they_went(tiny_weights: Weights, tmp_path: Path) -> None:
@@ -63,3 +73,22 @@ def test_foreign_safetensors_says_so(tmp_path: Path) -> None:
 def test_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         load_checkpoint(tmp_path / "none.safetensors")
+
+
+@given(
+    metadata=st.dictionaries(st.text(min_size=1, max_size=5), st.text(max_size=9), max_size=6),
+    sizes=st.lists(st.integers(0, 5), min_size=1, max_size=3),
+)
+def test_the_same_content_has_the_same_bytes(metadata: dict[str, str], sizes: list[int]) -> None:
+    tensors = {f"t{k}": np.full((size, 2), k, np.float32) for k, size in enumerate(sizes)}
+    data = safetensors_bytes(tensors, metadata)
+    again = dict(reversed(metadata.items()))
+    assert safetensors_bytes(tensors, again) == data
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.safetensors"
+        file.write_bytes(data)
+        with safe_open(file, "numpy") as opened:
+            assert (opened.metadata() or {}) == metadata
+    found = load(data)
+    assert found.keys() == tensors.keys()
+    assert all(np.array_equal(found[name], values) for name, values in tensors.items())

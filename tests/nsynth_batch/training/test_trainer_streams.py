@@ -84,7 +84,7 @@ def test_the_state_decides_how_it_goes_on(corpus: Corpus, tmp_path: Path) -> Non
     other = Corpus(
         [*((n, [s]) for n, s in corpus.recordings()), ("new", [np.ones(99, "i2")])], 8000
     )
-    kept.check_corpus(other)
+    kept.batches(other)
     assert not any(value.numpy().any() for value in kept._state.values())
 
 
@@ -105,11 +105,11 @@ def test_a_window_begins_anew_with_each_sequence(corpus: Corpus, tmp_path: Path)
 def test_what_cannot_be_learned_is_one_line(corpus: Corpus, tmp_path: Path) -> None:
     trainer = Trainer(FAMILY, CONFIG, OPTIONS, tmp_path / "model")
     with pytest.raises(ValueError, match=r"hold 0\.00 s, and a sequence takes 0\.01 s"):
-        trainer.check_corpus(Corpus([("short", [np.ones(20, np.int16)])], 8000))
+        trainer.batches(Corpus([("short", [np.ones(20, np.int16)])], 8000))
     with pytest.raises(ValueError, match="at 16000 Hz, the model at 8000 Hz"):
-        trainer.check_corpus(Corpus([("other", [np.ones(2000, np.int16)])], 16_000))
+        trainer.batches(Corpus([("other", [np.ones(2000, np.int16)])], 16_000))
     with pytest.raises(ValueError, match="holds no samples"):
-        trainer.check_corpus(Corpus([], 8000))
+        trainer.batches(Corpus([], 8000))
     with pytest.raises(ValueError, match="streams, which are left as they are"):
         Trainer(FAMILY, CONFIG, replace(OPTIONS, augmentation=WIDE), tmp_path / "wide")
     trainer.train(corpus)

@@ -92,7 +92,7 @@ def test_it_learns_and_a_training_that_was_stopped_ends_in_the_same_bytes(
 def test_what_cannot_be_learned_is_one_line(corpus: Corpus, tmp_path: Path) -> None:
     trainer = Trainer(FAMILY, CONFIG, OPTIONS, tmp_path / "model")
     with pytest.raises(ValueError, match=r"hold 0\.01 s, and a sequence takes 0\.01 s"):
-        trainer.check_corpus(Corpus([("short", [np.ones(55, np.int16)])], 8000))
+        trainer.batches(Corpus([("short", [np.ones(55, np.int16)])], 8000))
     with pytest.raises(ValueError, match="multiple of the hop 8, not 57"):
         Trainer(FAMILY, CONFIG, replace(OPTIONS, crop_samples=57), tmp_path / "odd")
     with pytest.raises(ValueError, match="crops of 8 samples leave nothing to learn"):

@@ -1,0 +1,159 @@
+"""What workers do in a round: parts, sums of them, the next state, a copy of it to keep."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+
+class Iteration(Protocol):
+    """What is iterated: functions of a state, which say the same on every worker.
+
+    It is pickled to the workers, which keep one a process: what is expensive to make is made there,
+    when it is first needed. Its package must be importable by them.
+    """
+
+    @property
+    def parts(self) -> int:
+        """How many parts there are in each round."""
+        ...
+
+    def load(self) -> tuple[int, Any]:
+        """Return the state that was saved last, or the first, and how many rounds are in it."""
+        ...
+
+    def part(self, state: Any, number: int, index: int) -> Any:
+        """Return what part `index` of round `number` adds to the sum."""
+        ...
+
+    def add(self, a: Any, b: Any) -> Any:
+        """Return the sum of two; it must change neither."""
+        ...
+
+    def apply(self, state: Any, number: int, total: Any) -> Any:
+        """Return the state after round `number`; it must not change the one before."""
+        ...
+
+    def report(self, state: Any, number: int) -> Any:
+        """Return in some bytes what the driver is to know of the state after `number` rounds."""
+        ...
+
+    def save(self, state: Any, number: int) -> None:
+        """Save the state after `number` rounds, for `load`."""
+        ...
+
+
+@dataclass(frozen=True)
+class At:
+    """A state, and how many rounds are in it."""
+
+    number: int
+    state: Any
+
+
+_MAKING = threading.Lock()
+
+
+def _iteration(pickled: bytes) -> Iteration:
+    # The cache alone would let two threads make one each.
+    with _MAKING:
+        return _made(pickled)
+
+
+@lru_cache(maxsize=1)
+def _made(pickled: bytes) -> Iteration:
+    found: Iteration = pickle.loads(pickled)
+    return found
+
+
+def load(pickled: bytes) -> At:
+    """Return what was saved last."""
+    return At(*_iteration(pickled).load())
+
+
+def number_of(at: At) -> int:
+    """Return how many rounds are in a state."""
+    return at.number
+
+
+def parts_sum(pickled: bytes, at: At, first: int, stop: int) -> Any:
+    """Return the sum of the parts from `first` to before `stop`."""
+    work = _iteration(pickled)
+    return tree_sum(range(first, stop), lambda k: work.part(at.state, at.number, k), work.add)
+
+
+def sums_sum(pickled: bytes, *sums: Any) -> Any:
+    """Return the sum of sums that stand beside each other in the tree."""
+    return tree_sum(sums, _same, _iteration(pickled).add)
+
+
+def next_state(pickled: bytes, at: At, *sums: Any) -> At:
+    """Return the state after one more round."""
+    work = _iteration(pickled)
+    total = tree_sum(sums, _same, work.add)
+    return At(at.number + 1, work.apply(at.state, at.number, total))
+
+
+def report(pickled: bytes, at: At, saves: bool) -> Any:
+    """Return the report of a state; save it first if it is to be saved."""
+    work = _iteration(pickled)
+    if saves:
+        work.save(at.state, at.number)
+    return work.report(at.state, at.number)
+
+
+def keep(at: At, key: str) -> tuple[str, Any]:
+    """Keep a state in this worker's memory under a key of its own, without what it was made of.
+
+    Returns
+    -------
+    str, future
+        The worker's address; and what keeps the state there while this result is kept.
+    """
+    from distributed import get_client, get_worker
+
+    kept = get_client().scatter({key: at}, direct=True)
+    return get_worker().address, kept[key]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def tree_sum(of: Sequence[Any], value: Callable[[Any], Any], add: Callable[[Any, Any], Any]) -> Any:
+    """Add values in pairs, then the pairs in pairs, as their places say.
+
+    The order of additions hangs on nothing but how many values there are: aligned blocks of a
+    power of two can be summed anywhere, and their sums then, to the same bits.
+
+    Examples
+    --------
+    >>> tree_sum("abcde", str, "({}+{})".format)
+    '(((a+b)+(c+d))+e)'
+    >>> tree_sum(["(a+b)", "(c+d)", "e"], str, "({}+{})".format)
+    '(((a+b)+(c+d))+e)'
+    """
+    if len(of) == 1:
+        return value(of[0])
+    half = 1 << (len(of) - 1).bit_length() - 1
+    return add(tree_sum(of[:half], value, add), tree_sum(of[half:], value, add))
+
+
+def blocks(parts: int, workers: int) -> list[tuple[int, int]]:
+    """Return the aligned blocks of parts that are summed where they are made: one a worker or more.
+
+    Examples
+    --------
+    >>> blocks(8, 2), blocks(6, 3)
+    ([(0, 4), (4, 8)], [(0, 2), (2, 4), (4, 6)])
+    >>> blocks(5, 2), blocks(2, 7)
+    ([(0, 2), (2, 4), (4, 5)], [(0, 1), (1, 2)])
+    """
+    size = 1
+    while parts >= 2 * size * max(1, workers):
+        size *= 2
+    return [(first, min(first + size, parts)) for first in range(0, parts, size)]

@@ -1,0 +1,194 @@
+"""What `train` does once all is known: announce what it takes, learn, listen, log and score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nsynth_batch.errors import OK, UNEXPECTED, CommandError
+from sequencer.optional import installed
+from sequencer.text import clock
+
+if TYPE_CHECKING:
+    from nsynth_batch.models.weights import Weights
+    from nsynth_batch.settings.settings import Settings
+    from nsynth_batch.training.corpus import Corpus
+    from nsynth_batch.training.listening import Listener
+    from nsynth_batch.training.log import TrainingLog
+    from nsynth_batch.training.options import TrainingProgress
+    from nsynth_batch.training.trainer import Trainer
+
+_SHORTEST = 256
+"""Samples: the length of a sound to listen to is a multiple of it."""
+
+_POINT_BYTES = 2_000_000
+"""Of the wav files and pictures of a listening point, about."""
+
+
+def announce(
+    settings: Settings, trainer: Trainer, to_train: Corpus, to_score: Corpus, listen_steps: int
+) -> None:
+    """Print what is learned from, how much of it, and what it takes, before it begins."""
+    if words := getattr(trainer.config, "in_words", None):
+        typer.echo(words, err=True)
+    typer.echo(
+        f"{len(to_train)} recordings ({clock(to_train.seconds)}) to train on, {len(to_score)} "
+        f"({clock(to_score.seconds)}) held out",
+        err=True,
+    )
+    if not to_score.seconds:
+        typer.echo(
+            "no recording is held out: what is measured and listened to is what the model learned "
+            "from. --held-out FOLDER, or a larger share, shows what it makes of other sounds",
+            err=True,
+        )
+    typer.echo(_cost(settings, trainer, to_train.seconds, listen_steps), err=True)
+    if not installed("matplotlib"):
+        typer.echo(
+            "no pictures are drawn: matplotlib is not installed (pip install matplotlib)", err=True
+        )
+
+
+def _cost(settings: Settings, trainer: Trainer, seconds: float, listen_steps: int) -> str:
+    """Return what it takes to learn from so many seconds of recordings."""
+    from nsynth_batch.training.plan import plan_training, products_a_second
+
+    options = trainer.options
+    on_workers = options.exchange == "sync"
+    remote = on_workers and settings.scheduler
+    workers = settings.workers if on_workers and not remote else 1
+    plan = plan_training(trainer.family, trainer.config, options, trainer.step, workers)
+    passes = plan.samples / trainer.config.sample_rate / seconds
+    points = 1 + (options.steps - trainer.step) // listen_steps if listen_steps else 1
+    disk = trainer.saved_bytes + points * _POINT_BYTES
+    time = clock(plan.seconds(products_a_second()))
+    where = "on as fast a machine as this" if remote else "here"
+    which = "each worker" if remote else "it"
+    return (
+        f"{plan.samples / 1e6:.1f} million samples to go through, the recordings {passes:.1f} "
+        f"times, in about {time} by the speed of a product {where} (what is left is printed every "
+        f"100 steps); {which} takes about {plan.memory / 1e9:.1f} GB of memory, and {trainer.url} "
+        f"up to {disk / 1e6:.0f} MB"
+    )
+
+
+def run_training(
+    settings: Settings,
+    trainer: Trainer,
+    to_train: Corpus,
+    to_score: Corpus,
+    listen_steps: int,
+    *,
+    tensorboard: bool,
+) -> int:
+    """Train up to the last step, listen on the way, and score at the end; return the exit code."""
+    from nsynth_batch.commands.train_scores import progress_line, scores
+    from nsynth_batch.models.loading import load_model
+    from nsynth_batch.pipeline.signals import draining
+    from nsynth_batch.training.generation import GenerationListener
+    from nsynth_batch.training.log import TrainingLog
+    from nsynth_batch.training.reconstruction import ReconstructionListener
+    from nsynth_batch.training.stretches import stretches
+
+    out = trainer.url
+    log = TrainingLog(out, trainer.step, tensorboard=tensorboard)
+    listened = to_score if to_score.seconds else to_train
+    sounds = stretches(listened, max(trainer.config.hop, _SHORTEST))
+    encodes = trainer.family.cost(trainer.config).encode > 0
+    kind = ReconstructionListener if encodes else GenerationListener
+    listener: Listener[Any] | None = None
+    if sounds:
+        best, free = _best(log, "score"), _best(log, "free_running")
+        listener = kind(out, sounds, best=best, best_free_running=free)
+    samples_a_step = trainer.options.batch * trainer.options.crop_samples
+
+    def show(progress: TrainingProgress) -> None:
+        values = asdict(progress)
+        log.add(samples=progress.step * samples_a_step, **values.pop("beside"), **values)
+        typer.echo(progress_line(progress, samples_a_step, trainer.family.unit), err=True)
+
+    def listen(step: int, weights: Weights[Any]) -> None:
+        if listener:
+            _listen(listener, log, step, step * samples_a_step, weights)
+
+    with draining() as drain:
+        goes_on = 0 < trainer.step < trainer.options.steps
+        at_point = bool(listen_steps) and trainer.step % listen_steps == 0
+        if goes_on and at_point and not log.scored(trainer.step):
+            # It was killed after a save, before it had listened.
+            listen(trainer.step, trainer.averaged())
+        learn: Callable[..., object] = partial(trainer.train, to_train)
+        if trainer.options.exchange == "sync":
+            learn = partial(_train_on_workers, settings, trainer, to_train)
+        try:
+            learn(on_progress=show, listen_steps=listen_steps, on_listen=listen, stop=drain.asked)
+        except FloatingPointError as error:
+            raise CommandError(str(error), UNEXPECTED) from error
+        if drain.asked.is_set():
+            typer.echo(f"{out}: saved at step {trainer.step}; run again to go on", err=True)
+            return drain.exit_code
+    typer.echo(f"{out}: trained")
+    if to_score.seconds:
+        typer.echo(scores(load_model(out), to_score, trainer.family.unit))
+    return OK
+
+
+def _train_on_workers(settings: Settings, trainer: Trainer, corpus: Corpus, **options: Any) -> None:
+    """Train on the workers that the settings name."""
+    from hdfs_jobs.runs.cluster import Certificates, Cluster
+    from hdfs_jobs.runs.options import RunOptions
+    from nsynth_batch.pipeline.step import CODE
+    from nsynth_batch.reporting.terminal import line_of
+    from nsynth_batch.training.options import ROWS
+    from nsynth_batch.training.synchronous import train_synchronously
+
+    certificates = Certificates(settings.tls_ca, settings.tls_cert, settings.tls_key)
+    with Cluster(settings.scheduler, settings.workers, certificates=certificates) as cluster:
+        client = cluster.client()
+        threads = sum(client.nthreads().values())
+        needed = threads * ROWS[trainer.family.order]
+        if needed > trainer.options.batch:
+            typer.echo(
+                f"--batch {trainer.options.batch} is too small for all {threads} threads of "
+                f"workers to learn at once: that takes --batch {needed}, which makes another model",
+                err=True,
+            )
+        train_synchronously(
+            trainer,
+            corpus,
+            client,
+            run=RunOptions(code=CODE),
+            on_event=lambda event: typer.echo(line_of(event), err=True),
+            lease_seconds=settings.lease_seconds,
+            on_wait=lambda holder: typer.echo(
+                f"{trainer.url} is held by {holder}: waiting to see whether that run is alive",
+                err=True,
+            ),
+            **options,
+        )
+
+
+def _best(log: TrainingLog, name: str) -> float:
+    return max((record[name] for record in log.records if name in record), default=math.nan)
+
+
+def _listen(
+    listener: Listener[Any],
+    log: TrainingLog,
+    step: int,
+    samples: int,
+    weights: Weights[Any],
+) -> None:
+    found = listener.listen(step, weights)
+    values = {**asdict(found), "free_running": listener.free_running(found)}
+    known = {name: value for name, value in values.items() if not math.isnan(value)}
+    log.add(step=step, samples=samples, score=found.score, **known)
+    if installed("matplotlib"):
+        log.draw()
+    numbers = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in known.items())
+    typer.echo(f"step {step}, free running: {numbers}", err=True)

@@ -1,0 +1,212 @@
+"""Synchronous training: the same bytes on workers that are killed as in a plain loop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from distributed import Client
+
+from hdfs_jobs.errors import InfrastructureError, UsageError
+from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.lease import acquire
+from hdfs_jobs.runs.options import RunOptions
+from hdfs_jobs.runs.round_tasks import tree_sum
+from hdfs_jobs.storage.open import open_storage
+from nsynth_batch.models.checkpoint import load_checkpoint
+from nsynth_batch.models.frame_gru.config import FrameConfig
+from nsynth_batch.models.frame_gru.family import FAMILY as FRAMES
+from nsynth_batch.models.spectral.config import SpectralConfig
+from nsynth_batch.models.spectral.family import FAMILY as SPECTRAL
+from nsynth_batch.models.weights import CheckpointError
+from nsynth_batch.pipeline.step import CODE
+from nsynth_batch.training.corpus import Augmentation, Corpus
+from nsynth_batch.training.corpus_file import publish_corpus
+from nsynth_batch.training.gradients import Gradients
+from nsynth_batch.training.options import TrainingOptions, TrainingProgress
+from nsynth_batch.training.synchronous import gradients_of, train_synchronously
+from nsynth_batch.training.trainer import Trainer
+
+STEPS = 8
+RUN = RunOptions(code=CODE)
+SPECTRA = SpectralConfig(width=4, hidden=6)
+CROPS = TrainingOptions(
+    steps=STEPS,
+    batch=3,
+    crop_samples=1024,
+    learning_rate=0.01,
+    warmup_steps=3,
+    decay_steps=5,
+    augmentation=Augmentation(gain_db=(-3, 0), flip=True),
+    exchange="sync",
+)
+FRAME = FrameConfig(8, 5, hidden=12, layers=1, sample_rate=16_000, gain=4.0)
+STREAMS = replace(CROPS, batch=10, crop_samples=48, augmentation=Augmentation())
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    tone = 8000 * np.sin(np.arange(8000) * 0.05)
+    return Corpus([("tone", [tone.astype(np.int16)]), ("other", [tone[::-3].astype(np.int16)])])
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with Cluster(workers=2) as cluster:
+        yield cluster.client()
+
+
+def crops(folder: Path) -> Trainer:
+    return Trainer(SPECTRAL, SPECTRA, CROPS, folder, metadata={"title": "a test"})
+
+
+def streams(folder: Path) -> Trainer:
+    return Trainer(FRAMES, FRAME, STREAMS, folder)
+
+
+def begun(trainer: Trainer, corpus: Corpus) -> Gradients:
+    """Return the work of a training that was begun."""
+    trainer.batches(corpus)
+    trainer.save()
+    return gradients_of(trainer, publish_corpus(corpus, open_storage(trainer.url)))
+
+
+def train_plainly(work: Gradients) -> None:
+    """Train by a plain loop in this process, which is to be a worker: its TensorFlow is fresh."""
+    number, state = work.load()
+    while number < STEPS:
+        parts = [work.part(state, number, k) for k in range(work.parts)]
+        state = work.apply(state, number, tree_sum(parts, lambda part: part, work.add))
+        number += 1
+    work.save(state, number)
+
+
+def load(work: Gradients) -> Any:
+    return work.load()
+
+
+def part(work: Gradients, state: Any, number: int, index: int) -> Any:
+    return work.part(state, number, index)
+
+
+@pytest.fixture(scope="module")
+def plain(client: Client, corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a training by a plain loop."""
+    folder = tmp_path_factory.mktemp("plain")
+    client.submit(train_plainly, begun(crops(folder), corpus)).result()
+    return folder
+
+
+def test_killed_workers_change_no_byte(
+    client: Client, corpus: Corpus, plain: Path, tmp_path: Path
+) -> None:
+    seen: list[TrainingProgress] = []
+
+    def kill(progress: TrainingProgress) -> None:
+        seen.append(progress)
+        if progress.step == 4:
+            pids = sorted(client.run(os.getpid).values())
+            os.kill(pids[-1], signal.SIGKILL)
+
+    listened: list[tuple[int, str]] = []
+    train_synchronously(
+        crops(tmp_path),
+        corpus,
+        client,
+        run=RUN,
+        report_steps=2,
+        on_progress=kill,
+        listen_steps=3,
+        on_listen=lambda step, weights: listened.append((step, weights.metadata["step"])),
+    )
+    assert [progress.step for progress in seen] == [2, 4, 6, 8]
+    assert listened == [(3, "3"), (6, "6"), (8, "8")]
+    assert all(0 <= (progress.exchange_share or 0) <= 1 for progress in seen)
+    assert seen[0].nll and np.isfinite(seen[0].nll)
+    for name in (f"model-{STEPS}.safetensors", f"training-{STEPS}.safetensors", "model.json"):
+        assert (tmp_path / name).read_bytes() == (plain / name).read_bytes()
+    assert not list(tmp_path.glob("corpus-*"))
+    assert load_checkpoint(tmp_path).metadata["title"] == "a test"
+
+
+def test_streams_carry_their_state_through_a_stop(
+    client: Client, corpus: Corpus, tmp_path: Path
+) -> None:
+    seen: list[TrainingProgress] = []
+    stop = threading.Event()
+
+    def stop_there(progress: TrainingProgress) -> None:
+        seen.append(progress)
+        if progress.step == 2:
+            stop.set()
+
+    for ended in (stop, None):
+        train_synchronously(
+            streams(tmp_path / "parts"), corpus, client, run=RUN, report_steps=1, stop=ended,
+            on_progress=stop_there,
+        )  # fmt: skip
+    assert seen[-1].step == STEPS
+    assert set(seen[-1].beside) == {"variance", "repeat"}
+
+    # Beside the order of additions it is what one process alone learns.
+    alone = Trainer(FRAMES, FRAME, replace(STREAMS, exchange="alone"), tmp_path / "alone")
+    model = alone.train(corpus)
+    both = load_checkpoint(tmp_path / "parts").tensors
+    for name, value in model.tensors.items():
+        np.testing.assert_allclose(value, both[name], atol=1e-4)
+    parts, carried = streams(tmp_path / "parts"), alone._state
+    for name, value in parts._state.items():
+        assert value.numpy().any()
+        np.testing.assert_allclose(value.numpy(), carried[name].numpy(), atol=1e-3)
+
+
+def test_a_training_that_is_over_is_left_as_it_is(
+    client: Client, corpus: Corpus, plain: Path
+) -> None:
+    before = (plain / f"training-{STEPS}.safetensors").stat().st_mtime_ns
+    train_synchronously(crops(plain), corpus, client, run=RUN)
+    assert (plain / f"training-{STEPS}.safetensors").stat().st_mtime_ns == before
+
+
+def test_two_drivers_do_not_train_one_model(client: Client, corpus: Corpus, plain: Path) -> None:
+    lease = acquire(open_storage(str(plain)), "another", seconds=1.0)
+    assert lease is not None
+    try:
+        with pytest.raises(InfrastructureError, match="is held by another of"):
+            train_synchronously(crops(plain), corpus, client, run=RUN)
+    finally:
+        lease.release()
+
+
+def test_workers_of_another_kind_are_refused_by_name(
+    client: Client, corpus: Corpus, tmp_path: Path
+) -> None:
+    work = begun(streams(tmp_path), corpus)
+    for other, message in (
+        (replace(work, tensorflow="2.0.0"), r"a worker has TensorFlow \S+ instead of 2\.0\.0"),
+        (replace(work, instruction_set="abacus"), "instruction set .* instead of abacus"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            client.submit(load, other).result()
+
+
+def test_what_is_not_finite_names_its_crop(client: Client, corpus: Corpus, tmp_path: Path) -> None:
+    work = begun(streams(tmp_path), corpus)
+    number, state = client.submit(load, work).result()
+    weights = {name: np.full_like(v, np.nan) for name, v in state.slots["weights"].items()}
+    broken = replace(state, slots={**state.slots, "weights": weights})
+    with pytest.raises(FloatingPointError, match="not finite at step 0, streams 4 to 7"):
+        client.submit(part, work, broken, number, 1).result()
+
+
+def test_a_training_alone_does_not_go_on_as_one_on_workers(tmp_path: Path) -> None:
+    streams(tmp_path).save()
+    with pytest.raises(CheckpointError, match=r"other sizes or options \(exchange\)"):
+        Trainer(FRAMES, FRAME, replace(STREAMS, exchange="alone"), tmp_path)
