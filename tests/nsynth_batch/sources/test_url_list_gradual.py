@@ -66,7 +66,7 @@ def test_kills_do_not_lengthen_a_day(songs: FaultProxy, tmp_path: Path) -> None:
     words = (
         *(sys.executable, "-m", "nsynth_batch", "harvest", f"urls:{tmp_path / 'list.csv'}"),
         *("--store", str(tmp_path / "store"), "--contact", "tests@example.org"),
-        *("--per-day", "3"),
+        *("--per-day", "3", "--lease-seconds", "1"),
     )
     running: list[subprocess.Popen[bytes]] = []
     songs.fail("/b.wav", Fault(halfway=lambda: os.kill(running[0].pid, signal.SIGKILL)))
