@@ -14,6 +14,8 @@ demo: .venv/installed
 	$(BIN)/nsynth-batch demo --out demo-out
 
 test: dev magenta-env manifests-env s3-server
+	# Where Python writes no bytecode, a thousand processes would compile the sources each time.
+	$(BIN)/python -m compileall -q hdfs_jobs nsynth_batch sequencer tests
 	.venv-magenta/bin/python -m pytest tests/system/parity
 	$(BIN)/python -m pytest --ignore tests/system/parity -n $(TEST_PROCESSES) --dist loadfile \
 	  --no-loadscope-reorder
