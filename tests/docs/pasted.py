@@ -42,6 +42,7 @@ def paste(command: str, home: Path, checkpoint: Path) -> None:
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "NSYNTH_BATCH_CHECKPOINT": str(checkpoint),
         "NSYNTH_BATCH_WORKERS": "1",
+        "NSYNTH_BATCH_PAIRS": "6",
         "NSYNTH_BATCH_SEGMENT_SECONDS": "1.024",
     }
     done = subprocess.run(

@@ -29,6 +29,7 @@ def test_each_block_is_run_or_says_why_not(document: Path) -> None:
             assert (ROOT / place).exists(), f"{document.name}, line {line}: {place}"
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if blocks_to_run(page)], ids=lambda page: page.stem
 )
