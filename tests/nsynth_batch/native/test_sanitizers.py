@@ -45,7 +45,7 @@ def sanitized() -> str:
     return str(extension)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_no_test_touches_memory_that_is_not_its_own(sanitized: str) -> None:
     machine_code = Path(sanitized).read_bytes()
     assert b"__asan_report_load" in machine_code
