@@ -101,7 +101,7 @@ def harvest_source(settings: Settings, source: str, session: Session) -> Harvest
     emit(Note(counts, NAME))
     if done.postponed:
         emit(Note(_when_to_go_on(settings, done.postponed), NAME))
-    for note in _remarks(done, "go on as LicenseRef-unknown" + _way_out(source)):
+    for note in _remarks(done, "taken as LicenseRef-unknown" + _way_out(source)):
         emit(note)
     return done
 
@@ -172,11 +172,11 @@ def preview_harvest(settings: Settings, source: str) -> HarvestPreview:
     storage = Store.open(settings.store).storage if there else None
     if not is_on_the_web(source):
         found, seconds, categories = preview(resolve(source, settings), storage)
-        notes = tuple(_remarks(found, "would go on as LicenseRef-unknown" + _way_out(source)))
+        notes = tuple(_remarks(found, "would be taken as LicenseRef-unknown" + _way_out(source)))
         return HarvestPreview(found, seconds, categories, False, notes)
     place, _ = web_source(source, settings)
     found, seconds, categories = preview_web(place, storage)
-    notes = tuple(_remarks(found, "would go on as LicenseRef-unknown" + _way_out(source)))
+    notes = tuple(_remarks(found, "would be taken as LicenseRef-unknown" + _way_out(source)))
     if settings.per_day is not None and (days := -(-found.added // settings.per_day)) > 1:
         line = f"--per-day {settings.per_day} takes {days} days for {found.added} recordings"
         notes += (Note(line, NAME),)
@@ -215,7 +215,7 @@ def _remarks(done: Harvest, unknown: str) -> Iterator[Note]:
         yield Note(line, NAME, "warning")
     if done.without_rights:
         have = "has" if done.without_rights == 1 else "have"
-        line = f"{counted(done.without_rights, 'recording')} {have} no licence and {unknown}"
+        line = f"{counted(done.without_rights, 'recording')} {have} no licence: {unknown}"
         # Once is enough: a night that brought nothing new is nothing to be warned of.
         yield Note(line, NAME, "warning" if done.added or done.updated else "info")
     yield from (Note(text, NAME, "warning") for text in done.notes)

@@ -51,7 +51,7 @@ def test_a_harvest_is_logged_in_its_store_and_tells_a_collector_json(tmp_path: P
     assert {event["level"] for event in log} == {"info", "warning"}
     [unlicensed] = [event for event in log if event["level"] == "warning"]
     assert unlicensed["name"] == "harvest"
-    assert "have no licence" in str(unlicensed["text"])
+    assert "1 recording has no licence" in str(unlicensed["text"])
     assert {"LeaseTaken", "HarvestProgressed", "Note", "LeaseGivenBack"} <= set(names)
 
 
