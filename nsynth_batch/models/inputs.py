@@ -52,6 +52,19 @@ def checked_encodings(width: int, hop: int, requests: Sequence[Request]) -> list
     return encodings
 
 
+def refuse_conditioning(requests: Sequence[Request]) -> None:
+    """Refuse clips with a conditioning, which only an autoencoder generates under.
+
+    Raises
+    ------
+    ValueError
+        If one has it.
+    """
+    for request in requests:
+        if request.conditioning is not None:
+            raise ValueError(f"clip {request.id!r}: the model has no conditioning")
+
+
 def checked_prefixes(requests: Sequence[Request]) -> list[Codes]:
     """Return the prefix of each clip: empty where it has none.
 

@@ -18,6 +18,7 @@ from nsynth_batch.models.engine import (
     refuse_resuming,
 )
 from nsynth_batch.models.frame_gru.config import FrameConfig
+from nsynth_batch.models.inputs import refuse_conditioning
 from nsynth_batch.models.machine import allowed_memory, demand_memory, within_allowance
 from nsynth_batch.models.native_rows import NativeRows
 from nsynth_batch.models.weights import Array, Weights
@@ -173,8 +174,7 @@ class FrameEngine(NativeRows[FrameConfig]):
     def _prompt(self, request: Request) -> Array:
         """Return the frames that a clip goes on from, in units of the corpus's deviation."""
         frame = self.config.frame
-        if request.conditioning is not None:
-            raise ValueError(f"clip {request.id!r}: the model has no conditioning")
+        refuse_conditioning([request])
         if request.prompt is not None and len(request.prompt):
             if len(request.prompt) % frame:
                 raise ValueError(

@@ -15,7 +15,7 @@ from nsynth_batch.models.engine import (
     Request,
     one_curve,
 )
-from nsynth_batch.models.inputs import checked_prefixes
+from nsynth_batch.models.inputs import checked_prefixes, refuse_conditioning
 from nsynth_batch.models.machine import allowed_memory, demand_memory, within_allowance
 from nsynth_batch.models.native_rows import NativeRows
 from nsynth_batch.models.samplernn.config import QUANTA, SampleConfig, layers
@@ -129,9 +129,7 @@ class SampleEngine(NativeRows[SampleConfig]):
         NotFiniteError
             If the logits of some clips are not finite; it holds the others.
         """
-        for request in requests:
-            if request.conditioning is not None:
-                raise ValueError(f"clip {request.id!r}: the model has no conditioning")
+        refuse_conditioning(requests)
         heat, made = one_curve(requests), checked_prefixes(requests)
         lengths = [_prompt_samples(request) + request.length for request in requests]
         batch, lost = self.needs(lengths, resumed=True).batch, list[int]()

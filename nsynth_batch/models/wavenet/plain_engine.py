@@ -22,7 +22,7 @@ from nsynth_batch.models.engine import (
     Request,
     one_curve,
 )
-from nsynth_batch.models.inputs import checked_prefixes
+from nsynth_batch.models.inputs import checked_prefixes, refuse_conditioning
 from nsynth_batch.models.quantiser import quantiser_named
 from nsynth_batch.models.wavenet.config import Config, tensor_shapes
 from nsynth_batch.models.wavenet.native_engine import NativeEngine
@@ -124,9 +124,7 @@ class PlainEngine:
         NotFiniteError
             If the logits of some clips are not finite; it holds the others.
         """
-        for request in requests:
-            if request.conditioning is not None:
-                raise ValueError(f"clip {request.id!r}: the model has no conditioning")
+        refuse_conditioning(requests)
         made = list(checked_prefixes(requests))
         prompts = [self._prompt(request) for request in requests]
         lost: list[int] = []
