@@ -48,6 +48,7 @@ MODELS_ORDER = (
     ("model", "inputs", "instruction_sets"),
     ("engine", "crossfade"),
     ("spec", "weights", "quantiser", "draws", "precision", "machine", "recipe", "recurrent"),
+    ("sizes",),
 )
 MAY_LOAD_TENSORFLOW = (
     "nsynth_batch/models/*/graph.py",

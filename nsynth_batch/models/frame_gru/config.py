@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nsynth_batch.models.sizes import require_sizes
 from nsynth_batch.settings.defaults import SAMPLE_RATE
 
 HEADS = ("mean", "gaussian")
@@ -117,10 +118,7 @@ class FrameConfig:
         ValueError
             If a size is unknown, missing or no such size.
         """
-        if unknown := sorted(set(values) - set(cls.__dataclass_fields__)):
-            raise ValueError(f"unknown model size {unknown[0]!r}")
-        if missing := sorted({"frame", "sequence", "hidden"} - set(values)):
-            raise ValueError(f"model size {missing[0]!r} is missing")
+        require_sizes(values, cls.__dataclass_fields__, {"frame", "sequence", "hidden"})
         return cls(**values)
 
 

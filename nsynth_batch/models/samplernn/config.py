@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from nsynth_batch.models.quantiser import quantiser_named
+from nsynth_batch.models.sizes import require_sizes
 from nsynth_batch.settings.defaults import SAMPLE_RATE
 
 QUANTA = 256
@@ -131,10 +132,7 @@ class SampleConfig:
         ValueError
             If a size is unknown, missing or no such size.
         """
-        if unknown := sorted(set(values) - set(cls.__dataclass_fields__)):
-            raise ValueError(f"unknown model size {unknown[0]!r}")
-        if missing := sorted({"frames", "hidden"} - set(values)):
-            raise ValueError(f"model size {missing[0]!r} is missing")
+        require_sizes(values, cls.__dataclass_fields__, {"frames", "hidden"})
         frames = values["frames"]
         whole = tuple(frames) if isinstance(frames, (list, tuple)) else (frames,)
         return cls(**{**values, "frames": whole})

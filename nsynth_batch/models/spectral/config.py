@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from nsynth_batch.models.sizes import require_sizes
+
 _MOST = 1 << 16
 """Of any size: more is no model that fits a machine."""
 
@@ -90,11 +92,7 @@ class SpectralConfig:
         ValueError
             If a size is unknown, missing or no such size.
         """
-        known = set(cls.__dataclass_fields__)
-        if unknown := sorted(set(values) - known):
-            raise ValueError(f"unknown model size {unknown[0]!r}")
-        if missing := sorted(known - set(values)):
-            raise ValueError(f"model size {missing[0]!r} is missing")
+        require_sizes(values, cls.__dataclass_fields__, cls.__dataclass_fields__)
         return cls(**values)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from nsynth_batch.models.sizes import require_sizes
+
 SAMPLE_RATE = 16_000
 """Samples a second of the published model, and of every model that names no other rate."""
 
@@ -137,10 +139,7 @@ class Config(Decoder):
             If a size is unknown, missing or no whole number.
         """
         known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise ValueError(f"unknown model size {unknown[0]!r}")
-        if missing := sorted(known - {"sample_rate"} - set(values)):
-            raise ValueError(f"model size {missing[0]!r} is missing")
+        require_sizes(values, known, known - {"sample_rate"})
         return cls(**values)
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nsynth_batch.models.quantiser import MU_LAW_NSYNTH, quantiser_named
+from nsynth_batch.models.sizes import require_sizes
 from nsynth_batch.models.wavenet.config import (
     QUANTA,
     SAMPLE_RATE,
@@ -86,11 +87,8 @@ class PlainConfig(Decoder):
         ValueError
             If a size is unknown, missing or no such size.
         """
-        known = set(cls.__dataclass_fields__)
-        if unknown := sorted(set(values) - known):
-            raise ValueError(f"unknown model size {unknown[0]!r}")
-        if missing := sorted({*_SIZES} - {"filter_length", "sample_rate"} - set(values)):
-            raise ValueError(f"model size {missing[0]!r} is missing")
+        needed = {*_SIZES} - {"filter_length", "sample_rate"}
+        require_sizes(values, cls.__dataclass_fields__, needed)
         return cls(**{"quantiser": MU_LAW_NSYNTH.name, **values})
 
 
