@@ -159,7 +159,7 @@ class _Reader:
         self._view = view
         self.size = view.size
         self._endless = endless
-        self._buffer = b""
+        self._buffer = memoryview(b"")
         self._buffer_at = 0
         self._error: BaseException | None = None
         self._position = 0
@@ -171,6 +171,12 @@ class _Reader:
 
     def readinto(self, buffer: memoryview) -> int:
         view = memoryview(buffer).cast("B")
+        at = self._position - self._buffer_at
+        if 0 <= at <= len(self._buffer) - len(view):
+            # Nearly always: libsndfile asks for 8 KiB at a time, which must cost next to nothing.
+            view[:] = self._buffer[at : at + len(view)]
+            self._position += len(view)
+            return len(view)
         filled = 0
         while filled < len(view) and self._error is None:
             ready = self._ready(len(view) - filled)
@@ -190,7 +196,7 @@ class _Reader:
     def tell(self) -> int:
         return self._position
 
-    def _ready(self, size: int) -> bytes:
+    def _ready(self, size: int) -> bytes | memoryview:
         """Bytes at the position, from what was read ahead or from the view."""
         if self._position >= _ENDLESS - _TAG:
             # The last bytes of a stream without end, where a decoder looks for a tag: none.
@@ -199,9 +205,9 @@ class _Reader:
         if not 0 <= at < len(self._buffer):
             # A callback from C cannot let anything through, an interrupt neither.
             try:
-                self._buffer = self._view.read_at(max(0, self._position), _READ_AHEAD)
+                ahead = self._view.read_at(max(0, self._position), _READ_AHEAD)
             except BaseException as error:
                 self._error = error
                 return b""
-            self._buffer_at, at = self._position, 0
+            self._buffer, self._buffer_at, at = memoryview(ahead), self._position, 0
         return self._buffer[at : at + size]

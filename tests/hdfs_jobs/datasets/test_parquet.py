@@ -61,6 +61,26 @@ def test_the_same_rows_are_the_same_bytes(numbers: list[int], cuts: list[int], g
     assert all(size == group for size in sizes[:-1])
 
 
+WAVES = st.lists(st.lists(st.integers(-(2**15), 2**15 - 1), max_size=300), min_size=1, max_size=9)
+
+
+@settings(deadline=None, max_examples=50)
+@given(WAVES, st.integers(1, 4))
+def test_short_integers_are_kept_as_differences(waves: list[list[int]], group: int) -> None:
+    inner = pa.struct([("wave", pa.list_(pa.int16())), ("n", pa.int64())])
+    schema = pa.schema([("wave", pa.list_(pa.int16())), ("one", pa.int16()), ("in", inner)])
+    rows = [{"wave": w, "one": len(w), "in": {"wave": w[::-1], "n": 1}} for w in waves]
+    out = io.BytesIO()
+    with ShardWriter(out, schema, group) as writer:
+        writer.write(pa.RecordBatch.from_pylist(rows, schema))
+        writer.finish()
+    file = pq.ParquetFile(out)
+    assert file.read().to_pylist() == rows
+    columns = [file.metadata.row_group(0).column(n) for n in range(4)]
+    short = ["DELTA_BINARY_PACKED" in column.encodings for column in columns]
+    assert short == [True, True, True, False]
+
+
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 100), max_size=20), st.integers(1, 2000))
 def test_a_spool_gives_back_what_it_took(sizes: list[int], memory: int) -> None:
