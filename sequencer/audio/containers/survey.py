@@ -138,6 +138,11 @@ def begins_sound(source: Source, at: int) -> bool:
     return finder is not None and name not in _WEAK
 
 
+def _begins_link(source: Source, at: int) -> bool:
+    """Whether a sound file begins right behind another, MPEG included."""
+    return begins_sound(source, at) or mpeg.first_frame(source, at, source.size, 0) == at
+
+
 def begins_container(source: Source, at: int) -> bool:
     """Whether a container that is read here begins at a position."""
     return _finder(source, at)[0] is not None
@@ -189,7 +194,7 @@ def _finder(source: Source, at: int) -> tuple[Finder | None, str]:
     if magic == b"fLaC":
         return partial(find_flac, is_sound=is_sound), "flac"
     if magic == b"OggS":
-        return partial(find_ogg, is_sound=is_sound), "ogg"
+        return partial(find_ogg, is_sound=partial(_begins_link, source)), "ogg"
     if head[:20] == b"Creative Voice File\x1a":
         return find_voc, "voc"
     for read, name, matches in _HEADED:

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sequencer.audio.recording import open_recording
@@ -121,9 +121,10 @@ def test_joined_files_of_different_rates_and_channels() -> None:
 
 
 @given(st.lists(st.sampled_from(CHAINED), min_size=1, max_size=3), st.integers(1, 6))
+@example([("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III"), ("OGG", "OPUS")], 1)
 @settings(max_examples=25, deadline=None)
 def test_chains_have_the_seconds_of_their_links(kinds: list[tuple[str, str]], tenths: int) -> None:
-    # Nothing says where FLAC's frames end, nor where those of MP3 begin.
+    # Nothing says where FLAC's frames end.
     kinds.sort(key=lambda kind: kind[0] == "FLAC")
     links = [sound_file(*kind, seconds=tenths / 10) for kind in kinds]
     with open_recording(io.BytesIO(b"".join(links))) as reader:
