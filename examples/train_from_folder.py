@@ -24,7 +24,7 @@ from nsynth_batch.training.trainer import Trainer
 
 def show(progress: TrainingProgress) -> None:
     """Print how far it is; 5.55 nats a sample is a guess that knows nothing."""
-    print(f"step {progress.step} of {progress.steps}: {progress.nll:.2f} nats a sample")
+    print(f"step {progress.step} of {progress.steps}: {progress.loss:.2f} nats a sample")
 
 
 def main(recordings: str, model: str, out: str) -> int:

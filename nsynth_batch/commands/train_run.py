@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nsynth_batch.errors import OK, UNEXPECTED, CommandError
+from nsynth_batch.errors import OK, USAGE, CommandError
 from sequencer.optional import installed
 from sequencer.text import clock
 
@@ -28,6 +29,9 @@ _SHORTEST = 256
 
 _POINT_BYTES = 2_000_000
 """Of the wav files and pictures of a listening point, about."""
+
+_SAFE_RATE = 2e-3
+"""The rate that `train` begins with by itself: no higher one is advised."""
 
 
 def announce(
@@ -88,6 +92,7 @@ def run_training(
 ) -> int:
     """Train up to the last step, listen on the way, and score at the end; return the exit code."""
     from nsynth_batch.commands.train_scores import progress_line, scores
+    from nsynth_batch.models.family import LOSS_UNITS
     from nsynth_batch.models.loading import load_model
     from nsynth_batch.pipeline.signals import draining
     from nsynth_batch.training.generation import GenerationListener
@@ -106,11 +111,13 @@ def run_training(
         best, free = _best(log, "score"), _best(log, "free_running")
         listener = kind(out, sounds, best=best, best_free_running=free)
     samples_a_step = trainer.options.batch * trainer.options.crop_samples
+    loss_name = trainer.family.loss_name(trainer.config)
 
     def show(progress: TrainingProgress) -> None:
         values = asdict(progress)
+        values[loss_name] = values.pop("loss")
         log.add(samples=progress.step * samples_a_step, **values.pop("beside"), **values)
-        typer.echo(progress_line(progress, samples_a_step, trainer.family.unit), err=True)
+        typer.echo(progress_line(progress, samples_a_step, LOSS_UNITS[loss_name]), err=True)
 
     def listen(step: int, weights: Weights[Any]) -> None:
         if listener:
@@ -128,14 +135,36 @@ def run_training(
         try:
             learn(on_progress=show, listen_steps=listen_steps, on_listen=listen, stop=drain.asked)
         except FloatingPointError as error:
-            raise CommandError(str(error), UNEXPECTED) from error
+            raise CommandError(f"{error}: {_way_on(trainer)}", USAGE) from error
         if drain.asked.is_set():
             typer.echo(f"{out}: saved at step {trainer.step}; run again to go on", err=True)
             return drain.exit_code
     typer.echo(f"{out}: trained")
     if to_score.seconds:
-        typer.echo(scores(load_model(out), to_score, trainer.family.unit))
+        typer.echo(scores(load_model(out), to_score, loss_name))
     return OK
+
+
+def _way_on(trainer: Trainer) -> str:
+    """Return what to do after a loss that is not finite; no training takes another rate halfway."""
+    options = trainer.options
+    published = options.schedule == "published"
+    before = options.rate(trainer.step) if published else options.learning_rate
+    words = ["train", f"{trainer.url.rstrip('/')}-2", "--family", trainer.family.name]
+    kept = trainer.saved_step
+    if kept:
+        words += ["--init", trainer.url]
+    words += ["--learning-rate", f"{min(_SAFE_RATE, before / 4):.3g}"]
+    command = shlex.join(["nsynth-batch", *words])
+    if not kept:
+        return (
+            f"no step was saved. Begin anew with a smaller rate: {command}, other flags as before"
+        )
+    return (
+        f"{trainer.url} keeps step {kept}, the last that was saved. Go on from it in a new folder "
+        f"with a smaller rate: {command}, and --from, --held-out, --batch as before (sizes and "
+        "codes are those of the model)"
+    )
 
 
 def _train_on_workers(settings: Settings, trainer: Trainer, corpus: Corpus, **options: Any) -> None:

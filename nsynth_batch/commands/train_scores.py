@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from nsynth_batch.models.family import LOSS_UNITS
 from nsynth_batch.text import table
 from sequencer.text import clock
 
 if TYPE_CHECKING:
+    from nsynth_batch.models.family import LossName
     from nsynth_batch.training.corpus import Corpus
     from nsynth_batch.training.evaluation import Lossy, Scored
     from nsynth_batch.training.options import TrainingProgress
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 def progress_line(progress: TrainingProgress, samples_a_step: int, unit: str) -> str:
     """Return how far a training is, how well it does, and how long it will go on."""
     left = (progress.steps - progress.step) * samples_a_step / progress.samples_per_second
-    found = [] if progress.nll is None else [f"{progress.nll:.3f} {unit}"]
+    found = [] if progress.loss is None else [f"{progress.loss:.3f} {unit}"]
     if progress.auxiliary is not None:
         found.append(f"auxiliary error {progress.auxiliary:.3f}")
     found += [f"{name.replace('_', ' ')} {value:.3f}" for name, value in progress.beside.items()]
@@ -29,9 +31,11 @@ def progress_line(progress: TrainingProgress, samples_a_step: int, unit: str) ->
     )
 
 
-def scores(model: Any, held_out: Corpus, unit: str) -> str:
+def scores(model: Any, held_out: Corpus, loss_name: LossName) -> str:
     """Return the table of how well a model predicts recordings that it did not learn."""
-    return nats(model, held_out) if unit == "nats" else losses(model, held_out, unit)
+    if loss_name == "nll":
+        return nats(model, held_out)
+    return losses(model, held_out, LOSS_UNITS[loss_name])
 
 
 def losses(model: Lossy, held_out: Corpus, unit: str) -> str:

@@ -24,6 +24,17 @@ Batch = Mapping[str, Tensor]
 Order = Literal["crops", "streams"]
 """In which order a family learns: any crop alone, or long pieces side by side, state carried on."""
 
+LossName = Literal["nll", "density_nll", "squared_error"]
+"""What a loss measures: the negative log-likelihood of codes, that of numbers, whose density has no
+lower bound, or a mean squared error."""
+
+LOSS_UNITS: Mapping[LossName, str] = {
+    "nll": "nats",
+    "density_nll": "nats of a density",
+    "squared_error": "squared error",
+}
+"""What each loss is counted in, a sample, in words."""
+
 FAMILIES = {
     "nsynth": "nsynth_batch.models.wavenet.family",
     "wavenet": "nsynth_batch.models.wavenet.plain_family",
@@ -93,15 +104,12 @@ class Family(Protocol[ConfigT]):
         In which order it learns.
     recipes : mapping of str to recipes
         How it is taught, by name, the first is the default.
-    unit : str
-        What its loss is counted in.
     """
 
     name: str
     presets: Mapping[str, ConfigT]
     order: Order
     recipes: Mapping[str, Recipe]
-    unit: str
 
     def config_from(self, values: Mapping[str, Any]) -> ConfigT:
         """Return the configuration of a checkpoint's metadata.
@@ -123,6 +131,10 @@ class Family(Protocol[ConfigT]):
 
     def crop_samples(self, config: ConfigT) -> int:
         """Return how long a crop teaches the most for its samples."""
+        ...
+
+    def loss_name(self, config: ConfigT) -> LossName:
+        """Return what its loss measures."""
         ...
 
     def quantiser(self, config: ConfigT) -> Quantiser:

@@ -143,9 +143,7 @@ class ModelFolder:
         tensors = {f"{slot}:{n}": v for slot, values in state.items() for n, v in values.items()}
         for name, value in {**tensors, **model.tensors}.items():
             if not np.isfinite(value).all():
-                raise FloatingPointError(
-                    f"{name} is not finite at step {step}: try a lower learning rate"
-                )
+                raise FloatingPointError(f"{name} is not finite at step {step}")
         files = {"model": f"model-{step}.safetensors", "training": f"training-{step}.safetensors"}
         before = self._pointer()
         # A worker that was taken for lost may save what others have gone beyond since.

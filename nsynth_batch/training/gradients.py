@@ -240,7 +240,7 @@ class _Learner:
             )
             raise FloatingPointError(
                 f"loss or gradient is not finite at step {number}, {what}: the loss is "
-                f"{loss / count}; try a lower learning rate"
+                f"{loss / count}"
             )
         return Learned(
             tensors,

@@ -13,7 +13,7 @@ from sequencer.optional import extra
 
 LOG, CURVE = "log.jsonl", "curve.png"
 
-_LOSSES = ("nll", "auxiliary", "scored")
+_LOSSES = ("nll", "density_nll", "squared_error", "auxiliary", "scored")
 _MEASURES = ("pitch_kept", "periodicity", "partials", "spread", "good", "drift", "free_running")
 
 

@@ -105,9 +105,9 @@ class TrainingProgress:
     ----------
     step, steps
         Steps done and to do.
-    nll
-        Mean training loss since the last report, in nats a sample; on corrupted inputs where the
-        recipe corrupts them. None while the encoder learns alone.
+    loss
+        Mean training loss since the last report, of what `Family.loss_name` says; on corrupted
+        inputs where the recipe corrupts them. None while the encoder learns alone.
     auxiliary
         Mean error of the auxiliary loss since the last report; None where there is none.
     samples_per_second
@@ -120,7 +120,7 @@ class TrainingProgress:
 
     step: int
     steps: int
-    nll: float | None
+    loss: float | None
     auxiliary: float | None
     samples_per_second: float
     beside: Mapping[str, float] = field(default_factory=dict)
@@ -135,7 +135,7 @@ def progress_of(
     Examples
     --------
     >>> found = progress_of(2, 9, [Met(1.0, None, {"variance": 2.0}), Met(3.0, None, {})], 5.0)
-    >>> found.nll, found.auxiliary, found.beside
+    >>> found.loss, found.auxiliary, found.beside
     (2.0, None, {'variance': 2.0})
     """
     names = dict.fromkeys(name for one in met for name in one.beside)
@@ -144,8 +144,8 @@ def progress_of(
         for name in names
         if (values := [one.beside[name] for one in met if name in one.beside])
     }
-    nll, auxiliary = _mean(one.loss for one in met), _mean(one.auxiliary for one in met)
-    return TrainingProgress(step, steps, nll, auxiliary, speed, beside, exchange_share)
+    loss, auxiliary = _mean(one.loss for one in met), _mean(one.auxiliary for one in met)
+    return TrainingProgress(step, steps, loss, auxiliary, speed, beside, exchange_share)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

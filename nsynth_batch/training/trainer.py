@@ -145,7 +145,7 @@ class Trainer:
         ValueError
             See `Batches`.
         FloatingPointError
-            If the loss stops being finite.
+            If the loss stops being finite; what was saved before stays.
         """
         batches = self.batches(corpus)
         options = self.options
@@ -189,6 +189,12 @@ class Trainer:
         return found
 
     @property
+    def saved_step(self) -> int:
+        """The step that the folder holds; 0 where it holds nothing that was learned."""
+        saved = self._folder.load()
+        return 0 if saved is None else saved.step
+
+    @property
     def saved_bytes(self) -> int:
         """Bytes that the saved model and training take, the ones before and the new together."""
         sizes = [sum(v.nbytes for v in slot.values()) for slot in self._optimiser.state().values()]
@@ -221,9 +227,7 @@ class Trainer:
         loss, auxiliary = (value if value is None else float(value) for value in found[:2])
         for value in (loss, auxiliary):
             if value is not None and not np.isfinite(value):
-                raise FloatingPointError(
-                    f"loss is {value} at step {self.step}: try a lower learning rate"
-                )
+                raise FloatingPointError(f"loss is {value} at step {self.step}")
         beside = {name: float(value) for name, value in found[2].items()}
         return Met(None if phase == "encoder" else loss, auxiliary, beside)
 

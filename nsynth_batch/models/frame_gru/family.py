@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nsynth_batch.models.draws import generator
 from nsynth_batch.models.engine import Engine
-from nsynth_batch.models.family import Batch, Cost, Loss, Order, Tensors
+from nsynth_batch.models.family import Batch, Cost, Loss, LossName, Order, Tensors
 from nsynth_batch.models.frame_gru.config import (
     FRAME_CONFIGS,
     FrameConfig,
@@ -32,7 +32,6 @@ class Frames:
     presets: Mapping[str, FrameConfig] = FRAME_CONFIGS
     order: Order = "streams"
     recipes: Mapping[str, Recipe] = {"published": Recipe()}
-    unit = "loss"
 
     def config_from(self, values: Mapping[str, Any]) -> FrameConfig:
         """Return the configuration of a checkpoint's metadata."""
@@ -53,6 +52,10 @@ class Frames:
             else:
                 tensors[name] = np.zeros(shape, np.float32)
         return Weights(config, tensors, {"weights": f"random, seed {seed}"}, self.name)
+
+    def loss_name(self, config: FrameConfig) -> LossName:
+        """Return the squared error of a mean, or the negative log-likelihood of a density."""
+        return "density_nll" if config.varies else "squared_error"
 
     def quantiser(self, config: FrameConfig) -> Quantiser:
         """Return samples of 16 bits, which clips are kept in: there are no codes."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nsynth_batch.models.engine import Engine
-from nsynth_batch.models.family import Batch, Cost, Loss, Order, Tensors
+from nsynth_batch.models.family import Batch, Cost, Loss, LossName, Order, Tensors
 from nsynth_batch.models.quantiser import Quantiser, quantiser_named
 from nsynth_batch.models.recipe import Phase, Recipe
 from nsynth_batch.models.samplernn.config import (
@@ -32,7 +32,6 @@ class SampleRNN:
     presets: Mapping[str, SampleConfig] = SAMPLE_CONFIGS
     order: Order = "streams"
     recipes: Mapping[str, Recipe] = {"published": Recipe()}
-    unit = "nats"
 
     def config_from(self, values: Mapping[str, Any]) -> SampleConfig:
         """Return the configuration of a checkpoint's metadata."""
@@ -46,6 +45,10 @@ class SampleRNN:
         """Return the weights that a training begins with."""
         made = {"weights": f"random, seed {seed}"}
         return Weights(config, initial_tensors(config, seed), made, self.name)
+
+    def loss_name(self, config: SampleConfig) -> LossName:
+        """Return the negative log-likelihood of codes."""
+        return "nll"
 
     def quantiser(self, config: SampleConfig) -> Quantiser:
         """Return how audio becomes the codes that the model predicts."""

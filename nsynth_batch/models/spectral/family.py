@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nsynth_batch.models.draws import generator
 from nsynth_batch.models.engine import Engine
-from nsynth_batch.models.family import Batch, Cost, Loss, Order, Tensors
+from nsynth_batch.models.family import Batch, Cost, Loss, LossName, Order, Tensors
 from nsynth_batch.models.quantiser import PCM, Quantiser
 from nsynth_batch.models.recipe import Phase, Recipe
 from nsynth_batch.models.spectral.config import SPECTRAL_CONFIGS, SpectralConfig, tensor_shapes
@@ -31,7 +31,6 @@ class Spectral:
     presets: Mapping[str, SpectralConfig] = SPECTRAL_CONFIGS
     order: Order = "crops"
     recipes: Mapping[str, Recipe] = {"published": Recipe()}
-    unit = "squared error"
 
     def config_from(self, values: Mapping[str, Any]) -> SpectralConfig:
         """Return the configuration of a checkpoint's metadata."""
@@ -56,6 +55,10 @@ class Spectral:
     def crop_samples(self, config: SpectralConfig) -> int:
         """Return 32 frames: about a second."""
         return _CROP_FRAMES * config.hop
+
+    def loss_name(self, config: SpectralConfig) -> LossName:
+        """Return the squared error."""
+        return "squared_error"
 
     def quantiser(self, config: SpectralConfig) -> Quantiser:
         """Return samples of 16 bits."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nsynth_batch.models.engine import Engine, Predictor
-from nsynth_batch.models.family import Batch, Cost, Loss, Order, Tensors
+from nsynth_batch.models.family import Batch, Cost, Loss, LossName, Order, Tensors
 from nsynth_batch.models.precision import fastest_precision
 from nsynth_batch.models.quantiser import HIGHEST, LOWEST, MU_LAW_NSYNTH, Quantiser
 from nsynth_batch.models.recipe import FREE_RUNNING, Phase, Recipe, corrupted
@@ -31,7 +31,6 @@ class NSynth:
     presets: Mapping[str, Config] = CONFIGS
     order: Order = "crops"
     recipes: Mapping[str, Recipe] = {"free-running": FREE_RUNNING, "published": Recipe()}
-    unit = "nats"
 
     def config_from(self, values: Mapping[str, Any]) -> Config:
         """Return the configuration of a checkpoint's metadata."""
@@ -51,6 +50,10 @@ class NSynth:
         It was taught so; `small` has 2,048.
         """
         return max(1, round(config.receptive_field / config.hop)) * config.hop
+
+    def loss_name(self, config: Config) -> LossName:
+        """Return the negative log-likelihood of codes."""
+        return "nll"
 
     def quantiser(self, config: Config) -> Quantiser:
         """Return the published model's mu-law."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nsynth_batch.models.engine import Engine
-from nsynth_batch.models.family import Batch, Cost, Loss, Order, Tensors
+from nsynth_batch.models.family import Batch, Cost, Loss, LossName, Order, Tensors
 from nsynth_batch.models.quantiser import HIGHEST, LOWEST, Quantiser, quantiser_named
 from nsynth_batch.models.recipe import Corruption, Phase, Recipe, corrupted
 from nsynth_batch.models.wavenet.initial import random_tensors
@@ -38,7 +38,6 @@ class PlainWaveNet:
         "published": Recipe(),
         "free-running": Recipe(Corruption()),
     }
-    unit = "nats"
 
     def config_from(self, values: Mapping[str, Any]) -> PlainConfig:
         """Return the configuration of a checkpoint's metadata."""
@@ -52,6 +51,10 @@ class PlainWaveNet:
         """Return the weights that a training begins with: uniform in ±sqrt(3 / fan_in)."""
         tensors = random_tensors(plain_tensor_shapes(config), seed)
         return Weights(config, tensors, {"weights": f"random, seed {seed}"}, self.name)
+
+    def loss_name(self, config: PlainConfig) -> LossName:
+        """Return the negative log-likelihood of codes."""
+        return "nll"
 
     def quantiser(self, config: PlainConfig) -> Quantiser:
         """Return the one that the model's metadata names."""

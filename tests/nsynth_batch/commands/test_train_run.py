@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from nsynth_batch.cli import main
 from nsynth_batch.models import load_model
+from nsynth_batch.models.frame_gru.config import FrameConfig
+from nsynth_batch.models.frame_gru.family import Frames
 from nsynth_batch.models.spectral.config import SpectralConfig
 from nsynth_batch.models.spectral.family import Spectral
 from tests.nsynth_batch.recordings import tone, write_wav
@@ -32,3 +35,58 @@ def test_it_trains_on_workers_and_reports_their_share(
     assert [record["step"] for record in records if "exchange_share" in record] == [100]
     assert main([*words, *quick, "--held-out", "0", "--exchange", "alone"]) == 2
     assert "other sizes or options (exchange)" in capsys.readouterr().err
+
+
+@pytest.fixture
+def frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Words that train a model over frames, of a few weights."""
+    monkeypatch.setitem(Frames.presets, "tiny", FrameConfig(8, 5, hidden=4, sample_rate=8000))
+    write_wav(tmp_path / "in" / "low.wav", tone(0.5, 200.0))
+    words = ["--from", str(tmp_path / "in"), "--family", "frames", "--held-out", "0"]
+    return [*words, "--listen-steps", "0"]
+
+
+def test_a_loss_that_is_not_finite_ends_with_a_command_that_goes_on(
+    frames: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a model"
+    words = ["train", str(out), *frames, "--preset", "tiny", "--learning-rate", "1e25"]
+    diverging = [*words, "--steps", "50", "--decay-steps", "1"]
+    assert main(diverging) == 2
+    begins = "no step was saved. Begin anew, other flags as before: nsynth-batch train "
+    assert begins in capsys.readouterr().err
+    assert not list(out.glob("*.safetensors"))
+    # The rate falls over so many steps that two of them are as small as any.
+    assert main([*words, "--steps", "2", "--decay-steps", f"{10**27}"]) == 0
+    files = {path.name: path.read_bytes() for path in out.glob("*.safetensors")}
+    capsys.readouterr()
+    assert main(diverging) == 2
+    [*_, said] = capsys.readouterr().err.strip().splitlines()
+    assert re.search(r"loss is (nan|inf) at step \d+: .* keeps step 2", said)
+    assert {path.name: path.read_bytes() for path in out.glob("*.safetensors")} == files
+    [advice] = re.findall(r"nsynth-batch (train .* --learning-rate [^ ,]+)", said)
+    assert main([*shlex.split(advice), *frames, "--steps", "3"]) == 0
+    assert load_model(tmp_path / "a model-2").family == "frames"
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "unit"),
+    [
+        ("mean", "squared_error", "squared error"),
+        ("gaussian", "density_nll", "nats of a density"),
+    ],
+)
+def test_a_loss_is_logged_under_the_name_of_what_it_measures(
+    head: str,
+    name: str,
+    unit: str,
+    frames: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "model"
+    words = ["train", str(out), *frames, "--preset", "tiny", "--head", head, "--steps", "100"]
+    assert main(words) == 0
+    record = json.loads((out / "log.jsonl").read_text().splitlines()[0])
+    assert name in record and not {"nll", "loss"} & set(record)
+    assert f"step 100 of 100: {record[name]:.3f} {unit}, " in capsys.readouterr().err

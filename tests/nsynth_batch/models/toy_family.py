@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nsynth_batch.models.draws import generator
 from nsynth_batch.models.engine import Codes, Engine, Needs, OnCodes, OnProgress, Request
-from nsynth_batch.models.family import Batch, Cost, Loss, Order, Tensors
+from nsynth_batch.models.family import Batch, Cost, Loss, LossName, Order, Tensors
 from nsynth_batch.models.model import LoadedModel
 from nsynth_batch.models.quantiser import LOWEST, MU_LAW_NSYNTH, Quantiser
 from nsynth_batch.models.recipe import Phase, Recipe
@@ -93,7 +93,6 @@ class Toy:
     name = "toy"
     presets: Mapping[str, ToyConfig] = {"tiny": ToyConfig()}
     order: Order = "crops"
-    unit = "nats"
     recipes: Mapping[str, Recipe] = {"plain": Recipe()}
 
     def config_from(self, values: Mapping[str, Any]) -> ToyConfig:
@@ -108,6 +107,9 @@ class Toy:
 
     def crop_samples(self, config: ToyConfig) -> int:
         return 400
+
+    def loss_name(self, config: ToyConfig) -> LossName:
+        return "nll"
 
     def quantiser(self, config: ToyConfig) -> Quantiser:
         return MU_LAW_NSYNTH

@@ -129,7 +129,7 @@ def test_killed_workers_change_no_byte(
     assert [progress.step for progress in seen] == [2, 4, 6, 8]
     assert listened == [(3, "3"), (6, "6"), (8, "8")]
     assert all(0 <= (progress.exchange_share or 0) <= 1 for progress in seen)
-    assert seen[0].nll and np.isfinite(seen[0].nll)
+    assert seen[0].loss and np.isfinite(seen[0].loss)
     for name in (f"model-{STEPS}.safetensors", f"training-{STEPS}.safetensors", "model.json"):
         assert (tmp_path / name).read_bytes() == (plain / name).read_bytes()
     assert not list(tmp_path.glob("corpus-*"))

@@ -58,7 +58,7 @@ def whole(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Whole:
 
 def test_training_learns(whole: Whole) -> None:
     assert [progress.step for progress in whole.seen] == [10, 20, 30]
-    first, last = whole.seen[0].nll, whole.seen[-1].nll
+    first, last = whole.seen[0].loss, whole.seen[-1].loss
     assert first and last and last < first - 0.3
     assert load_checkpoint(whole.folder).metadata["step"] == "30"
 
@@ -106,7 +106,7 @@ def taught(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Taught:
 
 def test_the_encoder_learns_first_and_alone(taught: Taught) -> None:
     seen, steps = taught.seen, taught.steps
-    assert [progress.nll is None for progress in seen] == [True, False, False]
+    assert [progress.loss is None for progress in seen] == [True, False, False]
     assert seen[2].auxiliary and seen[0].auxiliary and seen[2].auxiliary < seen[0].auxiliary
     begun = FAMILY.initial(SMALL, ENCODER_FIRST.seed).tensors
     assert list(steps) == [10, 20, 30]

@@ -66,8 +66,8 @@ def test_it_learns_and_a_training_that_was_stopped_ends_in_the_same_bytes(
     shutil.copytree(tmp_path / "whole", tmp_path / "parts")
     whole.train(corpus, report_steps=1, on_progress=seen.append)
     first, last = seen[0], seen[-1]
-    assert first.nll and last.nll and last.nll < first.nll - 0.5
-    assert last.beside["bits"] == pytest.approx(last.nll / np.log(2), rel=1e-5)
+    assert first.loss and last.loss and last.loss < first.loss - 0.5
+    assert last.beside["bits"] == pytest.approx(last.loss / np.log(2), rel=1e-5)
 
     goes_on = Trainer(FAMILY, CONFIG, OPTIONS, tmp_path / "parts")
     # What streams carry, and that they do, is a part of what was saved.
@@ -81,7 +81,7 @@ def test_it_learns_and_a_training_that_was_stopped_ends_in_the_same_bytes(
     assert all((saved[name] != value).any() for name, value in begun.items())
     [(_, tone), *_] = corpus.recordings()
     audio = (tone / 32768).astype(np.float32)[None]
-    assert float(trained.nll(audio)[0]) < first.nll - 0.5
+    assert float(trained.nll(audio)[0]) < first.loss - 0.5
     # A training of another sequence is another training.
     with pytest.raises(CheckpointError, match=r"other sizes or options \(crop_samples\)"):
         Trainer(FAMILY, CONFIG, replace(OPTIONS, crop_samples=64), tmp_path / "parts")
