@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BUFFER_BYTES = 128 << 10
 FIRST_RANGE = 4 << 20
+HEAD_BYTES = 256 << 10
 SKIPPED = 1 << 20
 """Bytes ahead that are rather read and dropped than asked for anew."""
 
@@ -64,11 +65,56 @@ def ranged_stream(ranges: Ranges, name: str, patience: float, delay: float = 0.1
     return cast(BinaryIO, io.BufferedReader(raw, BUFFER_BYTES))
 
 
+class _Transfer:
+    """A range on its way.
+
+    Attributes
+    ----------
+    at, end : int
+        Where in the file its next byte and its end are.
+    """
+
+    def __init__(self, pieces: Iterator[bytes], at: int, length: int) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+        self.at, self.end = at, at + length
+
+    def reaches(self, place: int) -> bool:
+        """Whether it comes to a place soon."""
+        return 0 <= place - self.at <= min(SKIPPED, self.end - self.at - 1)
+
+    def take(self, wanted: memoryview) -> int:
+        """Fill a buffer with what comes next, as far as it takes; 0 where nothing comes."""
+        if not self._rest:
+            self._rest = memoryview(next(self._pieces, b""))
+            if not self._rest:
+                self.end = self.at
+        count = min(len(wanted), len(self._rest))
+        wanted[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        self.at += count
+        return count
+
+    def skip(self, place: int) -> None:
+        """Drop what comes before a place."""
+        dropped = memoryview(bytearray(min(BUFFER_BYTES, place - self.at)))
+        while self.at < place and self.take(dropped[: place - self.at]):
+            pass
+
+    def close(self) -> None:
+        self._rest = memoryview(b"")
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()
+
+
 class _Ranged(io.RawIOBase):
     """Reads what is asked for from the range at hand.
 
     A first range is short, for many readers want a header alone; who reads on behind it gets all
-    that is left in one, so a file that is read through costs two requests.
+    that is left in one, so a file that is read through costs two requests. Who looks at a header
+    and at the end before reading through finds the first bytes kept, and the transfer that brought
+    them where it was.
     """
 
     def __init__(self, ranges: Ranges, name: str, patience: float, delay: float) -> None:
@@ -79,10 +125,9 @@ class _Ranged(io.RawIOBase):
         self._patience = patience
         self._delay = delay
         self._at = 0
-        self._range: Iterator[bytes] | None = None
-        self._rest = memoryview(b"")
-        self._range_at = 0
-        self._range_end = 0
+        self._head = bytearray()
+        self._transfer: _Transfer | None = None
+        self._held: _Transfer | None = None
 
     def readable(self) -> bool:
         return True
@@ -109,6 +154,10 @@ class _Ranged(io.RawIOBase):
         wanted = memoryview(buffer).cast("B")[: max(0, self._size - self._at)]
         if not wanted:
             return 0
+        if kept := self._head[self._at : self._at + len(wanted)]:
+            wanted[: len(kept)] = kept
+            self._at += len(kept)
+            return len(kept)
         deadline = time.monotonic() + self._patience
         delay = self._delay
         while True:
@@ -123,61 +172,51 @@ class _Ranged(io.RawIOBase):
 
     def _take(self, wanted: memoryview) -> int:
         """Fill a buffer with what is left of the range, or as much as it takes."""
-        self._position(len(wanted))
+        transfer = self._positioned(len(wanted))
         taken = 0
         while taken < len(wanted):
             try:
-                if not self._rest and not self._next_piece():
-                    break
+                count = transfer.take(wanted[taken:])
             except PassingError:
                 if not taken:
                     raise
                 # What came before it broke off is good; the rest is for the next call.
                 self._drop()
                 break
-            count = min(len(wanted) - taken, len(self._rest))
-            wanted[taken : taken + count] = self._rest[:count]
-            self._rest = self._rest[count:]
+            if not count:
+                break
             taken += count
-            self._at += count
-            self._range_at = self._at
         if not taken:
-            raise PassingError(f"{self.name}: ended at {self._range_at} of {self._size} bytes")
+            raise PassingError(f"{self.name}: ended at {self._at} of {self._size} bytes")
+        if self._at == len(self._head) < HEAD_BYTES:
+            self._head += wanted[: min(taken, HEAD_BYTES - self._at)]
+        self._at += taken
         return taken
 
-    def _next_piece(self) -> bool:
-        """Have the next bytes of the range at hand; False if there are none."""
-        self._rest = memoryview(next(self._range or iter(()), b""))
-        if not self._rest:
-            self._range_end = self._range_at
-        return bool(self._rest)
-
-    def _position(self, wanted: int) -> None:
-        """Bring the range to where the stream is, in it or by another."""
-        ahead = self._at - self._range_at
-        if self._range is not None and 0 <= ahead <= min(
-            SKIPPED, self._range_end - self._range_at - 1
-        ):
-            self._skip(ahead)
-            return
-        followed = self._range is not None and self._at == self._range_end
-        self._drop()
+    def _positioned(self, wanted: int) -> _Transfer:
+        """Return a transfer that is where the stream is: one that was begun, or another."""
+        now = self._transfer
+        for begun in (now, self._held):
+            if begun is not None and begun.reaches(self._at):
+                if begun is not now:
+                    self._transfer, self._held = begun, None
+                    if now is not None:
+                        now.close()
+                begun.skip(self._at)
+                return begun
+        followed = now is not None and self._at == now.end
+        if now is not None and now.at == len(self._head) < now.end and self._held is None:
+            self._held = now
+        elif now is not None:
+            now.close()
         left = self._size - self._at
         length = left if followed else min(max(FIRST_RANGE, wanted), left)
-        self._range = self._ranges.read(self._at, length)
-        self._range_at, self._range_end = self._at, self._at + length
-
-    def _skip(self, count: int) -> None:
-        while count and (self._rest or self._next_piece()):
-            step = min(count, len(self._rest))
-            self._rest = self._rest[step:]
-            self._range_at += step
-            count -= step
+        self._transfer = _Transfer(self._ranges.read(self._at, length), self._at, length)
+        return self._transfer
 
     def _drop(self) -> None:
-        """End the transfer at hand."""
-        if self._range is not None:
-            close = getattr(self._range, "close", None)
-            if close is not None:
-                close()
-        self._range, self._rest = None, memoryview(b"")
+        """End the transfers that were begun."""
+        for begun in (self._transfer, self._held):
+            if begun is not None:
+                begun.close()
+        self._transfer = self._held = None

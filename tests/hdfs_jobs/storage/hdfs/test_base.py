@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
-import random
 import subprocess
 import sys
 import threading
@@ -15,17 +13,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.hdfs.login import parse_token_file
 from hdfs_jobs.storage.hdfs.url import parse_hdfs_url
 from hdfs_jobs.storage.open import open_storage
-from hdfs_jobs.storage.ranged import ranged_stream
 from hdfs_jobs.storage.remote import (
     PATIENCE,
-    LostAnswerError,
     PassingError,
     WrongAddressError,
 )
@@ -227,55 +221,6 @@ def test_a_server_without_rename_options_is_seen_through(hdfs: Hdfs, hdfs_folder
             storage.replace("first", b"second")
         contents = {e.path: storage.read_bytes(e.path) for e in storage.walk(temporary=True)}
     assert contents == {"first": b"first", "file": b"quick", "folder/inside": b"quick"}
-
-
-class Cut:
-    """A file in memory whose transfers break off, or end early, by dice."""
-
-    def __init__(self, content: bytes, seed: int, risk: float) -> None:
-        self.size = len(content)
-        self._content = content
-        self._dice = random.Random(seed)
-        self._risk = risk
-
-    def read(self, offset: int, length: int) -> Iterator[bytes]:
-        assert 0 <= offset < offset + length <= self.size
-        while length:
-            if self._dice.random() < self._risk:
-                raise LostAnswerError("cut")
-            count = min(length, self._dice.randint(1, 5000))
-            yield self._content[offset : offset + count]
-            if self._dice.random() < self._risk:
-                return
-            offset, length = offset + count, length - count
-
-    def close(self) -> None: ...
-
-
-@given(
-    seed=st.integers(0, 2**32),
-    size=st.integers(0, 30_000),
-    steps=st.lists(st.tuples(st.integers(0, 31_000), st.integers(0, 20_000)), max_size=12),
-)
-def test_a_broken_transfer_is_taken_up_where_it_was(
-    seed: int, size: int, steps: list[tuple[int, int]]
-) -> None:
-    content = random.Random(seed).randbytes(size)
-    with ranged_stream(Cut(content, seed, 0.2), "url", patience=60.0, delay=0.0) as stream:
-        expected = io.BytesIO(content)
-        for place, count in steps:
-            assert stream.seek(place) == expected.seek(place)
-            assert stream.read(count) == expected.read(count)
-        stream.seek(0)
-        assert stream.read() == content
-
-
-def test_a_transfer_that_never_comes_back_is_given_up() -> None:
-    with (
-        ranged_stream(Cut(bytes(10_000), 1, 1.0), "url", patience=0.3) as stream,
-        pytest.raises(PassingError, match="cut"),
-    ):
-        stream.read()
 
 
 @pytest.mark.parametrize("number", [0, 1])
