@@ -171,6 +171,8 @@ class Cluster:
             dask.config.set(
                 {
                     "distributed.deploy.lost-worker-timeout": NEVER,
+                    # Its samples are for a dashboard, which these workers have not.
+                    "distributed.worker.profile.enabled": False,
                     # At Dask's own 64 KiB every large block that is freed goes back to the
                     # system, and the next one is faulted in page by page.
                     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": KEPT_BYTES,

@@ -49,10 +49,11 @@ class Iteration(Protocol):
 
 @dataclass(frozen=True)
 class At:
-    """A state, and how many rounds are in it."""
+    """A state, how many rounds are in it, and the reports of the last of them."""
 
     number: int
     state: Any
+    reports: tuple[Any, ...] = ()
 
 
 _MAKING = threading.Lock()
@@ -80,7 +81,7 @@ def number_of(at: At) -> int:
     return at.number
 
 
-def parts_sum(pickled: bytes, at: At, first: int, stop: int) -> Any:
+def parts_sum(pickled: bytes, first: int, stop: int, at: At) -> Any:
     """Return the sum of the parts from `first` to before `stop`."""
     work = _iteration(pickled)
     return tree_sum(range(first, stop), lambda k: work.part(at.state, at.number, k), work.add)
@@ -91,19 +92,20 @@ def sums_sum(pickled: bytes, *sums: Any) -> Any:
     return tree_sum(sums, _same, _iteration(pickled).add)
 
 
-def next_state(pickled: bytes, at: At, *sums: Any) -> At:
-    """Return the state after one more round."""
+def next_state(pickled: bytes, first: bool, at: At, *sums: Any) -> At:
+    """Return the state after one more round, with its report; the first leaves those before."""
     work = _iteration(pickled)
-    total = tree_sum(sums, _same, work.add)
-    return At(at.number + 1, work.apply(at.state, at.number, total))
+    state = work.apply(at.state, at.number, tree_sum(sums, _same, work.add))
+    before = () if first else at.reports
+    return At(at.number + 1, state, (*before, work.report(state, at.number + 1)))
 
 
-def report(pickled: bytes, at: At, saves: bool) -> Any:
-    """Return the report of a state; save it first if it is to be saved."""
+def reports(pickled: bytes, saves: bool, at: At) -> tuple[Any, ...]:
+    """Return the reports that a state has; save it first if it is to be saved."""
     work = _iteration(pickled)
     if saves:
         work.save(at.state, at.number)
-    return work.report(at.state, at.number)
+    return at.reports or (work.report(at.state, at.number),)
 
 
 def keep(at: At, key: str) -> tuple[str, Any]:

@@ -25,7 +25,8 @@ from hdfs_jobs.runs import round_tasks
 from hdfs_jobs.runs.code import check_workers
 from hdfs_jobs.runs.events import RoundsRepeated
 from hdfs_jobs.runs.options import DEFAULTS, RunOptions
-from hdfs_jobs.runs.round_tasks import Iteration, blocks
+from hdfs_jobs.runs.round_graph import RoundsGraph
+from hdfs_jobs.runs.round_tasks import Iteration
 from hdfs_jobs.runs.workers import Workers
 
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
 
     from hdfs_jobs.runs.events import Event
 
-AHEAD = 4
-"""Rounds that are given to Dask before the first of them has ended."""
+AHEAD = 2
+"""Batches of rounds that are given to Dask before the first of them has ended."""
+
+BATCH_SECONDS = 0.5
+"""How long the rounds that are given to Dask as one take, about: their reports come together."""
 
 KEEP_ROUNDS = 50
 """After so many rounds two workers keep the state."""
@@ -43,7 +47,6 @@ COPY_SECONDS = 30.0
 """How long the second copy of a state may take, before it goes on with one."""
 
 ANSWER_SECONDS = 60.0
-FAN_IN = 8
 POLL_SECONDS = 0.2
 
 
@@ -136,6 +139,16 @@ class _Base:
     address: str = ""
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """Rounds that were given to Dask as one, and how many are in the state after them."""
+
+    number: int
+    saves: bool
+    state: Future[Any]
+    reports: Future[Any]
+
+
 @dataclass
 class _Rounds:
     """The state of one call of `run_rounds`."""
@@ -154,6 +167,7 @@ class _Rounds:
     retries: int
     reported: int = -1
     saved: int = -1
+    seconds: float = BATCH_SECONDS
     bases: list[_Base] = field(default_factory=list)
 
     def go(self) -> int:
@@ -190,62 +204,53 @@ class _Rounds:
         """Make rounds from a state on, and keep the state every now and then."""
         if base.number > self.reported:
             # It was saved, but its report was lost, and those before it.
-            found = self._result(self._submit(round_tasks.report, self.pickled, base.future, False))
+            found = self._result(
+                self._submit(round_tasks.reports, self.pickled, False, base.future)
+            )
             self.reported = base.number
-            self.on_report(base.number, found)
+            self.on_report(base.number, found[-1])
         while base.number < self.rounds and not self.stop.is_set():
             last = min(self.rounds, base.number - base.number % self.keep_rounds + self.keep_rounds)
             number, state = self._some(base, last)
             base = self._keep(number, state)
         if base.number > self.saved:
-            self._result(self._submit(round_tasks.report, self.pickled, base.future, True))
+            self._result(self._submit(round_tasks.reports, self.pickled, True, base.future))
             self.saved = base.number
         return base.number
 
     def _some(self, base: _Base, last: int) -> tuple[int, Future[Any]]:
         """Make the rounds up to `last`, some of them given to Dask ahead of time."""
         state, number = base.future, base.number
-        ahead: deque[tuple[int, bool, Future[Any]]] = deque()
+        ahead: deque[_Batch] = deque()
+        begun = time.monotonic()
         while ahead or (number < last and not self.stop.is_set()):
             # Nothing is begun beyond a state that is to be saved: `on_report` finds that one saved.
-            saving = bool(ahead) and ahead[-1][1]
+            saving = bool(ahead) and ahead[-1].saves
             while number < last and not (len(ahead) == AHEAD or saving or self.stop.is_set()):
-                state = self._round(state)
-                number += 1
-                saves = self.saves(number)
-                report = self._submit(round_tasks.report, self.pickled, state, saves)
-                ahead.append((number, saves, report))
-                saving = saves
-            done, saves, report = ahead.popleft()
-            found = self._result(report)
-            if saves:
-                self.saved = max(self.saved, done)
-            if done > self.reported:
-                self.reported = done
-                self.on_report(done, found)
+                ahead.append(self._batch(number, state, last))
+                number, state, saving = ahead[-1].number, ahead[-1].state, ahead[-1].saves
+            batch = ahead.popleft()
+            reports = self._result(batch.reports)
+            now = time.monotonic()
+            self.seconds, begun = max(1e-3, (now - begun) / len(reports)), now
+            if batch.saves:
+                self.saved = max(self.saved, batch.number)
+            for done, found in enumerate(reports, batch.number - len(reports) + 1):
+                if done > self.reported:
+                    self.reported = done
+                    self.on_report(done, found)
         return number, state
 
-    def _round(self, state: Future[Any]) -> Future[Any]:
-        """Submit a round; return the future of the next state."""
-        places = self.workers.addresses
-        # Left to itself Dask gives all of them to the worker that has the state.
-        sums = [
-            self._submit(
-                round_tasks.parts_sum,
-                self.pickled,
-                state,
-                *edge,
-                workers=[places[k % len(places)]] if places else None,
-                allow_other_workers=bool(places),
-            )
-            for k, edge in enumerate(blocks(self.parts, len(places)))
-        ]
-        while len(sums) > FAN_IN:
-            sums = [
-                self._submit(round_tasks.sums_sum, self.pickled, *sums[k : k + FAN_IN])
-                for k in range(0, len(sums), FAN_IN)
-            ]
-        return self._submit(round_tasks.next_state, self.pickled, state, *sums)
+    def _batch(self, number: int, state: Future[Any], last: int) -> _Batch:
+        """Submit some rounds; one graph of many tasks costs far less than many of one."""
+        graph = RoundsGraph(self.pickled, self.parts, self.workers.addresses, state.key)
+        end = min(last, number + max(1, int(BATCH_SECONDS / self.seconds)))
+        saves = False
+        while number < end and not saves:
+            graph.add_round()
+            number += 1
+            saves = self.saves(number)
+        return _Batch(number, saves, *graph.submit(self.client, saves))
 
     def _keep(self, number: int, state: Future[Any]) -> _Base:
         """Have two workers keep a state, so that what it was made of can be forgotten."""

@@ -246,7 +246,8 @@ def test_a_run_goes_on_from_what_was_saved(
         options=CODE,
         keep_rounds=10,
     )
-    assert 23 <= made < 30
+    # Rounds are given to Dask some at a time; none is begun beyond those.
+    assert 23 <= made <= 40
     assert Walk(str(tmp_path)).load()[0] == made
     assert walk(client, Walk(str(tmp_path))) == expected[made:]
     assert walk(client, Walk(str(tmp_path))) == []
