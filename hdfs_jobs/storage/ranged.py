@@ -26,9 +26,12 @@ class Ranges(Protocol):
     ----------
     size : int
         Of the file, in bytes.
+    first : int
+        How many of them a first range asks for.
     """
 
     size: int
+    first: int
 
     def read(self, offset: int, length: int) -> Iterator[bytes]:
         """Yield the bytes of a range, or at least its beginning; closing it ends the transfer.
@@ -62,7 +65,28 @@ def ranged_stream(ranges: Ranges, name: str, patience: float, delay: float = 0.1
         Seconds before a transfer is first taken up; doubled for each further try, up to five.
     """
     raw = _Ranged(ranges, name, patience, delay)
-    return cast(BinaryIO, io.BufferedReader(raw, BUFFER_BYTES))
+    return cast(BinaryIO, _Buffered(raw, BUFFER_BYTES))
+
+
+class _Buffered(io.BufferedReader):
+    """Hands large reads on as they came where nothing is buffered: memory is not copied twice."""
+
+    raw: _Ranged
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 2 * BUFFER_BYTES:
+            return super().read(size)
+        place = self.tell()
+        if place != self.raw.tell():
+            return super().read(size)
+        pieces: list[bytes | memoryview] = []
+        while size and (piece := self.raw.piece(size)):
+            pieces.append(piece)
+            size -= len(piece)
+            place += len(piece)
+        # It must not take the place that it remembers for where the file is.
+        self.seek(place)
+        return pieces[0] if len(pieces) == 1 and type(pieces[0]) is bytes else b"".join(pieces)
 
 
 class _Transfer:
@@ -83,22 +107,23 @@ class _Transfer:
         """Whether it comes to a place soon."""
         return 0 <= place - self.at <= min(SKIPPED, self.end - self.at - 1)
 
-    def take(self, wanted: memoryview) -> int:
-        """Fill a buffer with what comes next, as far as it takes; 0 where nothing comes."""
+    def piece(self, size: int) -> bytes | memoryview:
+        """Return what comes next, so many bytes at most; none where nothing comes."""
         if not self._rest:
-            self._rest = memoryview(next(self._pieces, b""))
-            if not self._rest:
+            came = next(self._pieces, b"")
+            if not came:
                 self.end = self.at
-        count = min(len(wanted), len(self._rest))
-        wanted[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        self.at += count
-        return count
+            if len(came) <= size:
+                self.at += len(came)
+                return came
+            self._rest = memoryview(came)
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        self.at += len(piece)
+        return piece
 
     def skip(self, place: int) -> None:
         """Drop what comes before a place."""
-        dropped = memoryview(bytearray(min(BUFFER_BYTES, place - self.at)))
-        while self.at < place and self.take(dropped[: place - self.at]):
+        while self.at < place and self.piece(place - self.at):
             pass
 
     def close(self) -> None:
@@ -111,10 +136,9 @@ class _Transfer:
 class _Ranged(io.RawIOBase):
     """Reads what is asked for from the range at hand.
 
-    A first range is short, for many readers want a header alone; who reads on behind it gets all
-    that is left in one, so a file that is read through costs two requests. Who looks at a header
-    and at the end before reading through finds the first bytes kept, and the transfer that brought
-    them where it was.
+    A range elsewhere than at the beginning is short, for many readers want a footer alone; who
+    reads on behind it gets all that is left in one. Who looks at a header and at the end before
+    reading through finds the first bytes kept, and the transfer that brought them where it was.
     """
 
     def __init__(self, ranges: Ranges, name: str, patience: float, delay: float) -> None:
@@ -151,18 +175,24 @@ class _Ranged(io.RawIOBase):
         super().close()
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        wanted = memoryview(buffer).cast("B")[: max(0, self._size - self._at)]
-        if not wanted:
-            return 0
-        if kept := self._head[self._at : self._at + len(wanted)]:
-            wanted[: len(kept)] = kept
+        wanted = memoryview(buffer).cast("B")
+        piece = self.piece(len(wanted))
+        wanted[: len(piece)] = piece
+        return len(piece)
+
+    def piece(self, size: int) -> bytes | memoryview:
+        """Return what comes next, so many bytes at most; none at the end of the file."""
+        size = min(size, self._size - self._at)
+        if size <= 0:
+            return b""
+        if kept := bytes(self._head[self._at : self._at + size]):
             self._at += len(kept)
-            return len(kept)
+            return kept
         deadline = time.monotonic() + self._patience
         delay = self._delay
         while True:
             try:
-                return self._take(wanted)
+                return self._next(size)
             except PassingError:
                 self._drop()
                 if time.monotonic() + delay > deadline:
@@ -170,28 +200,14 @@ class _Ranged(io.RawIOBase):
                 time.sleep(delay)
                 delay = min(2 * delay, 5.0)
 
-    def _take(self, wanted: memoryview) -> int:
-        """Fill a buffer with what is left of the range, or as much as it takes."""
-        transfer = self._positioned(len(wanted))
-        taken = 0
-        while taken < len(wanted):
-            try:
-                count = transfer.take(wanted[taken:])
-            except PassingError:
-                if not taken:
-                    raise
-                # What came before it broke off is good; the rest is for the next call.
-                self._drop()
-                break
-            if not count:
-                break
-            taken += count
-        if not taken:
+    def _next(self, size: int) -> bytes | memoryview:
+        piece = self._positioned(size).piece(size)
+        if not piece:
             raise PassingError(f"{self.name}: ended at {self._at} of {self._size} bytes")
         if self._at == len(self._head) < HEAD_BYTES:
-            self._head += wanted[: min(taken, HEAD_BYTES - self._at)]
-        self._at += taken
-        return taken
+            self._head += piece[: HEAD_BYTES - self._at]
+        self._at += len(piece)
+        return piece
 
     def _positioned(self, wanted: int) -> _Transfer:
         """Return a transfer that is where the stream is: one that was begun, or another."""
@@ -210,7 +226,8 @@ class _Ranged(io.RawIOBase):
         elif now is not None:
             now.close()
         left = self._size - self._at
-        length = left if followed else min(max(FIRST_RANGE, wanted), left)
+        least = FIRST_RANGE if self._at else self._ranges.first
+        length = left if followed else min(max(least, wanted), left)
         self._transfer = _Transfer(self._ranges.read(self._at, length), self._at, length)
         return self._transfer
 

@@ -95,6 +95,8 @@ class _NativeRanges:
     Only where a transfer fails are they looked up again, and then it must be the same file.
     """
 
+    first = FIRST_RANGE
+
     def __init__(self, storage: NativeStorage, path: str) -> None:
         self._storage = storage
         self._path = path

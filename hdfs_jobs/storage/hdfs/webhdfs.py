@@ -163,6 +163,8 @@ class _WebRanges:
     held to the file's number on the NameNode.
     """
 
+    first = FIRST_RANGE
+
     def __init__(self, storage: WebHdfsStorage, path: str) -> None:
         self._storage = storage
         self._path = path

@@ -23,10 +23,6 @@ class RefusedError(OSError):
     """A condition does not hold: the name is taken, or the file is not the one that was read."""
 
 
-class EmptyError(OSError):
-    """The file has no byte in the range that was asked for: it is empty."""
-
-
 class FolderError(NotADirectoryError):
     """Other files stand below the name, or the server failed at the folders on its way."""
 
@@ -121,8 +117,6 @@ def _settled(url: str, code: str, number: int, words: str) -> OSError | None:
         return FolderError(f"{url}: a directory, not a file ({words})")
     if code in _IN_THE_WAY:
         return NotADirectoryError(f"{url}: not a directory on the way ({words})")
-    if code == "InvalidRange" or number == 416:
-        return EmptyError(f"{url}: empty")
     if code == "NotImplemented" or number == 501:
         return UnsuitableError(
             f"{url}: the server does not know what a store needs ({words}): keep the store on one "

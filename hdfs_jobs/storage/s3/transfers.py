@@ -9,10 +9,9 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hdfs_jobs.storage.ranged import FIRST_RANGE
 from hdfs_jobs.storage.s3.client import read_body
 from hdfs_jobs.storage.s3.conditions import Condition
-from hdfs_jobs.storage.s3.errors import EmptyError, RefusedError
+from hdfs_jobs.storage.s3.errors import RefusedError
 from hdfs_jobs.storage.upload import BLOCK_BYTES, MEMORY_BYTES, spool
 
 if TYPE_CHECKING:
@@ -142,7 +141,10 @@ class Upload(io.RawIOBase):
 
 
 class S3Ranges:
-    """A file that is opened by asking for its beginning: a short one takes no other request.
+    """A file that is opened by asking for all of it: to read it through takes no other request.
+
+    A server sends no more than a connection holds until it is read, and servers that send a whole
+    file out of the system's memory copy ranges of it.
 
     Parameters
     ----------
@@ -155,13 +157,9 @@ class S3Ranges:
     def __init__(self, get: Send, url: str) -> None:
         self._get = get
         self._url = url
-        self._begun: dict[str, Any] | None = None
-        self.size = 0
-        with suppress(EmptyError):
-            self._begun = get(Range=f"bytes=0-{FIRST_RANGE - 1}")
-            self._tag = self._begun["ETag"]
-            whole = self._begun.get("ContentRange", "").rpartition("/")[2]
-            self.size = int(whole or self._begun["ContentLength"])
+        self._begun: dict[str, Any] | None = get()
+        self._tag = self._begun["ETag"]
+        self.size = self.first = int(self._begun["ContentLength"])
 
     def read(self, offset: int, length: int) -> Iterator[bytes]:
         """Yield the bytes of a range, of the file that was opened and of no other one."""
