@@ -11,7 +11,7 @@ import typer
 from nsynth_batch.commands.options import LEASE, MODELS, SCHEDULER, STORE, settings_from
 from nsynth_batch.commands.train_inputs import TrimSilence
 from nsynth_batch.errors import USAGE, CommandError
-from nsynth_batch.settings.choices import Exchange, Schedule
+from nsynth_batch.settings.choices import Exchange, Rule, Schedule
 
 if TYPE_CHECKING:
     from nsynth_batch.settings.settings import Settings
@@ -27,6 +27,9 @@ STEPS, STEPS_ON = 20_000, 16_000
 
 DECAY, DECAY_ON = 2_000, 5_000
 """Steps at the end of the two in which the learning rate falls."""
+
+LOCAL_STEPS = 10
+"""Of a round."""
 
 BATCH = {"crops": 2, "streams": 16}
 """Crops a step, or streams side by side, by the order in which a family learns."""
@@ -198,11 +201,26 @@ def train(
         Exchange | None,
         typer.Option(
             help="alone: this process learns. sync: workers do, a crop or four streams each, "
-            "and the weights are the same, bit for bit, whatever their number. "
+            "and the weights are the same, bit for bit, whatever their number. rounds: each crop "
+            "or four streams has weights of its own for some steps, which are averaged then. "
             "[default: sync with --workers or --scheduler, else alone]",
             show_default=False,
         ),
     ] = None,
+    local_steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="K",
+            help="Steps of --exchange rounds after which weights and moments are averaged. "
+            f"[default: {LOCAL_STEPS}]",
+            show_default=False,
+        ),
+    ] = None,
+    rule: Annotated[
+        Rule,
+        typer.Option("--optimiser", help="Adam, or the gradient times the learning rate alone."),
+    ] = "adam",
 ) -> int:
     """Train a model on a store's audio or a folder.
 
@@ -257,7 +275,11 @@ def train(
         augmentation=WIDE if augment else Augmentation(),
         recipe=recipes[recipe] if recipe else next(iter(recipes.values())),
         exchange=exchange or _exchange_of(settings),
+        local_steps=local_steps or LOCAL_STEPS,
+        rule=rule,
     )
+    if local_steps and options.exchange != "rounds":
+        raise CommandError("--local-steps is of --exchange rounds alone", USAGE)
     alone = options.exchange == "alone"
     why = refusal(
         given.family,

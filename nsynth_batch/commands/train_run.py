@@ -63,7 +63,7 @@ def _cost(settings: Settings, trainer: Trainer, seconds: float, listen_steps: in
     from nsynth_batch.training.plan import plan_training, products_a_second
 
     options = trainer.options
-    on_workers = options.exchange == "sync"
+    on_workers = options.exchange != "alone"
     remote = on_workers and settings.scheduler
     workers = settings.workers if on_workers and not remote else 1
     plan = plan_training(trainer.family, trainer.config, options, trainer.step, workers)
@@ -130,7 +130,7 @@ def run_training(
             # It was killed after a save, before it had listened.
             listen(trainer.step, trainer.averaged())
         learn: Callable[..., object] = partial(trainer.train, to_train)
-        if trainer.options.exchange == "sync":
+        if trainer.options.exchange != "alone":
             learn = partial(_train_on_workers, settings, trainer, to_train)
         try:
             learn(on_progress=show, listen_steps=listen_steps, on_listen=listen, stop=drain.asked)

@@ -31,8 +31,12 @@ Schedule = Literal["trapezoid", "published"]
 Split = Literal["training", "validation", "test"]
 """Which part of a published data set is taken."""
 
-Exchange = Literal["alone", "sync"]
-"""Where a training's gradients are made: in this process, or on workers, a crop each."""
+Exchange = Literal["alone", "sync", "rounds"]
+"""Where a model learns: in this process; on workers, a crop each; there with weights of their own
+for some steps, which are averaged then."""
+
+Rule = Literal["adam", "plain"]
+"""How a gradient changes the weights: by Adam, or by itself times the learning rate."""
 
 LogFormat = Literal["text", "json"]
 """How progress is printed: lines for people, or JSON for a log collector."""

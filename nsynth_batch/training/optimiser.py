@@ -1,4 +1,4 @@
-"""Adam on clipped gradients, and the moving average of the weights."""
+"""Adam, or plain descent, on clipped gradients, and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from nsynth_batch.models.weights import Array
+from nsynth_batch.settings.choices import Rule
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
 
@@ -23,6 +24,8 @@ class Optimiser:
         Largest norm of a step's gradient.
     average_decay : float
         Decay of the averaged weights.
+    rule : str
+        ``adam``; or ``plain``, which goes down the gradient and keeps nothing beside the weights.
 
     Attributes
     ----------
@@ -31,7 +34,12 @@ class Optimiser:
     """
 
     def __init__(
-        self, initial: Mapping[str, Array], *, clip_norm: float, average_decay: float
+        self,
+        initial: Mapping[str, Array],
+        *,
+        clip_norm: float,
+        average_decay: float,
+        rule: Rule = "adam",
     ) -> None:
         self.weights = {name: tf.Variable(value) for name, value in initial.items()}
         self._slots = {
@@ -41,6 +49,7 @@ class Optimiser:
         self._slots["average"] = {name: tf.Variable(v) for name, v in self.weights.items()}
         self._clip_norm = clip_norm
         self._average_decay = average_decay
+        self._rule = rule
 
     def apply(self, gradients: Sequence[Any], rate: Any, step: Any) -> None:
         """Make one step.
@@ -60,10 +69,13 @@ class Optimiser:
         keep = tf.minimum(self._average_decay, step / (step + 10))
         slots = self._slots
         for (name, weight), gradient in zip(self.weights.items(), gradients, strict=True):
-            m, v = slots["momentum"][name], slots["variance"][name]
-            m.assign(_BETA_1 * m + (1 - _BETA_1) * gradient)
-            v.assign(_BETA_2 * v + (1 - _BETA_2) * tf.square(gradient))
-            weight.assign_sub(scaled * m / (tf.sqrt(v) + _EPSILON))
+            if self._rule == "plain":
+                weight.assign_sub(rate * gradient)
+            else:
+                m, v = slots["momentum"][name], slots["variance"][name]
+                m.assign(_BETA_1 * m + (1 - _BETA_1) * gradient)
+                v.assign(_BETA_2 * v + (1 - _BETA_2) * tf.square(gradient))
+                weight.assign_sub(scaled * m / (tf.sqrt(v) + _EPSILON))
             average = slots["average"][name]
             average.assign(keep * average + (1 - keep) * weight)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from nsynth_batch.models.family import Order
 from nsynth_batch.models.recipe import Recipe
-from nsynth_batch.settings.choices import Exchange, Schedule
+from nsynth_batch.settings.choices import Exchange, Rule, Schedule
 from nsynth_batch.training.corpus import Augmentation
 
 _PUBLISHED_RATES = (
@@ -48,7 +48,12 @@ class TrainingOptions:
         What helps the model to learn beside them.
     exchange
         Where gradients are made and added: ``alone`` in this process; ``sync`` on workers, a crop
-        each or `ROWS` streams, added in a fixed tree, which gives other last bits than ``alone``.
+        each or `ROWS` streams, added in a fixed tree, which gives other last bits than ``alone``;
+        ``rounds`` on workers, where each crop of a batch has weights of its own for some steps.
+    local_steps
+        Steps after which the weights of ``rounds`` are averaged, with all that is beside them.
+    rule
+        ``adam``, or ``plain`` gradient descent.
 
     Examples
     --------
@@ -70,6 +75,13 @@ class TrainingOptions:
     augmentation: Augmentation = field(default_factory=Augmentation)
     recipe: Recipe = field(default_factory=Recipe)
     exchange: Exchange = "alone"
+    local_steps: int = 1
+    rule: Rule = "adam"
+
+    @property
+    def stride(self) -> int:
+        """Steps in a round of workers."""
+        return self.local_steps if self.exchange == "rounds" else 1
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step."""

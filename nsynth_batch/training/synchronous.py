@@ -55,8 +55,8 @@ def train_synchronously(
     Parameters
     ----------
     trainer : Trainer
-        A training, begun or not; its options' exchange is ``sync``. Its folder is where every
-        worker can read and write; it is leased, as a store is.
+        A training, begun or not; its options' exchange is ``sync`` or ``rounds``. Its folder is
+        where every worker can read and write; it is leased, as a store is.
     corpus : Corpus
         Copied beside the training, for the workers, and deleted at the end.
     client : distributed.Client
@@ -94,27 +94,30 @@ def train_synchronously(
         reports = _Reports(trainer, client, lease, work.parts, report_steps, on_progress)
         saved = time.monotonic()
 
-        def listens(step: int) -> bool:
-            return bool(on_listen and listen_steps and step % listen_steps == 0)
+        stride = trainer.options.stride
 
-        def saves(step: int) -> bool:
+        def listens(number: int) -> bool:
+            return bool(on_listen and passes(number, stride, listen_steps))
+
+        def saves(number: int) -> bool:
             nonlocal saved
-            if not listens(step) and time.monotonic() - saved < save_seconds:
+            if not listens(number) and time.monotonic() - saved < save_seconds:
                 return False
             saved = time.monotonic()
             return True
 
-        def take(step: int, report: tuple[Met, float]) -> None:
-            reports.add(step, *report)
-            if on_listen and listens(step) and step < trainer.options.steps:
+        def take(number: int, report: tuple[Met, float]) -> None:
+            reports.add(number, *report)
+            step = number * stride
+            if on_listen and listens(number) and step < trainer.options.steps:
                 on_listen(step, load_checkpoint(trainer.url))
                 # Listening is not training: the speed leaves it out.
                 reports.begin()
 
-        step = run_rounds(
+        run_rounds(
             work,
             client=client,
-            rounds=trainer.options.steps,
+            rounds=trainer.options.steps // stride,
             name=trainer.url,
             on_report=take,
             saves=saves,
@@ -123,10 +126,10 @@ def train_synchronously(
             stop=stop,
         )
         trainer.restore()
-        if step >= trainer.options.steps:
+        if trainer.step >= trainer.options.steps:
             delete_corpora(storage)
             if on_listen:
-                on_listen(step, trainer.averaged())
+                on_listen(trainer.step, trainer.averaged())
 
 
 def gradients_of(trainer: Trainer, corpus: str) -> Gradients:
@@ -150,6 +153,17 @@ def gradients_of(trainer: Trainer, corpus: str) -> Gradients:
         tensorflow=str(tf.__version__),
         instruction_set=processor_instruction_set(),
     )
+
+
+def passes(number: int, stride: int, every: int) -> bool:
+    """Whether round `number`, of so many steps, ends at a multiple of a number or goes beyond it.
+
+    Examples
+    --------
+    >>> [number for number in range(1, 10) if passes(number, 3, 10)]
+    [4, 7]
+    """
+    return every > 0 and number * stride // every > (number - 1) * stride // every
 
 
 class _Reports:
@@ -176,18 +190,20 @@ class _Reports:
         self._seconds = 0.0
         self._since = time.monotonic()
 
-    def add(self, step: int, met: Met, seconds: float) -> None:
-        """Take a step's report, and report in turn when it is time."""
+    def add(self, number: int, met: Met, seconds: float) -> None:
+        """Take a round's report, and report in turn when it is time."""
         self._lease.check()
         self._met.append(met)
         self._seconds += seconds
-        if self._on_progress is None or step % self._report_steps:
-            return
         options = self._trainer.options
+        if self._on_progress is None or not passes(number, options.stride, self._report_steps):
+            return
         wall = time.monotonic() - self._since
         threads = min(self._parts, max(1, sum(self._client.nthreads().values())))
         share = min(1.0, max(0.0, 1.0 - self._seconds / (threads * wall)))
-        speed = len(self._met) * options.batch * options.crop_samples / wall
+        steps = len(self._met) * options.stride
+        speed = steps * options.batch * options.crop_samples / wall
+        step = number * options.stride
         self._on_progress(progress_of(step, options.steps, self._met, speed, share))
         self.begin()
 

@@ -57,8 +57,8 @@ class Trainer:
         If the folder's training is of another configuration or other options (`steps` and
         `decay_steps` may change), or its file is damaged.
     ValueError
-        If the crops are no whole hops or too short, streams are to be changed as crops can be, or
-        `initial` is of other sizes.
+        If the crops are no whole hops or too short, the steps no whole rounds, streams are to be
+        changed as crops can be, or `initial` is of other sizes.
     """
 
     def __init__(
@@ -74,6 +74,11 @@ class Trainer:
             raise ValueError(
                 f"crop_samples must be a multiple of the hop {config.hop}, "
                 f"not {options.crop_samples}"
+            )
+        if options.steps % options.stride:
+            raise ValueError(
+                f"{options.steps} steps are no whole rounds of {options.stride}: give "
+                f"{options.steps + -options.steps % options.stride}"
             )
         if family.order == "streams" and options.augmentation != Augmentation():
             raise ValueError(f"the family {family.name} learns streams, which are left as they are")
@@ -95,6 +100,7 @@ class Trainer:
             {**begins.tensors, **self._auxiliary},
             clip_norm=options.clip_norm,
             average_decay=options.average_decay,
+            rule=options.rule,
         )
         self._recordings = ""
         self._state = (
@@ -258,6 +264,10 @@ class Trainer:
             del options["recipe"]  # as trainings that knew no other were begun
         if self.options.exchange == "alone":
             del options["exchange"]  # likewise
+        if self.options.exchange != "rounds":
+            del options["local_steps"]
+        if self.options.rule == "adam":
+            del options["rule"]
         if self._initial:
             options["initial"] = self._initial
         if self.family.name != FIRST_FAMILY:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,12 +63,13 @@ def client() -> Iterator[Client]:
         yield cluster.client()
 
 
-def crops(folder: Path) -> Trainer:
-    return Trainer(SPECTRAL, SPECTRA, CROPS, folder, metadata={"title": "a test"})
+def crops(folder: Path, **options: Any) -> Trainer:
+    given = replace(CROPS, **options)
+    return Trainer(SPECTRAL, SPECTRA, given, folder, metadata={"title": "a test"})
 
 
-def streams(folder: Path) -> Trainer:
-    return Trainer(FRAMES, FRAME, STREAMS, folder)
+def streams(folder: Path, **options: Any) -> Trainer:
+    return Trainer(FRAMES, FRAME, replace(STREAMS, **options), folder)
 
 
 def begun(trainer: Trainer, corpus: Corpus) -> Gradients:
@@ -78,14 +79,19 @@ def begun(trainer: Trainer, corpus: Corpus) -> Gradients:
     return gradients_of(trainer, publish_corpus(corpus, open_storage(trainer.url)))
 
 
-def train_plainly(work: Gradients) -> None:
+def train_plainly(work: Gradients, rounds: int = STEPS) -> None:
     """Train by a plain loop in this process, which is to be a worker: its TensorFlow is fresh."""
+    work.save(learn(work, rounds), rounds)
+
+
+def learn(work: Gradients, rounds: int) -> Any:
+    """Return the state after some rounds of a plain loop, in a worker likewise."""
     number, state = work.load()
-    while number < STEPS:
+    while number < rounds:
         parts = [work.part(state, number, k) for k in range(work.parts)]
         state = work.apply(state, number, tree_sum(parts, lambda part: part, work.add))
         number += 1
-    work.save(state, number)
+    return state
 
 
 def load(work: Gradients) -> Any:
@@ -165,6 +171,51 @@ def test_streams_carry_their_state_through_a_stop(
     for name, value in parts._state.items():
         assert value.numpy().any()
         np.testing.assert_allclose(value.numpy(), carried[name].numpy(), atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", [crops, streams])
+def test_rounds_of_one_plain_step_are_synchronous_steps(
+    client: Client, corpus: Corpus, tmp_path: Path, kind: Callable[..., Trainer]
+) -> None:
+    found = [
+        client.submit(
+            learn,
+            begun(kind(tmp_path / how, exchange=how, rule="plain", clip_norm=1e9, batch=8), corpus),
+            4,
+        ).result()
+        for how in ("sync", "rounds")
+    ]
+    together, local = ({**state.slots["weights"], **state.streams} for state in found)
+    first = client.submit(load, begun(kind(tmp_path / "first"), corpus)).result()[1]
+    for name, value in together.items():
+        np.testing.assert_allclose(local[name], value, rtol=1e-4, atol=1e-6)
+    assert any((together[name] != value).any() for name, value in first.slots["weights"].items())
+
+
+def test_rounds_go_on_exactly_after_a_stop_and_a_kill(
+    client: Client, corpus: Corpus, tmp_path: Path
+) -> None:
+    def trainer(name: str) -> Trainer:
+        return streams(tmp_path / name, exchange="rounds", local_steps=2)
+
+    seen: list[int] = []
+    stop = threading.Event()
+
+    def stop_there(progress: TrainingProgress) -> None:
+        seen.append(progress.step)
+        if progress.step == 4:
+            os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
+            stop.set()
+
+    for ended in (stop, None):
+        train_synchronously(
+            trainer("workers"), corpus, client, run=RUN, report_steps=2, stop=ended,
+            on_progress=stop_there,
+        )  # fmt: skip
+    assert seen == [2, 4, 6, 8]
+    client.submit(train_plainly, begun(trainer("plain"), corpus), STEPS // 2).result()
+    name = f"training-{STEPS}.safetensors"
+    assert (tmp_path / "workers" / name).read_bytes() == (tmp_path / "plain" / name).read_bytes()
 
 
 def test_a_training_that_is_over_is_left_as_it_is(

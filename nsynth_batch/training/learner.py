@@ -1,0 +1,265 @@
+"""What a worker's process makes once for a training: its corpus, its graphs, and their results."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from nsynth_batch.models.family import StreamFamily, family_named
+from nsynth_batch.models.recipe import Phase
+from nsynth_batch.models.weights import Array, ModelConfig
+from nsynth_batch.training.batches import Batches
+from nsynth_batch.training.corpus import Corpus
+from nsynth_batch.training.optimiser import Optimiser
+from nsynth_batch.training.options import ROWS, Met, TrainingOptions
+from nsynth_batch.training.reducer import gradient
+
+Rows = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What some rows teach: sums over their samples.
+
+    Attributes
+    ----------
+    tensors : list of float32 arrays
+        Of the gradient, in the order of the weights; or as `Learner.walk` returns them.
+    count : float
+        How many samples that is.
+    loss, auxiliary : float
+        The auxiliary error is NaN where there is none.
+    beside : mapping of str to float
+        What a family reports beside its loss.
+    streams : mapping of int to mapping of str to arrays
+        What the streams of each group go on from.
+    seconds : float
+        That it took.
+    """
+
+    tensors: list[Array]
+    count: float
+    loss: float
+    auxiliary: float
+    beside: Mapping[str, float]
+    streams: Mapping[int, Rows]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Weights and all that is beside them, and what the last step was like.
+
+    Attributes
+    ----------
+    slots : mapping of str to mapping of str to arrays
+        As `Optimiser.state` returns it.
+    streams : mapping of str to arrays [B, …]
+        What streams go on from; empty for crops.
+    met : Met
+        Means of the last step.
+    seconds : float
+        That its gradients took, added up.
+    """
+
+    slots: Mapping[str, Rows]
+    streams: Rows
+    met: Met = field(default_factory=lambda: Met(None, None))
+    seconds: float = 0.0
+
+
+def added(a: Learned, b: Learned) -> Learned:
+    """Return what two of them teach together."""
+    return Learned(
+        [x + y for x, y in zip(a.tensors, b.tensors, strict=True)],
+        a.count + b.count,
+        a.loss + b.loss,
+        a.auxiliary + b.auxiliary,
+        {name: value + b.beside[name] for name, value in a.beside.items()},
+        {**a.streams, **b.streams},
+        a.seconds + b.seconds,
+    )
+
+
+class Learner:
+    """What a worker's process makes once: the corpus, the graph, variables for weights."""
+
+    def __init__(
+        self, family: str, config: ModelConfig, options: TrainingOptions, corpus: Corpus
+    ) -> None:
+        self._family = family_named(family)
+        self._config, self._options = config, options
+        self.batches = Batches(self._family, config, options, corpus)
+        self.auxiliary = self._family.auxiliary(config, options.recipe, options.seed)
+        self.streams: Rows = {}
+        if isinstance(self._family, StreamFamily):
+            self.streams = self._family.state(config, options.batch)
+        self.shapes = {
+            **self._family.tensor_shapes(config),
+            **{name: value.shape for name, value in self.auxiliary.items()},
+        }
+        self._rows = ROWS[self._family.order]
+        self._last: tuple[int, Rows] = (-1, {})
+        # A worker of several threads does several tasks at once.
+        self._reading, self._own = threading.Lock(), threading.local()
+        self._gradient = tf.function(self._sums, reduce_retracing=True, autograph=False)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """What the weights are kept with; see `Optimiser.slots`."""
+        return self._optimiser()[0].slots
+
+    def learn(self, state: Trained, number: int, index: int) -> Learned:
+        """Return what a crop of a step teaches, or a group of its streams."""
+        weights = {name: tf.constant(state.slots["weights"][name]) for name in self.shapes}
+        return self._learn(weights, self._streams(state, index), number, index)
+
+    def walk(self, state: Trained, numbers: range, index: int) -> Learned:
+        """Return weights and all beside them after steps on one crop each, or one group of streams.
+
+        They are `Learned.tensors`, slot by slot.
+        """
+        optimiser, step = self._optimiser()
+        optimiser.restore(state.slots)
+        before, total = self._streams(state, index), None
+        for number in numbers:
+            weights = {n: tf.convert_to_tensor(v) for n, v in optimiser.weights.items()}
+            found = self._learn(weights, before, number, index)
+            self._step(step, found, number)
+            before = found.streams.get(index, {})
+            found = replace(found, tensors=[])
+            total = found if total is None else added(total, found)
+        if total is None:
+            raise ValueError("a round has no steps")
+        slots = optimiser.state()
+        return replace(total, tensors=[v for name in self.slots for v in slots[name].values()])
+
+    def average(self, state: Trained, number: int, total: Learned, parts: int) -> Trained:
+        """Return the means of what `walk` returned for so many parts, added up."""
+        tensors = iter(total.tensors)
+        slots = {
+            slot: {name: next(tensors) / np.float32(parts) for name in state.slots[slot]}
+            for slot in self.slots
+        }
+        return self._trained(state, number, total, slots)
+
+    def _learn(self, weights: Rows, before: Rows, number: int, index: int) -> Learned:
+        begun = time.perf_counter()
+        rows = self._place(index)
+        batch = {name: tf.constant(values[rows]) for name, values in self._batch(number).items()}
+        streams = {name: tf.constant(values) for name, values in before.items()}
+        phase = self._options.recipe.phase(number)
+        found = self._gradient(weights, batch, streams, phase)
+        tensors, count, loss, auxiliary, beside, after = tf.nest.map_structure(_known, found)
+        numbers = [loss, *([] if auxiliary is None else [auxiliary]), *tensors]
+        if not all(np.isfinite(value).all() for value in numbers):
+            what = (
+                f"crop {index}" if self._rows == 1 else f"streams {rows.start} to {rows.stop - 1}"
+            )
+            raise FloatingPointError(
+                f"loss or gradient is not finite at step {number}, {what}: the loss is "
+                f"{loss / count}; try a lower learning rate"
+            )
+        return Learned(
+            tensors,
+            float(count),
+            float(loss),
+            np.nan if auxiliary is None else float(auxiliary),
+            {name: float(value) for name, value in beside.items()},
+            {index: after} if after else {},
+            time.perf_counter() - begun,
+        )
+
+    def apply(self, state: Trained, number: int, total: Learned) -> Trained:
+        """Return the weights after a step."""
+        optimiser, step = self._optimiser()
+        optimiser.restore(state.slots)
+        self._step(step, total, number)
+        return self._trained(state, number, total, optimiser.state())
+
+    def _step(self, step: Callable[..., Any], total: Learned, number: int) -> None:
+        count = np.float32(total.count)
+        step(
+            [tf.constant(tensor / count) for tensor in total.tensors],
+            tf.constant(self._options.rate(number), tf.float32),
+            tf.constant(number + 1, tf.float32),
+        )
+
+    def _trained(
+        self, state: Trained, number: int, total: Learned, slots: Mapping[str, Rows]
+    ) -> Trained:
+        """Return weights with the streams that were learned from, and what was met there."""
+        phase = self._options.recipe.phase(number)
+        met = Met(
+            None if phase == "encoder" else total.loss / total.count,
+            None if np.isnan(total.auxiliary) else total.auxiliary / total.count,
+            {name: value / total.count for name, value in total.beside.items()},
+        )
+        streams = dict(state.streams)
+        for name, values in streams.items():
+            streams[name] = np.array(values)
+            for index, group in total.streams.items():
+                streams[name][self._place(index)] = group[name]
+        return Trained(slots, streams, met, total.seconds)
+
+    def _place(self, index: int) -> slice:
+        return slice(index * self._rows, (index + 1) * self._rows)
+
+    def _streams(self, state: Trained, index: int) -> Rows:
+        return {name: values[self._place(index)] for name, values in state.streams.items()}
+
+    def _optimiser(self) -> tuple[Optimiser, Callable[..., Any]]:
+        """Return this thread's variables, and the graph that makes a step in them."""
+        if not hasattr(self._own, "optimiser"):
+            zeros = {name: np.zeros(shape, np.float32) for name, shape in self.shapes.items()}
+            self._own.optimiser = Optimiser(
+                zeros,
+                clip_norm=self._options.clip_norm,
+                average_decay=self._options.average_decay,
+                rule=self._options.rule,
+            )
+            self._own.step = tf.function(
+                self._own.optimiser.apply, reduce_retracing=True, autograph=False
+            )
+        return self._own.optimiser, self._own.step
+
+    def _batch(self, number: int) -> Rows:
+        """Return the batch of a step, of which a worker learns several rows in turn."""
+        with self._reading:
+            last, batch = self._last
+            if last != number:
+                batch = self.batches.at(number)
+                self._last = number, batch
+        return batch
+
+    def _sums(self, weights: Any, batch: Any, streams: Any, phase: Phase) -> tuple[Any, ...]:
+        recipe = self._options.recipe
+        found = gradient(
+            self._family,
+            self._config,
+            weights,
+            batch,
+            1,
+            auxiliary_weight=1.0 if phase == "encoder" else recipe.spectral_weight,
+            phase=phase,
+            state=streams or None,
+        )
+        count = tf.cast(found.count, tf.float32)
+        return (
+            [tensor * count for tensor in found.tensors],
+            count,
+            found.loss * count,
+            None if found.auxiliary is None else found.auxiliary * count,
+            {name: value * count for name, value in found.beside.items()},
+            dict(found.state),
+        )
+
+
+def _known(value: Any) -> Any:
+    return None if value is None else value.numpy()
