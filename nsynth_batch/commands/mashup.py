@@ -12,7 +12,7 @@ import typer
 
 from nsynth_batch.commands.options import BEGIN, MIXING, MODEL, settings_from
 from nsynth_batch.errors import OK, USAGE, CommandError
-from nsynth_batch.settings.mash_rule import MOST_PARENTS
+from nsynth_batch.settings.mash_rule import MOST_GRID, MOST_PARENTS
 from nsynth_batch.text import one_line, table
 from sequencer.text import clock
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _DRAWING = ("precision", "temperature", "seed")
 _SECONDS = 10.0
-_GRID, _LARGEST_GRID = 9, 33
+_GRID = 9
 _PROGRESS_SECONDS = 5.0
 
 Out = Annotated[
@@ -36,7 +36,8 @@ Seconds = Annotated[
 Picture = Annotated[
     bool,
     typer.Option(
-        "--picture", help="Draw waveform and spectrogram, source against output, beside FILE."
+        "--picture",
+        help="Draw waveform and spectrogram, source against output, and the encoding, beside FILE.",
     ),
 ]
 Replace = Annotated[
@@ -101,7 +102,7 @@ def mashup(
         ),
     ] = False,
     grid: Annotated[
-        int, typer.Option(metavar="N", min=2, max=_LARGEST_GRID, help="Points a side of --morph.")
+        int, typer.Option(metavar="N", min=2, max=MOST_GRID, help="Points a side of --morph.")
     ] = _GRID,
 ) -> int:
     """Cross-fade two, three or four recordings inside a model.
@@ -252,7 +253,13 @@ def _write(made: Made, out: Path, drawn: Path | None) -> str:
         _warn(warning)
     if drawn is not None:
         sounds = [(parent.path.name, parent.samples) for parent in made.parents]
-        write_output(drawn, comparison([*sounds, (out.name, made.samples)], made.sample_rate))
+        encoding = (
+            f"what {out.name} is decoded from, a colour a channel",
+            made.mixture.encoding,
+            made.hop / made.sample_rate,
+        )
+        sounds.append((out.name, made.samples))
+        write_output(drawn, comparison(sounds, made.sample_rate, encoding))
     return licence
 
 

@@ -5,11 +5,32 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sequencer.optional import extra
+
+
+def draw_channels(axes: Any, encoding: npt.NDArray[np.float32], seconds_a_frame: float) -> None:
+    """Draw an encoding into axes of matplotlib.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    encoding : float32 [frames, width]
+    seconds_a_frame : float
+        Of sound that a frame stands for.
+    """
+    colours = extra("matplotlib", "matplotlib").colormaps["turbo"]
+    times = (np.arange(len(encoding)) + 0.5) * seconds_a_frame
+    width = encoding.shape[1]
+    for channel in range(width):
+        colour = colours(channel / max(1, width - 1))
+        # A single frame is a point: a line of it would not be seen.
+        marker = "." if len(encoding) == 1 else ""
+        axes.plot(times, encoding[:, channel], color=colour, linewidth=0.9, marker=marker)
 
 
 def channels(
@@ -35,17 +56,10 @@ def channels(
         When matplotlib is not installed.
     """
     figures = extra("matplotlib.figure", "matplotlib")
-    colours = extra("matplotlib", "matplotlib").colormaps["turbo"]
     figure = figures.Figure(figsize=(10, 2.4 * len(encodings)), dpi=80, layout="constrained")
     rows = figure.subplots(len(encodings), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
     for axes, (title, encoding) in zip(rows, encodings, strict=True):
-        times = (np.arange(len(encoding)) + 0.5) * seconds_a_frame
-        width = encoding.shape[1]
-        for channel in range(width):
-            colour = colours(channel / max(1, width - 1))
-            # A single frame is a point: a line of it would not be seen.
-            marker = "." if len(encoding) == 1 else ""
-            axes.plot(times, encoding[:, channel], color=colour, linewidth=0.9, marker=marker)
+        draw_channels(axes, encoding, seconds_a_frame)
         # A title may hold a dollar, which matplotlib would read as mathematics.
         axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=9)
         axes.margins(x=0)

@@ -8,15 +8,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sequencer.audio.samples import Samples
 from sequencer.optional import extra
+from sequencer.pictures.channels import draw_channels
 
 WINDOW_SECONDS = 0.064
 RANGE_DB = 80.0
 
 
-def comparison(sounds: Sequence[tuple[str, Samples]], sample_rate: int) -> bytes:
+def comparison(
+    sounds: Sequence[tuple[str, Samples]],
+    sample_rate: int,
+    encoding: tuple[str, npt.NDArray[np.float32], float] | None = None,
+) -> bytes:
     """Draw sounds below each other, as a PNG; the same sounds give the same bytes.
 
     Parameters
@@ -25,6 +31,8 @@ def comparison(sounds: Sequence[tuple[str, Samples]], sample_rate: int) -> bytes
         For example a source and what a model made of it. Mono, full scale ±1.
     sample_rate : int
         Of all of them, in Hz.
+    encoding : (title, float32 [frames, width], float), optional
+        One to draw below them over time, and the seconds that its frames stand for.
 
     Returns
     -------
@@ -42,8 +50,15 @@ def comparison(sounds: Sequence[tuple[str, Samples]], sample_rate: int) -> bytes
     seconds = max(len(samples) for _, samples in sounds) / sample_rate
     spectra = [_levels(samples, window) for _, samples in sounds]
     loudest = max(float(levels.max()) for levels in spectra)
-    figure = figures.Figure(figsize=(12, 2.1 * len(sounds)), dpi=80, layout="constrained")
-    rows = figure.subplots(len(sounds), 2, squeeze=False, sharex=True)
+    count = len(sounds) + (encoding is not None)
+    figure = figures.Figure(figsize=(12, 2.1 * count), dpi=80, layout="constrained")
+    rows = figure.subplots(count, 2, squeeze=False, sharex=True)
+    below = rows[-1]
+    if encoding is not None:
+        for axes in below:
+            axes.remove()
+        rows, below = rows[:-1], [figure.add_subplot(rows[0, 0].get_gridspec()[-1, :])]
+        _draw_encoding(below[0], *encoding, seconds)
     for (wave, spectrogram), (title, samples), levels in zip(rows, sounds, spectra, strict=True):
         _draw_wave(wave, title, samples, sample_rate)
         spectrogram.imshow(
@@ -57,14 +72,26 @@ def comparison(sounds: Sequence[tuple[str, Samples]], sample_rate: int) -> bytes
         )
         spectrogram.set_ylabel("kHz")
         spectrogram.set_xlim(0, seconds)
-    for below in rows[-1]:
-        below.set_xlabel("seconds")
+    for axes in below:
+        axes.set_xlabel("seconds")
     out = io.BytesIO()
     with warnings.catch_warnings():
         # A title may hold letters that the font does not have; a box stands for each.
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
         figure.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()
+
+
+def _draw_encoding(
+    axes: Any,
+    title: str,
+    encoding: npt.NDArray[np.float32],
+    seconds_a_frame: float,
+    seconds: float,
+) -> None:
+    draw_channels(axes, encoding, seconds_a_frame)
+    axes.set_xlim(0, seconds)
+    axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=9)
 
 
 def _draw_wave(axes: Any, title: str, samples: Samples, sample_rate: int) -> None:

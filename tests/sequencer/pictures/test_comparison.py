@@ -39,3 +39,17 @@ def test_the_same_sounds_give_the_same_bytes_whatever_their_lengths() -> None:
 @pytest.mark.parametrize("rate", [8_000, 44_100])
 def test_any_rate_is_drawn(rate: int) -> None:
     assert comparison([("x", TIME / 4)], rate).startswith(b"\x89PNG")
+
+
+def test_an_encoding_is_drawn_below_the_sounds() -> None:
+    sounds = [("x", TIME / 4)]
+    encoding = np.random.default_rng(0).normal(size=(62, 16)).astype(np.float32)
+    alone = pixels(comparison(sounds, RATE))
+    drawn = comparison(sounds, RATE, ("codes of $x", encoding, 0.032))
+    assert drawn == comparison(sounds, RATE, ("codes of $x", encoding, 0.032))
+    both = pixels(drawn)
+    assert both.shape[0] == pytest.approx(2 * alone.shape[0], abs=2)
+    lower = both[alone.shape[0] :]
+    # Lines of many colours stand in the lower panel, over its whole width.
+    coloured = lower.max(axis=2) - lower.min(axis=2) > 60
+    assert coloured.any(axis=0).mean() > 0.85
