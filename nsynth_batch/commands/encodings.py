@@ -64,29 +64,31 @@ def decode_files(settings: Settings, folder: Path, to: Path | None) -> int:
     Raises
     ------
     CommandError
-        If there is no other folder, or a file in it is not one of these.
+        If there is no other folder, a file in it is not one of these, or they are of another model.
     """
     import numpy as np
 
     from nsynth_batch.models.loading import memory_errors_as_usage
     from nsynth_batch.pipeline.model import open_autoencoder
     from nsynth_batch.pipeline.without_store import decode_arrays, is_ours, write_sound
-    from nsynth_batch.store.encoding_files import checkpoint_of, read_encodings
+    from nsynth_batch.store.encoding_files import ABOUT, checkpoint_of, read_encodings
 
     if to is None:
         raise CommandError("--from needs --to, a folder for the wav files", USAGE)
     model = open_autoencoder(settings)
+    made_by = checkpoint_of(folder)
+    if made_by is not None and made_by != model.facts()["checkpoint"]:
+        raise CommandError(
+            f"{folder} holds encodings of another model than {settings.checkpoint}, which cannot "
+            f"read them: name theirs with --checkpoint (its digest is {made_by}, in {ABOUT})",
+            USAGE,
+        )
     width = model.encode(np.zeros((1, model.hop), np.float32)).shape[2]
     arrays = read_encodings(folder, width)
     for each in arrays:
         path = to / f"{each.name}.wav"
         if path.exists() and not is_ours(path):
             raise CommandError(f"{path} exists and was not written by this command", USAGE)
-    made_by = checkpoint_of(folder)
-    if made_by is not None and made_by != model.facts()["checkpoint"]:
-        typer.echo(
-            f"warning: {folder} was encoded by another model than {settings.checkpoint}", err=True
-        )
     to.mkdir(parents=True, exist_ok=True)
     seconds = 0.0
     unknown = 0

@@ -84,6 +84,22 @@ def test_encodings_go_out_and_come_back_with_their_rights(
     assert soundfile.info(sounds / f"{owl.name}.wav").frames == frames * HOP
 
 
+def test_encodings_of_another_model_are_refused(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "arrays", tmp_path / "out"
+    folder.mkdir()
+    # Of the same width, so that nothing but the digest says so.
+    np.save(folder / "bell.npy", np.zeros((3, WIDTH), np.float32))
+    (folder / "encodings.json").write_text('{"checkpoint": "0123abcd", "hop": 512}')
+    assert main(["decode", "--from", str(folder), "--to", str(out), *flags(tiny)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"{folder} holds encodings of another model than {tiny}" in error
+    assert "0123abcd" in error
+    assert not out.exists()
+
+
 def test_files_of_magenta_are_read_as_they_are(tiny: Path, tmp_path: Path) -> None:
     folder = tmp_path / "magenta"
     folder.mkdir()
