@@ -174,6 +174,10 @@ FLAGS_OF_SETTINGS: dict[str, Flag] = {
         str, "Of --curve blend: 0.5, the share of B; 0.2:0.8 moves; 0.5,0.3,0.2 one each.",
         MASH_OPTIONS, "W", unset="equal",
     ),
+    "grid": Flag(
+        int, "Squares of N by N mash-ups, --parents 4 at the corners; --pairs N*N is one.",
+        MASH_OPTIONS, "N", unset="none",
+    ),
     "stretch": Flag(
         str, "Stretch the encodings first, 0.5 to 2: 1.5, or one each: 1,0.5.",
         MASH_OPTIONS, "F",
@@ -257,7 +261,7 @@ RUNNING = (
 AUDIO = ("segment_seconds", "sample_rate")
 MIXING = ("curve", "weights", "stretch", "length")
 MASHING = (
-    *("pairs", "seed", "parents", *MIXING),
+    *("pairs", "seed", "parents", "grid", *MIXING),
     *("min_seconds", "pair", "themes", "allow_unknown"),
 )
 DECODING = ("temperature", "batch", "precision")

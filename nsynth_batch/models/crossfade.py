@@ -47,7 +47,7 @@ def mixture(encodings: Sequence[Array], rule: MashRule, seed: int, number: int) 
     rule : MashRule
         What becomes of them.
     seed, number : int
-        Key the draws of the curve ``random``.
+        Key the draws of the curve ``random``; the number is the point of a square, row by row.
 
     Raises
     ------
@@ -153,7 +153,8 @@ def shares(rule: MashRule, parents: int, frames: int, seed: int, number: int) ->
     frames : int
         Length of the mash-up.
     seed, number : int
-        Key the draws of ``random``.
+        Key the draws of ``random``; the number is the point of a square, and of the next one after
+        its last.
 
     Returns
     -------
@@ -163,6 +164,9 @@ def shares(rule: MashRule, parents: int, frames: int, seed: int, number: int) ->
     steps = np.arange(frames, dtype=np.float64)
     if parents == 1:
         return np.ones((1, frames), np.float32)
+    if rule.grid is not None:
+        points = grid_weights(rule.grid)
+        return _blended(points[number % len(points)], parents, steps)
     if rule.curve == "blend":
         return _blended(rule.weights, parents, steps / max(frames - 1, 1))
     if rule.curve == "random":
@@ -242,7 +246,9 @@ def _blended(weights: Weights | None, parents: int, along: npt.NDArray[np.float6
     first, last = (np.array(ends, np.float64)[:, None] for ends in (start, stop))
     # Both ends are met to the bit.
     blended: Array = ((1 - along) * first + along * last).astype(np.float32)
-    blended[0] = np.clip(1 - blended[1:].sum(axis=0), 0, 1)
+    if start[0] or stop[0]:
+        # Of the first there is what the others leave; where there is none of it, no rounding is.
+        blended[0] = np.clip(1 - blended[1:].sum(axis=0), 0, 1)
     return blended
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from typing import cast
 
 from hdfs_jobs.canonical_json import Json
@@ -16,7 +16,7 @@ from nsynth_batch.pipeline.audio import AudioStep
 from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.cost import mix_bytes
 from nsynth_batch.pipeline.encode import EncodeStep
-from nsynth_batch.pipeline.pairs import Pair, draw_pairs, require_pairs
+from nsynth_batch.pipeline.pairs import Pair, PoolSegment, draw_pairs, require_pairs
 from nsynth_batch.pipeline.pool import Pool, Shortest, load_pool, pool_path, save_pool, take_pool
 from nsynth_batch.pipeline.sharding import per_shard, shards_of, uncommitted
 from nsynth_batch.pipeline.step import Amount, Expected, PlannedStep, Step, left_of, seconds_a_row
@@ -60,7 +60,10 @@ class MashStep(Step):
         if kept is None and EncodeStep.dataset in context.incomplete:
             return None
         pool = kept or _new_pool(context, encodings)
-        draw = partial(draw_pairs, pool.segments, given.pairs, seed, categories, given.parents)
+        each = given.mash_rule().mashups_a_draw
+        draw = partial(
+            _repeated, each, pool.segments, given.pairs // each, seed, categories, given.parents
+        )
         pairs, done = draw(), shards.count_items()
         left = max(0, given.pairs - done)
         size = per_shard(left, MOST_PAIRS, PARTS)
@@ -158,6 +161,19 @@ def mash_items(pairs: Iterable[Pair], first: int = 0) -> Iterator[Item]:
         )
 
 
+def _repeated(
+    times: int,
+    pool: Sequence[PoolSegment],
+    count: int,
+    seed: int,
+    categories: Sequence[str] | None,
+    parents: int,
+) -> Iterator[Pair]:
+    """Return pairs that are drawn as `draw_pairs` does, each so many times in a row."""
+    drawn = draw_pairs(pool, count, seed, categories, parents)
+    return chain.from_iterable(map(repeat, drawn, repeat(times)))
+
+
 def _pair(context: Context) -> list[Json] | None:
     categories = context.settings.categories
     return list(categories) if categories else None
@@ -168,7 +184,7 @@ def _settings(context: Context, encodings: Dataset) -> dict[str, Json]:
     settings: dict[str, Json] = {
         EncodeStep.dataset: encodings.digest,
         "seed": given.seed or 0,
-        "curve": given.curve,
+        "curve": rule.curve,
         "pair": _pair(context),
         "allow_unknown": given.allow_unknown,
     }
@@ -180,6 +196,8 @@ def _settings(context: Context, encodings: Dataset) -> dict[str, Json]:
         settings["parents"] = given.parents
     if rule.weights is not None:
         settings["weights"] = [list(ends) for ends in rule.weights.to_json()]
+    if rule.grid is not None:
+        settings["grid"] = rule.grid
     if rule.stretch:
         settings["stretch"] = list(rule.stretch)
     if given.min_seconds is not None and not _of_an_earlier_release(context, settings):

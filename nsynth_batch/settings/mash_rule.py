@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.settings.choices import Curve, Length
 
 MOST_PARENTS = 4
 """The most recordings of a mash-up."""
+
+MOST_GRID = 33
+"""The most points a side of a square."""
 
 LEAST_STRETCH, MOST_STRETCH = 0.5, 2.0
 
@@ -49,12 +52,21 @@ class MashRule:
         Of the curve ``blend``; None shares equally.
     stretch
         How much longer each is made first, one number a parent; empty where none is.
+    grid
+        Points a side of a square with four parents at its corners, whose weights go before
+        `weights`; None is no square.
     """
 
     curve: Curve = "random"
     length: Length = "shorter"
     weights: Weights | None = None
     stretch: tuple[float, ...] = ()
+    grid: int | None = None
+
+    @property
+    def mashups_a_draw(self) -> int:
+        """How many mash-ups the same parents have: a square's points, else one."""
+        return 1 if self.grid is None else self.grid**2
 
 
 def parse_weights(text: str) -> Weights:
@@ -152,3 +164,34 @@ def mash_rule(
     if all(factor == 1 for factor in factors):
         factors = ()
     return MashRule(curve, length, shares, factors)
+
+
+def square_rule(rule: MashRule, parents: int, pairs: int, grid: int) -> MashRule:
+    """Return the rule of a store's squares: bilinear weights, held from beginning to end.
+
+    Parameters
+    ----------
+    rule : MashRule
+        Its length and stretch.
+    parents, pairs : int
+        Of each mash-up, and how many mash-ups there are to be.
+    grid : int
+        Points a side.
+
+    Raises
+    ------
+    UsageError
+        If there are not four parents, weights are given, or the last square would be cut.
+    """
+    if parents != MOST_PARENTS:
+        raise UsageError(f"--grid makes squares of four recordings: give --parents {MOST_PARENTS}")
+    if rule.weights is not None:
+        raise UsageError("--grid has weights of its own: leave --weights out")
+    points = grid**2
+    if pairs % points:
+        more = -(-pairs // points)
+        raise UsageError(
+            f"--pairs {pairs} cuts a square of {grid} by {grid} points: give {points} a square, "
+            f"as {points * more} for {more}"
+        )
+    return replace(rule, curve="blend", grid=grid)

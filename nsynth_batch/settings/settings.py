@@ -25,11 +25,13 @@ from nsynth_batch.settings import defaults
 from nsynth_batch.settings.choices import Curve, EngineName, Length, LogFormat, PrecisionChoice
 from nsynth_batch.settings.harvest import WebSettings
 from nsynth_batch.settings.mash_rule import (
+    MOST_GRID,
     MOST_PARENTS,
     MashRule,
     mash_rule,
     parse_stretch,
     parse_weights,
+    square_rule,
 )
 
 SETTINGS_FILE = Path("nsynth-batch.toml")
@@ -105,6 +107,8 @@ class Settings(WebSettings, BaseSettings):
         How a mash-up fades from one recording to the next.
     weights
         Of the curve ``blend``, as `parse_weights` reads them; None shares equally.
+    grid
+        Points a side of squares of mash-ups with four recordings at their corners; None makes none.
     stretch
         How much longer encodings are made first, as `parse_stretch` reads it; None leaves them.
     length
@@ -162,6 +166,7 @@ class Settings(WebSettings, BaseSettings):
     parents: int = Field(default=defaults.PARENTS, ge=2, le=MOST_PARENTS)
     curve: Curve = defaults.CURVE
     weights: str | None = None
+    grid: int | None = Field(default=None, ge=2, le=MOST_GRID)
     stretch: str | None = None
     length: Length = defaults.LENGTH
     pair: str | None = None
@@ -271,10 +276,14 @@ class Settings(WebSettings, BaseSettings):
         Raises
         ------
         UsageError
-            If weights or factors do not fit the parents, or weights the curve.
+            If weights or factors do not fit the parents, or weights the curve; or a square of a
+            store does not fit parents or pairs.
         """
         count = self.parents if parents is None else parents
-        return mash_rule(count, self.curve, self.length, self.weights, self.stretch)
+        rule = mash_rule(count, self.curve, self.length, self.weights, self.stretch)
+        if self.grid is None or parents is not None:
+            return rule
+        return square_rule(rule, count, self.pairs, self.grid)
 
 
 def _split_pair(value: str, parents: int) -> list[str]:

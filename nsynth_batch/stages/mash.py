@@ -83,6 +83,8 @@ class MashStage:
                 factor,
             )
             for row, weights, factor in zip(rows, mixed.weights, mixed.stretch, strict=True)
+            # At the edges of a square some have no share: the mash-up is not of them.
+            if self.rule.grid is None or weights.any()
         ]
         mash_id = self._mash_id(parents, pair)
         yield mash_row(self.schema, mash_id, parents, self.seed, mixed.encoding)
@@ -99,6 +101,7 @@ class MashStage:
                 **({} if rule.length == "shorter" else {"length": rule.length}),
                 **({} if rule.weights is None else {"weights": rule.weights.to_json()}),
                 **({"stretch": list(rule.stretch)} if rule.stretch else {}),
+                **({} if rule.grid is None else {"grid": rule.grid}),
             }
         )
 

@@ -175,3 +175,16 @@ def test_three_parents_follow_each_other(curve: Curve) -> None:
     assert (found.max(axis=1) > 0.99).all()
     if curve != "random":
         assert np.argmax(found[:, ::149], axis=0).tolist() == [0, 1, 2]
+
+
+@given(st.integers(2, 33), st.integers(0, 4000), frames)
+def test_a_square_holds_bilinear_weights_and_nothing_of_what_is_not_there(
+    size: int, number: int, length: int
+) -> None:
+    rule = MashRule("blend", grid=size)
+    found = shares(rule, 4, length, 0, number)
+    down, right = np.array(divmod(number % size**2, size)) / (size - 1)
+    expected = np.outer([1 - down, down], [1 - right, right]).ravel()
+    np.testing.assert_allclose(found, np.repeat(expected[:, None], length, axis=1), atol=1e-6)
+    assert (found[expected == 0] == 0).all()
+    assert rule.mashups_a_draw == size**2

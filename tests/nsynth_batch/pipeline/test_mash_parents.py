@@ -88,3 +88,27 @@ def test_what_older_stores_had_keeps_their_digest(
         return require_plan(step_named("mash"), context).dataset.digest
 
     assert (digest(words) == digest({})) == kept
+
+
+def test_a_square_is_the_same_four_at_each_point_by_its_weights(job: Job, tmp_path: Path) -> None:
+    words = ("--grid", "3", "--parents", "4", "--pairs", "18", "--workers", "1")
+    checkpoint = ("--checkpoint", str(job.checkpoint))
+    assert job.ask("mash", *words).returncode == 0
+    again = job.ask("mash", *words)
+    assert again.returncode == 0
+    assert Store.open(job.url).current_of("mashups").totals().rows == 18
+    done = job.ask("decode", *checkpoint, "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "square"
+    assert job.ask("clips", "--to", str(folder)).returncode == 0
+    clips = read_clips(folder)
+    assert len(clips) == 18
+    # Corners are of one recording, edges of two, and the middle of all: its rights alone count.
+    assert sorted(len(clip.parents) for clip in clips) == [1] * 8 + [2] * 8 + [4] * 2
+    middles = [clip for clip in clips if len(clip.parents) == 4]
+    for clip in middles:
+        weights = np.array([parent.weights for parent in clip.parents])
+        np.testing.assert_allclose(weights, 0.25, atol=1e-3)
+    assert {parent.file_id for clip in clips for parent in clip.parents} == {
+        parent.file_id for parent in middles[0].parents
+    }

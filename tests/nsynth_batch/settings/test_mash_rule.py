@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,3 +86,25 @@ def test_settings_are_a_rule_and_no_stretch_is_none() -> None:
     assert chosen.categories == ("nature", "music", "a:b")
     with pytest.raises(UsageError, match=r"3 categories joined by a colon, as in nature:music:h"):
         load_settings({"parents": 3, "pair": "nature:music"})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"grid": 3}, "--grid makes squares of four recordings: give --parents 4"),
+        ({"grid": 3, "parents": 4}, "--pairs 16 cuts a square of 3 by 3 .*give 9 .*as 18 for 2"),
+        (
+            {"grid": 3, "parents": 4, "pairs": 9, "curve": "blend", "weights": "1,0,0,0"},
+            "--grid has weights of its own",
+        ),
+    ],
+)
+def test_a_square_is_whole_and_of_four(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        load_settings(given).mash_rule()
+
+
+def test_a_square_is_of_a_store_alone() -> None:
+    settings = load_settings({"grid": 3, "parents": 4, "pairs": 9})
+    assert settings.mash_rule() == MashRule("blend", grid=3)
+    assert settings.mash_rule(2) == MashRule()
