@@ -71,6 +71,7 @@ MAY_SAY = {"sequencer/credits/credits.py": {"nobody"}}
 OWN_FLAGS = {
     *(("train", "batch"), ("train", "seed"), ("generate", "temperature")),
     *(("submit", "memory"), ("submit", "retries"), ("clips", "parents")),
+    ("mashup", "grid"),
 }
 # Folders of tests that mirror no package.
 OTHER_TESTS = {"components", "docker", "docs", "examples", "k8s", "system"}
