@@ -30,12 +30,20 @@ function locate(tile, place) {
   tile.style.transform = `translate(${left}px, ${top}px)`;
 }
 
-// Only the tiles near to what is seen are there, and the one that has the focus.
+let later = 0;
+
+// Only the tiles near to what is seen are there, and the one that has the focus: what is seen at
+// once, what is near to it a little later.
 function draw() {
-  const row = size.height + size.gap;
-  const first = Math.max(0, Math.floor(scroller.scrollTop / row) - SPARE_ROWS) * columns;
-  const rows = Math.ceil(scroller.clientHeight / row) + 1 + 2 * SPARE_ROWS;
-  const stop = Math.min(listed.length, first + rows * columns);
+  drawRows(0);
+  later ||= setTimeout(() => {
+    later = 0;
+    drawRows(SPARE_ROWS);
+  }, 50);
+}
+
+function drawRows(spare) {
+  const [first, stop] = span(SPARE_ROWS);
   for (const [place, tile] of tiles) {
     if ((place < first || place >= stop) && place !== active) {
       tile.remove();
@@ -43,10 +51,19 @@ function draw() {
     }
   }
   const made = [];
-  for (let place = first; place < stop; place += 1) show(place, made);
+  const [from, to] = span(spare);
+  for (let place = from; place < to; place += 1) show(place, made);
   if (listed.length) show(active, made);
   drawSounds(made);
   load();
+}
+
+// The first place of what is seen, with spare rows above and below, and the one behind the last.
+function span(spare) {
+  const row = size.height + size.gap;
+  const first = Math.max(0, Math.floor(scroller.scrollTop / row) - spare) * columns;
+  const rows = Math.ceil(scroller.clientHeight / row) + 1 + 2 * spare;
+  return [first, Math.min(listed.length, first + rows * columns)];
 }
 
 function show(place, made) {
