@@ -219,13 +219,15 @@ def read_score(path: str | Path) -> Score:
     events = tuple(each("events", lambda fields: _event(fields, clips, layers, rate, samples)))
     if not events:
         raise SequencerError(f"{name}, field 'events': a score needs at least one event")
+    # An edit may have taken the last event of a clip: nothing is credited that does not play.
+    playing = {event.clip for event in events}
     return Score(
         seed=top.integer("seed", least=0),
         sample_rate=rate,
         samples=samples,
         fade_law=law,
         master=_master(top.mapping("master"), rate, samples),
-        clips=clips,
+        clips={clip_id: clip for clip_id, clip in clips.items() if clip_id in playing},
         events=tuple(sorted(events, key=lambda event: event.start)),
         notes=top.texts("notes"),
         channels=channels,

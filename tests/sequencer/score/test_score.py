@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sequencer.composing.compose import compose
+from sequencer.credits.credits import sources
 from sequencer.errors import SequencerError
 from sequencer.score.files import read_score, score_json
 from sequencer.score.score import Layer, Master, Score, Section
@@ -210,3 +211,14 @@ def test_everything_that_a_score_holds_comes_back(tmp_path: Path) -> None:
     for name, clip in got.clips.items():
         assert clip.made_with == {"engine": "native"}
         assert clip.parents == clips[name].parents
+
+
+def test_a_clip_whose_events_were_taken_out_is_not_credited(tmp_path: Path) -> None:
+    value = json.loads(score_json(example()))
+    out = value["events"][0]["clip"]
+    left = [event for event in value["events"] if event["clip"] != out]
+    score = read_score(edited(tmp_path, events=left))
+    assert set(score.clips) == {clip["clip_id"] for clip in value["clips"]} - {out}
+    assert {source.file_id for source in sources(score)} == {
+        parent.file_id for clip in score.clips.values() for parent in clip.parents
+    }
