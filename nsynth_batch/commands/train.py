@@ -20,7 +20,7 @@ FamilyName = Literal["nsynth", "wavenet", "samplernn", "spectral", "frames"]
 QuantiserName = Literal["mu-law", "mu-law-nsynth", "linear", "none"]
 HeadName = Literal["mean", "gaussian"]
 PastName = Literal["carried", "window"]
-RecipeName = Literal["free-running", "published"]
+RecipeName = Literal["free-running", "published", "copies"]
 
 STEPS, STEPS_ON = 20_000, 16_000
 """Of a model from the beginning, and of one that goes on from another."""
@@ -127,8 +127,9 @@ def train(
         typer.Option(
             help="How it is taught. free-running: with noise on the network's inputs and, of "
             "nsynth, an auxiliary loss on encodings, so that it holds a pitch when it decodes by "
-            "itself; published: as the published models were, without. [default: free-running; "
-            "published of wavenet, samplernn and frames]",
+            "itself; published: as the published models were, without; copies, of samplernn and "
+            "frames: cut anew at drawn places in each pass. [default: free-running; published of "
+            "wavenet, samplernn and frames]",
             show_default=False,
         ),
     ] = None,
@@ -261,8 +262,9 @@ def train(
     )
     recipes = given.family.recipes
     if recipe and recipe not in recipes:
+        anyway = ", and begins crops at drawn places anyway" if recipe == "copies" else ""
         raise CommandError(
-            f"--recipe {recipe}: the family {family_name} has {', '.join(recipes)}", USAGE
+            f"--recipe {recipe}: the family {family_name} has {', '.join(recipes)}{anyway}", USAGE
         )
     options = TrainingOptions(
         steps=steps or (STEPS_ON if init else STEPS),

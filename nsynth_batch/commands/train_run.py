@@ -51,15 +51,15 @@ def announce(
             "from. --held-out FOLDER, or a larger share, shows what it makes of other sounds",
             err=True,
         )
-    typer.echo(_cost(settings, trainer, to_train.seconds, listen_steps), err=True)
+    typer.echo(_cost(settings, trainer, to_train, listen_steps), err=True)
     if not installed("matplotlib"):
         typer.echo(
             "no pictures are drawn: matplotlib is not installed (pip install matplotlib)", err=True
         )
 
 
-def _cost(settings: Settings, trainer: Trainer, seconds: float, listen_steps: int) -> str:
-    """Return what it takes to learn from so many seconds of recordings."""
+def _cost(settings: Settings, trainer: Trainer, corpus: Corpus, listen_steps: int) -> str:
+    """Return what it takes to learn from a corpus."""
     from nsynth_batch.training.plan import plan_training, products_a_second
 
     options = trainer.options
@@ -67,17 +67,18 @@ def _cost(settings: Settings, trainer: Trainer, seconds: float, listen_steps: in
     remote = on_workers and settings.scheduler
     workers = settings.workers if on_workers and not remote else 1
     plan = plan_training(trainer.family, trainer.config, options, trainer.step, workers)
-    passes = plan.samples / trainer.config.sample_rate / seconds
+    batches = trainer.batches(corpus)
+    seen = batches.seconds(options.steps) - batches.seconds(min(trainer.step, options.steps))
     points = 1 + (options.steps - trainer.step) // listen_steps if listen_steps else 1
     disk = trainer.saved_bytes + points * _POINT_BYTES
     time = clock(plan.seconds(products_a_second()))
     where = "on as fast a machine as this" if remote else "here"
     which = "each worker" if remote else "it"
     return (
-        f"{plan.samples / 1e6:.1f} million samples to go through, the recordings {passes:.1f} "
-        f"times, in about {time} by the speed of a product {where} (what is left is printed every "
-        f"100 steps); {which} takes about {plan.memory / 1e9:.1f} GB of memory, and {trainer.url} "
-        f"up to {disk / 1e6:.0f} MB"
+        f"{plan.samples / 1e6:.1f} million samples to go through, the recordings "
+        f"{seen / corpus.seconds:.1f} times, in about {time} by the speed of a product {where} "
+        f"(what is left is printed every 100 steps); {which} takes about "
+        f"{plan.memory / 1e9:.1f} GB of memory, and {trainer.url} up to {disk / 1e6:.0f} MB"
     )
 
 
@@ -91,7 +92,7 @@ def run_training(
     tensorboard: bool,
 ) -> int:
     """Train up to the last step, listen on the way, and score at the end; return the exit code."""
-    from nsynth_batch.commands.train_scores import progress_line, scores
+    from nsynth_batch.commands.train_scores import epochs, progress_line, scores
     from nsynth_batch.models.family import LOSS_UNITS
     from nsynth_batch.models.loading import load_model
     from nsynth_batch.pipeline.signals import draining
@@ -112,12 +113,16 @@ def run_training(
         listener = kind(out, sounds, best=best, best_free_running=free)
     samples_a_step = trainer.options.batch * trainer.options.crop_samples
     loss_name = trainer.family.loss_name(trainer.config)
+    batches = trainer.batches(to_train)
 
     def show(progress: TrainingProgress) -> None:
         values = asdict(progress)
         values[loss_name] = values.pop("loss")
+        seen = batches.seconds(progress.step)
+        values |= {"seconds_seen": round(seen, 3), "epochs": round(seen / to_train.seconds, 4)}
         log.add(samples=progress.step * samples_a_step, **values.pop("beside"), **values)
-        typer.echo(progress_line(progress, samples_a_step, LOSS_UNITS[loss_name]), err=True)
+        line = progress_line(progress, samples_a_step, LOSS_UNITS[loss_name])
+        typer.echo(f"{line}; {epochs(seen, to_train.seconds)}", err=True)
 
     def listen(step: int, weights: Weights[Any]) -> None:
         if listener:

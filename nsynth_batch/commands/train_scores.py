@@ -31,6 +31,17 @@ def progress_line(progress: TrainingProgress, samples_a_step: int, unit: str) ->
     )
 
 
+def epochs(seen: float, seconds: float) -> str:
+    """Return how much audio was learned from, in words; an epoch is as much as there is.
+
+    Examples
+    --------
+    >>> epochs(90.0, 60.0)
+    '1:30 of audio seen, 1.5 epochs'
+    """
+    return f"{clock(seen)} of audio seen, {seen / seconds:.1f} epochs"
+
+
 def scores(model: Any, held_out: Corpus, loss_name: LossName) -> str:
     """Return the table of how well a model predicts recordings that it did not learn."""
     if loss_name == "nll":

@@ -141,6 +141,10 @@ class Family(Protocol[ConfigT]):
         """Return how audio becomes the codes that the model predicts."""
         ...
 
+    def given_samples(self, config: ConfigT) -> int:
+        """Return how many samples a crop begins with that no loss is taken of."""
+        ...
+
     def auxiliary(self, config: ConfigT, recipe: Recipe, seed: int) -> Mapping[str, Array]:
         """Return weights that a recipe trains beside the model's own, and that are no part of it.
 

@@ -56,11 +56,15 @@ class Recipe:
         for none.
     encoder_steps
         First steps in which the encoder learns alone, from the auxiliary loss.
+    seeded_windows
+        Whether each pass through a recording is cut at places of its own, drawn by the seed. Of a
+        family that learns streams alone: crops begin at drawn places anyway.
     """
 
     corruption: Corruption | None = None
     spectral_weight: float = 0.0
     encoder_steps: int = 0
+    seeded_windows: bool = False
 
     def phase(self, step: int) -> Phase:
         """Return what learns in a step, counted from 0."""
@@ -69,6 +73,9 @@ class Recipe:
 
 FREE_RUNNING = Recipe(Corruption(), spectral_weight=0.1, encoder_steps=1000)
 """What makes a model that holds a pitch when it decodes by itself."""
+
+COPIES = Recipe(seeded_windows=True)
+"""What copies of a recording are joined and subdivided for: cuts that move from pass to pass."""
 
 
 def corrupted(

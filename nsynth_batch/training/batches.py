@@ -52,8 +52,32 @@ class Batches:
                 length=options.crop_samples,
                 overlap=config.hop,
                 seed=options.seed,
+                seeded_windows=options.recipe.seeded_windows,
             )
         self.recordings = self._streams.digest if self._streams else ""
+
+    def seconds(self, steps: int) -> float:
+        """Return how much audio so many steps learn from, in seconds.
+
+        What a crop begins with to have a past is no part of it; an epoch is as much as the corpus
+        holds.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from nsynth_batch.models.family import family_named
+        >>> corpus = Corpus([("a", [np.zeros(32_000, np.int16)])])
+        >>> wavenet = family_named("wavenet")
+        >>> config = wavenet.presets["tiny"]
+        >>> options = TrainingOptions(batch=2, crop_samples=config.receptive_field + 8000)
+        >>> Batches(wavenet, config, options, corpus).seconds(3)
+        3.0
+        """
+        if self._streams is not None:
+            return self._corpus.seconds * steps / self._streams.steps
+        options = self._options
+        learned = options.crop_samples - self._family.given_samples(self._config)
+        return steps * options.batch * learned / self._config.sample_rate
 
     def at(self, step: int) -> dict[str, Array]:
         """Return the batch of a step, counted from 0, a row a crop or stream in each array.

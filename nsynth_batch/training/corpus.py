@@ -157,6 +157,8 @@ class Corpus:
     def split(self, fraction: float) -> tuple[Corpus, Corpus]:
         """Hold out whole recordings, chosen by their names alone.
 
+        Recordings of the same samples are copies of one: they go together, by the first's name.
+
         Parameters
         ----------
         fraction : float
@@ -167,11 +169,13 @@ class Corpus:
         The corpus to train on and the one held out.
         """
         limit = int(fraction * 2**32)
-        held = {
-            name
-            for name in self.names
-            if int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") < limit
-        }
+        first: dict[bytes, str] = {}
+        held = set()
+        for name, data in self.recordings():
+            content = hashlib.sha1(data.tobytes(), usedforsecurity=False).digest()
+            one = first.setdefault(content, name)
+            if int.from_bytes(hashlib.sha256(one.encode()).digest()[:4], "big") < limit:
+                held.add(name)
         rate, recordings = self.sample_rate, self.recordings
         return (
             Corpus(((name, [data]) for name, data in recordings() if name not in held), rate),

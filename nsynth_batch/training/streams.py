@@ -49,7 +49,11 @@ class Streams:
     overlap : int
         So many samples at the end of a piece are the beginning of the next.
     seed : int
-        Of the order.
+        Of the order, and of the places.
+    seeded_windows : bool
+        Let each epoch begin a recording at a place of its own in the first piece, so that pieces
+        are cut elsewhere each time; what stands before that place is left to other epochs. A
+        recording that is shorter than two pieces keeps one of them whole.
 
     Raises
     ------
@@ -69,7 +73,14 @@ class Streams:
     """
 
     def __init__(
-        self, corpus: Corpus, streams: int, *, length: int, overlap: int, seed: int
+        self,
+        corpus: Corpus,
+        streams: int,
+        *,
+        length: int,
+        overlap: int,
+        seed: int,
+        seeded_windows: bool = False,
     ) -> None:
         self._corpus, self._count, self._seed = corpus, streams, seed
         self._length, self._overlap, self._advance = length, overlap, length - overlap
@@ -82,6 +93,9 @@ class Streams:
                 "--crop-samples"
             )
         self._pieces = -(-lengths // self._advance)
+        highest = np.clip(lengths - self._advance + 1, 1, self._advance)
+        self._places = highest if seeded_windows else np.ones_like(lengths)
+        self._begun_at = np.zeros_like(lengths)
         self.steps = -(-int(self._pieces.sum()) // streams)
         self._epoch = -1
         self._order: npt.NDArray[np.int64] = np.zeros(0, np.int64)
@@ -106,7 +120,7 @@ class Streams:
             nth = int(np.searchsorted(self._ends, number, side="right"))
             which = int(self._order[nth])
             piece = number - int(self._ends[nth] - self._pieces[which])
-            start = piece * self._advance - self._overlap
+            start = int(self._begun_at[which]) + piece * self._advance - self._overlap
             silence = max(0, -start)
             sound = self._corpus.piece(which, start + silence, self._length - silence)
             crops[stream, silence : silence + len(sound)] = sound
@@ -119,4 +133,5 @@ class Streams:
         if epoch != self._epoch:
             order = generator(self._seed, f"epoch {epoch}").permutation(len(self._pieces))
             self._order, self._ends = order, np.cumsum(self._pieces[order])
+            self._begun_at = generator(self._seed, f"windows {epoch}").integers(0, self._places)
             self._epoch = epoch

@@ -262,6 +262,8 @@ class Trainer:
             del options[free]
         if self.options.recipe == Recipe():
             del options["recipe"]  # as trainings that knew no other were begun
+        elif not self.options.recipe.seeded_windows:
+            del options["recipe"]["seeded_windows"]  # likewise
         if self.options.exchange == "alone":
             del options["exchange"]  # likewise
         if self.options.exchange != "rounds":

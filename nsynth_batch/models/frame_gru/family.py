@@ -20,7 +20,7 @@ from nsynth_batch.models.frame_gru.config import (
 from nsynth_batch.models.frame_gru.engine import FrameEngine
 from nsynth_batch.models.frame_gru.model import FrameModel
 from nsynth_batch.models.quantiser import PCM, Quantiser
-from nsynth_batch.models.recipe import Phase, Recipe
+from nsynth_batch.models.recipe import COPIES, Phase, Recipe
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import EngineName, Precision
 
@@ -31,7 +31,7 @@ class Frames:
     name = "frames"
     presets: Mapping[str, FrameConfig] = FRAME_CONFIGS
     order: Order = "streams"
-    recipes: Mapping[str, Recipe] = {"published": Recipe()}
+    recipes: Mapping[str, Recipe] = {"published": Recipe(), "copies": COPIES}
 
     def config_from(self, values: Mapping[str, Any]) -> FrameConfig:
         """Return the configuration of a checkpoint's metadata."""
@@ -64,6 +64,10 @@ class Frames:
     def crop_samples(self, config: FrameConfig) -> int:
         """Return the length of a sequence with the frame that its last one predicts."""
         return config.sequence_samples + config.frame
+
+    def given_samples(self, config: FrameConfig) -> int:
+        """Return a frame, which predicts the next."""
+        return config.frame
 
     def auxiliary(self, config: FrameConfig, recipe: Recipe, seed: int) -> Mapping[str, Array]:
         """Return nothing: there is no encoder to help.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nsynth_batch.models.engine import Engine
 from nsynth_batch.models.family import Batch, Cost, Loss, LossName, Order, Tensors
 from nsynth_batch.models.quantiser import Quantiser, quantiser_named
-from nsynth_batch.models.recipe import Phase, Recipe
+from nsynth_batch.models.recipe import COPIES, Phase, Recipe
 from nsynth_batch.models.samplernn.config import (
     SAMPLE_CONFIGS,
     SampleConfig,
@@ -31,7 +31,7 @@ class SampleRNN:
     name = "samplernn"
     presets: Mapping[str, SampleConfig] = SAMPLE_CONFIGS
     order: Order = "streams"
-    recipes: Mapping[str, Recipe] = {"published": Recipe()}
+    recipes: Mapping[str, Recipe] = {"published": Recipe(), "copies": COPIES}
 
     def config_from(self, values: Mapping[str, Any]) -> SampleConfig:
         """Return the configuration of a checkpoint's metadata."""
@@ -57,6 +57,10 @@ class SampleRNN:
     def crop_samples(self, config: SampleConfig) -> int:
         """Return the length of a sequence with the longest frame before it."""
         return config.sequence + config.hop
+
+    def given_samples(self, config: SampleConfig) -> int:
+        """Return the longest frame, which comes before what is learned."""
+        return config.hop
 
     def auxiliary(self, config: SampleConfig, recipe: Recipe, seed: int) -> Mapping[str, Array]:
         """Return nothing: there is no encoder to help.

@@ -64,6 +64,10 @@ class Spectral:
         """Return samples of 16 bits."""
         return PCM
 
+    def given_samples(self, config: SpectralConfig) -> int:
+        """Return 0: each frame is learned by itself."""
+        return 0
+
     def auxiliary(self, config: SpectralConfig, recipe: Recipe, seed: int) -> Mapping[str, Array]:
         """Return nothing: the loss is of spectra already.
 

@@ -59,6 +59,10 @@ class NSynth:
         """Return the published model's mu-law."""
         return MU_LAW_NSYNTH
 
+    def given_samples(self, config: Config) -> int:
+        """Return 0: a crop begins after silence."""
+        return 0
+
     def auxiliary(self, config: Config, recipe: Recipe, seed: int) -> Mapping[str, Array]:
         """Return the weights of the head that reads spectra from encodings."""
         wanted = recipe.spectral_weight or recipe.encoder_steps

@@ -64,6 +64,10 @@ class PlainWaveNet:
         """Return the length of a crop where none is asked for: past, then targets."""
         return config.receptive_field + _TARGETS
 
+    def given_samples(self, config: PlainConfig) -> int:
+        """Return the receptive field, which has to be full."""
+        return config.receptive_field
+
     def auxiliary(self, config: PlainConfig, recipe: Recipe, seed: int) -> Mapping[str, Array]:
         """Return nothing: there is no encoder to help.
 

@@ -53,7 +53,7 @@ def test_a_loss_that_is_not_finite_ends_with_a_command_that_goes_on(
     words = ["train", str(out), *frames, "--preset", "tiny", "--learning-rate", "1e25"]
     diverging = [*words, "--steps", "50", "--decay-steps", "1"]
     assert main(diverging) == 2
-    begins = "no step was saved. Begin anew, other flags as before: nsynth-batch train "
+    begins = "no step was saved. Begin anew with a smaller rate: nsynth-batch train "
     assert begins in capsys.readouterr().err
     assert not list(out.glob("*.safetensors"))
     # The rate falls over so many steps that two of them are as small as any.
@@ -86,7 +86,12 @@ def test_a_loss_is_logged_under_the_name_of_what_it_measures(
 ) -> None:
     out = tmp_path / "model"
     words = ["train", str(out), *frames, "--preset", "tiny", "--head", head, "--steps", "100"]
-    assert main(words) == 0
+    assert main([*words, "--recipe", "copies"]) == 0
     record = json.loads((out / "log.jsonl").read_text().splitlines()[0])
     assert name in record and not {"nll", "loss"} & set(record)
-    assert f"step 100 of 100: {record[name]:.3f} {unit}, " in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert f"step 100 of 100: {record[name]:.3f} {unit}, " in printed
+    # Half a second in pieces of 5 frames of 8 samples, 16 at once: 7 steps are an epoch.
+    assert record["epochs"] == pytest.approx(100 / 7, abs=1e-3)
+    assert record["seconds_seen"] == pytest.approx(0.5 * 100 / 7, abs=1e-2)
+    assert f"0:07 of audio seen, {100 / 7:.1f} epochs" in printed

@@ -114,6 +114,9 @@ class Toy:
     def quantiser(self, config: ToyConfig) -> Quantiser:
         return MU_LAW_NSYNTH
 
+    def given_samples(self, config: ToyConfig) -> int:
+        return 1
+
     def auxiliary(self, config: ToyConfig, recipe: Recipe, seed: int) -> Mapping[str, Array]:
         return {}
 

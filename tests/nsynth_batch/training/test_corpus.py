@@ -81,3 +81,14 @@ def test_what_goes_beyond_full_scale_is_lowered_and_not_clipped(tmp_path: Path) 
     wanted = np.round(hot / 4 * largest)
     assert np.abs(found["hot.wav"] - wanted).max() <= 2
     np.testing.assert_allclose(found["tone.wav"], np.round(hot / 8 * 32768), atol=1)
+
+
+def test_copies_of_a_recording_are_held_out_together() -> None:
+    draw = np.random.default_rng(3)
+    sounds = [draw.integers(-9000, 9000, 50).astype(np.int16) for _ in range(12)]
+    copies = [(f"{k}-{copy}", [sound]) for k, sound in enumerate(sounds) for copy in range(9)]
+    kept, held = Corpus(copies).split(0.4)
+    sides = [{name.partition("-")[0] for name in side.names} for side in (kept, held)]
+    assert all(sides)
+    assert not sides[0] & sides[1]
+    assert len(kept) + len(held) == len(copies)

@@ -58,6 +58,42 @@ def test_an_epoch_goes_through_each_recording_once_and_in_order(
     )
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 60), min_size=1, max_size=5),
+    streams=st.integers(1, 4),
+    advance=st.integers(2, 12),
+    overlap=st.integers(1, 5),
+)
+def test_windows_at_drawn_places_move_from_epoch_to_epoch(
+    lengths: list[int], streams: int, advance: int, overlap: int
+) -> None:
+    corpus = corpus_of([*lengths, 60])
+    sizes = {"length": advance + overlap, "overlap": overlap, "seed": 1}
+    found = Streams(corpus, streams, **sizes, seeded_windows=True)
+    assert found.steps == Streams(corpus, streams, **sizes).steps
+    begins: set[int] = set()
+    for epoch in range(6):
+        met: list[int] = []
+        for place in range(found.steps):
+            here = found.at(epoch * found.steps + place)
+            new = [
+                row[overlap : max(overlap, int(sound))]
+                for row, sound in zip(here.crops, here.samples, strict=True)
+            ]
+            numbers = [np.round(sound * 32768).astype(int).tolist() for sound in new]
+            met += [number for one in numbers for number in one]
+            last = [one[0] for one in numbers if one and one[0] // 1000 == len(lengths)]
+            begins |= {(number % 1000 - 1) % advance for number in last}
+        # All that follows the first piece is met, and of that what follows the place.
+        for k, n in enumerate([*lengths, 60]):
+            whole = {1000 * k + i for i in range(1, n + 1)}
+            ours = {number for number in met if number in whole}
+            assert len(ours) >= min(n, max(advance, n - advance + 1))
+            assert ours == {1000 * k + i for i in range(n - len(ours) + 1, n + 1)}
+    assert len(begins) > 1
+
+
 def test_epochs_draw_orders_of_their_own_and_a_recording_begins_with_silence() -> None:
     corpus = corpus_of([8] * 20)
     streams = Streams(corpus, 2, length=10, overlap=2, seed=3)
