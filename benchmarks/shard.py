@@ -13,14 +13,15 @@ of its workers included, on recordings that were harvested before.
 from __future__ import annotations
 
 import argparse
-import io
 import math
 import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -80,13 +81,15 @@ class Bare:
     def __call__(self) -> None:
         if self.store is None:
             with Path(self.out).open("wb") as stream:
-                stream.writelines(self._samples(io.FileIO, self.files))
+                stream.writelines(self._samples(nullcontext, self.files))
         else:
             library = Library(self.store)
             library.write(self.out, self._samples(library.fetch, self.files))
 
     @staticmethod
-    def _samples(fetch: Callable[[str], io.IOBase], files: list[str]) -> Iterator[bytes]:
+    def _samples(
+        fetch: Callable[[str], AbstractContextManager[Any]], files: list[str]
+    ) -> Iterator[bytes]:
         for name in files:
             with fetch(name) as stream, soundfile.SoundFile(stream) as file:
                 resampler = soxr.ResampleStream(
