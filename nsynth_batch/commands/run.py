@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
 def shard(settings: Settings, dry_run: DryRun = False) -> int:
     """Cut recordings into segments.
 
-    Segments are 16 kHz mono, in Parquet shards.
+    Segments are mono, at the rate of --sample-rate, in Parquet shards.
 
     Example: nsynth-batch shard --store my-store --segment-seconds 6.24
     """

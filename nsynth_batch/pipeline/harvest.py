@@ -110,8 +110,8 @@ def _when_to_go_on(settings: Settings, left: int) -> str:
     from nsynth_batch.sources.web.day import next_day
 
     return (
-        f"{left} recordings are left: today's {settings.per_day} of --per-day were asked for; run "
-        f"the same command again from {next_day()}"
+        f"{counted(left, 'recording')} left: today's {settings.per_day} of --per-day were asked "
+        f"for; run the same command again from {next_day()}"
     )
 
 

@@ -22,6 +22,7 @@ from nsynth_batch.pipeline.sharding import per_shard, shards_of, uncommitted
 from nsynth_batch.pipeline.step import Amount, Expected, PlannedStep, Step, left_of, seconds_a_row
 from nsynth_batch.stages.mash import MashStage
 from nsynth_batch.store.lineage import Columns
+from sequencer.text import counted
 
 MOST_PAIRS = 512
 """The most mash-ups a shard holds."""
@@ -263,13 +264,13 @@ def _left_out(context: Context, encodings: Dataset, pool: Pool) -> Iterator[str]
     unknown = sum(not recording.deleted for recording in context.recordings.withheld())
     if unknown and not context.settings.allow_unknown:
         yield (
-            f"{unknown} recordings from a wiki have no known licence and are left out; "
-            "--allow-unknown takes them in"
+            f"left out: {counted(unknown, 'recording')} from a wiki with no known licence; "
+            "--allow-unknown takes what has none"
         )
     if pool.too_short and pool.least_seconds:
         yield (
-            f"{pool.too_short} segments are shorter than {pool.least_seconds:g} s and in no pair; "
-            "--min-seconds 0 takes them in"
+            f"in no pair: {counted(pool.too_short, 'segment')} shorter than "
+            f"{pool.least_seconds:g} s; --min-seconds 0 takes all in"
         )
     if pool.least_seconds is None and context.settings.min_seconds is not None:
         yield (

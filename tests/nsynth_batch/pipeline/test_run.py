@@ -180,7 +180,7 @@ def test_wiki_recordings_without_a_licence_are_left_out_unless_asked_for(job: Jo
     catalog.append([changed])
     try:
         work = plan(load_settings(given), store, "mashups", dry_run=True)
-        assert any("1 recordings from a wiki have no known licence" in n for n in work.notes)
+        assert any("1 recording from a wiki with no known licence" in n for n in work.notes)
         assert not any(file_id in item.key for shard in work.new for item in shard.items)
         allowed = load_settings({**given, "allow_unknown": True})
         work = plan(allowed, store, "mashups", dry_run=True)

@@ -42,7 +42,7 @@ def test_a_list_comes_over_days(
     listed, store = rows(songs, *NAMES), tmp_path / "store"
     assert run(tmp_path, listed, "--per-day", "2") == 0
     printed = capsys.readouterr().err
-    assert "3 recordings are left: today's 2 of --per-day were asked for" in printed
+    assert "3 recordings left: today's 2 of --per-day were asked for" in printed
     assert f"run the same command again from {next_day()}" in printed
     assert {seen.path for seen in files(songs)} == {"/a.wav", "/b.wav"}
     songs.reset()

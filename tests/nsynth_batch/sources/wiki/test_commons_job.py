@@ -218,7 +218,7 @@ def test_the_whole_job_credits_every_file(
     assert told.splitlines()[-1].startswith("nsynth-batch: 1 of 6 recordings could not be fetched")
     front.reset()
     assert main([*command, "--pairs", "12", "--seed", "3"]) == 0
-    assert "1 recordings from a wiki have no known licence" in capsys.readouterr().err
+    assert "1 recording from a wiki with no known licence" in capsys.readouterr().err
     assert main(["clips", "--to", str(tmp_path / "clips")]) == 0
     piece = tmp_path / "piece.wav"
     # Credits are what counts here, whatever the gate thinks of clips of so little sound.
