@@ -120,7 +120,7 @@ class Autoencoder(LoadedModel, ABC):
         Raises
         ------
         ValueError
-            If one is no encoding of this model.
+            If one is no encoding of this model, or there is no such curve or length.
         """
         return self.mixture([a, b], MashRule(curve, length), seed=seed, pair=pair).encoding
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.settings.choices import Curve, Length
@@ -55,6 +56,11 @@ class MashRule:
     grid
         Points a side of a square with four parents at its corners, whose weights go before
         `weights`; None is no square.
+
+    Raises
+    ------
+    ValueError
+        If there is no such curve or length.
     """
 
     curve: Curve = "random"
@@ -62,6 +68,14 @@ class MashRule:
     weights: Weights | None = None
     stretch: tuple[float, ...] = ()
     grid: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, given, known in (
+            ("curve", self.curve, get_args(Curve)),
+            ("length", self.length, get_args(Length)),
+        ):
+            if given not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, not {given!r}")
 
     @property
     def mashups_a_draw(self) -> int:

@@ -87,8 +87,8 @@ def _moment(moment: Moment) -> str:
     from sequencer.text import flattened
 
     span = moment.span
-    clip = flattened(span.clip.clip_id)
-    lines = [f"clip {clip} in {layer_words(span.event.layer)}, {moment.seconds_in:.3f} s into it"]
+    clip = f"clip {flattened(span.clip.clip_id)} ({span.clip.title})"
+    lines = [f"{clip} in {layer_words(span.event.layer)}, {moment.seconds_in:.3f} s into it"]
     for parent, weight in moment.weights:
         rights = parent.rights
         page = f", {flattened(rights.page_url)}" if rights.page_url else ""

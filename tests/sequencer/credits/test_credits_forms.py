@@ -156,7 +156,7 @@ def test_the_command_writes_each_form(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == label_track(piece())
     assert main(["credits", str(score), "--at", "1"]) == 0
     assert capsys.readouterr().out == (
-        "clip a in layer main, 1.000 s into it\n"
+        "clip a (Wind + Choir) in layer main, 1.000 s into it\n"
         '   75.0%  "Wind" by Ann (CC-BY-SA-4.0), https://example.org/wind\n'
         '   25.0%  "Choir" by Bob (CC-BY-4.0 OR GFDL-1.3-only)\n'
     )

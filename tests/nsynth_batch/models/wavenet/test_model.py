@@ -198,5 +198,9 @@ def test_what_is_no_encoding_cannot_be_mashed_up(model: Model, audio: np.ndarray
     for a, b in ((first, audio[0]), (first[:, :2], second), (first[None], second)):
         with pytest.raises(ValueError, match=r"must be an encoding \[frames, 3\]"):
             model.mashup(a, b)
+    with pytest.raises(ValueError, match=r"curve must be one of random, cosine, .*, not 'cosin'"):
+        model.mashup(first, second, "cosin")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="length must be one of shorter, longer, not 'x'"):
+        model.mashup(first, second, length="x")  # type: ignore[arg-type]
     straight = model.mashup(first, second[:3], "linear")
     np.testing.assert_allclose(straight[[0, 1, 2]], [first[0], (first + second)[1] / 2, second[2]])
