@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from hdfs_jobs.runs.cluster import Cluster
 
 
-_LONGEST = Path(__file__).with_name("system")
+_HERE = Path(__file__).parent
+_LONGEST = (_HERE / "nsynth_batch" / "native" / "test_sanitizers.py", _HERE / "system")
 
 # Shared machines pause for longer than a deadline for one example.
 settings.register_profile("unhurried", deadline=None, max_examples=50)
@@ -117,7 +118,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process is left alone with it at the end."""
-    items.sort(key=lambda item: not item.path.is_relative_to(_LONGEST))
+    items.sort(key=lambda item: [not item.path.is_relative_to(longest) for longest in _LONGEST])
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
