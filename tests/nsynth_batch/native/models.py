@@ -24,6 +24,9 @@ from nsynth_batch.settings.choices import Precision
 EXAMPLES = int(os.environ.get("NSYNTH_BATCH_TEST_EXAMPLES", "25"))
 """Of a property; the sanitizers' run makes do with fewer."""
 
+SLOWER = int(os.environ.get("NSYNTH_BATCH_TEST_SLOWER", "1"))
+"""How many times slower the build under test is; what would take minutes is that much shorter."""
+
 SUPPORTED = [name for name, supported in instruction_sets().items() if supported]
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

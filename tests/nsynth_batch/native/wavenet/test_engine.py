@@ -28,6 +28,7 @@ from nsynth_batch.models.weights import Weights
 from nsynth_batch.settings.choices import Precision
 from tests.nsynth_batch.native.models import (
     KINDS,
+    SLOWER,
     TINY,
     generate,
     make_audio,
@@ -70,7 +71,7 @@ def test_progress_adds_up_to_the_samples(small: NativeEngine) -> None:
 
 
 def test_an_interrupted_decode_goes_on_where_it_was(engine: NativeEngine) -> None:
-    frames = [9000, 3000, 5000]
+    frames = [9000 // SLOWER, 3000 // SLOWER, 5000 // SLOWER]
     encodings, draws = make_encodings(TINY, frames), make_draws(3)
     kept: list[npt.NDArray[np.int16]] = []
 
@@ -241,8 +242,9 @@ def test_memory_that_the_system_refuses_is_not_for_want_of_leave(
 
 def test_memory_is_counted_before_audio_is_touched(engine: NativeEngine) -> None:
     scarce = NativeEngine(make_weights(TINY), threads=1, memory=10**6)
-    audio = np.zeros((1, 100_000 * TINY.ae_hop_length), np.float32)
-    encodings = np.zeros((1, 100_000, TINY.ae_bottleneck), np.float32)
+    frames = 100_000 // SLOWER
+    audio = np.zeros((1, frames * TINY.ae_hop_length), np.float32)
+    encodings = np.zeros((1, frames, TINY.ae_bottleneck), np.float32)
     tracemalloc.start()
     try:
         with pytest.raises(MemoryError, match="encoding needs"):

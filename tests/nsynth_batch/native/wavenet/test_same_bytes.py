@@ -18,6 +18,7 @@ from nsynth_batch.settings.choices import Precision
 from tests.nsynth_batch.native.models import (
     EXAMPLES,
     KINDS,
+    SLOWER,
     TINY,
     configs,
     generate,
@@ -154,9 +155,9 @@ def test_the_last_bit_of_a_probability_is_the_same_however_it_came_about(
 def test_encodings_and_logits_do_not_hang_on_threads_or_company(
     instruction_set: str, precision: Precision
 ) -> None:
-    weights = make_weights(TINY)
-    audio = make_audio(TINY, 3, 100)
-    encodings = np.stack(make_encodings(TINY, [100] * 3))
+    weights, frames = make_weights(TINY), 100 // SLOWER
+    audio = make_audio(TINY, 3, frames)
+    encodings = np.stack(make_encodings(TINY, [frames] * 3))
     alone = NativeEngine(weights, threads=1, instruction_set=instruction_set, precision=precision)
     encoded = np.concatenate([alone.encode(audio[i : i + 1]) for i in range(3)])
     forced = np.concatenate(
