@@ -120,7 +120,8 @@ class FolderSource:
         known = {*(entry.path for entry in recordings), *_tables(found.files).values()}
         self._others = sorted(name for name in names if name not in known)
         left_out = found.hidden + sum(map(len, found.skipped.values()))
-        self.other_files = len(self._others) + left_out
+        # Who names one recording did not ask what else is there.
+        self.other_files = len(self._others) + left_out if self._only is None else 0
         self.notes = warnings
         if unread := _no_tables(found):
             self.notes += (unread_sources(unread),)
@@ -149,6 +150,8 @@ class FolderSource:
 
     def _nothing(self) -> str:
         reasons = "".join(f"; {why}: {first_few(paths)}" for why, paths in self.left_out.items())
+        if self._only is not None:
+            return f"{self._storage.url}/{self._only}: no recording by its first bytes{reasons}"
         others = f"; there are {first_few(self._others)}" if self._others else ""
         return (
             f"{self._storage.url}: no audio in this folder ({self.other_files} other files); "

@@ -51,6 +51,17 @@ def test_what_only_ffmpeg_reads_is_taken_and_other_files_are_named(tmp_path: Pat
         resolve(str(tmp_path)).offers()
 
 
+def test_of_one_recording_that_is_named_nothing_else_is_counted(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        write_wav(tmp_path / name)
+    (tmp_path / "code.ts").write_text("export class Rain {}")
+    source = resolve(str(tmp_path / "a.wav"))
+    assert [offer.path for offer in source.offers()] == ["a.wav"]
+    assert source.other_files == 0
+    with pytest.raises(UsageError, match=r"code\.ts: no recording by its first bytes"):
+        resolve(str(tmp_path / "code.ts")).offers()
+
+
 def test_the_nearest_sources_csv_gives_the_rights(tmp_path: Path) -> None:
     for name in ("here.wav", "below/both.wav", "below/above.wav"):
         write_wav(tmp_path / name)
