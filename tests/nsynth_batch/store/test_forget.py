@@ -211,7 +211,9 @@ def test_a_licence_that_is_lost_stops_what_was_not_decoded(job: Job, cluster: Cl
     known = replace(owl, retrieved_at=datetime.now(UTC), **page)
     lost = replace(known, licence="LicenseRef-unknown", retrieved_at=datetime.now(UTC))
     catalog.append([known, lost])
-    assert work(job, cluster, ("mashups",), pairs=20)[0].startswith("left out: 1 recording from a wiki")
+    assert work(job, cluster, ("mashups",), pairs=20)[0].startswith(
+        "left out: 1 recording from a wiki"
+    )
     assert set(reasons(job, "mashups")) == {"unknown-licence"}
     notes = work(job, cluster, ("clips",), temperature=0.5)
     assert any("have no known licence any more" in note for note in notes)
