@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 import soxr
 
@@ -39,24 +40,30 @@ TAKE_SECONDS = 60.0
 BLOCK_FRAMES = 1 << 16
 
 
-def make_recordings(folder: Path, minutes: float) -> tuple[float, int]:
-    """Write the files; give seconds of audio and bytes."""
+def takes(count: int, seconds: float) -> Iterator[npt.NDArray[np.floating]]:
+    """Yield stereo sounds [frames, 2] of so many seconds, cut out of the bundled recordings."""
     bundled = Path(__file__).parents[1] / "nsynth_batch" / "recordings"
     sounds = [
         np.concatenate(list(mono_blocks(path, RATE))) for path in sorted(bundled.glob("*.flac"))
     ]
     everything = np.concatenate(sounds)
     rng = np.random.default_rng(0)
-    frames = round(TAKE_SECONDS * RATE)
-    count = max(1, round(minutes * 60 / TAKE_SECONDS))
-    size = 0
-    for number in range(count):
+    frames = round(seconds * RATE)
+    for _ in range(count):
         starts = rng.integers(0, len(everything), 2)
         left, right = (np.take(everything, np.arange(s, s + frames), mode="wrap") for s in starts)
+        yield 0.7 * np.stack([left, right], 1)
+
+
+def make_recordings(folder: Path, minutes: float) -> tuple[float, int]:
+    """Write the files; give seconds of audio and bytes."""
+    count = max(1, round(minutes * 60 / TAKE_SECONDS))
+    size = 0
+    for number, sound in enumerate(takes(count, TAKE_SECONDS)):
         path = folder / f"{number:05d}.wav"
-        soundfile.write(str(path), 0.7 * np.stack([left, right], 1), RATE, subtype="PCM_16")
+        soundfile.write(str(path), sound, RATE, subtype="PCM_16")
         size += path.stat().st_size
-    return count * frames / RATE, size
+    return count * TAKE_SECONDS, size
 
 
 @dataclass(frozen=True)

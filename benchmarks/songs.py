@@ -15,31 +15,22 @@ import math
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
-from benchmarks.shard import RATE, compare
+from benchmarks.shard import RATE, compare, takes
 from nsynth_batch.settings.settings import load_settings
-from sequencer.audio.recording import mono_blocks
 
 KINDS = {"wav": "PCM_16", "mp3": "MPEG_LAYER_III"}
 
 
 def make_recordings(folder: Path, files: int, seconds: float) -> None:
     """Write the same sounds into a folder a kind, a file each."""
-    bundled = Path(__file__).parents[1] / "nsynth_batch" / "recordings"
-    sounds = [np.concatenate(list(mono_blocks(p, RATE))) for p in sorted(bundled.glob("*.flac"))]
-    everything = np.concatenate(sounds)
-    frames = round(seconds * RATE)
-    draw = np.random.default_rng(0)
     for kind in KINDS:
         (folder / kind).mkdir()
-    for number in range(files):
-        starts = draw.integers(0, len(everything), 2)
-        sides = [np.take(everything, np.arange(s, s + frames), mode="wrap") for s in starts]
+    for number, sound in enumerate(takes(files, seconds)):
         for kind, subtype in KINDS.items():
             path = folder / kind / f"{number:05d}.{kind}"
-            soundfile.write(str(path), 0.7 * np.stack(sides, 1), RATE, subtype=subtype)
+            soundfile.write(str(path), sound, RATE, subtype=subtype)
 
 
 def main() -> None:
