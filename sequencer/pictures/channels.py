@@ -13,12 +13,15 @@ import numpy.typing as npt
 from sequencer.optional import extra
 
 
-def draw_channels(axes: Any, encoding: npt.NDArray[np.float32], seconds_a_frame: float) -> None:
-    """Draw an encoding into axes of matplotlib.
+def draw_channels(
+    axes: Any, title: str, encoding: npt.NDArray[np.float32], seconds_a_frame: float
+) -> None:
+    """Draw an encoding into axes of matplotlib, under its title.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
+    title : str
     encoding : float32 [frames, width]
     seconds_a_frame : float
         Of sound that a frame stands for.
@@ -31,6 +34,8 @@ def draw_channels(axes: Any, encoding: npt.NDArray[np.float32], seconds_a_frame:
         # A single frame is a point: a line of it would not be seen.
         marker = "." if len(encoding) == 1 else ""
         axes.plot(times, encoding[:, channel], color=colour, linewidth=0.9, marker=marker)
+    # A title may hold a dollar, which matplotlib would read as mathematics.
+    axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=9)
 
 
 def channels(
@@ -59,9 +64,7 @@ def channels(
     figure = figures.Figure(figsize=(10, 2.4 * len(encodings)), dpi=80, layout="constrained")
     rows = figure.subplots(len(encodings), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
     for axes, (title, encoding) in zip(rows, encodings, strict=True):
-        draw_channels(axes, encoding, seconds_a_frame)
-        # A title may hold a dollar, which matplotlib would read as mathematics.
-        axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=9)
+        draw_channels(axes, title, encoding, seconds_a_frame)
         axes.margins(x=0)
     rows[-1].set_xlabel("seconds")
     out = io.BytesIO()

@@ -58,7 +58,8 @@ def comparison(
         for axes in below:
             axes.remove()
         rows, below = rows[:-1], [figure.add_subplot(rows[0, 0].get_gridspec()[-1, :])]
-        _draw_encoding(below[0], *encoding, seconds)
+        draw_channels(below[0], *encoding)
+        below[0].set_xlim(0, seconds)
     for (wave, spectrogram), (title, samples), levels in zip(rows, sounds, spectra, strict=True):
         _draw_wave(wave, title, samples, sample_rate)
         spectrogram.imshow(
@@ -80,18 +81,6 @@ def comparison(
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
         figure.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()
-
-
-def _draw_encoding(
-    axes: Any,
-    title: str,
-    encoding: npt.NDArray[np.float32],
-    seconds_a_frame: float,
-    seconds: float,
-) -> None:
-    draw_channels(axes, encoding, seconds_a_frame)
-    axes.set_xlim(0, seconds)
-    axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=9)
 
 
 def _draw_wave(axes: Any, title: str, samples: Samples, sample_rate: int) -> None:

@@ -178,7 +178,7 @@ window.addEventListener("beforeunload", (event) => {
   if (unsent.length) event.preventDefault();
 });
 
-new ResizeObserver(() => lay()).observe(scroller);
+new ResizeObserver(lay).observe(scroller);
 
 offer();
 if (data.served) tellSaved("Choices are saved as you make them");
