@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, BinaryIO
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 COPY_BYTES = 1 << 20
-_THREADS = False
-"""Whether Arrow's threads read from Python streams: see `parse_table` for what may come of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +222,24 @@ def _footer_bytes(end: bytes) -> int:
     return int.from_bytes(end[-8:-4], "little") + 8
 
 
+def parquet_file(source: str | Path | BinaryIO | pa.NativeFile) -> pq.ParquetFile:
+    """Open a Parquet file that is read without threads of Arrow's, if `use_threads` is False.
+
+    A thread that outlives the interpreter aborts the process at its end, so ``pq.read_table``,
+    whose threads cannot be turned off, and a file's ``pre_buffer`` are not used.
+
+    Raises
+    ------
+    pyarrow.ArrowException, OSError
+        It is no Parquet file, or its end is damaged.
+    """
+    return pq.ParquetFile(source, pre_buffer=False)
+
+
 def read_table(storage: Storage, path: str, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a whole data file."""
-    with storage.open(path) as stream, pq.ParquetFile(stream) as file:
-        return file.read(columns=columns, use_threads=_THREADS)
+    with storage.open(path) as stream, parquet_file(stream) as file:
+        return file.read(columns=columns, use_threads=False)
 
 
 def parse_table(data: bytes, schema: pa.Schema | None = None) -> pa.Table:
@@ -244,11 +257,18 @@ def parse_table(data: bytes, schema: pa.Schema | None = None) -> pa.Table:
     pyarrow.ArrowException, OSError
         It is no Parquet file, or a damaged one.
     """
-    # In memory of Arrow's own: a thread of Arrow's that lets go of a Python object while the
-    # interpreter ends aborts the process.
-    held = pa.allocate_buffer(len(data))
-    memoryview(held).cast("B")[:] = data
-    return pq.read_table(pa.BufferReader(held), schema=schema)
+    with parquet_file(pa.BufferReader(data)) as file:
+        if schema is None:
+            return file.read(use_threads=False)
+        there = [name for name in schema.names if name in file.schema_arrow.names]
+        table = file.read(columns=there, use_threads=False)
+    columns = [
+        table[field.name].cast(field.type)
+        if field.name in there
+        else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
 
 
 def read_ranges(
@@ -288,7 +308,7 @@ def read_ranges(
             if file is None or part.shard != shard:
                 opened.close()
                 stream = opened.enter_context(storage.open(paths[part.shard]))
-                file, shard = opened.enter_context(pq.ParquetFile(stream)), part.shard
+                file, shard = opened.enter_context(parquet_file(stream)), part.shard
             parts.append(_read_range(file, part, columns))
     if not parts:
         raise ValueError("no rows were asked for")
@@ -307,5 +327,5 @@ def _read_range(file: pq.ParquetFile, part: RowRange, columns: Sequence[str] | N
                 first = begin
             wanted.append(number)
         begin = end
-    table = file.read_row_groups(wanted, columns=columns, use_threads=_THREADS)
+    table = file.read_row_groups(wanted, columns=columns, use_threads=False)
     return table.slice(part.start - first, part.stop - part.start)

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hdfs_jobs.datasets.dataset import Dataset
+from hdfs_jobs.datasets.parquet import parquet_file
 from hdfs_jobs.datasets.plan import RowRange
 from hdfs_jobs.datasets.store import MARKER, Store
 from hdfs_jobs.errors import UsageError
@@ -280,7 +281,8 @@ def _parquet(every: Mapping[str, Array]) -> bytes:
 def _arrays_in(path: Path) -> Iterator[tuple[str, Any]]:
     try:
         if path.suffix == ".parquet":
-            table = pq.read_table(path, columns=["name", "encoding"])
+            with parquet_file(path) as file:
+                table = file.read(columns=["name", "encoding"], use_threads=False)
             yield from zip(table.column("name").to_pylist(), table.column("encoding"), strict=True)
         elif path.suffix == ".npy":
             yield path.stem, np.load(path, allow_pickle=False)

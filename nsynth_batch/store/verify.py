@@ -6,8 +6,8 @@ from collections.abc import Iterator, Set
 from pathlib import PurePosixPath
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from hdfs_jobs.datasets.parquet import parquet_file
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.datasets.verify import Problem
 from hdfs_jobs.storage.open import is_remote, open_url
@@ -53,7 +53,7 @@ def _unreadable(store: Store, folder: str) -> Iterator[Problem]:
             continue
         try:
             with store.storage.open(entry.path) as stream:
-                pq.ParquetFile(stream).read(use_threads=False)
+                parquet_file(stream).read(use_threads=False)
         except (pa.ArrowException, OSError) as error:
             yield Problem(entry.path, f"cannot be read: {error}")
 
