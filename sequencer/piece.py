@@ -55,6 +55,8 @@ class Piece:
     joins : str
         The report of the joins in short; empty without one.
     warnings : tuple of str
+    remark : str
+        Where the piece is softer than its style aims at: by how much, and why. Empty elsewhere.
     """
 
     out: Path
@@ -66,6 +68,7 @@ class Piece:
     stems: tuple[Path, ...]
     joins: str
     warnings: tuple[str, ...]
+    remark: str = ""
 
 
 def make_piece(
@@ -139,7 +142,16 @@ def make_piece(
     score = compose(
         found.candidates, minutes, seed, rules=rules, fade_law=fade_law, notes=found.notes
     )
-    return _write(score, folder, paths, writing, listen=True, write_score=True, force=force)
+    return _write(
+        score,
+        folder,
+        paths,
+        writing,
+        listen=True,
+        write_score=True,
+        force=force,
+        most_limiting=(rules or Rules()).most_limiting,
+    )
 
 
 def write_piece(
@@ -208,7 +220,9 @@ def _write(
     write_score: bool,
     force: bool,
     known: int = 0,
+    most_limiting: float | None = None,
 ) -> Piece:
+    aim = score.master.loudness
     score = with_clip_folder(score, paths.score, Path(folder))
     rate = writing.sample_rate or written_rate(paths.out, score.sample_rate)
     stems = {}
@@ -228,7 +242,7 @@ def _write(
         mix = SpannedMix(score, sounds, spool, by_layer=bool(stems))
         loudness = None
         if listen:
-            score, loudness = measured(score, mix, rate)
+            score, loudness = measured(score, mix, rate, most_limiting=most_limiting)
         with contextlib.ExitStack() as stack:
             # Left in reverse, so the sound takes its name last: where it is, the others are.
             sound = stack.enter_context(output(paths.out))
@@ -258,6 +272,7 @@ def _write(
         tuple(stems.values()),
         joins,
         (*score.notes[known:], *remarks(score), *_of_rendering(score, rendered)),
+        _softer(score, aim, most_limiting),
     )
 
 
@@ -279,6 +294,17 @@ def _stem(score: Score, mix: SpannedMix, layer: Layer, path: Path, form: Form, t
         path,
         replace(form, container=container, bits=32),
         replace(tags, title=f"{tags.title}, {layer.name}"),
+    )
+
+
+def _softer(score: Score, aim: float | None, most_limiting: float | None) -> str:
+    """Return why a score is softer than the aim that it was composed with."""
+    found = score.master.loudness
+    if aim is None or found is None or found == aim:
+        return ""
+    return (
+        f"brought to {found:g} LUFS, since {aim:g} would take more than {most_limiting:g} dB off "
+        f"its peaks; `sequencer compose --loudness {aim:g}` does"
     )
 
 

@@ -197,6 +197,8 @@ def _say(settings: Settings, piece: Piece, clips: Path) -> None:
         f"they lie in {clips}, and clips.jsonl there names the parents of each.\n"
         f"{piece.credits_path} credits the authors."
     )
+    if piece.remark:
+        typer.echo(f"It was {piece.remark}.")
 
 
 def _cache_of(source: str) -> Path:

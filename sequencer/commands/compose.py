@@ -285,6 +285,7 @@ def compose_command(
         target=target,
         allow_nc=allow_nc,
         allow_nd=allow_nd,
+        most_limiting=Rules.most_limiting if loudness is None else None,
     )
     report_piece(
         make_piece(

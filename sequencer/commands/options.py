@@ -62,7 +62,8 @@ LoudnessOption = Annotated[
     typer.Option(
         "--loudness",
         metavar="LUFS",
-        help="Loudness of the whole: -14 (streaming), -16, -23 (broadcasting) or off.",
+        help="Loudness of the whole: -14 (streaming), -16, -23 (broadcasting) or off, whatever the "
+        "limiter has to take for it.",
         rich_help_panel=OUTPUT_OPTIONS,
     ),
 ]
@@ -162,6 +163,8 @@ def report_piece(piece: Piece) -> None:
         f"{piece.out}: {clock(score.seconds)}, {len(score.events)} events from "
         f"{len(score.clips)} clips, {', '.join(levels)}"
     )
+    if piece.remark:
+        print(piece.remark)
     for path in piece.stems:
         print(f"{path}: stem")
     if piece.joins:

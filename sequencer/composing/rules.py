@@ -35,6 +35,10 @@ class Rules:
         Whether sources that exclude commerce, or allow no adaptation, are played.
     true_peak : float
         What no true peak goes beyond, in dBTP.
+    most_limiting : float, optional
+        What the limiter may take off peaks for the style's loudness, in dB: clips of sharp attacks
+        come out softer than it rather than flattened. None for whatever the loudness needs, as
+        where somebody asked for it.
     """
 
     style: Style = field(default_factory=Style)
@@ -45,6 +49,7 @@ class Rules:
     allow_nc: bool = False
     allow_nd: bool = False
     true_peak: float = -1.0
+    most_limiting: float | None = 6.0
 
 
 def checked(rules: Rules) -> Rules:

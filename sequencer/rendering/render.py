@@ -41,6 +41,8 @@ _BLOCK = 1 << 16
 # limiter takes some of what the gain added.
 _CLOSE_LU = 0.05
 _MOST_TRIES = 6
+# A loudness is given up, and its score's aim with it, where more than this is missing.
+_SOFTER_LU = 0.25
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,9 @@ def render_stem(
         sink.finish(None, None)
 
 
-def measured(score: Score, mix: SpannedMix, sample_rate: int) -> tuple[Score, Loudness | None]:
+def measured(
+    score: Score, mix: SpannedMix, sample_rate: int, *, most_limiting: float | None = None
+) -> tuple[Score, Loudness | None]:
     """Listen to a mix and give its score the master gain that its loudness and peak ask for.
 
     The gain is held in the score, so a later rendering, of a part too, needs not listen again.
@@ -158,6 +162,9 @@ def measured(score: Score, mix: SpannedMix, sample_rate: int) -> tuple[Score, Lo
         Of its events.
     sample_rate : int
         Of the output in Hz: what resampling leaves out is not audible.
+    most_limiting : float, optional
+        What the limiter may take off peaks, in dB. Where the loudness needs more, the score gets
+        the gain that this allows, and the loudness that comes of it as its own.
 
     Returns
     -------
@@ -186,7 +193,11 @@ def measured(score: Score, mix: SpannedMix, sample_rate: int) -> tuple[Score, Lo
     elif aim is not None:
         gain = _gain_before_limiting(meter.hops, aim)
     if gain > room:
-        gain = _gain_with_limiting(score, mix, sample_rate, gain)
+        most = MOST_GAIN_DB if most_limiting is None else min(MOST_GAIN_DB, room + most_limiting)
+        gain, got = _gain_with_limiting(score, mix, sample_rate, gain, most)
+        assert aim is not None
+        if most_limiting is not None and got is not None and got < aim - _SOFTER_LU:
+            score = replace(score, master=replace(score.master, loudness=round(got, 1)))
         return with_gain(score, _rounded(gain)), None
     gain = _rounded(gain)
     return with_gain(score, gain), loudness_of(meter.hops * 10 ** (gain / 10))
@@ -203,9 +214,13 @@ def _gain_before_limiting(hops: npt.NDArray[np.float64], aim: float) -> float:
     return gain
 
 
-def _gain_with_limiting(score: Score, mix: SpannedMix, sample_rate: int, gain: float) -> float:
+def _gain_with_limiting(
+    score: Score, mix: SpannedMix, sample_rate: int, gain: float, most: float
+) -> tuple[float, float | None]:
+    """Find the gain for a loudness, `most` dB at most, and return what comes of it."""
     aim = score.master.loudness
     assert aim is not None
+    gain = min(gain, most)
     slope, before = 1.0, (0.0, 0.0)
     for turn in range(_MOST_TRIES):
         limiter = _limiter(score, sample_rate)
@@ -216,14 +231,14 @@ def _gain_with_limiting(score: Score, mix: SpannedMix, sample_rate: int, gain: f
                 listen(block)
             listen.wait()
         found = meter.loudness().integrated
-        if found is None or abs(aim - found) < _CLOSE_LU:
+        if found is None or abs(aim - found) < _CLOSE_LU or (gain == most and found < aim):
             break
         if turn and gain != before[0]:
             # The limiter takes the more the louder it gets: follow what the last step brought.
             slope = min(1.0, max(0.2, (found - before[1]) / (gain - before[0])))
         before = (gain, found)
-        gain = min(MOST_GAIN_DB, gain + (aim - found) / slope)
-    return gain
+        gain = min(most, gain + (aim - found) / slope)
+    return gain, found
 
 
 def _limiter(score: Score, sample_rate: int) -> Limiter:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sequencer.cli import main
@@ -125,3 +126,31 @@ def test_a_style_has_its_loudness_and_the_flag_goes_before_it(export: Path, tmp_
         for flags in ((), ("--loudness", "-14"), ("--loudness", "off"))
     ]
     assert found == [-23.0, -14.0, None]
+
+
+def test_the_usual_loudness_flattens_no_attacks_and_one_asked_for_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Ticks: their peaks are far above their loudness.
+    for number in range(3):
+        ticks = np.zeros(48_000)
+        ticks[:: 8_000 + 500 * number] = 0.9
+        (tmp_path / f"t{number}.wav").write_bytes(encoded(ticks))
+    code, score = composed(tmp_path, tmp_path / "soft.wav", "--keep-all")
+    softer = capsys.readouterr()
+    assert code == 0
+    aim = score["master"]["loudness"]
+    assert aim < -20
+    assert f"brought to {aim:g} LUFS, since -16 would take more than 6 dB" in softer.out
+    assert "limiter" not in softer.err
+    # Rendered again it is the same, and still no warning.
+    again = ["render", str(tmp_path / "soft.score.json"), "-o", str(tmp_path / "again.wav")]
+    assert main(again) == 0
+    assert "limiter" not in (told := capsys.readouterr()).err
+    assert "aims at" not in told.err
+    assert (tmp_path / "again.wav").read_bytes() == (tmp_path / "soft.wav").read_bytes()
+    (tmp_path / "again.wav").unlink()
+    code, score = composed(tmp_path, tmp_path / "loud.wav", "--keep-all", "--loudness", "-18")
+    assert (code, score["master"]["loudness"]) == (0, -18.0)
+    assert "the limiter takes up to" in (loud := capsys.readouterr()).err
+    assert "brought to" not in loud.out
