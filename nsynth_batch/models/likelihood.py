@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from nsynth_batch.models.code_generator import CodeGenerator
 from nsynth_batch.models.engine import OnProgress
-from nsynth_batch.models.model import CodeGenerator
 from nsynth_batch.models.weights import Array
 
 _PIECE = 16_384

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import ClassVar
 
@@ -213,42 +213,6 @@ class Generator(LoadedModel, ABC):
         return self.quantiser.encode(checked_audio(np.asarray(prime)[None], self.sample_rate)[0])
 
 
-WHOLE_PAST = 2**40
-"""The context of a model that carries a state on: all that stands before, however long."""
-
-
-class CodeGenerator(Generator):
-    """A generator that predicts the code of each sample, and says how likely audio is.
-
-    Attributes
-    ----------
-    scored_at_once : int
-        Clips that are best scored together.
-    """
-
-    scored_at_once: ClassVar[int] = 4
-
-    @property
-    @abstractmethod
-    def context(self) -> int:
-        """How many samples before a piece of a recording change what is predicted in it."""
-
-    @abstractmethod
-    def nll(
-        self, audio: Array, given: int = 0, on_wait: Callable[[], None] | None = None
-    ) -> npt.NDArray[np.float64]:
-        """Return nats a sample of audio [B, T], teacher-forced, as [B].
-
-        Parameters
-        ----------
-        audio : float32 [B, T], in [-1, 1]
-        given : int
-            So many samples at its beginning are given, and not scored.
-        on_wait : callable, optional
-            Called now and then where it takes long: a sign of life.
-        """
-
-
 TEMPERATURE_STEPS = 16
 """In how many steps a temperature moves within a clip."""
 
@@ -302,28 +266,6 @@ def sampled(
         made = [quantiser.decode(clip) for clip in error.made]
         raise NotFiniteError(error.clips, made) from None
     return [quantiser.decode(clip) for clip in codes]
-
-
-def code_nll(
-    logits: Array, codes: npt.NDArray[np.int16], quantiser: Quantiser
-) -> npt.NDArray[np.float64]:
-    """Return the negative log-likelihood of each code.
-
-    Parameters
-    ----------
-    logits : float32 [..., levels]
-    codes : int16 [...]
-    quantiser : Quantiser
-        Whose codes they are.
-
-    Returns
-    -------
-    float64 [...], in nats
-    """
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    bins = codes.astype(np.int64) - quantiser.lowest
-    chosen = np.take_along_axis(shifted, bins[..., None], axis=-1)[..., 0]
-    return np.asarray(np.log(np.exp(shifted).sum(axis=-1, dtype=np.float64)) - chosen)
 
 
 def checked_audio(audio: npt.ArrayLike, sample_rate: int) -> Array:

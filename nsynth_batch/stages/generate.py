@@ -12,10 +12,11 @@ import pyarrow as pa
 from hdfs_jobs.canonical_json import Json, derived_id
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.runs.stage import Counted, Rejected, Task
+from nsynth_batch.models.code_generator import CodeGenerator
 from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.likelihood import clip_nll
 from nsynth_batch.models.loading import memory_errors_as_usage
-from nsynth_batch.models.model import CodeGenerator, Generator
+from nsynth_batch.models.model import Generator
 from nsynth_batch.models.weights import Array
 from nsynth_batch.stages.clip_rows import clip_rows
 from nsynth_batch.stages.model_stage import ModelStage

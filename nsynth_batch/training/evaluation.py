@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.models.model import CodeGenerator
+from nsynth_batch.models.code_generator import CodeGenerator
 from nsynth_batch.models.quantiser import MU_LAW_NSYNTH, Quantiser
 from nsynth_batch.training.corpus import Corpus
 from sequencer.audio.samples import from_int16

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import cast
 
-from nsynth_batch.models.model import CodeGenerator, Generator
+from nsynth_batch.models.code_generator import CodeGenerator
+from nsynth_batch.models.model import Generator
 from nsynth_batch.training.evaluation import UNIFORM_NLL, Lossy, model_nll
 from nsynth_batch.training.listening import Listener
 from nsynth_batch.training.stretches import Audio

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nsynth_batch.models.autoencoder import Autoencoder
+from nsynth_batch.models.code_generator import code_nll
 from nsynth_batch.models.engine import Predictor
-from nsynth_batch.models.model import checked_audio, code_nll
+from nsynth_batch.models.model import checked_audio
 from nsynth_batch.models.quantiser import MU_LAW_NSYNTH, Quantiser
 from nsynth_batch.models.wavenet.config import QUANTA, Config
 from nsynth_batch.models.weights import Array, Weights

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from nsynth_batch.models import quantiser
-from nsynth_batch.models.model import code_nll
+from nsynth_batch.models.code_generator import code_nll
 from nsynth_batch.models.quantiser import MU_LAW_NSYNTH
 from nsynth_batch.models.wavenet.model import Model
 from nsynth_batch.models.wavenet.tensorflow_engine import TensorflowEngine
