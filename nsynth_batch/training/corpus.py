@@ -89,7 +89,7 @@ class Corpus:
                             file.seek(start)
                             file.truncate()
                             continue
-                        file.write(np.ascontiguousarray(block, dtype="<i2").tobytes())
+                        file.write(np.ascontiguousarray(block, dtype="<i2").data)
                 except AudioError as error:
                     file.seek(start)
                     file.truncate()
@@ -172,7 +172,8 @@ class Corpus:
         first: dict[bytes, str] = {}
         held = set()
         for name, data in self.recordings():
-            content = hashlib.sha1(data.tobytes(), usedforsecurity=False).digest()
+            # Of the mapping itself: an hour of sound is not copied to be hashed.
+            content = hashlib.sha1(data.data, usedforsecurity=False).digest()
             one = first.setdefault(content, name)
             if int.from_bytes(hashlib.sha256(one.encode()).digest()[:4], "big") < limit:
                 held.add(name)

@@ -25,7 +25,7 @@ def publish_corpus(corpus: Corpus, storage: Storage) -> str:
     for name, samples in corpus.recordings():
         digest.update(f"\0{name}\0{len(samples)}\0".encode())
         for block in _blocks(samples):
-            digest.update(block.tobytes())
+            digest.update(block.data)
     corpus_name = f"corpus-{digest.hexdigest()[:16]}"
     if storage.exists(f"{corpus_name}.json"):
         return corpus_name
