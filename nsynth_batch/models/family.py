@@ -84,11 +84,14 @@ class Cost:
         Multiply-adds to generate a sample.
     encoding_bytes : float
         Bytes of encoding a sample; 0 for a family without an encoder.
+    every : mapping of str to int
+        In how many samples a tensor is applied once, by its name; 1 where it is not named.
     """
 
     encode: int
     generate: int
     encoding_bytes: float = 0.0
+    every: Mapping[str, int] = field(default_factory=dict)
 
 
 class Family(Protocol[ConfigT]):

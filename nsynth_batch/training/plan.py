@@ -20,6 +20,9 @@ _STATE = 8
 _OUTPUTS = 3
 """Times a layer's narrower side is kept until the gradient, beside its inputs, as measured."""
 
+_SAMPLE = 24
+"""Numbers kept of a sample beside those of layers: crop, target, prediction, loss, as measured."""
+
 _LIBRARIES = 700_000_000
 """Bytes of TensorFlow and its graphs."""
 
@@ -70,16 +73,20 @@ def plan_training(
     workers : int
         Processes that learn on one machine.
     """
-    shapes = family.tensor_shapes(config).values()
-    weights = sum(math.prod(shape) for shape in shapes)
-    layers = [shape for shape in shapes if len(shape) > 1]
-    kept = sum(math.prod(shape[:-1]) + _OUTPUTS * min(shape[-1], shape[-2]) for shape in layers)
+    shapes = family.tensor_shapes(config)
+    cost = family.cost(config)
+    weights = sum(math.prod(shape) for shape in shapes.values())
+    # A layer over frames keeps its numbers once a frame, and not once a sample.
+    kept = _SAMPLE + sum(
+        (math.prod(shape[:-1]) + _OUTPUTS * min(shape[-1], shape[-2])) / cost.every.get(name, 1)
+        for name, shape in shapes.items()
+        if len(shape) > 1
+    )
     rows = options.batch if options.exchange == "alone" else min(options.batch, ROWS[family.order])
     at_once = rows * options.crop_samples
-    cost = family.cost(config)
     samples = max(0, options.steps - step) * options.batch * options.crop_samples
     return TrainingPlan(
-        workers * (_LIBRARIES + _FLOAT * (_STATE * weights + kept * at_once)),
+        workers * (_LIBRARIES + _FLOAT * (_STATE * weights + math.ceil(kept * at_once))),
         samples,
         _BACKWARD * samples * (cost.encode + cost.generate),
     )

@@ -124,7 +124,11 @@ class Frames:
     def cost(self, config: FrameConfig) -> Cost:
         """Return multiply-adds a sample; a window is gone through for each frame."""
         times = config.sequence if config.past == "window" else 1
-        return Cost(encode=0, generate=max(1, times * products(config) // config.frame))
+        return Cost(
+            encode=0,
+            generate=max(1, times * products(config) // config.frame),
+            every=dict.fromkeys(tensor_shapes(config), config.frame),
+        )
 
     def engines(self, config: FrameConfig) -> tuple[EngineName, ...]:
         """Return the engine that runs it."""

@@ -121,7 +121,13 @@ class SampleRNN:
 
     def cost(self, config: SampleConfig) -> Cost:
         """Return multiply-adds a sample."""
-        return Cost(encode=0, generate=products(config))
+        every = {
+            name: frame
+            for tier, frame in enumerate(config.frames, 1)
+            for name in tensor_shapes(config)
+            if name.startswith(f"tier_{tier}/")
+        }
+        return Cost(encode=0, generate=products(config), every=every)
 
     def engines(self, config: SampleConfig) -> tuple[EngineName, ...]:
         """Return the engine that runs it."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from nsynth_batch.models.frame_gru.family import FAMILY as FRAMES
 from nsynth_batch.models.wavenet.plain_family import FAMILY
 from nsynth_batch.training.options import TrainingOptions
 from nsynth_batch.training.plan import plan_training, refusal
@@ -43,3 +44,15 @@ def test_where_no_preset_fits_smaller_steps_are_advised() -> None:
     found = refusal(FAMILY, TINY, OPTIONS, own_crop=True, available=1000)
     assert found is not None
     assert "smaller --batch or shorter --crop-samples" in found
+
+
+def test_a_layer_over_frames_is_counted_once_a_frame() -> None:
+    config = FRAMES.presets["small"]
+    options = TrainingOptions(batch=16, crop_samples=FRAMES.crop_samples(config))
+    # Its peak was 0.9 GB, of which 0.6 before the first step.
+    assert 0.8e9 < plan_training(FRAMES, config, options).memory < 1.2e9
+    assert refusal(FRAMES, config, options, own_crop=True, available=2 * 10**9) is None
+    longer = replace(options, crop_samples=2 * options.crop_samples)
+    samples = options.batch * options.crop_samples
+    more = plan_training(FRAMES, config, longer).memory
+    assert more > plan_training(FRAMES, config, options).memory + 4 * samples
