@@ -31,7 +31,6 @@ def main(work: Path) -> None:
     _call(
         *("nsynth_batch", "make", recordings, "-o", work / "piece.wav", "--store", work / "store"),
         *("--clips", clips, "--minutes", "1", "--pairs", "24", "--style", "collage"),
-        *("--checkpoint", "demo"),
     )
     _call("sequencer", "pictures", score, "-o", OUT / "timeline.png")
     _call("sequencer", "audition", clips, "-o", work / "audition")

@@ -12,7 +12,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "docs" / "sounds"
-_MODEL = ("--checkpoint", "demo", "--temperature", "0.7", "--replace")
 _FADE = ("--curve", "cosine")
 
 
@@ -23,8 +22,9 @@ def main(clips: Path) -> None:
     hum, bell, drone = (
         recordings / f"{name}.flac" for name in ("ambi_glass_hum", "perc_bell", "ambi_drone")
     )
-    _call("nsynth_batch", "reconstruct", hum, "-o", OUT / "hum.ogg", *_MODEL)
-    _call("nsynth_batch", "mashup", bell, drone, "-o", OUT / "bell-drone.ogg", *_MODEL, *_FADE)
+    _call("nsynth_batch", "reconstruct", hum, "-o", OUT / "hum.ogg", "--replace")
+    out = OUT / "bell-drone.ogg"
+    _call("nsynth_batch", "mashup", bell, drone, "-o", out, "--replace", *_FADE)
     _call(
         *("sequencer", "compose", clips, "-o", OUT / "piece.ogg", "--replace"),
         *("--minutes", "0.5", "--style", "drone", "--seed", "3"),

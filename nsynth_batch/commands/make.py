@@ -14,6 +14,7 @@ import typer
 from nsynth_batch.commands.options import (
     BEGIN,
     DECODING,
+    FIRST,
     MASHING,
     MODEL,
     RUNNING,
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 _PAIRS_A_MINUTE = 40
 """Enough for a minute in which no clip plays twice."""
 
-_DEMO_CHECKPOINT = "demo"
-"""The bundled model that knows the bundled recordings."""
-
 _LEAST_GOOD = 0.1
 """Of a piece: with fewer seconds of clips that the gate lets through, the others play too."""
 
@@ -48,7 +46,7 @@ def register(app: typer.Typer) -> None:
         app.command(rich_help_panel=BEGIN)(command)
 
 
-@settings_from(*STORE, *MODEL, *MASHING, *DECODING, *RUNNING)
+@settings_from(*STORE, *MODEL, *MASHING, *DECODING, *RUNNING, own=FIRST)
 def make(
     settings: Settings,
     source: Annotated[str, typer.Argument(metavar="FOLDER", help="Recordings, as for harvest.")],
@@ -74,7 +72,8 @@ def make(
     Harvests the folder, mashes up and decodes pairs of its recordings, writes the clips as wav
     files and composes them. Unless --store is given, the store is in your cache folder, one for
     each folder of recordings, and the clips are beside it. Run again it goes on where it stopped,
-    and takes in what is new.
+    and takes in what is new. The bundled model `spectral` keeps the pitch of any sounds; for
+    NSynth's own voice name one that was trained on yours: --checkpoint MODEL.
 
     Example: nsynth-batch make ~/recordings -o piece.wav --minutes 2 --style drone
     """
@@ -104,7 +103,7 @@ def make(
     return OK
 
 
-@settings_from(*MODEL, *MASHING, *DECODING, *RUNNING)
+@settings_from(*(*MODEL, *MASHING, *DECODING, *RUNNING), own={**FIRST, "pairs": _PAIRS_A_MINUTE})
 def demo(
     settings: Settings,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where it all goes.")] = Path(
@@ -115,14 +114,13 @@ def demo(
     """Do the whole job on bundled recordings.
 
     Leaves composition.wav and credits.txt in the folder, with the store and the clips beside
-    them. Run again, it goes on where it stopped. It is `make` on the recordings in the package,
-    with the bundled model that was trained on them alone, unless --checkpoint names another.
+    them. Run again, it goes on where it stopped. It is `make` on the recordings in the package;
+    --checkpoint demo decodes them by NSynth's architecture, trained on them alone, whose voice is
+    rougher.
 
     Example: nsynth-batch demo --out demo-out
     """
-    own = {"checkpoint": _DEMO_CHECKPOINT, "pairs": _PAIRS_A_MINUTE}
-    given = settings.model_dump(include=settings.model_fields_set & own.keys())
-    settings = settings.model_copy(update={**own, **given, "store": str(out / "store")})
+    settings = settings.model_copy(update={"store": str(out / "store")})
     with as_file(files("nsynth_batch") / "recordings") as recordings:
         piece = _make(
             settings,
@@ -193,7 +191,8 @@ def _say(settings: Settings, piece: Piece, clips: Path) -> None:
     count = counted(len(piece.score.clips), "clip")
     typer.echo(
         f"\nListen to {piece.out}: {clock(piece.score.seconds)} made from {count}.\n"
-        "Each fades between two of the recordings inside the model and is decoded anew:\n"
+        f"Each fades between two of the recordings inside the model {settings.checkpoint} and is "
+        "decoded anew:\n"
         f"they lie in {clips}, and clips.jsonl there names the parents of each.\n"
         f"{piece.credits_path} credits the authors."
     )

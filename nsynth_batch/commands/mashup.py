@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nsynth_batch.commands.options import BEGIN, MIXING, MODEL, settings_from
+from nsynth_batch.commands.options import BEGIN, FIRST, MIXING, MODEL, settings_from
 from nsynth_batch.errors import OK, USAGE, CommandError
 from nsynth_batch.settings.mash_rule import MOST_GRID, MOST_PARENTS
 from nsynth_batch.text import one_line, table
@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=BEGIN)(mashup)
 
 
-@settings_from(*MODEL, *_DRAWING)
+@settings_from(*MODEL, *_DRAWING, own=FIRST)
 def reconstruct(
     settings: Settings,
     a: Annotated[Path, typer.Argument(metavar="A", help="A recording.")],
@@ -84,7 +84,7 @@ def reconstruct(
     return _make(settings, [a], out, seconds, picture, replace, work)
 
 
-@settings_from(*MODEL, *MIXING, *_DRAWING)
+@settings_from(*MODEL, *MIXING, *_DRAWING, own=FIRST)
 def mashup(
     settings: Settings,
     recordings: Annotated[

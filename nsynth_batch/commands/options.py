@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -70,10 +70,11 @@ class Flag:
     remark: str = ""
     names: tuple[str, ...] = ()
 
-    def annotation(self, setting: str) -> Any:
-        """Return the type of a parameter that is this flag."""
-        shown = self.unset or default_shown(setting)
-        text = f"{self.help} [default: {shown}{self.remark}]" if shown else self.help
+    def annotation(self, setting: str, own: str = "") -> Any:
+        """Return the type of a parameter that is this flag; `own` is a command's own default."""
+        shown = own or self.unset or default_shown(setting)
+        remark = "" if own else self.remark
+        text = f"{self.help} [default: {shown}{remark}]" if shown else self.help
         option = typer.Option(
             *self.names, metavar=self.metavar, help=text, rich_help_panel=self.panel
         )
@@ -159,7 +160,10 @@ FLAGS_OF_SETTINGS: dict[str, Flag] = {
     "workers": Flag(
         int, "Worker processes on this machine.", WORKER_OPTIONS, "N", unset="its cores, at most 8"
     ),
-    "pairs": Flag(int, "How many mash-ups there are to be in all.", MASH_OPTIONS, "N"),
+    "pairs": Flag(
+        int, "How many mash-ups there are to be in all.", MASH_OPTIONS, "N",
+        remark="; make: 40 a minute",
+    ),
     "seed": Flag(
         int, "Keys every draw.", MASH_OPTIONS, "S", unset="0; decode: that of its mash-ups"
     ),
@@ -237,9 +241,6 @@ FLAGS_OF_SETTINGS: dict[str, Flag] = {
     **HARVEST_FLAGS,
 }  # fmt: skip
 
-FLAGS: dict[str, Any] = {name: flag.annotation(name) for name, flag in FLAGS_OF_SETTINGS.items()}
-"""Types of parameters that are flags, by the name of their setting."""
-
 STORE = ("store",)
 HARVESTING = tuple(HARVEST_FLAGS)
 MODEL = ("checkpoint", "engine", "threads", "memory")
@@ -266,11 +267,16 @@ MASHING = (
 )
 DECODING = ("temperature", "batch", "precision")
 
+FIRST = {"checkpoint": defaults.FIRST_CHECKPOINT}
+"""Defaults of the commands that one begins with."""
+
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")]
 
 
-def settings_from(*names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+def settings_from(
+    *names: str, own: Mapping[str, Any] | None = None
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Add the flags of some settings to a command, which gets the settings as one object.
 
     The command takes ``settings`` first; its other parameters are its own. Every command gets
@@ -280,7 +286,10 @@ def settings_from(*names: str) -> Callable[[Callable[..., int]], Callable[..., i
     ----------
     *names : str
         Settings that are flags of the command.
+    own : mapping of str to value, optional
+        Defaults of this command: what they are where no file, variable or flag gives them.
     """
+    defaults_of_its_own = own or {}
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
         # The settings' own class is heavy to import, and no flag.
@@ -290,8 +299,13 @@ def settings_from(*names: str) -> Callable[[Callable[..., int]], Callable[..., i
             for p in list(inspect.signature(command).parameters.values())[1:]
         ]
         shared = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=flag)
-            for name, flag in FLAGS.items()
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=flag.annotation(name, str(defaults_of_its_own.get(name, ""))),
+            )
+            for name, flag in FLAGS_OF_SETTINGS.items()
             if name in names
         ]
         verbose = inspect.Parameter(
@@ -304,6 +318,11 @@ def settings_from(*names: str) -> Callable[[Callable[..., int]], Callable[..., i
             values.pop("verbose")
             flags = {name: values.pop(name) for name in dict.fromkeys(names)}
             settings = _load(flags)
+            unset = defaults_of_its_own.keys() - settings.model_fields_set
+            if unset:
+                settings = settings.model_copy(
+                    update={name: defaults_of_its_own[name] for name in unset}
+                )
             if "depth" in flags:
                 _refuse_ignored(values["source"], flags)
             return command(settings, **values)

@@ -6,6 +6,9 @@ from typing import Final
 
 STORE: Final = "nsynth-store"
 CHECKPOINT: Final = "small"
+"""Of the steps on a store: another one would begin other datasets in those that are there."""
+FIRST_CHECKPOINT: Final = "spectral"
+"""Of what a newcomer hears first: the bundled model that keeps most of any sound."""
 ENGINE: Final = "auto"
 PRECISION: Final = "auto"
 GPU_RESOURCE: Final = "GPU"

@@ -38,7 +38,7 @@ class Rules:
     most_limiting : float, optional
         What the limiter may take off peaks for the style's loudness, in dB: clips of sharp attacks
         come out softer than it rather than flattened. None for whatever the loudness needs, as
-        where somebody asked for it.
+        where it was asked for.
     """
 
     style: Style = field(default_factory=Style)

@@ -32,7 +32,7 @@ def make_home(folder: Path) -> Path:
     return folder
 
 
-def paste(command: str, home: Path, checkpoint: Path) -> None:
+def paste(command: str, home: Path, checkpoint: Path | str) -> None:
     """Run a command as a user does, with a small model and few processes; it must end with 0."""
     programs = Path(sys.executable).parent
     environment = {

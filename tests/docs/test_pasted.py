@@ -29,6 +29,10 @@ def test_each_block_is_run_or_says_why_not(document: Path) -> None:
             assert (ROOT / place).exists(), f"{document.name}, line {line}: {place}"
 
 
+# Its clips are to be composed, and no piece plays what a model of random weights makes: noise.
+HEARD = {"tutorial"}
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if blocks_to_run(page)], ids=lambda page: page.stem
@@ -37,4 +41,4 @@ def test_the_commands_of_a_page_work_as_pasted(page: Path, tmp_path: Path, tiny:
     home = make_home(tmp_path)
     for block in blocks_to_run(page):
         for command in block:
-            paste(command, home, tiny)
+            paste(command, home, "spectral" if page.stem in HEARD else tiny)

@@ -53,7 +53,7 @@ def test_the_line_for_cron_works_in_cron_s_bare_environment(tiny: Path, tmp_path
         "/srv/incoming": home / "recordings",
         "/srv/sounds": tmp_path / "sounds",
         "/var/lib/node_exporter": tmp_path,
-        "--pairs 200": f"--pairs 2 --workers 1 --checkpoint {tiny}",
+        "--pairs 200 --checkpoint spectral": f"--pairs 2 --workers 1 --checkpoint {tiny}",
     }
     for theirs, here in ours.items():
         assert theirs in command

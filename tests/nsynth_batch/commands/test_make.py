@@ -76,3 +76,23 @@ def test_a_piece_that_cannot_be_written_is_found_before_the_work(
     assert done.returncode == 2
     assert "piece.wav" in done.stderr
     assert not (tmp_path / "cache").exists()
+
+
+def test_what_is_heard_first_is_the_bundled_model_that_keeps_most(
+    recordings: Path, tmp_path: Path
+) -> None:
+    words = [sys.executable, "-m", "nsynth_batch"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("NSYNTH_BATCH_")}
+    both = [*words, "mashup", *(f"recordings/{name}.wav" for name in ("bell", "crow"))]
+    for variables, model in (({}, "spectral"), ({"NSYNTH_BATCH_CHECKPOINT": "small"}, "small")):
+        done = subprocess.run(
+            [*both, "-o", "both.wav", "--seconds", "0.2"],
+            env={**environment, **variables}, cwd=tmp_path,
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert f" by {model} (" in done.stdout
+    for command, shown in (("make", "spectral"), ("demo", "spectral"), ("run", "small")):
+        done = subprocess.run(
+            [*words, command, "--help"], capture_output=True, text=True, check=True
+        )
+        assert f"[default: {shown}]" in " ".join(done.stdout.split())
