@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,25 +14,25 @@ import numpy as np
 import numpy.typing as npt
 
 from sequencer.audio.recording import open_recording
-from sequencer.clips.clips import Parent
 from sequencer.clips.measures import measure
-from sequencer.credits.aligned import AudibleRecording, Span, aligned, is_prime, model_of, title_of
+from sequencer.credits.aligned import AudibleRecording, Span, aligned, is_prime
 from sequencer.credits.captions import section_ends
+from sequencer.credits.palette import COLOURS, Palette
 from sequencer.optional import extra
 from sequencer.pictures.piece_spectrogram import LOWEST_HZ, RANGE_DB, piece_spectrogram
 from sequencer.score.score import Score
 from sequencer.text import clock, counted, flattened
 
 _INK, _SOFT, _PAPER, _PANEL = "#efecf8", "#a9a3c0", "#14121d", "#1d1a29"
-_COLOURS = (
-    *("#7cc6fe", "#f7a072", "#9be564", "#e583f5", "#ffd85e"),
-    *("#5ee6c5", "#ff7b9c", "#a09cf7", "#c9b79c"),
-)
-_OTHER = "#7d7891"
-_MOST_NAME = 28
+_ACCENT = COLOURS[0]
+_MOST_NAME = 22
+_LEGEND_COLUMNS = 5
 _LOUDNESS_SECONDS = 3.0
 _MOST_POINTS = 1000
 _LOUDNESS_FLOOR = -60.0
+# The axis of loudness is from the softest to the loudest, in whole steps, as far as that goes.
+_LOUDNESS_STEP = 6.0
+_LEAST_LOUDNESS_RANGE, _MOST_LOUDNESS_RANGE = 12.0, 36.0
 _GAP = 0.12
 
 
@@ -39,9 +40,7 @@ def timeline(score: Score, sound: Path | None = None, name: str = "") -> bytes:
     """Draw a composition as a PNG; the same score, sound and name give the same bytes.
 
     A row a layer; each event is as high as its fades let it be, divided between its recordings by
-    their weights, each in the colour of its category (of its title where too few have one). What a
-    model generated without a mash-up has the model's colour. Those that are audible longest have a
-    colour of their own.
+    their weights, in the colours that the legend names: see `Palette`.
 
     Parameters
     ----------
@@ -61,7 +60,7 @@ def timeline(score: Score, sound: Path | None = None, name: str = "") -> bytes:
     matplotlib = extra("matplotlib", "matplotlib")
     figures = extra("matplotlib.figure", "matplotlib")
     spans = aligned(score)
-    palette = _Palette(spans)
+    palette = Palette(spans)
     rows = len(score.layers)
     heights = [0.9 * rows, *([0.8, 1.1] if sound else [])]
     # Titles are other people's: a dollar sign in them begins no formula, and where the font lacks
@@ -99,42 +98,13 @@ def _heading(score: Score, name: str) -> str:
     return " · ".join(parts)
 
 
-class _Palette:
-    """Colours for what is audible longest: categories, or titles where most have no category."""
-
-    def __init__(self, spans: Sequence[Span]) -> None:
-        parents = [part.parent for span in spans for part in span.audible]
-        self._by_category = 2 * sum(bool(parent.categories) for parent in parents) >= len(parents)
-        audible: dict[str, float] = {}
-        for span in spans:
-            for name, share in self.parts(span):
-                audible[name] = audible.get(name, 0.0) + share * (span.end - span.start)
-        longest = sorted(audible, key=lambda name: (-audible[name], name))[: len(_COLOURS)]
-        self.colours = dict(zip(longest, _COLOURS, strict=False))
-        self.others = len(audible) > len(longest)
-
-    def parts(self, span: Span) -> list[tuple[str, float]]:
-        """List what a span is made of: names, and their mean shares of it."""
-        if is_prime(span.clip):
-            return [(model_of(span.clip), 1.0)]
-        return [(self._name(part.parent), part.mean) for part in span.audible]
-
-    def colour(self, name: str) -> str:
-        return self.colours.get(name, _OTHER)
-
-    def _name(self, parent: Parent) -> str:
-        if not self._by_category:
-            return title_of(parent)
-        return flattened(parent.categories[0]) if parent.categories else "no category"
-
-
 @dataclass(frozen=True)
 class _Shape:
     outline: npt.NDArray[np.float64]
     colour: str
 
 
-def _draw_events(panel: Any, score: Score, spans: Sequence[Span], palette: _Palette) -> None:
+def _draw_events(panel: Any, score: Score, spans: Sequence[Span], palette: Palette) -> None:
     collections = extra("matplotlib.collections", "matplotlib")
     rows = {layer.name: row for row, layer in enumerate(reversed(score.layers))}
     shapes = [
@@ -162,7 +132,7 @@ def _draw_events(panel: Any, score: Score, spans: Sequence[Span], palette: _Pale
         panel.axvspan(start, end / score.sample_rate, color=_PANEL, zorder=0)
 
 
-def _shapes(span: Span, row: int, score: Score, palette: _Palette) -> Iterator[_Shape]:
+def _shapes(span: Span, row: int, score: Score, palette: Palette) -> Iterator[_Shape]:
     """Stack a span's recordings by weight under the line of its fades."""
     event, rate = span.event, score.sample_rate
     places = {span.start, span.end, span.start + event.fade_in, event.end - event.fade_out}
@@ -179,10 +149,10 @@ def _shapes(span: Span, row: int, score: Score, palette: _Palette) -> Iterator[_
     shares /= np.maximum(shares.sum(axis=0), 1e-9)
     edges = np.vstack([np.zeros_like(at), np.cumsum(shares, axis=0)])
     heights = row + _GAP / 2 + edges * np.clip(fades, 0.0, 1.0) * (1 - _GAP)
-    for number, (name, _) in enumerate(palette.parts(span)):
+    for number, part in enumerate(palette.parts(span)):
         lower = np.column_stack([at / rate, heights[number]])
         upper = np.column_stack([at / rate, heights[number + 1]])
-        yield _Shape(np.vstack([lower, upper[::-1]]), palette.colour(name))
+        yield _Shape(np.vstack([lower, upper[::-1]]), palette.colour(part.key))
 
 
 def _shares(part: AudibleRecording, at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -194,11 +164,21 @@ def _shares(part: AudibleRecording, at: npt.NDArray[np.float64]) -> npt.NDArray[
 def _draw_loudness(panel: Any, sound: Path) -> None:
     levels = _loudness(sound)
     times, values = zip(*levels, strict=True)
-    panel.fill_between(times, _LOUDNESS_FLOOR, values, color=_COLOURS[0], alpha=0.35, linewidth=0)
-    panel.plot(times, values, color=_COLOURS[0], linewidth=1)
-    panel.set_ylim(_LOUDNESS_FLOOR, 0)
-    panel.set_yticks([-48, -36, -24, -12])
+    low, high = _loudness_range(values)
+    panel.fill_between(times, low, np.maximum(values, low), color=_ACCENT, alpha=0.35, linewidth=0)
+    panel.plot(times, values, color=_ACCENT, linewidth=1)
+    panel.set_ylim(low, high)
+    panel.set_yticks(np.arange(low + _LOUDNESS_STEP, high, _LOUDNESS_STEP))
     panel.set_ylabel("LUFS", color=_SOFT)
+
+
+def _loudness_range(values: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of an axis that shows these loudnesses; silence lies below it."""
+    loudest = max(values)
+    audible = [value for value in values if value > _LOUDNESS_FLOOR] or [loudest]
+    high = min(0.0, (math.floor(loudest / _LOUDNESS_STEP) + 1) * _LOUDNESS_STEP)
+    low = math.floor(min(audible) / _LOUDNESS_STEP) * _LOUDNESS_STEP
+    return min(max(low, high - _MOST_LOUDNESS_RANGE), high - _LEAST_LOUDNESS_RANGE), high
 
 
 def _draw_spectrogram(panel: Any, sound: Path) -> None:
@@ -255,12 +235,11 @@ def _label_time(panel: Any, score: Score) -> None:
     panel.xaxis.set_major_formatter(ticker.FuncFormatter(lambda seconds, _: clock(seconds)))
 
 
-def _legend(figure: Any, palette: _Palette) -> None:
+def _legend(figure: Any, palette: Palette) -> None:
     patches = extra("matplotlib.patches", "matplotlib")
-    named = [*palette.colours.items(), *([("others", _OTHER)] if palette.others else [])]
     figure.legend(
-        handles=[patches.Patch(color=colour, label=_short(name)) for name, colour in named],
-        loc="upper right", bbox_to_anchor=(0.99, 1.0), ncols=len(named), frameon=False,
+        handles=[patches.Patch(color=c, label=_short(name)) for name, c in palette.legend()],
+        loc="upper right", bbox_to_anchor=(0.99, 1.0), ncols=_LEGEND_COLUMNS, frameon=False,
         labelcolor=_SOFT, fontsize=9, handlelength=1, handleheight=1, columnspacing=1.2,
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from sequencer.credits.aligned import (
 from sequencer.credits.as_html import source_entry
 from sequencer.credits.captions import section_ends
 from sequencer.credits.credits import NO_LICENCE, result_licences, sources, summary, warning
+from sequencer.credits.palette import Palette
 from sequencer.credits.trained import trainings
 from sequencer.rights.licence_names import licences_of
 from sequencer.score.score import Score
@@ -81,6 +82,7 @@ def player_page(score: Score, name: str, sound: str, downloads: Sequence[tuple[s
 def _data(score: Score) -> dict[str, object]:
     """Return what the script draws: times in seconds, recordings once each."""
     rate, spans = score.sample_rate, aligned(score)
+    palette = Palette(spans)
     recordings: dict[str, dict[str, object]] = {}
     for span in spans:
         for part in span.audible:
@@ -95,6 +97,7 @@ def _data(score: Score) -> dict[str, object]:
                     "known": rights.known,
                     "licence_url": web_address(licences[0].url) if len(licences) == 1 else "",
                     "page": web_address(rights.page_url),
+                    "colour": palette.colour(part.parent.file_id),
                 },
             )
     numbers = {file_id: number for number, file_id in enumerate(recordings)}
@@ -107,7 +110,12 @@ def _data(score: Score) -> dict[str, object]:
             for section, end in section_ends(score)
         ],
         "recordings": list(recordings.values()),
-        "spans": [_span(span, layers[span.event.layer], numbers, rate) for span in spans],
+        "legend": [{"name": name, "colour": colour} for name, colour in palette.legend()],
+        "spans": [
+            _span(span, layers[span.event.layer], numbers, rate)
+            | {"colour": palette.colour(palette.parts(span)[0].key) if is_prime(span.clip) else ""}
+            for span in spans
+        ],
     }
 
 

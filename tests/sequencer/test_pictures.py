@@ -13,8 +13,10 @@ import soundfile
 from sequencer.cli import main
 from sequencer.clips.clips import Clip, Parent
 from sequencer.credits.aligned import aligned
+from sequencer.credits.palette import Palette
 from sequencer.pictures.rainbowgram import png, rainbowgram
-from sequencer.pictures.timeline import _Palette, timeline
+from sequencer.pictures.timeline import _loudness_range, timeline
+from sequencer.player import page
 from sequencer.rights.rights import Rights
 from sequencer.score.files import score_json
 from sequencer.score.score import Event
@@ -113,15 +115,40 @@ def test_colours_go_to_what_is_heard_longest() -> None:
     events = [Event(0, "c0", 0, 480_000)]
     events += [Event(480_000 + 1_000 * n, f"c{1 + n % 11}", 0, 1_000) for n in range(99)]
     score = replace(piece(), samples=960_000, clips=clips, events=tuple(events))
-    colours = _Palette(aligned(score)).colours
-    assert next(iter(colours)) == "R0"
-    assert len(colours) == 9
+    palette = Palette(aligned(score))
+    legend = list(palette.legend())
+    assert [name for name, _ in legend[::9]] == ["R0", "3 others"]
+    assert len({colour for _, colour in legend}) == len(legend) == 10
+    assert palette.colour("0") == legend[0][1]
+    # The page has the same.
+    data = page._data(score)
+    assert data["legend"] == [{"name": name, "colour": colour} for name, colour in legend]
+    recordings = data["recordings"]
+    assert isinstance(recordings, list)
+    assert {row["title"]: row["colour"] for row in recordings}["R0"] == legend[0][1]
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [
+        # Of a steady piece, of a sparse one, of silence in a piece, and of nothing else.
+        ((-19.0, -16.2, -14.0), (-24.0, -12.0)),
+        ((-40.0, -22.0, -28.0), (-42.0, -18.0)),
+        ((-60.0, -51.0, -13.0), (-48.0, -12.0)),
+        ((-60.0, -60.0), (-66.0, -54.0)),
+        ((-3.0, -2.0), (-12.0, 0.0)),
+    ],
+)
+def test_the_axis_of_loudness_is_as_long_as_the_piece_needs(
+    values: tuple[float, ...], ends: tuple[float, float]
+) -> None:
+    assert _loudness_range(values) == ends
 
 
 def test_without_the_libraries_one_line_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(encoded(tone(0.5)))
     code = (
-        "import sys; sys.modules['librosa'] = None\n"
+        "import sys; sys.modules['matplotlib'] = None\n"
         "from sequencer.cli import main\n"
         f"sys.exit(main(['pictures', {str(tmp_path)!r}, '-o', {str(tmp_path)!r}]))"
     )
@@ -134,5 +161,5 @@ def test_without_the_libraries_one_line_says_what_to_install(tmp_path: Path) -> 
     )
     assert result.returncode == 2
     assert result.stderr == (
-        "sequencer: this needs librosa, which is not installed; pip install librosa\n"
+        "sequencer: this needs matplotlib, which is not installed; pip install matplotlib\n"
     )

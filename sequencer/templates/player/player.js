@@ -4,22 +4,10 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = (id) => document.getElementById(id);
 const audio = at("audio");
-const COLOURS = ["#7cc6fe", "#f7a072", "#9be564", "#e583f5", "#ffd85e", "#5ee6c5", "#ff7b9c", "#a09cf7", "#c9b79c"];
-const OTHER = "#7d7891";
+// A smaller share is shown as none, and is not heard.
+const LEAST_SHARE = 0.005;
 let frame = 0;
 let shown = "";
-
-// The recordings that are heard longest have a colour of their own.
-const heard = data.recordings.map(() => 0);
-for (const span of data.spans) {
-  for (const part of span.parts) heard[part.of] += (span.end - span.start) * mean(part.weights);
-}
-const order = heard.map((_, number) => number).sort((a, b) => heard[b] - heard[a]);
-const colours = new Map(order.map((number, place) => [number, COLOURS[place] || OTHER]));
-
-function mean(points) {
-  return points.reduce((sum, point) => sum + point[1], 0) / Math.max(1, points.length);
-}
 
 function weightAt(points, second) {
   if (!points.length) return 0;
@@ -77,7 +65,7 @@ function drawSpan(pen, span, wide, row) {
   const seconds = Array.from({ length: steps + 1 }, (_, i) => span.start + ((span.end - span.start) * i) / steps);
   const foot = row * (span.layer + 1) - 3;
   const floor = seconds.map(() => 0);
-  const parts = span.prime || !span.parts.length ? [{ of: -1, weights: [[span.start, 1]] }] : span.parts;
+  const parts = span.prime ? [{ weights: [[span.start, 1]] }] : span.parts;
   for (const part of parts) {
     const roof = seconds.map((second, i) => {
       const all = parts.reduce((sum, other) => sum + weightAt(other.weights, second), 0);
@@ -87,7 +75,7 @@ function drawSpan(pen, span, wide, row) {
     seconds.forEach((second, i) => pen.lineTo((second / data.seconds) * wide, foot - roof[i] * (row - 6)));
     for (let i = steps; i >= 0; i -= 1) pen.lineTo((seconds[i] / data.seconds) * wide, foot - floor[i] * (row - 6));
     pen.closePath();
-    pen.fillStyle = colours.get(part.of) || OTHER;
+    pen.fillStyle = span.prime ? span.colour : data.recordings[part.of].colour;
     pen.globalAlpha = 0.82;
     pen.fill();
     roof.forEach((level, i) => { floor[i] = level; });
@@ -103,10 +91,12 @@ function showNow(second) {
   list.replaceChildren();
   for (const span of now) {
     for (const part of span.parts) {
+      const share = weightAt(part.weights, second);
+      if (!span.prime && share < LEAST_SHARE) continue;
       const recording = data.recordings[part.of];
       const entry = element("li");
-      entry.style.setProperty("--from", colours.get(part.of));
-      if (!span.prime) entry.append(element("b", `${Math.round(weightAt(part.weights, second) * 100)}%`, "share"));
+      entry.style.setProperty("--from", recording.colour);
+      if (!span.prime) entry.append(element("b", `${Math.round(share * 100)}%`, "share"));
       entry.append(link(recording.title, recording.page));
       entry.append(element("span", `${span.prime ? "begun from a recording by" : "by"} ${recording.author}`));
       const licence = element("span", undefined, recording.known ? "" : "unknown");
@@ -154,6 +144,11 @@ document.addEventListener("keydown", (event) => {
 for (const event of ["play", "pause", "ended", "seeked", "loadedmetadata"]) audio.addEventListener(event, showState);
 window.addEventListener("resize", () => { draw(); follow(); });
 
+for (const { name, colour } of data.legend) {
+  const entry = element("li", name);
+  entry.style.setProperty("--from", colour);
+  at("legend").append(entry);
+}
 for (const name of data.layers) at("layers").append(element("li", name));
 for (const section of data.sections) {
   const label = element("span", section.name);

@@ -61,6 +61,12 @@ def test_the_page_plays_and_says_who_is_heard(browser: Chrome, folder: Path) -> 
     until(lambda: cursor.rect["x"] > first)
     browser.find_element(By.ID, "toggle").click()
     # The clip fades from Wind to Choir over four seconds.
+    seek(browser, 0.0)
+    until(lambda: "100%" in now(browser))
+    assert "0%" not in now(browser).replace("100%", "")
+    legend = browser.find_element(By.ID, "legend").text
+    assert "Wind" in legend
+    assert "Choir" in legend
     seek(browser, 1.0)
     until(lambda: "75%" in now(browser) and "25%" in now(browser))
     assert "by Ann" in now(browser)
