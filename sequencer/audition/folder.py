@@ -8,6 +8,7 @@ from pathlib import Path
 from sequencer.audition.listing import Listing
 from sequencer.audition.page import audition_page
 from sequencer.clips.choices import Choice
+from sequencer.composing.candidates import OnProgress
 from sequencer.files import copy_output, write_output
 from sequencer.pictures.gallery import KINDS, draw, picture_name, picture_names
 
@@ -22,10 +23,12 @@ def write_audition(
     *,
     with_pictures: bool,
     command: str = "",
+    on_progress: OnProgress | None = None,
 ) -> list[str]:
     """Write the page with a copy of each sound; what is there already is not made again.
 
-    `command` is what composes from the choices that the page gives out.
+    `command` is what composes from the choices that the page gives out; `on_progress` gets how many
+    pictures of how many are drawn.
 
     Returns
     -------
@@ -49,7 +52,10 @@ def write_audition(
             for kind in KINDS
             for shown in listing.shown
         }
-        failures = [f"{sounds[path]}: {why}" for path, why in draw(sounds) if why]
+        for number, (path, why) in enumerate(draw(sounds), 1):
+            failures += [f"{sounds[path]}: {why}"] if why else []
+            if on_progress:
+                on_progress(number, len(sounds))
         drawn = {path.name for path in sounds if path.exists()}
         pictures = {
             shown.clip.clip_id: [

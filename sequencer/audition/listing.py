@@ -12,7 +12,7 @@ from sequencer.audition.peaks import peaks
 from sequencer.clips.clips import Clip, Parent
 from sequencer.clips.likeness_map import likeness_map
 from sequencer.clips.weight_points import mean_weight, thinned
-from sequencer.composing.candidates import find_candidates
+from sequencer.composing.candidates import OnProgress, find_candidates
 from sequencer.credits.aligned import author_of, generated_words, parents_of, title_of
 from sequencer.files import digest_of
 from sequencer.rights.licence_names import licences_of
@@ -62,10 +62,11 @@ class Listing:
     notes: tuple[str, ...]
 
 
-def list_clips(folder: Path) -> Listing:
+def list_clips(folder: Path, *, on_progress: OnProgress | None = None) -> Listing:
     """Survey a folder for an audition.
 
-    A file that a link leads to outside the folder is not shown.
+    A file that a link leads to outside the folder is not shown. `on_progress` gets how many clips
+    of how many are measured.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def list_clips(folder: Path) -> Listing:
         As `find_candidates` does.
     """
     root = folder.resolve()
-    found = find_candidates(folder, keep_all=True)
+    found = find_candidates(folder, keep_all=True, on_progress=on_progress)
     notes = [note for note in found.notes if note.startswith("left out")]
     shown = []
     parents = _Parents(root)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sequencer.commands.options import CLIPS, Verbose
+from sequencer.commands.progress import Progress
 
 if TYPE_CHECKING:
     from sequencer.audition.listing import Listing
@@ -43,7 +44,7 @@ def audition_command(
     Served on this machine only; each choice is saved at once. With --out the page, its sounds and
     pictures are written into a folder that works without a server, and gives the choices out as a
     download. `sequencer compose --choices FILE` plays what was kept and leaves out what was
-    rejected. Rainbowgrams and log-mel spectrograms are there where librosa and matplotlib are
+    rejected. Rainbowgrams and log-mel spectrograms are there where matplotlib and joblib are
     installed; the recordings of a clip can be played beside it where `nsynth-batch clips --parents`
     wrote them.
 
@@ -58,19 +59,17 @@ def audition_command(
         raise SequencerError(f"{out} lies in {clips}, whose sounds it would add to; name another")
     file = clips / CHOICES_NAME if choices is None else choices
     chosen = read_choices(file) if file.exists() else {}
-    if sys.stderr.isatty():
-        print("looking through the clips …", file=sys.stderr)
-    listing = list_clips(clips)
+    listing = list_clips(clips, on_progress=Progress("clips looked through:"))
     for note in listing.notes[:_MOST_NOTES]:
         print(f"sequencer: warning: {note}", file=sys.stderr)
     more = len(listing.notes) - _MOST_NOTES
     if more > 0:
         print(f"sequencer: warning: {more} more clips skipped", file=sys.stderr)
-    drawing = installed("librosa", "matplotlib")
+    drawing = installed("joblib", "matplotlib")
     if not drawing:
         print(
-            "sequencer: warning: no rainbowgrams without librosa and matplotlib; "
-            "pip install librosa matplotlib",
+            "sequencer: warning: no rainbowgrams without matplotlib and joblib; "
+            "pip install matplotlib joblib",
             file=sys.stderr,
         )
     if out is None:
@@ -81,7 +80,13 @@ def audition_command(
     # Who gets the folder has the clips elsewhere, and the choices as a download.
     command = _compose_command(Path(clips.resolve().name), Path(CHOICES_NAME))
     for failure in write_audition(
-        clips, listing, chosen, out, with_pictures=drawing, command=command
+        clips,
+        listing,
+        chosen,
+        out,
+        with_pictures=drawing,
+        command=command,
+        on_progress=Progress("pictures drawn:"),
     ):
         print(f"sequencer: warning: not drawn: {failure}", file=sys.stderr)
     print(f"{out / PAGE_NAME}: {len(listing.shown)} clips; open it in a browser")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sequencer.commands.options import CLIPS, Verbose
+from sequencer.commands.progress import Progress
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +38,7 @@ def pictures_command(
     """Draw rainbowgrams of clips as NSynth drew them, or the timeline of a composition.
 
     A clip's picture has a name that holds the digest of its sound, so run again it draws only
-    what is new. Needs librosa and matplotlib.
+    what is new. Needs matplotlib and joblib.
 
     Example: sequencer pictures my-clips -o pictures
     """
@@ -85,7 +86,9 @@ def _draw_clips(folder: Path, out: Path) -> None:
             continue
         wanted[out / PurePosixPath(clip.file).with_suffix(f".{name}")] = sound
     there = sum(picture.exists() for picture in wanted)
-    for picture, why in draw(wanted):
+    progress = Progress("pictures drawn:")
+    for number, (picture, why) in enumerate(draw(wanted), 1):
+        progress(number, len(wanted))
         if why:
             failures.append(f"{wanted[picture]}: {why}")
     for failure in failures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,9 @@ LEAST_SECONDS = 0.05
 UNPLAYABLE = frozenset({"silence", "dc"})
 """Verdicts for which a sound of one's own is skipped: it is inaudible."""
 _MOST_NAMED = 5
+
+OnProgress = Callable[[int, int], None]
+"""Takes how many of how many are done."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ def find_candidates(
     choices: Mapping[str, Choice] | None = None,
     only_kept: bool = False,
     sample_rate: int | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Candidates:
     """Open and measure every clip of a folder, one block at a time.
 
@@ -74,7 +78,8 @@ def find_candidates(
     `only_kept` nothing else does.
 
     All are measured at one rate: `sample_rate` or, without it, the one that most of them have, so
-    that a composition of them loses nothing.
+    that a composition of them loses nothing. `on_progress` gets how many clips of how many are
+    looked through.
 
     Raises
     ------
@@ -90,7 +95,9 @@ def find_candidates(
     left_out: Counter[str] = Counter()
     rate = sample_rate or common_rate(clips, root)
     found: list[_Measured] = []
-    for clip in clips:
+    for number, clip in enumerate(clips):
+        if on_progress:
+            on_progress(number, len(clips))
         if chosen.get(clip.clip_id) == "reject":
             left_out["rejected"] += 1
             notes.append(f"left out {clip.file!r}: rejected by ear")

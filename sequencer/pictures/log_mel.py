@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from sequencer.audio.samples import Samples
 from sequencer.optional import extra
+from sequencer.pictures.transforms import mel_power
 
 WINDOW = 1024
 HOP = 256
@@ -33,19 +34,10 @@ def log_mel(samples: Samples, sample_rate: int) -> npt.NDArray[np.uint8]:
     Raises
     ------
     SequencerError
-        When librosa or matplotlib are not installed.
+        When matplotlib is not installed.
     """
-    librosa = extra("librosa", "librosa")
     colours = extra("matplotlib", "matplotlib").colormaps["magma"]
-    frames = 1 + len(samples) // HOP
-    power = librosa.feature.melspectrogram(
-        y=np.pad(samples, (0, max(0, WINDOW - len(samples)))),
-        sr=sample_rate,
-        n_fft=WINDOW,
-        hop_length=HOP,
-        n_mels=BANDS,
-        fmin=LOWEST_HZ,
-    )[:, :frames]
+    power = mel_power(samples, sample_rate, WINDOW, HOP, BANDS, LOWEST_HZ)
     loudest = float(power.max())
     if loudest == 0.0:
         return np.zeros((*power.shape, 3), np.uint8)

@@ -1,0 +1,28 @@
+"""How far a command is, on stderr, for those that take more than some seconds."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+SECONDS = 5.0
+
+
+class Progress:
+    """Prints how much is done, every few seconds at most; nothing for what is soon over.
+
+    Parameters
+    ----------
+    done : str
+        What is done, as in ``drawn``.
+    """
+
+    def __init__(self, done: str) -> None:
+        self._done = done
+        self._next = time.monotonic() + SECONDS
+
+    def __call__(self, number: int, total: int) -> None:
+        """Take how many of how many are done."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + SECONDS
+            print(f"{self._done} {number:,} of {total:,}", file=sys.stderr, flush=True)
