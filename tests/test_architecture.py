@@ -46,6 +46,7 @@ MODELS_ORDER = (
     FAMILIES,
     ("native_rows",),
     ("family", "autoencoder", "likelihood"),
+    ("code_generator",),
     ("model", "inputs", "instruction_sets"),
     ("engine", "crossfade"),
     ("spec", "weights", "quantiser", "draws", "precision", "machine", "recipe", "recurrent"),
