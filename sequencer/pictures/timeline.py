@@ -165,8 +165,10 @@ def _draw_loudness(panel: Any, sound: Path) -> None:
     levels = _loudness(sound)
     times, values = zip(*levels, strict=True)
     low, high = _loudness_range(values)
-    panel.fill_between(times, low, np.maximum(values, low), color=_ACCENT, alpha=0.35, linewidth=0)
-    panel.plot(times, values, color=_ACCENT, linewidth=1)
+    # Silence runs along the foot.
+    shown = np.maximum(values, low)
+    panel.fill_between(times, low, shown, color=_ACCENT, alpha=0.35, linewidth=0)
+    panel.plot(times, shown, color=_ACCENT, linewidth=1)
     panel.set_ylim(low, high)
     panel.set_yticks(np.arange(low + _LOUDNESS_STEP, high, _LOUDNESS_STEP))
     panel.set_ylabel("LUFS", color=_SOFT)
