@@ -37,7 +37,7 @@ def runs(
     """List the last runs, the latest first.
 
     Each with its start (UTC), length, exit code, what it committed and quarantined, and where
-    it ran. `logs RUN` prints what it did.
+    it ran, with its command as it was typed. `logs RUN` prints what it did.
 
     Example: nsynth-batch runs --store my-store
     """
@@ -58,7 +58,8 @@ def runs(
             typer.echo(json.dumps({**asdict(one), **state, "started": one.started.isoformat()}))
             continue
         numbers = (clock(one.seconds), state_of(one, holder), one.committed, one.quarantined)
-        place = (one_line(one.host) or "-", one_line(one.command) or "-")
+        command = one_line(f"{one.command} {one.arguments}").strip()
+        place = (one_line(one.host) or "-", command or "-")
         rows.append([one.id, f"{one.started:%Y-%m-%d %H:%M:%S}", *map(str, numbers), *place])
     if not as_json:
         typer.echo(table(rows) if found else f"{storage.url} has no log of a run yet")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -223,7 +225,7 @@ def open_session(
 def _started(settings: Settings, stages: Sequence[str], source: str | None) -> RunStarted:
     values = settings.model_dump(mode="json")
     host = socket.gethostname()
-    return RunStarted(tuple(stages), source, values, _command(), host, os.getpid())
+    return RunStarted(tuple(stages), source, values, _command(), host, os.getpid(), _arguments())
 
 
 def _close(emit: Reports, log: StoreLog, ended: RunEvent) -> None:
@@ -235,3 +237,8 @@ def _close(emit: Reports, log: StoreLog, ended: RunEvent) -> None:
 def _command() -> str:
     """Return the name of this command for others; what follows the name may be private."""
     return " ".join(["nsynth-batch", *sys.argv[1:2]])
+
+
+def _arguments() -> str:
+    """Return what follows the name, for the log, which has all settings: no login of a URL."""
+    return shlex.join(re.sub(r"(?<=://)[^/@\s]*@", "", word) for word in sys.argv[2:])

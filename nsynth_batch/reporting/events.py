@@ -39,6 +39,8 @@ class RunStarted:
         What runs, as others are to call it, and where.
     pid : int
         The process there.
+    arguments : str
+        What followed the command, as typed.
     """
 
     stages: Sequence[str]
@@ -47,6 +49,7 @@ class RunStarted:
     command: str
     host: str
     pid: int
+    arguments: str = ""
 
 
 @dataclass(frozen=True, slots=True)

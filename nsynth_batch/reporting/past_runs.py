@@ -30,6 +30,8 @@ class PastRun:
         From its first line to its last.
     command, host : str
         What ran and where; empty in logs of release 0.1.
+    arguments : str
+        What followed the command; empty in logs of earlier releases.
     pid : int
         The process there; 0 in logs of release 0.1.
     exit_code : int or None
@@ -50,6 +52,7 @@ class PastRun:
     error: str
     committed: int
     quarantined: int
+    arguments: str = ""
 
 
 def is_end(fields: Mapping[str, Any]) -> bool:
@@ -87,7 +90,7 @@ def past_run(run: str, lines: Iterable[Mapping[str, Any]]) -> PastRun:
     """
     started = _stamp(run)
     times = [started]
-    facts: dict[str, Any] = {"command": "", "host": "", "pid": 0}
+    facts: dict[str, Any] = {"command": "", "host": "", "pid": 0, "arguments": ""}
     exit_code, error, drained = None, "", OK
     committed = quarantined = 0
     for fields in lines:

@@ -66,7 +66,11 @@ def test_runs_logs_and_status_say_what_earlier_runs_did(ran: Ran) -> None:
     shards = sum(stage["committed"] for stage in job.status().values())
     assert (before["exit_code"], before["committed"]) == (0, shards)
     assert (before["host"], before["command"]) == (socket.gethostname(), "nsynth-batch run")
+    assert f"--store {job.url}" in before["arguments"]
     header, *lines = said(job, "runs", "--last", "1").splitlines()
+    # What was asked for, to be copied.
+    assert lines[0].endswith(f"nsynth-batch run {last['arguments']}")
+    assert "--pair nothing:nowhere" in last["arguments"]
     assert header.split()[:3] == ["run", "start", "length"]
     assert len(lines) == 1
     assert lines[0].startswith(last["id"])

@@ -31,6 +31,9 @@ def test_a_run_is_summed_up(name: str) -> None:
     end = {"event": "RunEnded", "exit_code": 0}
     run = past_run(RUN, log(STARTED, HARVEST, ended, SHARD, SHARD, end))
     assert (run.command, run.host, run.pid) == ("nsynth-batch run", "node", 7)
+    # Earlier releases logged none.
+    assert run.arguments == ""
+    assert past_run(RUN, log({**STARTED, "arguments": "--pairs 4"})).arguments == "--pairs 4"
     assert (run.exit_code, run.committed, run.quarantined) == (0, 2, 5)
     assert run.seconds == 5.0
     assert run.started.isoformat() == "2026-01-02T03:04:05+00:00"
