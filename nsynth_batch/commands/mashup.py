@@ -185,6 +185,8 @@ def _parents(paths: Sequence[Path], model: Autoencoder, seconds: float) -> list[
         raise CommandError(f"--seconds {seconds:g}: give a length above 0, at most 3600", USAGE)
     parents = [read_parent(path, model, seconds) for path in paths]
     for parent in parents:
+        for note in parent.notes:
+            _warn(f"{parent.path}: {note}")
         if parent.cut:
             _warn(f"{parent.path}: the first {seconds:g} s are taken; --seconds takes more")
     return parents

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from nsynth_batch.models.weights import Array
 from nsynth_batch.settings.choices import Curve, Length
 from nsynth_batch.settings.mash_rule import MashRule
 from sequencer.audio.recording import load_audio
+from sequencer.errors import AudioError
 
 
 class Autoencoder(LoadedModel, ABC):
@@ -43,6 +45,9 @@ class Autoencoder(LoadedModel, ABC):
     def encode(self, audio: Array) -> Array:
         """Encode audio; a tail shorter than a hop is left out.
 
+        Samples beyond full scale, and sounds that are shorter than a hop and so have no frame, are
+        taken with a warning.
+
         Parameters
         ----------
         audio : floats [B, T], in [-1, 1]
@@ -60,6 +65,12 @@ class Autoencoder(LoadedModel, ABC):
         audio = checked_audio(audio, self.sample_rate)
         hop = self.hop
         frames = audio.shape[1] // hop
+        if audio.size and not frames:
+            warnings.warn(
+                f"{audio.shape[1]} samples are less than one frame of the model ({hop}): their "
+                "encoding is empty",
+                stacklevel=2,
+            )
         if not len(audio) or not frames:
             return np.zeros((len(audio), frames, self.width), np.float32)
         return self.engine.encode(audio[:, : frames * hop])
@@ -81,13 +92,37 @@ class Autoencoder(LoadedModel, ABC):
         Raises
         ------
         AudioError
-            If it is no usable recording; the message says why.
+            If it is no usable recording, or shorter than a frame; the message says why.
         OSError
             What reading raised.
         """
-        audio = load_audio(source, self.sample_rate, seconds=seconds)
+        notes: list[str] = []
+        audio = load_audio(source, self.sample_rate, seconds=seconds, notes=notes)
+        self.require_frame(audio)
+        for note in notes:
+            warnings.warn(f"{source}: {note}", stacklevel=2)
         encoding: Array = self.encode(audio[None])[0]
         return encoding
+
+    def require_frame(self, samples: Array) -> None:
+        """Refuse a recording that is shorter than a frame.
+
+        Parameters
+        ----------
+        samples : float32 [n]
+            At the model's `sample_rate`.
+
+        Raises
+        ------
+        AudioError
+            ``too-short``.
+        """
+        if len(samples) < self.hop:
+            raise AudioError(
+                "too-short",
+                f"{len(samples)} samples at {self.sample_rate} Hz; one frame of the model is "
+                f"{self.hop}",
+            )
 
     def mashup(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -26,6 +27,8 @@ from sequencer.rights.sources_csv import read_sources
 
 _MOST_CHANNELS = 8
 """Rows of so few samples, and more of them than samples, are taken for channels of one sound."""
+_MOST_PEAK = 8.0
+"""Of audio, beside full scale: what is louder was never brought to it."""
 
 
 class LoadedModel:
@@ -285,8 +288,9 @@ def checked_audio(audio: npt.ArrayLike, sample_rate: int) -> Array:
     Raises
     ------
     ValueError
-        If it is of another shape or no floats, looks like the channels of one sound, or is not
-        finite. The message names what is wanted.
+        If it is of another shape or no floats, looks like the channels of one sound, is not
+        finite or of another scale: beyond eight times full scale. The message names what is
+        wanted. What is beyond full scale by less is a warning.
     """
     given = np.asarray(audio)
     wanted = f"audio must be floats [batch, samples] in [-1, 1], mono, at {sample_rate} Hz"
@@ -303,4 +307,16 @@ def checked_audio(audio: npt.ArrayLike, sample_rate: int) -> Array:
         )
     if not np.isfinite(given).all():
         raise ValueError("audio holds samples that are not finite")
+    peak = float(np.abs(given).max(initial=0.0))
+    if peak > _MOST_PEAK:
+        raise ValueError(
+            f"{wanted}, and reaches {peak:.4g}; divide samples of another scale by its full one "
+            "(16 bits: 32768)"
+        )
+    if peak > 1.0:
+        warnings.warn(
+            f"audio reaches {peak:.4g} times full scale, and models know [-1, 1]; "
+            "audio / np.abs(audio).max() brings it down",
+            stacklevel=3,
+        )
     return np.ascontiguousarray(given, dtype=np.float32)

@@ -54,12 +54,15 @@ class Parent:
         Its own; of an exported clip those of its parents.
     cut : bool
         Whether the recording is longer than what was taken of it.
+    notes : tuple of str
+        What was not as it should be, and is taken all the same.
     """
 
     path: Path
     samples: Audio
     rights: tuple[Rights, ...]
     cut: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,22 +120,19 @@ def read_parent(path: Path, model: Autoencoder, seconds: float) -> Parent:
     OSError
         What reading raised.
     """
+    notes: list[str] = []
+    rate = model.sample_rate
     try:
-        whole = load_audio(path, model.sample_rate, seconds=seconds + 1 / model.sample_rate)
-        samples = whole[: round(seconds * model.sample_rate)]
+        whole = load_audio(path, rate, seconds=seconds + 1 / rate, notes=notes)
+        samples = whole[: round(seconds * rate)]
         cut = len(whole) > len(samples)
         frames = len(samples) // model.hop
-        if not frames:
-            raise AudioError(
-                "too-short",
-                f"{len(whole)} samples at {model.sample_rate} Hz; one frame of the model is "
-                f"{model.hop}",
-            )
+        model.require_frame(samples)
         if float(np.ptp(samples)) == 0.0:
             raise AudioError("silent", f"all {len(samples):,} samples have the same value")
     except AudioError as error:
         raise SequencerError(f"{path}: {error}") from error
-    return Parent(path, samples[: frames * model.hop], _rights(path), cut)
+    return Parent(path, samples[: frames * model.hop], _rights(path), cut, tuple(notes))
 
 
 def reconstruct(

@@ -343,6 +343,7 @@ def load_audio(
     sample_rate: int = DEFAULT_SAMPLE_RATE,
     *,
     seconds: float | None = None,
+    notes: list[str] | None = None,
 ) -> Samples:
     """Return a recording as one array, such as a model encodes.
 
@@ -354,6 +355,8 @@ def load_audio(
         The rate of the output in Hz.
     seconds : float, optional
         Of its beginning, at most: what follows is not read. All of it by default.
+    notes : list of str, optional
+        Gets a sentence where the recording goes beyond full scale.
 
     Returns
     -------
@@ -377,4 +380,9 @@ def load_audio(
     peak = float(np.abs(samples).max(initial=0.0))
     if peak > 1.0:
         samples *= np.float32(BROUGHT_DOWN_TO / peak)
+        if notes is not None:
+            notes.append(
+                f"samples reach {peak:.4g} times full scale: the whole is brought down by "
+                f"{20 * np.log10(peak / BROUGHT_DOWN_TO):.2f} dB"
+            )
     return samples

@@ -94,6 +94,17 @@ def test_no_more_is_taken_than_asked_for(
     assert "the first 0.2 s are taken; --seconds takes more" in capsys.readouterr().err
 
 
+def test_what_goes_beyond_full_scale_is_brought_down_with_a_word(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loud = tmp_path / "loud.wav"
+    soundfile.write(loud, 3 * tone(0.3), 16_000, subtype="FLOAT")
+    assert main(["reconstruct", str(loud), "-o", str(tmp_path / "out.wav"), *flags]) == 0
+    peak = 3 * np.abs(tone(0.3)).max()
+    said = f"{loud}: samples reach {peak:.4g} times full scale: the whole is brought down by "
+    assert said in capsys.readouterr().err
+
+
 def test_licences_that_do_not_go_together_are_named(
     flags: list[str], bell: Path, crow: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from nsynth_batch.models import load_model
 from nsynth_batch.models.checkpoint import load_checkpoint
@@ -18,6 +20,7 @@ from nsynth_batch.training.corpus import Corpus
 from nsynth_batch.training.fidelity import fidelity
 from nsynth_batch.training.options import TrainingOptions
 from nsynth_batch.training.trainer import Trainer
+from sequencer.errors import AudioError
 
 CONFIG = SpectralConfig(width=8, hidden=16, iterations=8)
 OPTIONS = TrainingOptions(
@@ -90,6 +93,7 @@ def test_sizes_in_a_file_that_are_none_are_refused() -> None:
         (np.zeros((2048, 2), np.float32), "looks like 2 channels"),
         (np.zeros((1, 2048), np.int16), "divide 16-bit samples"),
         (np.full((1, 2048), np.nan, np.float32), "not finite"),
+        (np.full((1, 2048), 20_000, np.float32), r"reaches 2e\+04; divide .* \(16 bits: 32768\)"),
     ],
 )
 def test_audio_that_does_not_fit_is_refused(audio: np.ndarray, message: str, trained: Path) -> None:
@@ -97,6 +101,29 @@ def test_audio_that_does_not_fit_is_refused(audio: np.ndarray, message: str, tra
     for method in (model.encode, model.loss):
         with pytest.raises(ValueError, match=message):
             method(audio)
+
+
+def test_audio_beyond_full_scale_or_too_short_for_a_frame_is_taken_with_a_word(
+    trained: Path, tmp_path: Path
+) -> None:
+    model = load_model(trained)
+    with pytest.warns(
+        UserWarning, match=r"reaches 1.5 times full scale, and models know \[-1, 1\]"
+    ):
+        assert model.encode(np.full((1, 2048), 1.5, np.float32)).shape == (1, 4, 8)
+    with pytest.warns(UserWarning, match=r"511 samples are less than one frame .* \(512\)"):
+        assert model.encode(np.zeros((1, 511), np.float32)).shape == (1, 0, 8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert model.encode(np.ones((1, 512), np.float32)).shape == (1, 1, 8)
+        assert model.encode(np.zeros((2, 0), np.float32)).shape == (2, 0, 8)
+    time = np.arange(1024) / 16_000
+    soundfile.write(tmp_path / "a.wav", 2 * np.sin(2000 * time), 16_000, subtype="FLOAT")
+    with pytest.warns(UserWarning, match=r"a.wav: samples reach 2 times full scale"):
+        assert model.encode_file(tmp_path / "a.wav").shape == (2, 8)
+    soundfile.write(tmp_path / "b.wav", np.sin(2000 * time[:300]), 16_000)
+    with pytest.raises(AudioError, match=r"300 samples .* one frame of the model is 512"):
+        model.encode_file(tmp_path / "b.wav")
 
 
 @pytest.mark.parametrize(
