@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ from hdfs_jobs.storage.base import (
 from hdfs_jobs.storage.durable import move_exclusively, sync_file, sync_folder
 
 READ_BUFFER = 1 << 18
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Of a write that finds no room; Python names no file then."""
 
 
 class LocalStorage(RenamingStorage):
@@ -103,7 +107,8 @@ class LocalStorage(RenamingStorage):
             with temporary.open("xb") as stream:
                 yield temporary, stream
         except OSError as error:
-            if error.filename == str(temporary):
+            unnamed = error.filename is None and error.errno in _FULL
+            if unnamed or error.filename == str(temporary):
                 error.filename, error.filename2 = str(self._at(path)), None
             raise
         finally:
