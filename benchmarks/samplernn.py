@@ -1,7 +1,7 @@
 """How fast the family `samplernn` generates and trains, beside the rate of the poster's authors.
 
 Usage: python -m benchmarks.samplernn [--preset NAME …] [--clips N …] [--samples N]
-                                      [--train-steps N]
+                                      [--precision NAME …] [--train-steps N]
 
 A GTX 1080 made 735 samples a second of the model `poster`, one clip at a time. Weights are random:
 speed does not hang on their values. Figures are samples a second by the clock and by a core's own
@@ -14,6 +14,8 @@ import argparse
 import tempfile
 import time
 from dataclasses import replace
+from itertools import product
+from typing import get_args
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from nsynth_batch.models.engine import Request
 from nsynth_batch.models.samplernn.config import SAMPLE_CONFIGS, SampleConfig, products
 from nsynth_batch.models.samplernn.engine import SampleEngine
 from nsynth_batch.models.samplernn.family import FAMILY
+from nsynth_batch.settings.choices import Precision
 from nsynth_batch.text import table
 
 POSTER = 735
@@ -30,9 +33,11 @@ POSTER = 735
 _BACKWARD = 3
 
 
-def generating(config: SampleConfig, clips: int, samples: int, threads: int) -> list[str]:
+def generating(
+    config: SampleConfig, clips: int, samples: int, threads: int, precision: Precision
+) -> list[str]:
     """Return a row: how fast so many clips are made together."""
-    engine = SampleEngine(FAMILY.initial(config, 0), threads=threads)
+    engine = SampleEngine(FAMILY.initial(config, 0), threads=threads, precision=precision)
     requests = [Request(str(k), 0, samples) for k in range(clips)]
     engine.generate([replace(request, length=config.hop) for request in requests])
     wall, core = time.perf_counter(), time.process_time()
@@ -80,17 +85,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--preset", nargs="+", default=["tiny", "small", "poster", "poster-8-2"])
     parser.add_argument("--clips", nargs="+", type=int, default=[1, 128])
+    parser.add_argument("--precision", nargs="+", default=["float32"], choices=get_args(Precision))
     parser.add_argument("--samples", type=int, default=256)
     parser.add_argument("--threads", type=int, default=usable_cores())
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--train-steps", type=int, default=0)
     arguments = parser.parse_args()
     speeds = ["samples/s", "a core", "GMAC/s a core"]
-    rows = [["preset", "clips", *speeds, "x poster", "a core"]]
-    for name in arguments.preset:
-        for clips in arguments.clips:
-            found = generating(SAMPLE_CONFIGS[name], clips, arguments.samples, arguments.threads)
-            rows.append([name, str(clips), *found])
+    rows = [["preset", "precision", "clips", *speeds, "x poster", "a core"]]
+    for name, precision, clips in product(arguments.preset, arguments.precision, arguments.clips):
+        found = generating(
+            SAMPLE_CONFIGS[name], clips, arguments.samples, arguments.threads, precision
+        )
+        rows.append([name, precision, str(clips), *found])
     print(table(rows))
     if arguments.train_steps:
         rows = [["trained", "streams", *speeds]]

@@ -16,12 +16,12 @@ from nsynth_batch.models.machine import allowed_memory, demand_memory
 from nsynth_batch.models.weights import Weights
 from nsynth_batch.settings.choices import Precision
 
-CLIPS_A_THREAD = 64
+CLIPS_A_THREAD = 96
 """Clips that a thread advances together: more gain nothing."""
 
 
 class NativeRows(ABC, Generic[ConfigT]):
-    """An engine in C++ and float32 on this machine's CPU.
+    """An engine in C++ on this machine's CPU.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class NativeRows(ABC, Generic[ConfigT]):
     memory : int, optional
         Bytes that a call may allocate; by default most of what the machine has left.
     precision : str
-        ``float32``.
+        One of `precisions`.
 
     Raises
     ------
@@ -44,7 +44,9 @@ class NativeRows(ABC, Generic[ConfigT]):
     """
 
     name = "native"
-    precision: Precision = "float32"
+    precisions: Sequence[Precision] = ("float32",)
+    """What the family's network can compute in."""
+    precision: Precision
     resumes: bool
 
     def __init__(
@@ -59,13 +61,13 @@ class NativeRows(ABC, Generic[ConfigT]):
         for what, value in (("threads", threads), ("memory", memory)):
             if value is not None and value < 1:
                 raise ValueError(f"{what} must be above 0, not {value}")
-        if precision != "float32":
+        if precision not in self.precisions:
             raise EngineUnavailableError(
-                f"engine native: the family {weights.family} has the precision float32, "
-                f"not {precision}"
+                f"engine native: the family {weights.family} has the precision "
+                f"{' or '.join(self.precisions)}, not {precision}"
             )
         wanted = usable_set(instruction_set)
-        self.config = weights.config
+        self.config, self.precision = weights.config, precision
         try:
             self._model = self._built(weights, wanted)
         except RuntimeError as error:
@@ -100,7 +102,7 @@ class NativeRows(ABC, Generic[ConfigT]):
 
     @abstractmethod
     def _built(self, weights: Weights[ConfigT], instruction_set: str) -> Any:
-        """Return the network of the extension.
+        """Return the network of the extension, in the engine's precision.
 
         Raises
         ------

@@ -1,8 +1,9 @@
 """Which precision a decode takes by default: the fastest whose loss is small enough.
 
-Losses are differences of negative log-likelihood, in nats a sample, teacher-forced on recordings
-that the model `small` never saw, measured by `python -m benchmarks.precision` and kept in
-docs/performance.md. A precision without a figure is not chosen by itself.
+Losses are differences of negative log-likelihood, in nats a sample, teacher-forced, measured by
+`python -m benchmarks.precision` and kept in the docs. Those here are of NSynth's models, on
+recordings that `small` never saw; a family with others names its own. A precision without a figure
+is not chosen by itself.
 """
 
 from __future__ import annotations
@@ -30,6 +31,28 @@ FASTEST_FIRST: Mapping[str, Sequence[Precision]] = {
 }
 """Precisions by speed, for each instruction set that has a faster one than float32: for tiles by
 their limits, the others as measured."""
+
+
+def native_precision(
+    instruction_set: str | None = None, losses: Mapping[Precision, float] = LOSSES
+) -> Precision:
+    """Choose the native engine's precision on this machine.
+
+    Parameters
+    ----------
+    instruction_set : str, optional
+        The engine's; by default the one that it would take.
+    losses : mapping
+        Of a family's precisions, as `LOSSES`.
+
+    Returns
+    -------
+    str
+        As `fastest_precision` chooses it.
+    """
+    from nsynth_batch.models.instruction_sets import chosen_instruction_set, with_integers
+
+    return fastest_precision(with_integers(chosen_instruction_set(instruction_set)), losses=losses)
 
 
 def fastest_precision(

@@ -71,6 +71,7 @@ class SampleModel:
         sizes: Mapping[str, Sequence[int] | int],
         tensors: Mapping[str, _Floats],
         instruction_set: str,
+        precision: str,
     ) -> None: ...
     @property
     def instruction_set(self) -> str: ...

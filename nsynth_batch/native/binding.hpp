@@ -7,11 +7,22 @@
 #include <chrono>
 #include <functional>
 #include <stdexcept>
+#include <string>
+
+#include "kernels/precision.hpp"
 
 namespace nsynth {
 
 inline void require(bool holds, const char* message) {
   if (!holds) throw std::invalid_argument(message);
+}
+
+inline Precision precision_named(const std::string& name) {
+  if (name == "bfloat16") return Precision::bfloat16;
+  if (name == "int16") return Precision::int16;
+  if (name == "int8") return Precision::int8;
+  require(name == "float32", "precision must be 'float32', 'bfloat16', 'int16' or 'int8'");
+  return Precision::float32;
 }
 
 // Runs a function while the GIL is free, and now and then looks for signals and calls `on_poll`.

@@ -68,20 +68,12 @@ Split read_split(const std::string& split) {
   return split == "apart" ? Split::apart : Split::together;
 }
 
-Precision read_precision(const std::string& name) {
-  if (name == "bfloat16") return Precision::bfloat16;
-  if (name == "int16") return Precision::int16;
-  if (name == "int8") return Precision::int8;
-  require(name == "float32", "precision must be 'float32', 'bfloat16', 'int16' or 'int8'");
-  return Precision::float32;
-}
-
 class Model {
  public:
   Model(const nb::dict& sizes, const nb::dict& arrays, const std::string& instruction_set,
         const std::string& precision)
       : kernels_(choose_kernels(instruction_set)) {
-    check_kernels(kernels_, read_precision(precision));
+    check_kernels(kernels_, precision_named(precision));
     const Config config = read_config(sizes);
     std::vector<Floats> kept;
     const Tensors tensors = [&](const std::string& name, std::size_t count) {
@@ -92,7 +84,7 @@ class Model {
         throw std::invalid_argument("tensor '" + name + "' does not fit the model's sizes");
       return kept.back().data();
     };
-    decoder_ = std::make_unique<Decoder>(config, tensors, kernels_, read_precision(precision));
+    decoder_ = std::make_unique<Decoder>(config, tensors, kernels_, precision_named(precision));
     encoder_ = std::make_unique<Encoder>(config, tensors, kernels_);
   }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from nsynth_batch.models.native_rows import NativeRows
 from nsynth_batch.models.samplernn.config import QUANTA, SampleConfig, layers
 from nsynth_batch.models.samplernn.initial import norms
 from nsynth_batch.models.weights import Array, Weights
+from nsynth_batch.settings.choices import Precision
 
 _A_SAMPLE = 20
 """Bytes of a sample while it is made: its code, twice, and its draw with what that is made of."""
@@ -31,10 +33,11 @@ class SampleEngine(NativeRows[SampleConfig]):
 
     The embedding and the layer over it are tables, of which a row a sample is looked up. A clip
     goes on from its prompt, and that from code 0 and the learned states. Its bytes depend on
-    prompt, seed, id, temperature and instruction set: on nothing else, neither batch, threads,
-    order nor interruptions. The parameters are those of `NativeRows`.
+    prompt, seed, id, temperature, precision and instruction set: on nothing else, neither batch,
+    threads, order nor interruptions. The parameters are those of `NativeRows`.
     """
 
+    precisions = get_args(Precision)
     resumes = True
 
     def _built(self, weights: Weights[SampleConfig], instruction_set: str) -> object:
@@ -46,6 +49,7 @@ class SampleEngine(NativeRows[SampleConfig]):
             {**sizes, "frames": list(config.frames), "skips": config.skip},
             native_tensors(weights),
             instruction_set,
+            self.precision,
         )
 
     def logits(self, codes: npt.NDArray[np.int16]) -> Array:

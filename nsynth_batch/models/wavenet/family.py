@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nsynth_batch.models.engine import Engine, Predictor
 from nsynth_batch.models.family import Batch, Cost, Loss, LossName, Order, Tensors
-from nsynth_batch.models.precision import fastest_precision
+from nsynth_batch.models.precision import native_precision
 from nsynth_batch.models.quantiser import HIGHEST, LOWEST, MU_LAW_NSYNTH, Quantiser
 from nsynth_batch.models.recipe import FREE_RUNNING, Phase, Recipe, corrupted
 from nsynth_batch.models.wavenet import auxiliary
@@ -102,14 +102,7 @@ class NSynth:
 
     def default_precision(self, engine: EngineName, instruction_set: str | None) -> Precision:
         """Return the fastest precision of the native engine that loses little, else float32."""
-        if engine != "native":
-            return "float32"
-        from nsynth_batch.models.instruction_sets import (
-            chosen_instruction_set,
-            with_integers,
-        )
-
-        return fastest_precision(with_integers(chosen_instruction_set(instruction_set)))
+        return native_precision(instruction_set) if engine == "native" else "float32"
 
     def make_engine(
         self, name: EngineName, weights: Weights[Config], options: Mapping[str, Any]

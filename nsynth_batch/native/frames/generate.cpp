@@ -27,7 +27,7 @@ FrameWorker::FrameWorker(const FrameNetwork& network, int rows)
       states_(index(network.sizes.layers) * index(rows) * index(narrow_)),
       outputs_(index(rows) * index(out_)),
       noise_(index(network.row(network.sizes.frame))),
-      rows_(index(rows)),
+      rows_(kernels_, network.packing, network.sizes.hidden, index(rows)),
       inputs_(index(rows)),
       advanced_(index(rows)) {
   active_.reserve(index(rows));
@@ -83,7 +83,7 @@ void FrameWorker::feed(const FrameClip* clips, std::int64_t time) {
     rows_.input[r] = clips[clip].frames + time * s.frame;
     rows_.out[r] = row(hidden_, clip, narrow_);
   });
-  rows_.run(kernels_.float32.store, network_.input, count);
+  rows_.run(&Products::store, network_.input, count);
   for (int u = 0; u < s.layers; ++u) {
     each([&](std::size_t r, int clip) {
       inputs_[r] = u == 0 ? row(hidden_, clip, narrow_) : state(u - 1, clip);
@@ -101,7 +101,7 @@ void FrameWorker::predict(FrameClip* clips, std::int64_t time, float limit) {
     rows_.input[index(r)] = state(s.layers - 1, active_[index(r)]);
     rows_.out[index(r)] = row(outputs_, r, out_);
   }
-  rows_.run(kernels_.float32.store, network_.output, count);
+  rows_.run(&Products::store, network_.output, count);
   for (int r = 0; r < count; ++r) {
     FrameClip& clip = clips[active_[index(r)]];
     const float* head = row(outputs_, r, out_);

@@ -55,7 +55,7 @@ class FrameWorker {
   Buffer hidden_;
   GatedScratch scratch_;
   Buffer states_, outputs_, noise_;
-  Rows rows_;
+  RoundedRows rows_;
   std::vector<const float*> inputs_;
   std::vector<float*> advanced_;
   std::vector<int> active_;

@@ -30,7 +30,7 @@ using Constants = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
 using Draws = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Frames = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
-constexpr int kMostRows = 64;  // clips that a thread advances together
+constexpr int kMostRows = 96;  // clips that a thread advances together
 
 class FrameModel {
  public:

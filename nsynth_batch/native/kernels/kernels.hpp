@@ -60,13 +60,16 @@ struct Narrow {
   void (*round)(const float* from, int channels, void* to, float* scale);
 };
 
-// What a gated recurrent unit does to each of `count` floats. All of these work on whole vectors:
+// What networks of recurrent units do to each of `count` floats. All of these work on whole vectors:
 // what they read and write, but for `draw`'s, is followed by as many floats as a vector has.
 struct Recurrent {
   // out = sigmoid(gate) * state
   void (*reset)(const float* gate, const float* state, int count, float* out);
   // state += sigmoid(gate) * (tanh(candidate) - state)
   void (*update)(const float* gate, const float* candidate, int count, float* state);
+  // out = max(0, first + the sum of `rows` rows, one after the other)
+  void (*rectify_rows)(const float* first, const float* const* row, int rows, int count,
+                       float* out);
   // out = mean + e^(log_variance / 2) * noise, within +-limit; the mean alone where there is no
   // noise. Touches no float beyond `count`.
   void (*draw)(const float* mean, const float* log_variance, const float* noise, float limit,

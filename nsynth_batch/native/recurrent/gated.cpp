@@ -28,19 +28,19 @@ GatedScratch::GatedScratch(const Packing& packing, int hidden, int rows)
     std::fill_n(buffer->data(), buffer->size(), 0.0f);
 }
 
-void GatedScratch::step(const Kernels& kernels, const GatedUnit& unit, Rows& rows,
+void GatedScratch::step(const Kernels& kernels, const GatedUnit& unit, RoundedRows& rows,
                         const float* const* input, float* const* state, int count) {
   for (int r = 0; r < count; ++r) {
     rows.input[index(r)] = input[r];
     rows.out[index(r)] = row(parts_, r, wide_);
   }
-  rows.run(kernels.float32.store, unit.input, count);
+  rows.run(&Products::store, unit.input, count);
   for (int r = 0; r < count; ++r) {
     rows.input[index(r)] = state[r];
     rows.first[index(r)] = row(parts_, r, wide_);
     rows.out[index(r)] = row(gates_, r, wide_);
   }
-  rows.run(kernels.float32.add, unit.gates, count);
+  rows.run(&Products::add, unit.gates, count);
   for (int r = 0; r < count; ++r) {
     kernels.recurrent.reset(row(gates_, r, wide_) + hidden_, state[r], hidden_,
                             row(reset_, r, narrow_));
@@ -48,7 +48,7 @@ void GatedScratch::step(const Kernels& kernels, const GatedUnit& unit, Rows& row
     rows.first[index(r)] = row(parts_, r, wide_) + 2 * hidden_;
     rows.out[index(r)] = row(candidate_, r, narrow_);
   }
-  rows.run(kernels.float32.add, unit.candidate, count);
+  rows.run(&Products::add, unit.candidate, count);
   for (int r = 0; r < count; ++r)
     kernels.recurrent.update(row(gates_, r, wide_), row(candidate_, r, narrow_), hidden_, state[r]);
 }

@@ -6,7 +6,7 @@
 
 #include "kernels/buffer.hpp"
 #include "kernels/kernels.hpp"
-#include "kernels/pointers.hpp"
+#include "recurrent/rounded.hpp"
 #include "wavenet/network.hpp"
 
 namespace nsynth {
@@ -30,8 +30,8 @@ class GatedScratch {
   static std::size_t floats(const Packing& packing, int hidden, int rows);
 
   // Advances `count` states by a step each. All rows are of row_floats(hidden).
-  void step(const Kernels& kernels, const GatedUnit& unit, Rows& rows, const float* const* input,
-            float* const* state, int count);
+  void step(const Kernels& kernels, const GatedUnit& unit, RoundedRows& rows,
+            const float* const* input, float* const* state, int count);
 
  private:
   float* row(const Buffer& buffer, int number, int stride) const {

@@ -32,7 +32,9 @@ std::size_t SampleWorker::bytes(const SampleNetwork& network, int slots, bool fo
                              narrow * (2 + index(s.tiers()) * index(s.layers));
   const std::size_t a_row = 2 * narrow + index(network.row(kQuanta));
   return (index(slots) * (a_slot + a_row * index(ahead(network, forced))) +
-          GatedScratch::floats(network.packing, s.hidden, slots)) *
+          GatedScratch::floats(network.packing, s.hidden, slots) +
+          RoundedRows::floats(network.packing, s.hidden,
+                              index(slots) * index(ahead(network, forced)))) *
          sizeof(float);
 }
 
@@ -53,7 +55,8 @@ SampleWorker::SampleWorker(const SampleNetwork& network, int slots, bool forced)
       second_(first_.size()),
       logits_(index(slots) * index(ahead_) * index(network.row(kQuanta))),
       scratch_(network.packing, network.sizes.hidden, slots),
-      rows_(index(slots) * index(ahead_)),
+      rows_(kernels_, network.packing, network.sizes.hidden, index(slots) * index(ahead_)),
+      looked_up_(index(network.sizes.shortest())),
       read_(index(slots)),
       advanced_(index(slots)) {
   active_.reserve(index(slots));
@@ -126,7 +129,7 @@ void SampleWorker::feed(int tier) {
     if (tier > 0) rows_.first[index(r)] = condition(tier - 1, number, slot.time);
     rows_.out[index(r)] = row(inputs_, r, narrow_);
   }
-  rows_.run(tier > 0 ? kernels_.float32.add : kernels_.float32.store,
+  rows_.run(tier > 0 ? &Products::add : &Products::store,
             network_.tiers[index(tier)].input, count);
   advance_units(tier);
   for (int r = 0; r < count; ++r) {
@@ -135,7 +138,7 @@ void SampleWorker::feed(int tier) {
     rows_.out[index(r)] =
         row(conditions_[index(tier)], slot, network_.row(s.ratio(tier) * s.hidden));
   }
-  rows_.run(kernels_.float32.store, network_.tiers[index(tier)].up, count);
+  rows_.run(&Products::store, network_.tiers[index(tier)].up, count);
 }
 
 void SampleWorker::advance_units(int tier) {
@@ -158,13 +161,12 @@ void SampleWorker::advance_units(int tier) {
   }
 }
 
-void SampleWorker::first_layer(const SampleClip& clip, int slot, std::int64_t time,
-                               float* out) const {
+void SampleWorker::first_layer(const SampleClip& clip, int slot, std::int64_t time, float* out) {
   const SampleSizes& s = network_.sizes;
-  std::copy_n(condition(s.tiers() - 1, slot, time), s.hidden, out);
   for (int place = 0; place < s.shortest(); ++place)
-    add_to(out, network_.table(place, code_at(clip, time - s.shortest() + place)), s.hidden);
-  for (int i = 0; i < s.hidden; ++i) out[i] = out[i] < 0.0f ? 0.0f : out[i];
+    looked_up_[index(place)] = network_.table(place, code_at(clip, time - s.shortest() + place));
+  kernels_.recurrent.rectify_rows(condition(s.tiers() - 1, slot, time), looked_up_.data(),
+                                  s.shortest(), s.hidden, out);
 }
 
 void SampleWorker::predict() {
@@ -187,12 +189,12 @@ void SampleWorker::predict() {
     rows_.first[index(r)] = network_.zeros.data();
     rows_.out[index(r)] = row(second_, r, narrow_);
   });
-  rows_.run(kernels_.float32.rectify_sum, network_.hidden, count);
+  rows_.run(&Products::rectify_sum, network_.hidden, count);
   for (int r = 0; r < count; ++r) {
     rows_.input[index(r)] = row(second_, r, narrow_);
     rows_.out[index(r)] = row(logits_, r, quanta);
   }
-  rows_.run(kernels_.float32.store, network_.logits, count);
+  rows_.run(&Products::store, network_.logits, count);
   each([&](int r, SampleClip& clip, int, std::int64_t time) {
     const float* const found = row(logits_, r, quanta);
     if (clip.logits != nullptr) std::copy_n(found, kQuanta, clip.logits + time * kQuanta);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kernels/buffer.hpp"
-#include "kernels/pointers.hpp"
+#include "recurrent/rounded.hpp"
 #include "samplernn/network.hpp"
 
 namespace nsynth {
@@ -61,7 +61,7 @@ class SampleWorker {
   void feed(int tier);
   void advance_units(int tier);
   void predict();
-  void first_layer(const SampleClip& clip, int slot, std::int64_t time, float* out) const;
+  void first_layer(const SampleClip& clip, int slot, std::int64_t time, float* out);
   void draw(SampleClip& clip, std::int64_t time, const float* logits) const;
   static void score(SampleClip& clip, std::int64_t time, const float* logits);
   void leave();
@@ -82,8 +82,8 @@ class SampleWorker {
   Buffer frames_, inputs_, sums_, states_, first_, second_, logits_;
   std::vector<Buffer> conditions_;  // of each tier [slots][ratio][hidden]
   GatedScratch scratch_;
-  Rows rows_;
-  std::vector<const float*> read_;
+  RoundedRows rows_;
+  std::vector<const float*> looked_up_, read_;
   std::vector<float*> advanced_;
 };
 

@@ -17,13 +17,15 @@ Buffer zeros_of(std::size_t floats) {
 
 }  // namespace
 
-SampleNetwork::SampleNetwork(const SampleSizes& s, const Tensors& tensors, const Kernels& k)
-    : sizes(s), kernels(&k), packing(k, Precision::float32) {
+SampleNetwork::SampleNetwork(const SampleSizes& s, const Tensors& tensors, const Kernels& k,
+                             Precision precision)
+    : sizes(s), kernels(&k), packing(k, precision) {
+  const Packing wide_packing = packing.in_float32();
   const int wide = row(s.hidden);
   for (int t = 0; t < s.tiers(); ++t) {
     const std::string name = "tier_" + std::to_string(t + 1);
     Tier tier;
-    tier.input = Matrix(tensors, name + "/input", packing, 1, s.frames[index(t)], s.hidden);
+    tier.input = Matrix(tensors, name + "/input", wide_packing, 1, s.frames[index(t)], s.hidden);
     tier.begin = zeros_of(index(s.layers) * index(wide));
     const float* const begin =
         tensors(name + "/begin", index(s.layers) * index(s.hidden));
@@ -43,7 +45,7 @@ SampleNetwork::SampleNetwork(const SampleSizes& s, const Tensors& tensors, const
   const float* const embedding = tensors("embedding", kQuanta * index(s.embedding));
   Rows rows(kQuanta);
   for (int place = 0; place < s.shortest(); ++place) {
-    const Matrix layer(tensors, "samples", packing, s.shortest(), s.embedding, s.hidden,
+    const Matrix layer(tensors, "samples", wide_packing, s.shortest(), s.embedding, s.hidden,
                        Matrix::Columns::plain, place, place + 1);
     for (int q = 0; q < kQuanta; ++q) {
       rows.input[index(q)] = embedding + index(q) * index(s.embedding);

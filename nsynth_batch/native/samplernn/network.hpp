@@ -33,7 +33,8 @@ struct Tier {
 };
 
 struct SampleNetwork {
-  SampleNetwork(const SampleSizes& sizes, const Tensors& tensors, const Kernels& kernels);
+  SampleNetwork(const SampleSizes& sizes, const Tensors& tensors, const Kernels& kernels,
+                Precision precision);
 
   int row(int count) const { return row_floats(packing, count); }
   // What a code says at a place of the last `shortest` samples, the oldest first: the embedding
@@ -46,7 +47,7 @@ struct SampleNetwork {
 
   SampleSizes sizes;
   const Kernels* kernels;
-  Packing packing;
+  Packing packing;  // of all products but a frame's
   std::vector<Tier> tiers;
   Buffer tables;
   Matrix hidden, logits;

@@ -31,7 +31,7 @@ using Codes = nb::ndarray<std::int16_t, nb::ndim<1>, nb::c_contig, nb::device::c
 using Logits = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Nats = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-constexpr std::size_t kMostSlots = 64;  // clips that a thread advances together
+constexpr std::size_t kMostSlots = 96;  // clips that a thread advances together
 
 SampleSizes read_sizes(const nb::dict& sizes) {
   const auto size = [&](const char* name) {
@@ -53,9 +53,10 @@ SampleSizes read_sizes(const nb::dict& sizes) {
 
 class SampleModel {
  public:
-  SampleModel(const nb::dict& sizes, const nb::dict& arrays, const std::string& instruction_set)
+  SampleModel(const nb::dict& sizes, const nb::dict& arrays, const std::string& instruction_set,
+              const std::string& precision)
       : kernels_(choose_kernels(instruction_set)) {
-    check_kernels(kernels_, Precision::float32);
+    check_kernels(kernels_, precision_named(precision));
     std::vector<Constants> kept;
     const Tensors tensors = [&](const std::string& name, std::size_t count) {
       require(arrays.contains(name.c_str()), ("tensor '" + name + "' is missing").c_str());
@@ -64,7 +65,8 @@ class SampleModel {
               ("tensor '" + name + "' does not fit the model's sizes").c_str());
       return kept.back().data();
     };
-    network_ = std::make_unique<SampleNetwork>(read_sizes(sizes), tensors, kernels_);
+    network_ = std::make_unique<SampleNetwork>(read_sizes(sizes), tensors, kernels_,
+                                               precision_named(precision));
   }
 
   std::string instruction_set() const { return kernels_.name; }
@@ -193,8 +195,8 @@ class SampleModel {
 void bind_samples(nb::module_& module) {
   using namespace nb::literals;
   nb::class_<SampleModel>(module, "SampleModel")
-      .def(nb::init<const nb::dict&, const nb::dict&, const std::string&>(), "sizes"_a,
-           "tensors"_a, "instruction_set"_a)
+      .def(nb::init<const nb::dict&, const nb::dict&, const std::string&, const std::string&>(),
+           "sizes"_a, "tensors"_a, "instruction_set"_a, "precision"_a)
       .def_prop_ro("instruction_set", &SampleModel::instruction_set)
       .def("memory", &SampleModel::memory, nb::kw_only(), "clips"_a, "threads"_a, "forced"_a)
       .def("generate", &SampleModel::generate, "codes"_a, "begins"_a, "uniforms"_a,

@@ -114,7 +114,10 @@ Matrix::Matrix(const Tensors& tensors, const std::string& name, const Packing& p
 
 Matrix::Matrix(const Tensors& tensors, const std::string& name, const Packing& packing, int taps,
                int inputs, int outputs, Columns columns, int begin, int end)
-    : taps_(end - begin), depth_(packing.narrow ? packing.padded(inputs) : inputs) {
+    : taps_(end - begin),
+      inputs_(inputs),
+      depth_(packing.narrow ? packing.padded(inputs) : inputs),
+      narrow_(packing.narrow) {
   const float* weights = tensors(name + "/W", static_cast<std::size_t>(taps) * inputs * outputs);
   const float* biases = tensors(name + "/biases", static_cast<std::size_t>(outputs));
   const int lanes = packing.lanes;

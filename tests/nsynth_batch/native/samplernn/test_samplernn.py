@@ -13,7 +13,8 @@ from nsynth_batch.models.samplernn.engine import SampleEngine, native_tensors
 from nsynth_batch.models.samplernn.family import FAMILY
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.native import _engine
-from tests.nsynth_batch.native.models import EXAMPLES, SUPPORTED
+from nsynth_batch.settings.choices import Precision
+from tests.nsynth_batch.native.models import EXAMPLES, KINDS, PRECISIONS, SUPPORTED
 
 
 @st.composite
@@ -103,22 +104,56 @@ def test_each_instruction_set_computes_the_network(config: SampleConfig, seed: i
     lengths=st.lists(st.integers(1, 60), min_size=2, max_size=9),
     threads=st.integers(1, 3),
     kept=st.floats(0, 1),
+    kind=st.sampled_from(KINDS),
 )
 def test_a_clip_has_the_same_bytes_alone_among_others_and_resumed(
-    config: SampleConfig, lengths: list[int], threads: int, kept: float
+    config: SampleConfig,
+    lengths: list[int],
+    threads: int,
+    kept: float,
+    kind: tuple[str, Precision],
 ) -> None:
     weights = weights_of(config, 1)
     requests = [
         Request(str(k), 3, length, prompt=np.full(k, 5 * k, np.int16))
         for k, length in enumerate(lengths)
     ]
-    for name in SUPPORTED:
-        alone = SampleEngine(weights, threads=1, instruction_set=name)
-        many = SampleEngine(weights, threads=threads, instruction_set=name).generate(requests)
-        for request, clip in zip(requests, many, strict=True):
-            prefix = clip[: int(kept * len(clip))]
-            resumed = Request(request.id, 3, request.length, prompt=request.prompt, prefix=prefix)
-            np.testing.assert_array_equal(alone.generate([resumed])[0], clip)
+    name, precision = kind
+    alone = SampleEngine(weights, threads=1, instruction_set=name, precision=precision)
+    many = SampleEngine(weights, threads=threads, instruction_set=name, precision=precision)
+    for request, clip in zip(requests, many.generate(requests), strict=True):
+        prefix = clip[: int(kept * len(clip))]
+        resumed = Request(request.id, 3, request.length, prompt=request.prompt, prefix=prefix)
+        np.testing.assert_array_equal(alone.generate([resumed])[0], clip)
+
+
+NEAR: dict[Precision, float] = {"float32": 1e-4, "bfloat16": 0.06, "int16": 0.01, "int8": 0.15}
+"""How far logits of about 1 may be from the network's, rounded inputs and weights considered."""
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(config=configs(), seed=st.integers(0, 99), precision=st.sampled_from(PRECISIONS))
+def test_in_each_precision_logits_come_near_and_instruction_sets_round_alike(
+    config: SampleConfig, seed: int, precision: Precision
+) -> None:
+    weights = weights_of(config, seed)
+    codes = np.random.default_rng(seed).integers(-128, 128, (3, 17)).astype(np.int16)
+    wanted = reference(config, native_tensors(weights), codes[0])
+    found = [
+        SampleEngine(weights, threads=1, instruction_set=name, precision=precision).logits(codes)
+        for name in SUPPORTED
+    ]
+    for logits in found:
+        np.testing.assert_allclose(logits[0], wanted, atol=NEAR[precision] * max(1, np.std(wanted)))
+        np.testing.assert_allclose(logits, found[0], atol=NEAR[precision] / 2)
+
+
+def test_in_integers_weights_must_be_finite() -> None:
+    config = SampleConfig((4, 2), 5, embedding=3, sequence=4)
+    weights = weights_of(config, 0)
+    weights.tensors["tier_1/gru_1/gates/W"][2, 3] = np.nan
+    with pytest.raises(ValueError, match="'tier_1/gru_1/gates' holds values that are not finite"):
+        SampleEngine(weights, precision="int8")
 
 
 def test_what_the_extension_cannot_read_is_refused() -> None:
@@ -130,8 +165,8 @@ def test_what_the_extension_cannot_read_is_refused() -> None:
     tensors = native_tensors(weights)
     for frames, message in (([4, 3], "a multiple of the next"), ([], "a tier of frames")):
         with pytest.raises(ValueError, match=message):
-            _engine.SampleModel({**sizes, "frames": frames}, tensors, "portable")
-    whole = _engine.SampleModel({**sizes, "frames": [4, 2]}, tensors, "portable")
+            _engine.SampleModel({**sizes, "frames": frames}, tensors, "portable", "float32")
+    whole = _engine.SampleModel({**sizes, "frames": [4, 2]}, tensors, "portable", "float32")
     codes, draws, heat = np.zeros(9, np.int16), np.zeros(9, np.float32), np.ones(1, np.float32)
     with pytest.raises(ValueError, match="no more codes can be given"):
         whole.generate([codes], [10], [draws], heat, [0], threads=1)
@@ -141,6 +176,8 @@ def test_what_the_extension_cannot_read_is_refused() -> None:
         whole.generate([codes], [0], [draws], np.ones(8, np.float32), [0], threads=1)
     with pytest.raises(ValueError, match="codes are from -128 to 127"):
         whole.logits([codes + 200], [np.zeros((9, 256), np.float32)], threads=1)
+    with pytest.raises(ValueError, match="precision must be"):
+        _engine.SampleModel({**sizes, "frames": [4, 2]}, tensors, "portable", "int4")
     del tensors["hidden/W"]
     with pytest.raises(ValueError, match="tensor 'hidden/W' is missing"):
-        _engine.SampleModel({**sizes, "frames": [4, 2]}, tensors, "portable")
+        _engine.SampleModel({**sizes, "frames": [4, 2]}, tensors, "portable", "float32")
