@@ -44,12 +44,12 @@ MODELS_ORDER = (
     ("loading",),
     ("checkpoint", "fetch"),
     FAMILIES,
-    ("native_rows",),
+    ("native_rows", "precision"),
     ("family", "autoencoder", "likelihood"),
     ("code_generator",),
     ("model", "inputs", "instruction_sets"),
     ("engine", "crossfade"),
-    ("spec", "weights", "quantiser", "draws", "precision", "machine", "recipe", "recurrent"),
+    ("spec", "weights", "quantiser", "draws", "machine", "recipe", "recurrent"),
     ("sizes",),
 )
 MAY_LOAD_TENSORFLOW = (
