@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _DRAWING = ("precision", "temperature", "seed")
 _SECONDS = 10.0
 _GRID = 9
+_SQUARE = "square.png"
 _PROGRESS_SECONDS = 5.0
 
 Out = Annotated[
@@ -37,7 +38,8 @@ Picture = Annotated[
     bool,
     typer.Option(
         "--picture",
-        help="Draw waveform and spectrogram, source against output, and the encoding, beside FILE.",
+        help="Draw waveform and spectrogram, source against output, and the encoding, beside FILE; "
+        "of --morph the square, a spectrogram a point.",
     ),
 ]
 Replace = Annotated[
@@ -151,13 +153,19 @@ def _morph(
     from nsynth_batch.models.loading import memory_errors_as_usage
     from nsynth_batch.pipeline.model import open_autoencoder
     from nsynth_batch.pipeline.morph import morph, refuse_others
+    from sequencer.audio.recording import load_audio
+    from sequencer.files import write_output
+    from sequencer.optional import extra
+    from sequencer.pictures.square import square
 
     if len(recordings) != MOST_PARENTS:
         raise CommandError(f"{len(recordings)} recordings: a --morph has four corners", USAGE)
-    if picture or {"curve", "weights"} & settings.model_fields_set:
-        raise CommandError("--morph has weights of its own, and takes no --picture", USAGE)
+    if {"curve", "weights"} & settings.model_fields_set:
+        raise CommandError("--morph has weights of its own: leave out --curve and --weights", USAGE)
     rule = settings.mash_rule(len(recordings))
-    refuse_others(folder, grid)
+    refuse_others(folder, grid, _SQUARE if picture else "")
+    if picture:
+        extra("matplotlib", "matplotlib")
     model = open_autoencoder(settings)
     parents = _parents(recordings, model, seconds)
     with memory_errors_as_usage():
@@ -171,6 +179,10 @@ def _morph(
             temperature=settings.temperature,
             on_progress=_Progress(parents, model.sample_rate, _longest(settings), grid**2),
         )
+    if picture:
+        sounds = (load_audio(folder / clip.file, model.sample_rate) for clip in clips)
+        titles = [one_line(path.name) for path in recordings]
+        write_output(folder / _SQUARE, square(sounds, model.sample_rate, titles))
     typer.echo(
         f"{folder}: {len(clips)} clips of {clips[0].seconds:.2f} s by {settings.checkpoint}; "
         f"`sequencer audition {folder}` plays them"

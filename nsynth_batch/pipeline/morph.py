@@ -42,8 +42,17 @@ def point_names(size: int) -> list[str]:
     return [f"row{row}-column{column}.wav" for row in range(size) for column in range(size)]
 
 
-def refuse_others(folder: Path, size: int) -> None:
+def refuse_others(folder: Path, size: int, picture: str = "") -> None:
     """Refuse a folder that holds what was not written here.
+
+    Parameters
+    ----------
+    folder : Path
+    size : int
+        Points a side.
+    picture : str
+        The name of the square's picture, which only a folder of such clips may have; empty for
+        none.
 
     Raises
     ------
@@ -56,9 +65,11 @@ def refuse_others(folder: Path, size: int) -> None:
     theirs = [name for name in names if (folder / name).exists() and not is_ours(folder / name)]
     if (folder / CLIPS_NAME).exists():
         theirs += [clip.file for clip in read_clips(folder) if clip.file not in names]
+    if picture and (folder / picture).exists() and not (folder / CLIPS_NAME).exists():
+        theirs.append(picture)
     if theirs:
         raise UsageError(
-            f"{folder} holds other clips, as {theirs[0]}: give a --morph a folder of its own"
+            f"{folder} holds what is of others, as {theirs[0]}: give a --morph a folder of its own"
         )
 
 

@@ -219,8 +219,9 @@ def test_a_morph_is_a_square_of_clips_with_the_weights_of_its_corners(
 ) -> None:
     corners = of_pitch(tmp_path, 300, 400, 500, 600)
     folder = tmp_path / "square"
-    words = ["mashup", "--morph", *corners, "--grid", "3", "-o", str(folder), *flags]
+    words = ["mashup", "--morph", *corners, "--grid", "3", "-o", str(folder), "--picture", *flags]
     assert main(words) == 0
+    assert (folder / "square.png").read_bytes().startswith(b"\x89PNG")
     assert "9 clips of 0.19 s" in capsys.readouterr().out
     clips = {clip.file: clip for clip in read_clips(folder)}
     assert len(clips) == len(list(folder.glob("*.wav"))) == 9
@@ -234,7 +235,7 @@ def test_a_morph_is_a_square_of_clips_with_the_weights_of_its_corners(
     assert before == {path: path.read_bytes() for path in folder.iterdir()}
     (folder / "row0-column0.wav").write_bytes(b"theirs")
     assert main(words) == 2
-    assert "holds other clips, as row0-column0.wav" in capsys.readouterr().err
+    assert "holds what is of others, as row0-column0.wav" in capsys.readouterr().err
     twice = ["mashup", "--morph", *corners[:3], corners[0], "-o", str(tmp_path / "x")]
     assert main([*twice, *flags]) == 2
     assert "are one recording" in capsys.readouterr().err
