@@ -48,12 +48,13 @@ MODELS_ORDER = (
     ("family", "autoencoder", "likelihood"),
     ("code_generator",),
     ("model", "inputs", "instruction_sets"),
-    ("engine", "crossfade"),
+    ("engine", "crossfade", "magenta_files"),
     ("spec", "weights", "quantiser", "draws", "machine", "recipe", "recurrent"),
     ("sizes",),
 )
 MAY_LOAD_TENSORFLOW = (
-    "nsynth_batch/models/*/graph.py",
+    "nsynth_batch/models/*/*graph.py",
+    "nsynth_batch/models/spectral/published_shape.py",
     "nsynth_batch/models/*/loss.py",
     "nsynth_batch/models/*/tensorflow_engine.py",
     "nsynth_batch/models/recurrent.py",

@@ -68,7 +68,7 @@ def train(
             metavar="NAME",
             help="Its sizes: small, or h512_bo16 of nsynth, tiny or paper of wavenet, tiny, "
             "poster, poster-8-2, paper-2 or paper-3 of samplernn, tiny or F_S (1000_100 …) of "
-            "frames. "
+            "frames, published of spectral. "
             "[default: small]",
             show_default=False,
         ),

@@ -12,12 +12,9 @@ from typing import Any
 
 from hdfs_jobs.storage.open import is_remote, open_storage
 from nsynth_batch.models.family import family_named
-from nsynth_batch.models.wavenet.magenta_checkpoint import (
-    AVERAGED,
-    describe_magenta,
-    find_prefix,
-    read_magenta,
-)
+from nsynth_batch.models.magenta_files import AVERAGED, find_prefix, stored_shapes
+from nsynth_batch.models.spectral import magenta_checkpoint as baseline
+from nsynth_batch.models.wavenet import magenta_checkpoint as wavenet
 from nsynth_batch.models.weights import (
     FIRST_FAMILY,
     CheckpointError,
@@ -111,7 +108,10 @@ def load_checkpoint(source: str | Path, *, ema: bool = False) -> Weights[Any]:
     """
     path = _locate(source)
     if isinstance(path, Path):
-        return read_magenta(path, ema=ema)
+        shapes = stored_shapes(path)
+        if baseline.is_baseline(shapes):
+            return baseline.read(path, shapes, ema=ema)
+        return wavenet.read(path, shapes, ema=ema)
     if ema:
         raise CheckpointError(
             f"{path}: a converted checkpoint holds one set of weights; "
@@ -143,9 +143,14 @@ def inspect(source: str | Path) -> Description:
     """
     path = _locate(source)
     if isinstance(path, Path):
-        config, shapes = describe_magenta(path)
+        shapes = stored_shapes(path)
         averaged = any(name.endswith(AVERAGED) for name in shapes)
-        return Description(str(path), "magenta", FIRST_FAMILY, config, shapes, averaged, {})
+        config: ModelConfig
+        if baseline.is_baseline(shapes):
+            family, config = "spectral", baseline.config_of(shapes)
+        else:
+            family, config = FIRST_FAMILY, wavenet.config_of(shapes)
+        return Description(str(path), "magenta", family, config, shapes, averaged, {})
     weights = load_checkpoint(path)
     shapes = {name: tensor.shape for name, tensor in weights.tensors.items()}
     return Description(

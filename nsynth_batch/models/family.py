@@ -63,6 +63,9 @@ class Loss:
         Mean error of the auxiliary loss; None where there is none.
     beside : mapping of str to scalar tensors
         Means that are reported beside the loss, and that nothing learns by.
+    averaged : mapping of str to tensors
+        Of those tensors of the model that no gradient teaches, what this batch had: the model's
+        become moving averages of it.
     """
 
     total: Tensor
@@ -70,6 +73,7 @@ class Loss:
     state: Any = None
     auxiliary: Tensor | None = None
     beside: Mapping[str, Tensor] = field(default_factory=dict)
+    averaged: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -229,6 +233,31 @@ class StreamFamily(Family[ConfigT], Protocol[ConfigT]):
     def state(self, config: ConfigT, streams: int) -> Mapping[str, Array]:
         """Return what so many streams begin with, float32 [streams, …] each."""
         ...
+
+
+@runtime_checkable
+class BatchFamily(Family[ConfigT], Protocol[ConfigT]):
+    """A family of which some sizes learn a batch as one: its crops are normalised together."""
+
+    def whole_batch(self, config: ConfigT) -> bool:
+        """Return whether these sizes do."""
+        ...
+
+    def kept_numbers(self, config: ConfigT) -> int:
+        """Return how many numbers of a crop are kept for the gradient, of sizes that do."""
+        ...
+
+
+def learns_whole_batches(family: Family[Any], config: Any) -> bool:
+    """Return whether the crops of a batch are normalised together, so that none is learned alone.
+
+    Examples
+    --------
+    >>> family = family_named("spectral")
+    >>> [learns_whole_batches(family, family.presets[name]) for name in ("small", "published")]
+    [False, True]
+    """
+    return isinstance(family, BatchFamily) and family.whole_batch(config)
 
 
 def family_named(name: str, source: str = "") -> Family[Any]:

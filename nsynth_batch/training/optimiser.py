@@ -51,7 +51,13 @@ class Optimiser:
         self._average_decay = average_decay
         self._rule = rule
 
-    def apply(self, gradients: Sequence[Any], rate: Any, step: Any) -> None:
+    def apply(
+        self,
+        gradients: Sequence[Any],
+        rate: Any,
+        step: Any,
+        averaged: Mapping[str, Any] | None = None,
+    ) -> None:
         """Make one step.
 
         Parameters
@@ -62,13 +68,20 @@ class Optimiser:
             The learning rate.
         step : float32 tensor
             Which step it is, from 1.
+        averaged : mapping of str to tensors, optional
+            What some weights become moving averages of, in place of a gradient's.
         """
+        averaged = averaged or {}
         gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm)
         # Adam with its bias corrections folded into the rate (Kingma & Ba 2015, section 2).
         scaled = rate * tf.sqrt(1 - _BETA_2**step) / (1 - _BETA_1**step)
         keep = tf.minimum(self._average_decay, step / (step + 10))
         slots = self._slots
         for (name, weight), gradient in zip(self.weights.items(), gradients, strict=True):
+            if name in averaged:
+                weight.assign(keep * weight + (1 - keep) * averaged[name])
+                slots["average"][name].assign(weight)
+                continue
             if self._rule == "plain":
                 weight.assign_sub(rate * gradient)
             else:

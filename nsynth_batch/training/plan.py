@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nsynth_batch.models.family import Family
+from nsynth_batch.models.family import BatchFamily, Family
 from nsynth_batch.models.machine import available_memory
 from nsynth_batch.training.options import ROWS, TrainingOptions
 
@@ -83,10 +83,13 @@ def plan_training(
         if len(shape) > 1
     )
     rows = options.batch if options.exchange == "alone" else min(options.batch, ROWS[family.order])
-    at_once = rows * options.crop_samples
+    at_once = math.ceil(kept * rows * options.crop_samples)
+    if isinstance(family, BatchFamily) and family.whole_batch(config):
+        # Layers that stride through a crop keep fewer outputs than it has samples.
+        at_once = rows * family.kept_numbers(config)
     samples = max(0, options.steps - step) * options.batch * options.crop_samples
     return TrainingPlan(
-        workers * (_LIBRARIES + _FLOAT * (_STATE * weights + math.ceil(kept * at_once))),
+        workers * (_LIBRARIES + _FLOAT * (_STATE * weights + at_once)),
         samples,
         _BACKWARD * samples * (cost.encode + cost.generate),
     )

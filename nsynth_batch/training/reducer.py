@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from nsynth_batch.models.family import Batch, Family
+from nsynth_batch.models.family import Batch, Family, learns_whole_batches
 from nsynth_batch.models.recipe import Phase
 
 
@@ -30,6 +30,8 @@ class Gradient:
         The means of what is reported beside the losses.
     state : mapping of str to tensors
         What the streams go on from; empty for crops.
+    averaged : mapping of str to tensors
+        Moments of the batch, which the model keeps moving averages of; empty without norms.
     """
 
     loss: Any
@@ -38,6 +40,7 @@ class Gradient:
     count: Any
     beside: Mapping[str, Any] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=dict)
+    averaged: Mapping[str, Any] = field(default_factory=dict)
 
 
 def gradient(
@@ -54,7 +57,7 @@ def gradient(
     """Return what a batch teaches; each crop has the same weight in it.
 
     Streams are one tower, in which each sample has the same weight: a step of a recurrent network
-    is one product of all rows.
+    is one product of all rows. So are crops that are normalised together.
 
     Parameters
     ----------
@@ -79,7 +82,8 @@ def gradient(
         # A tower a crop: on a CPU two towers on a core each, whose tensors stay in its cache,
         # go through twice the samples that one batch of two on both cores does. All towers are on
         # one tape: its order of additions is part of the weights' last bits.
-        count = crops if state is None else 1
+        together = state is not None or learns_whole_batches(family, config)
+        count = 1 if together else crops
         parts = {name: tf.split(rows, count, axis=0) for name, rows in batch.items()}
         towers = [
             family.loss(
@@ -104,6 +108,7 @@ def gradient(
         sum(tower.count for tower in towers),
         {name: tf.add_n([t.beside[name] for t in towers]) / count for name in towers[0].beside},
         {} if state is None else towers[0].state,
+        towers[0].averaged if together else {},
     )
 
 

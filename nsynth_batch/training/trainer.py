@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from hdfs_jobs.cores import usable_cores
 from nsynth_batch.models.draws import generator
-from nsynth_batch.models.family import Batch, Family, StreamFamily
+from nsynth_batch.models.family import Batch, Family, StreamFamily, learns_whole_batches
 from nsynth_batch.models.recipe import Phase, Recipe
 from nsynth_batch.models.weights import (
     FIRST_FAMILY,
@@ -58,7 +58,8 @@ class Trainer:
         `decay_steps` may change), or its file is damaged.
     ValueError
         If the crops are no whole hops or too short, the steps no whole rounds, streams are to be
-        changed as crops can be, or `initial` is of other sizes.
+        changed as crops can be, a batch that is learned as one is to be exchanged, or `initial` is
+        of other sizes.
     """
 
     def __init__(
@@ -82,6 +83,11 @@ class Trainer:
             )
         if family.order == "streams" and options.augmentation != Augmentation():
             raise ValueError(f"the family {family.name} learns streams, which are left as they are")
+        if options.exchange != "alone" and learns_whole_batches(family, config):
+            raise ValueError(
+                "these sizes are normalised over the whole batch, of which each worker would see a "
+                "part: train them without --workers, --scheduler and --exchange"
+            )
         if initial and (initial.family, initial.config) != (family.name, config):
             raise ValueError("the model to begin with is of another family or other sizes")
         # A crop that nothing can be learned from is refused before the work.
@@ -249,7 +255,7 @@ class Trainer:
             phase=phase,
             state=self._state or None,
         )
-        self._optimiser.apply(found.tensors, rate, step)
+        self._optimiser.apply(found.tensors, rate, step, found.averaged)
         for name, value in found.state.items():
             self._state[name].assign(value)
         return found.loss, found.auxiliary, found.beside

@@ -1,11 +1,10 @@
-"""The engine of spectral autoencoders: networks by NumPy or TensorFlow, phases by NumPy."""
+"""The engine of spectral autoencoders: a clip a thread, whatever the shape of the model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,10 +27,8 @@ from nsynth_batch.models.machine import (
     processor_instruction_set,
     within_allowance,
 )
-from nsynth_batch.models.spectral.config import DECODER, ENCODER, SpectralConfig
-from nsynth_batch.models.spectral.network import run
-from nsynth_batch.models.spectral.phase import sound_of
-from nsynth_batch.models.spectral.spectrogram import features, magnitudes
+from nsynth_batch.models.spectral.frame_shape import FrameShape
+from nsynth_batch.models.spectral.shape import AnyConfig, Shape
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import EngineName, Precision
 from sequencer.audio.samples import to_int16
@@ -46,25 +43,18 @@ _BYTES_A_BIN = 128
 """What finding phases takes for each magnitude, about; NumPy 1 computes it in float64."""
 
 
-class Network(Protocol):
-    """What runs one of the two networks on one sound's frames, float32 [F, channels]."""
-
-    def __call__(self, part: str, given: Array, /) -> Array:
-        """Return the frames that the encoder or the decoder makes."""
-        ...
-
-
 class SpectralEngine:
     """Spectra and phases in NumPy around two networks.
 
-    A clip is made alone, by one thread: its bytes depend on its encoding, its draws, NumPy and this
-    processor's instruction set, and on nothing else, neither batch, threads nor order.
+    A clip is made alone, by one thread: with networks in NumPy its bytes depend on its encoding,
+    its draws, NumPy and this processor's instruction set, and on nothing else, neither batch,
+    threads nor order.
 
     Parameters
     ----------
     weights : Weights
-    network : callable, optional
-        Runs a network; by default `network.run`.
+    shape : Shape, optional
+        Runs its networks; by default those of frames, in NumPy.
     name : str
         Of the engine.
     threads : int, optional
@@ -90,9 +80,9 @@ class SpectralEngine:
 
     def __init__(
         self,
-        weights: Weights[SpectralConfig],
+        weights: Weights[AnyConfig],
         *,
-        network: Network | None = None,
+        shape: Shape | None = None,
         name: EngineName = "native",
         threads: int | None = None,
         memory: int | None = None,
@@ -118,8 +108,8 @@ class SpectralEngine:
         self.threads = threads or usable_cores()
         self.device = f"CPU, {self.threads} threads"
         self.versions = {"numpy": np.__version__, **(versions or {})}
-        self.config = weights.config
-        self._network = network or partial(run, weights.config, dict(weights.tensors))
+        self.config: AnyConfig = weights.config
+        self.shape: Shape = shape or FrameShape.in_numpy(weights)
         self._memory = memory
 
     def encode(self, audio: Array) -> Array:
@@ -136,11 +126,7 @@ class SpectralEngine:
         require_finite(audio, "audio")
         plan = self.needs([audio.shape[1]] * clips)
         with within_allowance("encoding"):
-            return np.stack(list(self._each(self._encoding, list(audio), plan.batch)))
-
-    def decoded_features(self, encoding: Array) -> Array:
-        """Return the cube roots of magnitudes that an encoding stands for, float32 [F, frame]."""
-        return self._network(DECODER, encoding)
+            return np.stack(list(self._each(self.shape.encode, list(audio), plan.batch)))
 
     def full_batch(self, samples: int) -> int:
         """Return how many clips of so many samples keep all threads busy."""
@@ -157,6 +143,7 @@ class SpectralEngine:
         longest = max(lengths, default=0)
         kept = sum(lengths) * 2
         each = longest // self.config.step * self.config.bins * _BYTES_A_BIN
+        each += self.shape.network_bytes
         allowed = allowed_memory(self._memory)
         batch = max(1, min(self.threads, len(lengths)))
         while batch > 1 and kept + batch * each > allowed:
@@ -204,17 +191,14 @@ class SpectralEngine:
             raise NotFiniteError(lost, made)
         return made
 
-    def _encoding(self, audio: Array) -> Array:
-        return self._network(ENCODER, features(self.config, audio))
-
     def _clip(self, request: Request, encoding: Array) -> Codes:
         """Return a clip; nothing of one whose magnitudes are not finite."""
         if not len(encoding):
             return np.zeros(0, np.int16)
-        wanted = magnitudes(self.config, self.decoded_features(encoding))
+        wanted = self.shape.magnitudes(encoding)
         if not np.isfinite(wanted).all():
             return np.zeros(0, np.int16)
-        return to_int16(sound_of(self.config, wanted, request.draws))
+        return to_int16(self.shape.sound(wanted, request.draws))
 
     def _each(
         self, make: Callable[[Item], Made], items: Sequence[Item], at_once: int

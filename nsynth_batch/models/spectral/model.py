@@ -8,9 +8,8 @@ import numpy.typing as npt
 from nsynth_batch.models.autoencoder import Autoencoder
 from nsynth_batch.models.model import checked_audio
 from nsynth_batch.models.quantiser import PCM, Quantiser
-from nsynth_batch.models.spectral.config import SpectralConfig
 from nsynth_batch.models.spectral.engine import SpectralEngine
-from nsynth_batch.models.spectral.spectrogram import bin_weights, features
+from nsynth_batch.models.spectral.shape import AnyConfig
 from nsynth_batch.models.weights import Array, Weights
 
 
@@ -19,17 +18,17 @@ class SpectralModel(Autoencoder):
 
     Attributes
     ----------
-    config : SpectralConfig
+    config : SpectralConfig or PublishedConfig
         Its sizes.
     engine : SpectralEngine
         What runs it.
     """
 
-    config: SpectralConfig
+    config: AnyConfig
     engine: SpectralEngine
     has_temperature = False
 
-    def __init__(self, weights: Weights[SpectralConfig], engine: SpectralEngine) -> None:
+    def __init__(self, weights: Weights[AnyConfig], engine: SpectralEngine) -> None:
         super().__init__(weights, engine)
 
     @property
@@ -45,8 +44,8 @@ class SpectralModel(Autoencoder):
     def loss(self, audio: Array) -> npt.NDArray[np.float64]:
         """Return the mean squared error of the frames that are decoded, as in training.
 
-        Of cube roots of magnitudes, those of low frequencies weighing more. A tail shorter than a
-        hop is left out.
+        Of cube roots of magnitudes (of decibels over 120, of the published shape), those of low
+        frequencies weighing more. A tail shorter than a hop is left out.
 
         Parameters
         ----------
@@ -66,9 +65,4 @@ class SpectralModel(Autoencoder):
         whole = audio[:, : audio.shape[1] // self.hop * self.hop]
         if not whole.shape[1]:
             raise ValueError(f"audio {audio.shape} is shorter than a hop of {self.hop} samples")
-        weights = bin_weights(self.config)
-        errors = []
-        for row, encoding in zip(whole, self.engine.encode(whole), strict=True):
-            apart = self.engine.decoded_features(encoding) - features(self.config, row)
-            errors.append(float((np.square(apart, dtype=np.float64) @ weights).mean()))
-        return np.asarray(errors)
+        return np.asarray([self.engine.shape.error(row) for row in whole])

@@ -33,8 +33,8 @@ def test_it_is_the_reference_within_rounding() -> None:
     wanted = reference.encode(AUDIO)
     np.testing.assert_allclose(ours.encode(AUDIO), wanted, atol=1e-4)
     np.testing.assert_allclose(
-        ours.engine.decoded_features(wanted[0]),
-        reference.engine.decoded_features(wanted[0]),
+        ours.engine.shape.decoded(wanted[0]),
+        reference.engine.shape.decoded(wanted[0]),
         atol=1e-4,
     )
     assert reference.facts()["engine"] == "tensorflow"
