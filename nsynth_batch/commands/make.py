@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 _PAIRS_A_MINUTE = 40
 """Enough for a minute in which no clip plays twice."""
 
+_LEFT_OUT = "left out '"
+"""How the note on a clip begins that does not play: of few recordings many are alike."""
+
 _LEAST_GOOD = 0.1
 """Of a piece: with fewer seconds of clips that the gate lets through, the others play too."""
 
@@ -182,9 +185,13 @@ def _make(
 
 
 def _say(settings: Settings, piece: Piece, clips: Path) -> None:
+    left_out = sum(warning.startswith(_LEFT_OUT) for warning in piece.warnings)
+    if left_out:
+        count = counted(left_out, "clip")
+        typer.echo(f"warning: {count} left out; the notes of {piece.score_path} say why", err=True)
     for warning in piece.warnings:
         # What was rejected and plays all the same was counted before; the score names each.
-        if not warning.startswith("kept '"):
+        if not warning.startswith(("kept '", _LEFT_OUT)):
             typer.echo(f"warning: {warning}", err=True)
     if settings.quiet:
         return

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from nsynth_batch.commands.make import _say
+from nsynth_batch.settings.settings import Settings
+from sequencer.piece import make_piece
 from sequencer.score.files import read_score
 from tests.nsynth_batch.recordings import tone, write_wav
 
@@ -76,6 +79,19 @@ def test_a_piece_that_cannot_be_written_is_found_before_the_work(
     assert done.returncode == 2
     assert "piece.wav" in done.stderr
     assert not (tmp_path / "cache").exists()
+
+
+def test_clips_that_are_left_out_are_counted_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(4):
+        write_wav(tmp_path / f"{number}.wav", tone(1.0) * (1 - number / 10))
+    piece = make_piece(tmp_path, tmp_path / "piece.wav", minutes=0.02, seed=1)
+    assert len([line for line in piece.warnings if "near-duplicate" in line]) == 3
+    _say(Settings(), piece, tmp_path)
+    said = capsys.readouterr().err
+    assert f"warning: 3 clips left out; the notes of {piece.score_path} say why\n" in said
+    assert "near-duplicate" not in said
 
 
 def test_what_is_heard_first_is_the_bundled_model_that_keeps_most(
