@@ -44,7 +44,7 @@ def audition_command(
     Served on this machine only; each choice is saved at once. With --out the page, its sounds and
     pictures are written into a folder that works without a server, and gives the choices out as a
     download. `sequencer compose --choices FILE` plays what was kept and leaves out what was
-    rejected. Rainbowgrams and log-mel spectrograms are there where matplotlib and joblib are
+    rejected. Rainbowgrams and log-mel spectrograms are there where librosa and matplotlib are
     installed; the recordings of a clip can be played beside it where `nsynth-batch clips --parents`
     wrote them.
 
@@ -65,11 +65,11 @@ def audition_command(
     more = len(listing.notes) - _MOST_NOTES
     if more > 0:
         print(f"sequencer: warning: {more} more clips skipped", file=sys.stderr)
-    drawing = installed("joblib", "matplotlib")
+    drawing = installed("librosa", "matplotlib")
     if not drawing:
         print(
-            "sequencer: warning: no rainbowgrams without matplotlib and joblib; "
-            "pip install matplotlib joblib",
+            "sequencer: warning: no rainbowgrams without librosa and matplotlib; "
+            "pip install librosa matplotlib",
             file=sys.stderr,
         )
     if out is None:

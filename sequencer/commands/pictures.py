@@ -38,7 +38,7 @@ def pictures_command(
     """Draw rainbowgrams of clips as NSynth drew them, or the timeline of a composition.
 
     A clip's picture has a name that holds the digest of its sound, so run again it draws only
-    what is new. Needs matplotlib and joblib.
+    what is new. Needs librosa and matplotlib.
 
     Example: sequencer pictures my-clips -o pictures
     """

@@ -1,1 +1,1 @@
-"""Pictures of clips and of compositions; matplotlib is loaded when one is drawn."""
+"""Pictures of clips and of compositions; librosa and matplotlib are loaded when one is drawn."""

@@ -26,7 +26,7 @@ MOST_SECONDS = 60.0
 """Of a longer sound this much is drawn, from its beginning."""
 
 # A change of a drawing draws all anew.
-_ENDINGS: Mapping[Kind, str] = {"rainbowgram": ".v2.png", "log-mel": ".mel2.png"}
+_ENDINGS: Mapping[Kind, str] = {"rainbowgram": ".v1.png", "log-mel": ".mel1.png"}
 
 _WORTH_A_POOL = 32
 """Starting processes takes as long as drawing about this many."""
@@ -86,7 +86,7 @@ def draw(wanted: Mapping[Path, Path]) -> Iterator[tuple[Path, str]]:
     Raises
     ------
     SequencerError
-        When joblib or matplotlib are not installed, or a picture cannot be written.
+        When librosa or matplotlib are not installed, or a picture cannot be written.
     """
     missing = {picture: sound for picture, sound in wanted.items() if not picture.exists()}
     yield from ((picture, "") for picture in wanted if picture not in missing)
@@ -94,8 +94,8 @@ def draw(wanted: Mapping[Path, Path]) -> Iterator[tuple[Path, str]]:
         for picture, sound in missing.items():
             yield picture, _draw_one(picture, sound)
         return
-    # joblib knows affinities and the CPU quotas of containers.
-    cores = extra("joblib", "joblib").cpu_count()
+    # joblib comes with librosa, and knows affinities and the CPU quotas of containers.
+    cores = extra("joblib", "librosa").cpu_count()
     with ProcessPoolExecutor(cores, get_context("spawn"), _let_go) as pool:
         drawing = {pool.submit(_draw_one, *each): each[0] for each in missing.items()}
         try:

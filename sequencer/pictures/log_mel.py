@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from sequencer.audio.samples import Samples
 from sequencer.optional import extra
-from sequencer.pictures.transforms import mel_power
 
 WINDOW = 1024
 HOP = 256
@@ -34,10 +33,10 @@ def log_mel(samples: Samples, sample_rate: int) -> npt.NDArray[np.uint8]:
     Raises
     ------
     SequencerError
-        When matplotlib is not installed.
+        When librosa or matplotlib are not installed.
     """
     colours = extra("matplotlib", "matplotlib").colormaps["magma"]
-    power = mel_power(samples, sample_rate, WINDOW, HOP, BANDS, LOWEST_HZ)
+    power = mel_power(samples, sample_rate, BANDS, LOWEST_HZ)
     loudest = float(power.max())
     if loudest == 0.0:
         return np.zeros((*power.shape, 3), np.uint8)
@@ -46,3 +45,38 @@ def log_mel(samples: Samples, sample_rate: int) -> npt.NDArray[np.uint8]:
         colours(decibels[::-1] / RANGE_DB + 1)[..., :3] * 255
     ).astype(np.uint8)
     return picture
+
+
+def mel_power(
+    samples: Samples, sample_rate: int, bands: int, lowest: float
+) -> npt.NDArray[np.float32]:
+    """Measure power in bands of the mel scale (Slaney's), in windows of 1,024 samples.
+
+    Parameters
+    ----------
+    samples : ndarray, float32 [n]
+        Mono.
+    sample_rate, bands : int
+        Bands go up to half the sample rate.
+    lowest : float
+        In Hz.
+
+    Returns
+    -------
+    ndarray, float32 [bands, 1 + n // 256]
+        The lowest band first.
+
+    Raises
+    ------
+    SequencerError
+        When librosa is not installed.
+    """
+    power: npt.NDArray[np.float32] = extra("librosa", "librosa").feature.melspectrogram(
+        y=np.pad(samples, (0, max(0, WINDOW - len(samples)))),
+        sr=sample_rate,
+        n_fft=WINDOW,
+        hop_length=HOP,
+        n_mels=bands,
+        fmin=lowest,
+    )
+    return power[:, : 1 + len(samples) // HOP]

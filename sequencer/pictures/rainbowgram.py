@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from sequencer.audio.samples import Samples
 from sequencer.optional import extra
-from sequencer.pictures.transforms import Notes, constant_q
 
 DRAWN_RATE = 16_000
 """In Hz; every sound is drawn as it is at this rate, so that pictures can be compared: the highest
@@ -24,8 +23,8 @@ BINS_AN_OCTAVE = 40
 FILTER_SCALE = 0.8
 RANGE_DB = 70.0
 
-_LOWEST_HZ = 440.0 * 2 ** (-33 / 12)
-"""C2."""
+# librosa wants more than the longest filter.
+_LEAST_SAMPLES = 2 * DRAWN_RATE
 
 
 def rainbowgram(samples: Samples) -> npt.NDArray[np.uint8]:
@@ -45,11 +44,21 @@ def rainbowgram(samples: Samples) -> npt.NDArray[np.uint8]:
     Raises
     ------
     SequencerError
-        When matplotlib is not installed.
+        When librosa or matplotlib are not installed.
     """
+    librosa = extra("librosa", "librosa")
     colours = extra("matplotlib", "matplotlib").colormaps["rainbow"]
-    notes = Notes(_LOWEST_HZ, OCTAVES, BINS_AN_OCTAVE, FILTER_SCALE)
-    spectrum = constant_q(samples, DRAWN_RATE, HOP, notes)
+    frames = 1 + len(samples) // HOP
+    padded = np.pad(samples, (0, max(0, _LEAST_SAMPLES - len(samples))))
+    spectrum = librosa.cqt(
+        padded,
+        sr=DRAWN_RATE,
+        hop_length=HOP,
+        fmin=librosa.note_to_hz("C2"),
+        n_bins=OCTAVES * BINS_AN_OCTAVE,
+        bins_per_octave=BINS_AN_OCTAVE,
+        filter_scale=FILTER_SCALE,
+    )[:, :frames]
     phase = np.unwrap(np.angle(spectrum))
     change = np.diff(phase, axis=1, prepend=0.0) / np.pi
     power = np.abs(spectrum) ** 2

@@ -11,10 +11,8 @@ import numpy.typing as npt
 
 from sequencer.audio.samples import Samples
 from sequencer.optional import extra
-from sequencer.pictures.transforms import mel_power
+from sequencer.pictures.log_mel import mel_power
 
-WINDOW = 1024
-HOP = 256
 BANDS, COLUMNS = 40, 48
 """Of the spectrogram of a point."""
 LOWEST_HZ = 60.0
@@ -44,7 +42,7 @@ def square(sounds: Iterable[Samples], sample_rate: int, corners: Sequence[str]) 
     Raises
     ------
     SequencerError
-        When matplotlib is not installed.
+        When librosa or matplotlib are not installed.
     """
     figures = extra("matplotlib.figure", "matplotlib")
     tiles = np.stack([_tile(samples, sample_rate) for samples in sounds])
@@ -73,18 +71,18 @@ def square(sounds: Iterable[Samples], sample_rate: int, corners: Sequence[str]) 
     return out.getvalue()
 
 
-def _tile(samples: Samples, sample_rate: int) -> npt.NDArray[np.float64]:
-    """Return power in bands over a sound's own time, float64 [BANDS, COLUMNS]."""
-    power = mel_power(samples, sample_rate, WINDOW, HOP, BANDS, LOWEST_HZ)
+def _tile(samples: Samples, sample_rate: int) -> npt.NDArray[np.float32]:
+    """Return power in bands over a sound's own time, float32 [BANDS, COLUMNS]."""
+    power = mel_power(samples, sample_rate, BANDS, LOWEST_HZ)
     frames = power.shape[1]
     columns = np.arange(COLUMNS)
     if frames <= COLUMNS:
         return power[:, columns * frames // COLUMNS]
-    tile: npt.NDArray[np.float64] = np.maximum.reduceat(power, columns * frames // COLUMNS, axis=1)
+    tile: npt.NDArray[np.float32] = np.maximum.reduceat(power, columns * frames // COLUMNS, axis=1)
     return tile
 
 
-def _mosaic(levels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _mosaic(levels: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """Set tiles [n * n, BANDS, COLUMNS] beside each other, the highest band of each on top."""
     size = round(len(levels) ** 0.5)
     high, wide = BANDS + _GAP, COLUMNS + _GAP

@@ -159,10 +159,10 @@ def test_another_picture_and_what_composes(browser: Chrome, served: tuple[str, P
     browser.get(served[0])
     until(lambda: not browser.find_elements(By.CSS_SELECTOR, "img[data-src]"))
     source = "return document.querySelector('article img').src"
-    assert browser.execute_script(source).endswith(".v2.png")
+    assert browser.execute_script(source).endswith(".v1.png")
     press(browser, "p")
     until(lambda: not browser.find_elements(By.CSS_SELECTOR, "img[data-src]"))
-    assert browser.execute_script(source).endswith(".mel2.png")
+    assert browser.execute_script(source).endswith(".mel1.png")
     assert browser.execute_script("return document.querySelector('article img').naturalHeight")
     browser.find_element(By.CSS_SELECTOR, "#compose summary").click()
     assert text_of(browser, "kept") == "Nothing is kept yet."
