@@ -119,6 +119,7 @@ def _what_is_derived(derived: Derived) -> Iterator[str]:
     clips = counted(len(derived.clips), "clip")
     yield f"{clips} {are} derived from it{':' if derived.clips else ''}"
     yield from (f"  {clip_id}" for clip_id in derived.clips)
+    yield from (f"model {model} was trained on it" for model in derived.models)
     yield from (f"composition: {path}" for path in derived.compositions)
     yield from (f"{rows} rows of it are in {path}" for path, rows in sorted(derived.rows.items()))
 

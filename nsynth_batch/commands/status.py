@@ -195,13 +195,15 @@ def _show_quarantine(label: str, dataset: Dataset, *, whole: bool) -> None:
 
 
 def _show_withdrawn(one: Withdrawn) -> None:
-    """Print which clips are derived from a recording that may not be used any more."""
+    """Print which clips and models rest on a recording that may not be used any more."""
     name = f"{one_line(one.title)} ({one.file_id})"
     line = f"{one.why}: {name}: {len(one.clips)} clips are derived from it"
     if one.clips:
         line += f": {', '.join(one.clips[:_SHOWN_CLIPS])}"
     if (more := len(one.clips) - _SHOWN_CLIPS) > 0:
         line += f" and {more} more, which --json lists"
+    for model in one.models:
+        line += f"; model {model} was trained on it"
     typer.echo(line)
 
 

@@ -27,11 +27,14 @@ class Derived:
         How many committed rows are derived from it, by the dataset's path in the store.
     compositions : list of Path
         Scores that play it.
+    models : list of str
+        Digests of the models that were trained on it and made clips here.
     """
 
     clips: list[str] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     compositions: list[Path] = field(default_factory=list)
+    models: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,15 @@ class Withdrawn:
         ``forgotten`` or ``deleted``.
     clips
         Ids, of every seed and setting.
+    models
+        Digests of the models that were trained on it and made clips here.
     """
 
     file_id: str
     title: str
     why: str
     clips: tuple[str, ...]
+    models: tuple[str, ...] = ()
 
 
 def withdrawn(store: Store, lineage_of: LineageOf) -> list[Withdrawn]:
@@ -77,8 +83,9 @@ def withdrawn(store: Store, lineage_of: LineageOf) -> list[Withdrawn]:
     ]
     derived = derived_rows(store, lineage_of, {row.file_id for row, _ in found}, ["clips"])
     return [
-        Withdrawn(row.file_id, row.title, why, tuple(derived[row.file_id].clips))
+        Withdrawn(row.file_id, row.title, why, tuple(one.clips), tuple(one.models))
         for row, why in found
+        for one in [derived[row.file_id]]
     ]
 
 
@@ -101,7 +108,7 @@ def derived_rows(
     Returns
     -------
     dict of str to Derived
-        By file id, one for each that was asked about; their clips are sorted.
+        By file id, one for each that was asked about; their clips and models are sorted.
 
     Raises
     ------
@@ -111,6 +118,8 @@ def derived_rows(
     found = {file_id: Derived() for file_id in file_ids}
     derivations = Derivations(store, lineage_of, found.keys())
     for dataset in (dataset for name in names if found for dataset in store.datasets(name)):
+        for file_id in derivations.trained_on(dataset):
+            found[file_id].models.append(str(dataset.settings["checkpoint"]))
         for row_id, parents in derivations.rows(dataset):
             for derived in (found[file_id] for file_id in parents):
                 derived.rows[dataset.path] = derived.rows.get(dataset.path, 0) + 1
@@ -118,6 +127,7 @@ def derived_rows(
                     derived.clips.append(row_id)
     for derived in found.values():
         derived.clips = sorted(set(derived.clips))
+        derived.models = sorted(set(derived.models))
     return found
 
 

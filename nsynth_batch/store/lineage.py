@@ -211,6 +211,19 @@ class Derivations:
         else:
             yield from self._by_corpus(dataset, rule)
 
+    def trained_on(self, dataset: Dataset) -> frozenset[str]:
+        """Return which of them the model of a dataset was trained on; none where it made nothing.
+
+        Raises
+        ------
+        UsageError
+            If the list of a corpus is missing.
+        """
+        rule = self._lineage_of(dataset) if self._wanted else None
+        if not isinstance(rule, Corpus):
+            return frozenset()
+        return self._wanted & self._corpus(str(dataset.settings[rule.setting]))
+
     def _in_columns(self, rule: Columns, table: pa.Table) -> Iterator[frozenset[str]]:
         hits = table.take(rule.rows_of(self._wanted, table))
         return (self._wanted.intersection(row) for row in rule.file_ids(hits))
@@ -236,7 +249,7 @@ class Derivations:
         return self._linked[upstream.path]
 
     def _by_corpus(self, dataset: Dataset, rule: Corpus) -> Iterator[tuple[str, frozenset[str]]]:
-        trained_on = self._wanted & self._corpus(str(dataset.settings[rule.setting]))
+        trained_on = self.trained_on(dataset)
         columns = [rule.row_id, *(rule.primes.names if rule.primes else ())]
         for _, table in dataset.tables(columns):
             row_ids = table.column(rule.row_id).to_pylist()

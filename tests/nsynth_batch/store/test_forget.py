@@ -78,7 +78,13 @@ def test_it_is_told_what_rests_on_it(job: Job, tmp_path: Path) -> None:
 
     status = json.loads(say(job, "status", "--json").stdout)
     assert status["gone"] == [
-        {"file_id": owl.file_id, "title": "owl", "why": "forgotten", "clips": expected}
+        {
+            "file_id": owl.file_id,
+            "title": "owl",
+            "why": "forgotten",
+            "clips": expected,
+            "models": [],
+        }
     ]
     assert set(status) == {"store", "stages", "gone"}
     text = say(job, "status").stdout

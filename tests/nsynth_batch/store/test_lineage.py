@@ -20,6 +20,7 @@ from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.runs.stage import Task
 from hdfs_jobs.runs.worker import ShardJob, do_shard
+from nsynth_batch.store.derived import derived_rows
 from nsynth_batch.store.lineage import (
     Columns,
     Corpus,
@@ -135,7 +136,8 @@ def test_a_link_leads_to_the_rows_that_rows_were_made_from(store: Store, mashed:
 
 def test_all_rows_of_a_model_are_derived_from_its_corpus(store: Store) -> None:
     rows = [{"clip_id": "c0", "prime": "x"}, {"clip_id": "c1"}]
-    clips = write(store.dataset("clips", {"trained_on": "1" * 16}), rows)
+    made_by = {"trained_on": "1" * 16, "checkpoint": "abc"}
+    clips = write(store.dataset("clips", made_by), rows)
     rule = Corpus("trained_on", "clip_id", primes=Columns(("prime",)))
     with pytest.raises(UsageError, match=r"corpora/1{16}\.parquet is missing.*train the model"):
         found(store, rule, clips, "x")
@@ -144,6 +146,9 @@ def test_all_rows_of_a_model_are_derived_from_its_corpus(store: Store) -> None:
     assert found(store, rule, clips, "y") == [("c0", {"y"}), ("c1", {"y"})]
     assert found(store, rule, clips, "x") == [("c0", {"x"})]
     assert found(store, rule, clips, "w") == []
+    # The model is named of what it was trained on, and not of what a clip of it goes on from.
+    derived = derived_rows(store, lambda _: rule, ["x", "y", "w"], ["clips"])
+    assert {name: one.models for name, one in derived.items()} == {"x": [], "y": ["abc"], "w": []}
 
 
 def test_what_is_planned_names_its_recordings(store: Store, mashed: Dataset) -> None:
