@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 comma := ,
 NATIVE := CMakeLists.txt $(wildcard nsynth_batch/native/*.cpp nsynth_batch/native/*/*.[ch]pp)
 
-.PHONY: demo test lint docs bench dev magenta-env manifests-env small-model demo-model spectral-model hdfs hdfs-stop s3 s3-stop s3-server clean
+.PHONY: demo test lint docs bench dev magenta-env manifests-env small-model demo-model spectral-model generator-models hdfs hdfs-stop s3 s3-stop s3-server clean
 
 demo: .venv/installed
 	$(BIN)/nsynth-batch demo --out demo-out
@@ -83,6 +83,19 @@ spectral-model: dev
 	$(TRAIN) build/spectral --family spectral --from build/small-corpus/train \
 	  --held-out build/small-corpus/held-out --steps 10000 --decay-steps 7000 --batch 4 \
 	  --seed 1 --augment --listen-steps 2000
+
+# Minutes each, of the bundled recordings but five that are held out: no more than rows of a table.
+HELD_OUT_SOUNDS = ambi_choir ambi_drone ambi_glass_hum loop_safari misc_crow
+GENERATORS = build/generators
+generator-models: dev
+	mkdir -p $(GENERATORS)/sounds $(GENERATORS)/held-out
+	cp nsynth_batch/recordings/* $(GENERATORS)/sounds
+	mv $(HELD_OUT_SOUNDS:%=$(GENERATORS)/sounds/%.flac) $(GENERATORS)/held-out
+	for model in frames:3000 samplernn:1200; do \
+	  $(TRAIN) $(GENERATORS)/$${model%:*} --family $${model%:*} --preset tiny --steps $${model#*:} \
+	    --from $(GENERATORS)/sounds --held-out $(GENERATORS)/held-out --seed 1 --listen-steps 0 \
+	    || exit; \
+	done
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

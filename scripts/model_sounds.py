@@ -1,7 +1,8 @@
-"""Make the sounds and pictures of docs/models.md again: three sounds by each bundled model.
+"""Make the sounds and pictures of docs/models.md again: three sounds by each model.
 
-Usage: python scripts/model_sounds.py. It writes examples/sounds/MODEL-SOUND.ogg and
-docs/pictures/models-SOUND.png, and needs matplotlib (the extra `pictures`).
+Usage: make generator-models, then python scripts/model_sounds.py. It writes
+examples/sounds/MODEL-SOUND.ogg and docs/pictures/models-SOUND.png, and needs matplotlib (the extra
+`pictures`). Bundled models reconstruct or mash up; one that only generates goes on from a sound.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ ROOT = Path(__file__).parent.parent
 SOUNDS, PICTURES = ROOT / "examples" / "sounds", ROOT / "docs" / "pictures"
 RECORDINGS = ROOT / "nsynth_batch" / "recordings"
 MODELS = ("small", "demo", "spectral")
-SECONDS = 4.0
+GENERATORS = ("frames", "samplernn")
+TRAINED = ROOT / "build" / "generators"
+SECONDS, PRIME_SECONDS = 4.0, 2.0
 TRIED = {
     "glass-hum": ("reconstruct", ["ambi_glass_hum.flac"]),
     "safari": ("reconstruct", ["loop_safari.flac"]),
     "choir-drone": ("mashup", ["ambi_choir.flac", "ambi_drone.flac"]),
 }
-"""What is made by each model: the command and its recordings."""
+"""What is made by each model: the command and its recordings, of which the last is gone on from."""
 
 
 def main() -> None:
@@ -48,6 +51,12 @@ def main() -> None:
                 check=True,
             )
             rows.append((f"by {model}", soundfile.read(out, dtype="float32")[0]))
+        for model in GENERATORS:
+            generator = load_model(TRAINED / model)
+            prime = load_audio(sources[-1], rate, seconds=PRIME_SECONDS)
+            [made] = generator.generate(SECONDS, [name], primes=[prime])
+            soundfile.write(SOUNDS / f"{model}-{name}.ogg", made, rate)
+            rows.append((f"by {model}, going on from {sources[-1].name}", made))
         picture = PICTURES / f"models-{name}.png"
         picture.write_bytes(comparison(rows, rate))
         # A third of the bytes, and no difference that is seen.
