@@ -31,6 +31,9 @@ DECAY, DECAY_ON = 2_000, 5_000
 LOCAL_STEPS = 10
 """Of a round."""
 
+MOST_STALE = 16
+"""Gradients of others that come between, at most."""
+
 BATCH = {"crops": 2, "streams": 16}
 """Crops a step, or streams side by side, by the order in which a family learns."""
 
@@ -204,6 +207,8 @@ def train(
             help="alone: this process learns. sync: workers do, a crop or four streams each, "
             "and the weights are the same, bit for bit, whatever their number. rounds: each crop "
             "or four streams has weights of its own for some steps, which are averaged then. "
+            "async: each worker learns a whole batch, or four streams, from the newest weights, "
+            "and what it found is applied when it comes. "
             "[default: sync with --workers or --scheduler, else alone]",
             show_default=False,
         ),
@@ -215,6 +220,25 @@ def train(
             metavar="K",
             help="Steps of --exchange rounds after which weights and moments are averaged. "
             f"[default: {LOCAL_STEPS}]",
+            show_default=False,
+        ),
+    ] = None,
+    most_stale: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Gradients of others that --exchange async applies at most between the weights "
+            f"that one began from and itself. [default: {MOST_STALE}]",
+            show_default=False,
+        ),
+    ] = None,
+    replay: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOG",
+            help="Make an asynchronous training again in this process, to the same bytes: LOG is "
+            "the updates.jsonl beside its model; other flags and recordings are those that it had.",
             show_default=False,
         ),
     ] = None,
@@ -243,6 +267,7 @@ def train(
     from nsynth_batch.training.options import TrainingOptions
     from nsynth_batch.training.plan import refusal
     from nsynth_batch.training.trainer import Trainer
+    from nsynth_batch.training.update_log import read_updates
 
     if not 0 < learning_rate < math.inf:
         raise CommandError(f"--learning-rate {learning_rate:g}: give a number above 0", USAGE)
@@ -276,13 +301,20 @@ def train(
         seed=seed,
         augmentation=WIDE if augment else Augmentation(),
         recipe=recipes[recipe] if recipe else next(iter(recipes.values())),
-        exchange=exchange or _exchange_of(settings),
+        exchange=exchange or ("async" if replay else _exchange_of(settings)),
         local_steps=local_steps or LOCAL_STEPS,
         rule=rule,
     )
     if local_steps and options.exchange != "rounds":
         raise CommandError("--local-steps is of --exchange rounds alone", USAGE)
-    alone = options.exchange == "alone"
+    if options.exchange != "async" and (most_stale is not None or replay):
+        flag = "--replay" if replay else "--most-stale"
+        raise CommandError(f"{flag} is of --exchange async alone", USAGE)
+    if replay and settings.model_fields_set & {"workers", "scheduler"}:
+        raise CommandError("--replay is done by this process: leave out its workers", USAGE)
+    if replay:
+        read_updates(replay)
+    alone = options.exchange == "alone" or bool(replay)
     why = refusal(
         given.family,
         given.config,
@@ -302,7 +334,14 @@ def train(
         raise CommandError(str(error), USAGE) from None
     announce(settings, trainer, given.to_train, given.to_score, listen_steps)
     return run_training(
-        settings, trainer, given.to_train, given.to_score, listen_steps, tensorboard=tensorboard
+        settings,
+        trainer,
+        given.to_train,
+        given.to_score,
+        listen_steps,
+        tensorboard=tensorboard,
+        most_stale=MOST_STALE if most_stale is None else most_stale,
+        log_to_replay=replay,
     )
 
 

@@ -90,6 +90,8 @@ def run_training(
     listen_steps: int,
     *,
     tensorboard: bool,
+    most_stale: int,
+    log_to_replay: str | None,
 ) -> int:
     """Train up to the last step, listen on the way, and score at the end; return the exit code."""
     from nsynth_batch.commands.train_scores import epochs, progress_line, scores
@@ -114,10 +116,18 @@ def run_training(
     samples_a_step = trainer.options.batch * trainer.options.crop_samples
     loss_name = trainer.family.loss_name(trainer.config)
     batches = trainer.batches(to_train)
+    before = trainer.step
+    wall = max((record.get("wall_seconds", 0.0) for record in log.records), default=0.0)
 
     def show(progress: TrainingProgress) -> None:
-        values = asdict(progress)
+        nonlocal before, wall
+        wall += (progress.step - before) * samples_a_step / progress.samples_per_second
+        before = progress.step
+        values = asdict(progress) | {"wall_seconds": round(wall, 3)}
         values[loss_name] = values.pop("loss")
+        # In JSON names are text; without an asynchronous training there is nothing to say.
+        counts = values.pop("staleness")
+        values["staleness"] = {str(by): count for by, count in counts.items()} or None
         seen = batches.seconds(progress.step)
         values |= {"seconds_seen": round(seen, 3), "epochs": round(seen / to_train.seconds, 4)}
         log.add(samples=progress.step * samples_a_step, **values.pop("beside"), **values)
@@ -135,8 +145,10 @@ def run_training(
             # It was killed after a save, before it had listened.
             listen(trainer.step, trainer.averaged())
         learn: Callable[..., object] = partial(trainer.train, to_train)
-        if trainer.options.exchange != "alone":
-            learn = partial(_train_on_workers, settings, trainer, to_train)
+        if log_to_replay:
+            learn = partial(_replay, settings, trainer, to_train, log_to_replay)
+        elif trainer.options.exchange != "alone":
+            learn = partial(_train_on_workers, settings, trainer, to_train, most_stale=most_stale)
         try:
             learn(on_progress=show, listen_steps=listen_steps, on_listen=listen, stop=drain.asked)
         except FloatingPointError as error:
@@ -144,7 +156,8 @@ def run_training(
         if drain.asked.is_set():
             typer.echo(f"{out}: saved at step {trainer.step}; run again to go on", err=True)
             return drain.exit_code
-    typer.echo(f"{out}: trained")
+    ends = trainer.step < trainer.options.steps
+    typer.echo(f"{out}: trained{f' to step {trainer.step}, where its log ends' if ends else ''}")
     if to_score.seconds:
         typer.echo(scores(load_model(out), to_score, loss_name))
     return OK
@@ -172,37 +185,68 @@ def _way_on(trainer: Trainer) -> str:
     )
 
 
+def _replay(settings: Settings, trainer: Trainer, corpus: Corpus, log: str, **options: Any) -> None:
+    """Make a training again from its log."""
+    from nsynth_batch.training.replay import replay
+
+    replay(
+        trainer,
+        corpus,
+        log,
+        lease_seconds=settings.lease_seconds,
+        on_wait=_waits(trainer),
+        **options,
+    )
+
+
+def _waits(trainer: Trainer) -> Callable[[object], None]:
+    """Return what says that another command has the training."""
+
+    def say(holder: object) -> None:
+        typer.echo(
+            f"{trainer.url} is held by {holder}: waiting to see whether that run is alive",
+            err=True,
+        )
+
+    return say
+
+
 def _train_on_workers(settings: Settings, trainer: Trainer, corpus: Corpus, **options: Any) -> None:
     """Train on the workers that the settings name."""
     from hdfs_jobs.runs.cluster import Certificates, Cluster
     from hdfs_jobs.runs.options import RunOptions
     from nsynth_batch.pipeline.step import CODE
     from nsynth_batch.reporting.terminal import line_of
+    from nsynth_batch.training.on_workers import train_on_workers
     from nsynth_batch.training.options import ROWS
-    from nsynth_batch.training.synchronous import train_synchronously
 
     certificates = Certificates(settings.tls_ca, settings.tls_cert, settings.tls_key)
     with Cluster(settings.scheduler, settings.workers, certificates=certificates) as cluster:
         client = cluster.client()
         threads = sum(client.nthreads().values())
         needed = threads * ROWS[trainer.family.order]
-        if needed > trainer.options.batch:
+        asynchronous = trainer.options.exchange == "async"
+        if asynchronous and threads > options["most_stale"] + 1:
+            typer.echo(
+                f"--most-stale {options['most_stale']} lets so many gradients and one more be "
+                f"under way: {threads} threads take --most-stale {threads - 1}",
+                err=True,
+            )
+        whole = asynchronous and trainer.family.order == "crops"
+        if needed > trainer.options.batch and not whole:
             typer.echo(
                 f"--batch {trainer.options.batch} is too small for all {threads} threads of "
                 f"workers to learn at once: that takes --batch {needed}, which makes another model",
                 err=True,
             )
-        train_synchronously(
+        train_on_workers(
             trainer,
             corpus,
             client,
             run=RunOptions(code=CODE),
             on_event=lambda event: typer.echo(line_of(event), err=True),
             lease_seconds=settings.lease_seconds,
-            on_wait=lambda holder: typer.echo(
-                f"{trainer.url} is held by {holder}: waiting to see whether that run is alive",
-                err=True,
-            ),
+            on_wait=_waits(trainer),
             **options,
         )
 

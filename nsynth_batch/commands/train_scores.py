@@ -25,6 +25,9 @@ def progress_line(progress: TrainingProgress, samples_a_step: int, unit: str) ->
     found += [f"{name.replace('_', ' ')} {value:.3f}" for name, value in progress.beside.items()]
     if progress.exchange_share is not None:
         found.append(f"{progress.exchange_share:.0%} of the workers' time without a gradient")
+    if stale := progress.staleness:
+        mean = sum(by * count for by, count in stale.items()) / sum(stale.values())
+        found.append(f"gradients {mean:.1f} updates old, {max(stale)} at most")
     return (
         f"step {progress.step} of {progress.steps}: {', '.join(found)}, "
         f"{progress.samples_per_second:,.0f} samples/s, {clock(left)} left"

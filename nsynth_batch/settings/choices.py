@@ -31,9 +31,10 @@ Schedule = Literal["trapezoid", "published"]
 Split = Literal["training", "validation", "test"]
 """Which part of a published data set is taken."""
 
-Exchange = Literal["alone", "sync", "rounds"]
+Exchange = Literal["alone", "sync", "rounds", "async"]
 """Where a model learns: in this process; on workers, a crop each; there with weights of their own
-for some steps, which are averaged then."""
+for some steps, which are averaged then; there from the newest weights, each gradient applied by
+itself as it comes."""
 
 Rule = Literal["adam", "plain"]
 """How a gradient changes the weights: by Adam, or by itself times the learning rate."""

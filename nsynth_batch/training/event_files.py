@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 NAME = "tensorboard/events.out.tfevents.0.nsynth-batch"
 """In a training's folder; the folder is what ``tensorboard --logdir`` takes."""
@@ -13,7 +14,7 @@ _VERSION = "brain.Event:2"
 _NO_SCALARS = ("step", "steps", "time")
 
 
-def event_file(records: Iterable[Mapping[str, float]]) -> bytes:
+def event_file(records: Iterable[Mapping[str, Any]]) -> bytes:
     """Return an event file of scalars, one a value; the same records give the same bytes.
 
     Parameters
@@ -33,8 +34,16 @@ def event_file(records: Iterable[Mapping[str, float]]) -> bytes:
                 event = tf.compat.v1.Event(
                     wall_time=record.get("time", 0.0), step=int(record["step"])
                 )
-                for name, value in record.items():
-                    if name not in _NO_SCALARS:
-                        event.summary.value.add(tag=name, simple_value=float(value))
+                for name, value in _scalars(record):
+                    event.summary.value.add(tag=name, simple_value=value)
                 writer.write(event.SerializeToString(deterministic=True))
         return path.read_bytes()
+
+
+def _scalars(record: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Yield the values of a record; counts of several things have a name each."""
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}/{which}", float(count)) for which, count in value.items())
+        elif name not in _NO_SCALARS:
+            yield name, float(value)

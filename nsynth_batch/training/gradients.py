@@ -3,7 +3,9 @@
 The gradients of a step's crops, or of its groups of streams, are added in a tree that their places
 fix, so that the weights are the same, bit for bit, whatever the number of workers and whoever died:
 for one version of TensorFlow and one instruction set, with one thread an operation. In ``rounds``
-each crop, or group, has weights of its own for some steps, of which the mean is made that way.
+each crop, or group, has weights of its own for some steps, of which the mean is made that way. In
+``async`` a piece is what is learned at once and applied by itself: the crops of a step, added in
+that tree, or a group of streams.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 from hdfs_jobs.errors import UsageError
+from hdfs_jobs.runs.round_tasks import tree_sum
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.models.family import family_named
 from nsynth_batch.models.machine import processor_instruction_set
@@ -67,6 +70,16 @@ class Gradients:
         """How many crops a step has, or groups of streams."""
         return -(-self.options.batch // ROWS[family_named(self.family).order])
 
+    @property
+    def lanes(self) -> int:
+        """Groups of streams, which go on where they were; 0 for crops, which hang on none."""
+        return self.parts if family_named(self.family).order == "streams" else 0
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces a step of ``async`` has: groups of streams, or one of all its crops."""
+        return self.lanes or 1
+
     def load(self) -> tuple[int, Trained]:
         """Return what the training's folder holds."""
         saved = ModelFolder(self.url).load()
@@ -78,11 +91,20 @@ class Gradients:
         if streams and saved.recordings == learner.batches.recordings:
             shapes = {name: value.shape for name, value in streams.items()}
             streams = saved.slots(("streams",), shapes)["streams"]
-        return saved.step // self.options.stride, Trained(slots, streams)
+        return self.number(saved.step), Trained(slots, streams)
 
     def part(self, state: Trained, number: int, index: int) -> Learned:
-        """Return what a crop of each step of a round teaches, or a group of streams."""
+        """Return what a crop of each step of a round teaches, or a group of streams.
+
+        In ``async`` the index is that of a piece, from the first of the training on.
+        """
         options = self.options
+        if options.exchange == "async":
+            step, group = divmod(index, self.pieces)
+            of = [group] if self.lanes else range(options.batch)
+            learn = self._ready().learn
+            total: Learned = tree_sum(of, lambda k: learn(state, step, k), added)
+            return total
         if options.exchange != "rounds":
             return self._ready().learn(state, number, index)
         first = number * options.stride
@@ -95,6 +117,8 @@ class Gradients:
     def apply(self, state: Trained, number: int, total: Learned) -> Trained:
         """Return the weights after a round."""
         options = self.options
+        if options.exchange == "async":
+            return self._ready().apply(state, number // self.pieces, total, number)
         if options.exchange != "rounds":
             return self._ready().apply(state, number, total)
         return self._ready().average(state, number * options.stride, total, self.parts)
@@ -106,7 +130,7 @@ class Gradients:
     def save(self, state: Trained, number: int) -> None:
         """Write model and training into the folder."""
         learner = self._ready()
-        step = number * self.options.stride
+        step = self.step(number)
         metadata = {**self.metadata, "step": str(step)}
         averaged = state.slots["average"]
         tensors = {n: v for n, v in averaged.items() if n not in learner.auxiliary}
@@ -114,6 +138,18 @@ class Gradients:
         slots = {**state.slots, "streams": state.streams} if state.streams else state.slots
         recordings = learner.batches.recordings
         ModelFolder(self.url).save(step, model, slots, self.made_by, recordings)
+
+    def step(self, number: int) -> int:
+        """Return how many whole steps so many rounds are, or so many pieces."""
+        if self.options.exchange == "async":
+            return number // self.pieces
+        return number * self.options.stride
+
+    def number(self, step: int) -> int:
+        """Return how many rounds so many steps are, or pieces."""
+        if self.options.exchange == "async":
+            return step * self.pieces
+        return step // self.options.stride
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_learner": None}

@@ -176,19 +176,23 @@ class Learner:
             time.perf_counter() - begun,
         )
 
-    def apply(self, state: Trained, number: int, total: Learned) -> Trained:
-        """Return the weights after a step."""
+    def apply(
+        self, state: Trained, number: int, total: Learned, applied: int | None = None
+    ) -> Trained:
+        """Return the weights after a step, which is applied as the gradient after so many."""
         optimiser, step = self._optimiser()
         optimiser.restore(state.slots)
-        self._step(step, total, number)
+        self._step(step, total, number, applied)
         return self._trained(state, number, total, optimiser.state())
 
-    def _step(self, step: Callable[..., Any], total: Learned, number: int) -> None:
+    def _step(
+        self, step: Callable[..., Any], total: Learned, number: int, applied: int | None = None
+    ) -> None:
         count = np.float32(total.count)
         step(
             [tf.constant(tensor / count) for tensor in total.tensors],
             tf.constant(self._options.rate(number), tf.float32),
-            tf.constant(number + 1, tf.float32),
+            tf.constant((number if applied is None else applied) + 1, tf.float32),
         )
 
     def _trained(

@@ -49,7 +49,9 @@ class TrainingOptions:
     exchange
         Where gradients are made and added: ``alone`` in this process; ``sync`` on workers, a crop
         each or `ROWS` streams, added in a fixed tree, which gives other last bits than ``alone``;
-        ``rounds`` on workers, where each crop of a batch has weights of its own for some steps.
+        ``rounds`` on workers, where each crop of a batch has weights of its own for some steps;
+        ``async`` on workers, a whole batch each or `ROWS` streams, from the newest weights that
+        there are, and applied by themselves in the order in which they come.
     local_steps
         Steps after which the weights of ``rounds`` are averaged, with all that is beside them.
     rule
@@ -128,6 +130,9 @@ class TrainingProgress:
         Means since the last report of what a family reports beside its loss.
     exchange_share
         Share of the workers' time in which they made no gradient; None without workers.
+    staleness
+        How many gradients since the last report were applied to weights that others had changed so
+        often since they began; empty but for ``async``.
     """
 
     step: int
@@ -137,10 +142,16 @@ class TrainingProgress:
     samples_per_second: float
     beside: Mapping[str, float] = field(default_factory=dict)
     exchange_share: float | None = None
+    staleness: Mapping[int, int] = field(default_factory=dict)
 
 
 def progress_of(
-    step: int, steps: int, met: Sequence[Met], speed: float, exchange_share: float | None = None
+    step: int,
+    steps: int,
+    met: Sequence[Met],
+    speed: float,
+    exchange_share: float | None = None,
+    staleness: Mapping[int, int] | None = None,
 ) -> TrainingProgress:
     """Return the progress after some steps: the means of what they met.
 
@@ -157,7 +168,9 @@ def progress_of(
         if (values := [one.beside[name] for one in met if name in one.beside])
     }
     loss, auxiliary = _mean(one.loss for one in met), _mean(one.auxiliary for one in met)
-    return TrainingProgress(step, steps, loss, auxiliary, speed, beside, exchange_share)
+    return TrainingProgress(
+        step, steps, loss, auxiliary, speed, beside, exchange_share, dict(staleness or {})
+    )
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -293,7 +293,7 @@ class Trainer:
         saved = self._folder.load()
         if saved is None:
             return
-        if others := _differing(saved.made_by, self.made_by):
+        if others := differing(saved.made_by, self.made_by):
             raise CheckpointError(
                 f"{saved.source}: was begun with other sizes or options ({', '.join(others)}); use "
                 "the same, or another folder"
@@ -309,7 +309,7 @@ class Trainer:
         self.step = saved.step
 
 
-def _differing(before: str, now: str) -> list[str]:
+def differing(before: str, now: str) -> list[str]:
     """Return the names of what is not the same in two trainings."""
     old, new = json.loads(before), json.loads(now)
     return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))

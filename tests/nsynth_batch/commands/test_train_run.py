@@ -37,6 +37,29 @@ def test_it_trains_on_workers_and_reports_their_share(
     assert "other sizes or options (exchange)" in capsys.readouterr().err
 
 
+def test_it_trains_asynchronously_and_logs_how_stale_gradients_were(
+    frames: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model"
+    words = ["train", str(out), *frames, "--preset", "tiny", "--batch", "4"]
+    for flags, said in (
+        (["--most-stale", "3"], "--most-stale is of --exchange async alone"),
+        (["--exchange", "sync", "--replay", "x"], "--replay is of --exchange async alone"),
+        (["--replay", "x", "--workers", "2"], "--replay is done by this process"),
+        (["--replay", str(tmp_path / "x")], f"{tmp_path / 'x'}: no such log"),
+    ):
+        assert main([*words, "--steps", "1", *flags]) == 2
+        assert said in capsys.readouterr().err
+    assert not (out / "model.json").exists()
+    on_workers = ["--exchange", "async", "--workers", "1", "--most-stale", "0"]
+    assert main([*words, "--steps", "100", *on_workers]) == 0
+    assert "gradients 0.0 updates old, 0 at most" in capsys.readouterr().err
+    record = json.loads((out / "log.jsonl").read_text().splitlines()[0])
+    assert record["staleness"] == {"0": 100}
+    assert record["wall_seconds"] > 0
+    assert len((out / "updates.jsonl").read_text().splitlines()) == 2 + 100
+
+
 @pytest.fixture
 def frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Words that train a model over frames, of a few weights."""

@@ -22,10 +22,13 @@ def scalars(path: Path) -> Read:
 
 
 def test_each_value_of_the_log_is_a_scalar_of_its_step(tmp_path: Path) -> None:
-    records = [{"step": 100, "steps": 200, "nll": 3.5, "time": 7.0}, {"step": 200, "good": 0.25}]
+    records = [
+        {"step": 100, "steps": 200, "nll": 3.5, "time": 7.0},
+        {"step": 200, "staleness": {"1": 9}},
+    ]
     path = tmp_path / "events"
     path.write_bytes(event_file(records))
-    assert scalars(path) == [(100, "nll", 3.5), (200, "good", 0.25)]
+    assert scalars(path) == [(100, "nll", 3.5), (200, "staleness/1", 9.0)]
     times = [event.wall_time for event in tf.compat.v1.train.summary_iterator(str(path))]
     assert times == [0.0, 7.0, 0.0]
     assert event_file(records) == path.read_bytes()

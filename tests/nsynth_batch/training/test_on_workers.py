@@ -30,8 +30,8 @@ from nsynth_batch.pipeline.step import CODE
 from nsynth_batch.training.corpus import Augmentation, Corpus
 from nsynth_batch.training.corpus_file import publish_corpus
 from nsynth_batch.training.gradients import Gradients
+from nsynth_batch.training.on_workers import gradients_of, train_on_workers
 from nsynth_batch.training.options import TrainingOptions, TrainingProgress
-from nsynth_batch.training.synchronous import gradients_of, train_synchronously
 from nsynth_batch.training.trainer import Trainer
 
 STEPS = 8
@@ -122,7 +122,7 @@ def test_killed_workers_change_no_byte(
             os.kill(pids[-1], signal.SIGKILL)
 
     listened: list[tuple[int, str]] = []
-    train_synchronously(
+    train_on_workers(
         crops(tmp_path),
         corpus,
         client,
@@ -154,7 +154,7 @@ def test_streams_carry_their_state_through_a_stop(
             stop.set()
 
     for ended in (stop, None):
-        train_synchronously(
+        train_on_workers(
             streams(tmp_path / "parts"), corpus, client, run=RUN, report_steps=1, stop=ended,
             on_progress=stop_there,
         )  # fmt: skip
@@ -208,7 +208,7 @@ def test_rounds_go_on_exactly_after_a_stop_and_a_kill(
             stop.set()
 
     for ended in (stop, None):
-        train_synchronously(
+        train_on_workers(
             trainer("workers"), corpus, client, run=RUN, report_steps=2, stop=ended,
             on_progress=stop_there,
         )  # fmt: skip
@@ -222,7 +222,7 @@ def test_a_training_that_is_over_is_left_as_it_is(
     client: Client, corpus: Corpus, plain: Path
 ) -> None:
     before = (plain / f"training-{STEPS}.safetensors").stat().st_mtime_ns
-    train_synchronously(crops(plain), corpus, client, run=RUN)
+    train_on_workers(crops(plain), corpus, client, run=RUN)
     assert (plain / f"training-{STEPS}.safetensors").stat().st_mtime_ns == before
 
 
@@ -231,7 +231,7 @@ def test_two_drivers_do_not_train_one_model(client: Client, corpus: Corpus, plai
     assert lease is not None
     try:
         with pytest.raises(InfrastructureError, match="is held by another of"):
-            train_synchronously(crops(plain), corpus, client, run=RUN)
+            train_on_workers(crops(plain), corpus, client, run=RUN)
     finally:
         lease.release()
 
