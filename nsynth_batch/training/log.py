@@ -56,15 +56,16 @@ class TrainingLog:
         return any(record["step"] == step and "score" in record for record in self.records)
 
     def draw(self) -> None:
-        """Draw the curve of everything that is logged, by samples trained.
+        """Draw the curve of everything that is logged: by samples trained, and by time.
 
         Raises
         ------
         SequencerError
             When matplotlib is not installed.
         """
-        figure = extra("matplotlib.figure", "matplotlib").Figure(figsize=(8, 6), dpi=100)
-        losses, measures = figure.subplots(2, 1, sharex=True)
+        figure = extra("matplotlib.figure", "matplotlib").Figure(figsize=(8, 9), dpi=100)
+        losses, measures, times = figure.subplots(3, 1)
+        measures.sharex(losses)
         for axes, names in ((losses, _LOSSES), (measures, _MEASURES)):
             for name in names:
                 points = [(r["samples"] / 1e6, r[name]) for r in self.records if name in r]
@@ -72,6 +73,13 @@ class TrainingLog:
                     axes.plot(*zip(*points, strict=True), marker=".", label=name)
             if axes.get_legend_handles_labels()[0]:
                 axes.legend()
+        for name in _LOSSES:
+            timed = [r for r in self.records if name in r and "wall_seconds" in r]
+            if timed:
+                points = [(r["wall_seconds"] / 60, r[name]) for r in timed]
+                times.plot(*zip(*points, strict=True), marker=".", label=name)
+        times.set_ylabel("training loss")
+        times.set_xlabel("minutes trained")
         losses.set_ylabel("training loss")
         measures.set_ylabel("free running")
         measures.set_xlabel("million samples trained")
