@@ -24,7 +24,8 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="A folder, commons:Category:NAME, urls:PATH or fma:PATH, as described above.",
+        help="A folder, commons:Category:NAME, urls:PATH, fma:PATH or nsynth:PATH, as described "
+        "above.",
     ),
 ]
 
@@ -46,8 +47,9 @@ def harvest(settings: Settings, source: Source, dry_run: DryRun = False) -> int:
 
     SOURCE is a folder of recordings, a sources.csv beside them gives rights;
     commons:Category:NAME, commons:Search:WORDS, commons:File:NAME or commons:List:PATH (a title
-    a line) of Wikimedia Commons; urls:PATH, a sources.csv with a column url; or fma:PATH, the
-    Free Music Archive's dump as it is published. The web needs --contact.
+    a line) of Wikimedia Commons; urls:PATH, a sources.csv with a column url; fma:PATH, the Free
+    Music Archive's dump as it is published; or nsynth:PATH, the NSynth data set. The web needs
+    --contact.
 
     Example: nsynth-batch harvest ~/recordings --store my-store
     """

@@ -112,7 +112,7 @@ HARVEST_FLAGS: dict[str, Flag] = {
         unset="any number",
     ),
     "split": Flag(
-        Split, "Of fma: take the artists of that part of the data set alone.", WEB_OPTIONS
+        Split, "Of fma: and nsynth: take that part of the data set alone.", WEB_OPTIONS
     ),
     "accept_missing": Flag(
         bool,

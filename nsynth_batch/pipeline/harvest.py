@@ -41,7 +41,7 @@ def harvest(
     settings : Settings
         Which store, and what is taken of the web.
     source : str
-        A folder, ``commons:…``, ``urls:PATH`` or ``fma:PATH``.
+        A folder, ``commons:…``, ``urls:PATH``, ``fma:PATH`` or ``nsynth:PATH``.
     on_event : callable, optional
         Gets every event.
     drain : Drain, optional

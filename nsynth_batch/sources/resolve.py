@@ -12,7 +12,7 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.settings.settings import Settings
-from nsynth_batch.sources import fma, url_list
+from nsynth_batch.sources import fma, nsynth_dataset, url_list
 from nsynth_batch.sources.filters import HarvestFilter
 from nsynth_batch.sources.folder import FolderSource
 from nsynth_batch.sources.source import Source, WebSource
@@ -25,6 +25,7 @@ from sequencer.audio.suffixes import is_audio_name, needs_head
 
 _OF_THE_WEB = re.compile(r"https?://|(category|file):(?!//)", re.IGNORECASE)
 _CATEGORY = re.compile(re.escape(commons.PREFIX) + r"\s*category\s*:", re.IGNORECASE)
+_WITH_SPLITS = (fma.PREFIX, nsynth_dataset.PREFIX)
 _OF_A_SOURCE = ("types", "max_seconds", "max_bytes", "licence", "since", "limit")
 
 
@@ -34,7 +35,8 @@ def resolve(source: str, settings: Settings | None = None) -> Source:
     Parameters
     ----------
     source : str
-        A folder of recordings, on this machine or on HDFS, one recording, or ``fma:PATH``.
+        A folder of recordings, on this machine or on HDFS, one recording, ``fma:PATH`` or
+        ``nsynth:PATH``.
     settings : Settings, optional
         Which of them are taken; all by default.
 
@@ -46,16 +48,19 @@ def resolve(source: str, settings: Settings | None = None) -> Source:
     if _OF_THE_WEB.match(source) and not Path(source).exists():
         raise UsageError(
             f"{source}: no folder; recordings of a wiki are commons:Category:NAME or "
-            "commons:File:NAME, urls:PATH is a list of addresses with their rights, and fma:PATH "
-            "the Free Music Archive's dump"
+            "commons:File:NAME, urls:PATH is a list of addresses with their rights, fma:PATH "
+            "the Free Music Archive's dump, and nsynth:PATH the NSynth data set"
         )
     wanted = HarvestFilter(types=None)
     if settings is not None:
         types = settings.types if "types" in settings.model_fields_set else None
         wanted = replace(_filter_of(settings), types=types)
+    split = None if settings is None else settings.split
     if source.startswith(fma.PREFIX):
-        split = None if settings is None else settings.split
         return fma.FmaSource(source.removeprefix(fma.PREFIX), wanted, split)
+    if source.startswith(nsynth_dataset.PREFIX):
+        path = source.removeprefix(nsynth_dataset.PREFIX)
+        return nsynth_dataset.NSynthSource(path, wanted, split)
     storage = open_storage(source)
     parent, only = storage.parent(), storage.url.rstrip("/").rpartition("/")[2]
     if parent is None or not _is_file(storage):
@@ -112,8 +117,10 @@ def refuse_ignored(source: str | None, given: Collection[str]) -> None:
             f"{what} category of a wiki: leave out --depth, which counts the levels below "
             "commons:Category:NAME; a folder is read with all its subfolders"
         )
-    if "split" in given and not (source and source.startswith(fma.PREFIX)):
-        raise UsageError(f"{what} data set with splits: leave out --split, which fma:PATH has")
+    if "split" in given and not (source and source.startswith(_WITH_SPLITS)):
+        raise UsageError(
+            f"{what} data set with splits: leave out --split, which fma:PATH and nsynth:PATH have"
+        )
     if "per_day" in given and not (source and source.startswith(url_list.PREFIX)):
         raise UsageError(f"{what} list of URLs: leave out --per-day, which is for urls:PATH")
     if "accept_missing" in given and (source is None or is_on_the_web(source)):

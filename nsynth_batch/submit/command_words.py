@@ -17,7 +17,7 @@ from nsynth_batch.sources.resolve import is_on_the_web, refuse_ignored
 COMMANDS = ("run", "harvest", "shard", "encode", "mash", "decode", "verify", "status", "gc")
 """Those that work on a store alone; what the others leave would end with the pod."""
 
-_WITH_PATHS = ("urls:", "fma:", "commons:List:")
+_WITH_PATHS = ("urls:", "fma:", "nsynth:", "commons:List:")
 _PATHS = ("store", "checkpoint", "themes", "tls_ca", "tls_cert", "tls_key")
 
 

@@ -21,7 +21,7 @@ ON_THE_WEB = (
     "urls:list.csv",
 )
 FOLDERS = ("recordings", "hdfs://namenode:8020/in", "webhdfs://namenode:9870/in", "bell.wav")
-DUMPS = ("fma:dump", "fma:webhdfs://namenode:9870/fma")
+DUMPS = ("fma:dump", "fma:webhdfs://namenode:9870/fma", "nsynth:data")
 
 
 @pytest.mark.parametrize("source", [*ON_THE_WEB, *FOLDERS, *DUMPS, None])
