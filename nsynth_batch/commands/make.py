@@ -161,10 +161,13 @@ def _make(
     from nsynth_batch.store.clip_export import export_clips
     from sequencer.clips.clips import read_clips
     from sequencer.clips.gate import rejected
+    from sequencer.composing.compose import check_minutes
     from sequencer.composing.rules import Rules, checked
     from sequencer.composing.styles import PRESETS
     from sequencer.piece import make_piece
 
+    # Before the work of an hour, not after it.
+    check_minutes(minutes)
     if code := do_steps(settings, STEPS, source):
         return code
     exported = export_clips(Store.open(settings.store), clips, lineage_of)

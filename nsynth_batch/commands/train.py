@@ -262,6 +262,10 @@ def train(
     Example: nsynth-batch train my-model --init small --from ~/recordings
     """
     from nsynth_batch.commands.train_inputs import inputs_of
+    from sequencer.optional import installed
+
+    if not installed("tensorflow"):
+        raise CommandError("train needs TensorFlow: pip install 'nsynth-batch[tensorflow]'", USAGE)
     from nsynth_batch.commands.train_run import announce, run_training
     from nsynth_batch.training.corpus import WIDE, Augmentation
     from nsynth_batch.training.options import TrainingOptions

@@ -36,6 +36,18 @@ _MASTER_FADES = (0.01, 2.0)
 _MOST_TRIES = 1000
 
 
+def check_minutes(minutes: float) -> None:
+    """Refuse a length that no piece has.
+
+    Raises
+    ------
+    SequencerError
+        It is not above 0, or more than a week.
+    """
+    if not (math.isfinite(minutes) and 0 < minutes <= MOST_MINUTES):
+        raise SequencerError(f"minutes must be above 0 and at most {MOST_MINUTES:,.0f}")
+
+
 def compose(
     clips: Sequence[Candidate],
     minutes: float,
@@ -100,8 +112,7 @@ def compose(
     rules = rules or Rules()
     if not clips:
         raise SequencerError("there is no clip to compose with")
-    if not (math.isfinite(minutes) and 0 < minutes <= MOST_MINUTES):
-        raise SequencerError(f"minutes must be above 0 and at most {MOST_MINUTES:,.0f}")
+    check_minutes(minutes)
     if fade_law not in FADE_LAWS:
         raise SequencerError(f"the fade law must be one of {', '.join(FADE_LAWS)}")
     style = checked(rules).style

@@ -30,8 +30,8 @@ def recordings(tmp_path: Path) -> Path:
 def make(tiny: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
-            *(sys.executable, "-m", "nsynth_batch", *words, "--checkpoint", str(tiny)),
-            *("--workers", "1", "--minutes", "0.05"),
+            *(sys.executable, "-m", "nsynth_batch", words[0], "--checkpoint", str(tiny)),
+            *("--workers", "1", "--minutes", "0.05", *words[1:]),
         ],
         env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
         cwd=folder,
@@ -78,6 +78,9 @@ def test_a_piece_that_cannot_be_written_is_found_before_the_work(
     done = make(tiny, tmp_path, "make", "recordings", "-o", "piece.wav")
     assert done.returncode == 2
     assert "piece.wav" in done.stderr
+    done = make(tiny, tmp_path, "make", "recordings", "-o", "other.wav", "--minutes", "0")
+    assert done.returncode == 2
+    assert "minutes must be above 0" in done.stderr
     assert not (tmp_path / "cache").exists()
 
 

@@ -18,6 +18,7 @@ from nsynth_batch.models.wavenet.plain_config import PlainConfig
 from nsynth_batch.models.wavenet.plain_family import PlainWaveNet
 from nsynth_batch.settings.settings import load_settings
 from nsynth_batch.training.checkpoint import ModelFolder
+from sequencer import optional
 from tests.nsynth_batch.recordings import tone, write_wav
 
 SOURCES = """file,author,licence,title
@@ -142,6 +143,18 @@ def test_what_does_not_go_together_is_one_line_and_2(
     assert message in error
     assert error.count("\n") == 1
     assert not out.exists()
+
+
+def test_without_tensorflow_it_says_what_to_install(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(optional, "find_spec", lambda module: None)
+    assert main(["train", str(tmp_path / "out"), "--from", str(folder)]) == 2
+    assert "pip install 'nsynth-batch[tensorflow]'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_silence_teaches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
