@@ -69,6 +69,29 @@ def read_tensors(prefix: Path, names: Iterable[str], suffix: str = "") -> Mappin
     return {name: _read(reader, name + suffix, prefix) for name in names if name + suffix in stored}
 
 
+def read_kind(
+    prefix: Path, names: Iterable[str], *, ema: bool
+) -> tuple[Mapping[str, Array], dict[str, str]]:
+    """Return a checkpoint's weights of one kind, and what a model's metadata says of them.
+
+    Parameters
+    ----------
+    prefix, names
+        As of `read_tensors`.
+    ema : bool
+        Take the averaged weights instead of the raw ones.
+
+    Raises
+    ------
+    CheckpointError
+        If it is damaged, or has no averages that are asked for.
+    """
+    tensors = read_tensors(prefix, names, AVERAGED if ema else "")
+    if ema and not tensors:
+        raise CheckpointError(f"{prefix}: holds no averaged weights")
+    return tensors, {"source": prefix.name, "weights": "averaged" if ema else "raw"}
+
+
 def _open(prefix: Path) -> Any:
     try:
         import tensorflow as tf

@@ -139,8 +139,7 @@ class FolderSource:
         if row.source is None:
             prefix = f"{self.url}/"
             return row.raw_url.removeprefix(prefix) if row.raw_url.startswith(prefix) else None
-        full, prefix = f"{row.source}/{row.source_path}", f"{self.url.rstrip('/')}/"
-        return full.removeprefix(prefix) if full.startswith(prefix) else None
+        return path_below(self.url, row)
 
     def has(self, path: str) -> bool | None:
         """Whether there is a recording at a path now; None where that cannot be known."""
@@ -249,6 +248,12 @@ def _rows_of(
         rows.update({prefix + name: row for name, row in found.rows.items()})
         warnings += found.warnings
     return rows, tuple(warnings)
+
+
+def path_below(url: str, row: Recording) -> str | None:
+    """Return where in a folder its source had a recording; None if that was elsewhere."""
+    full, prefix = f"{row.source}/{row.source_path}", f"{url.rstrip('/')}/"
+    return full.removeprefix(prefix) if full.startswith(prefix) else None
 
 
 def first_few(names: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.catalog.catalog import Recording
 from nsynth_batch.settings.choices import Split
 from nsynth_batch.sources.filters import HarvestFilter
-from nsynth_batch.sources.folder import FolderSource, printable
+from nsynth_batch.sources.folder import FolderSource, path_below, printable
 from nsynth_batch.sources.nsynth_notes import RIGHTS, Note, note_of_json, note_of_record
 from nsynth_batch.sources.source import Offer, Stop
 from nsynth_batch.sources.tfrecords import DamagedError, example, records
@@ -118,8 +118,7 @@ class NSynthSource:
 
     def path_of(self, row: Recording) -> str | None:
         """Return the path at which this data set gave a recording; None if it did not."""
-        full, prefix = f"{row.source}/{row.source_path}", f"{self.url.rstrip('/')}/"
-        return full.removeprefix(prefix) if full.startswith(prefix) else None
+        return path_below(self.url, row)
 
     def has(self, path: str) -> bool | None:
         """Whether there is a note at a path now; None where that cannot be known."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from nsynth_batch.models.magenta_files import AVERAGED, read_tensors
+from nsynth_batch.models.magenta_files import read_kind
 from nsynth_batch.models.spectral.published_config import (
     EMBEDDING,
     PITCHES,
     PublishedConfig,
     tensor_shapes,
 )
-from nsynth_batch.models.weights import CheckpointError, Weights, fitting
+from nsynth_batch.models.weights import Weights, fitting
 
 _FIRST, _CODE = "encoder/0_Layer/0/weights", "encoder/z_Layer/z/weights"
 
@@ -43,10 +43,7 @@ def read(
     """
     config = config_of(shapes)
     wanted = tensor_shapes(config)
-    tensors = read_tensors(prefix, wanted, AVERAGED if ema else "")
-    if ema and not tensors:
-        raise CheckpointError(f"{prefix}: holds no averaged weights")
-    metadata = {"source": prefix.name, "weights": "averaged" if ema else "raw"}
+    tensors, metadata = read_kind(prefix, wanted, ema=ema)
     return Weights(config, fitting(wanted, tensors, str(prefix)), metadata, "spectral")
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from nsynth_batch.models.magenta_files import AVERAGED, read_tensors
+from nsynth_batch.models.magenta_files import read_kind
 from nsynth_batch.models.wavenet.config import Config, tensor_shapes
-from nsynth_batch.models.weights import CheckpointError, Weights, fitting
+from nsynth_batch.models.weights import Weights, fitting
 
 _MAGENTA_STAGES, _MAGENTA_HOP = 10, 512
 
@@ -32,11 +32,7 @@ def read(prefix: Path, shapes: Mapping[str, tuple[int, ...]], *, ema: bool) -> W
     """
     config = config_of(shapes)
     wanted = tensor_shapes(config)
-    tensors = read_tensors(prefix, wanted, AVERAGED if ema else "")
-    if ema and not tensors:
-        raise CheckpointError(f"{prefix}: holds no averaged weights")
-    kind = "averaged" if ema else "raw"
-    metadata = {"source": prefix.name, "weights": kind}
+    tensors, metadata = read_kind(prefix, wanted, ema=ema)
     return Weights(config, fitting(wanted, tensors, str(prefix)), metadata)
 
 

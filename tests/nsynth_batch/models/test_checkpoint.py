@@ -11,9 +11,9 @@ from nsynth_batch.models.checkpoint import (
     inspect,
     load_checkpoint,
 )
+from nsynth_batch.models.magenta_files import AVERAGED
 from nsynth_batch.models.wavenet.config import Config
 from nsynth_batch.models.wavenet.family import random_weights
-from nsynth_batch.models.wavenet.magenta_checkpoint import AVERAGED
 from nsynth_batch.models.weights import CheckpointError, Weights
 
 MAGENTA_LIKE = Config(
