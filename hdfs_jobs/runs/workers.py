@@ -70,7 +70,11 @@ class Workers:
         self.slots = slots
         self.threads = 0
         self.addresses: list[str] = []
-        self._look()
+        try:
+            self._look()
+        except (OSError, RuntimeError):
+            # A scheduler under load may be slow to answer: `refresh` asks again, with patience.
+            self._looked = float("-inf")
 
     def refresh(self) -> None:
         """Look again if it is time.

@@ -118,8 +118,9 @@ def derived_rows(
     found = {file_id: Derived() for file_id in file_ids}
     derivations = Derivations(store, lineage_of, found.keys())
     for dataset in (dataset for name in names if found for dataset in store.datasets(name)):
-        for file_id in derivations.trained_on(dataset):
-            found[file_id].models.append(str(dataset.settings["checkpoint"]))
+        model, trained_on = derivations.model_of(dataset)
+        for file_id in trained_on:
+            found[file_id].models.append(model)
         for row_id, parents in derivations.rows(dataset):
             for derived in (found[file_id] for file_id in parents):
                 derived.rows[dataset.path] = derived.rows.get(dataset.path, 0) + 1

@@ -118,11 +118,14 @@ class Corpus:
         Column of the row's own id.
     primes : Columns or None
         Where the recordings stand that single rows were begun from.
+    model : str
+        The dataset's setting that holds the model's digest.
     """
 
     setting: str
     row_id: str
     primes: Columns | None = None
+    model: str = "checkpoint"
 
 
 Source = ItemKey | Columns
@@ -211,8 +214,13 @@ class Derivations:
         else:
             yield from self._by_corpus(dataset, rule)
 
-    def trained_on(self, dataset: Dataset) -> frozenset[str]:
-        """Return which of them the model of a dataset was trained on; none where it made nothing.
+    def model_of(self, dataset: Dataset) -> tuple[str, frozenset[str]]:
+        """Return a dataset's model, and which of them it was trained on; none if no model made it.
+
+        Returns
+        -------
+        (str, frozenset of str)
+            The model's digest, and file ids.
 
         Raises
         ------
@@ -221,8 +229,9 @@ class Derivations:
         """
         rule = self._lineage_of(dataset) if self._wanted else None
         if not isinstance(rule, Corpus):
-            return frozenset()
-        return self._wanted & self._corpus(str(dataset.settings[rule.setting]))
+            return "", frozenset()
+        corpus = self._corpus(str(dataset.settings[rule.setting]))
+        return str(dataset.settings[rule.model]), self._wanted & corpus
 
     def _in_columns(self, rule: Columns, table: pa.Table) -> Iterator[frozenset[str]]:
         hits = table.take(rule.rows_of(self._wanted, table))
@@ -249,7 +258,7 @@ class Derivations:
         return self._linked[upstream.path]
 
     def _by_corpus(self, dataset: Dataset, rule: Corpus) -> Iterator[tuple[str, frozenset[str]]]:
-        trained_on = self.trained_on(dataset)
+        _, trained_on = self.model_of(dataset)
         columns = [rule.row_id, *(rule.primes.names if rule.primes else ())]
         for _, table in dataset.tables(columns):
             row_ids = table.column(rule.row_id).to_pylist()

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from unittest.mock import patch
+
 from distributed import Client, LocalCluster
 
+from hdfs_jobs.runs import workers as module
 from hdfs_jobs.runs.cluster import LOOPBACK
 from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.workers import Workers
@@ -22,3 +25,8 @@ def test_every_worker_counts_however_many_there_are() -> None:
         workers = Workers(client, "plain", RunOptions(patience=1.0), {}, print)
         assert workers.threads == 7
         assert sum(workers.slots.values()) == 7
+        with patch.object(module, "ANSWER_SECONDS", 0.0):
+            unanswered = Workers(client, "plain", RunOptions(patience=1.0), {}, print)
+        assert unanswered.threads == 0
+        unanswered.refresh()
+        assert unanswered.threads == 7

@@ -29,7 +29,7 @@ from nsynth_batch.store.lineage import Columns, Corpus, corpus_path
 from nsynth_batch.store.schemas import CLIPS
 from nsynth_batch.store.verify import verify_store
 
-CORPUS = "0" * 16
+CORPUS, MODEL = "0" * 16, "2" * 16
 LEARNED, UNHEARD = "a" * 40, "b" * 40
 
 
@@ -60,10 +60,10 @@ class HumStep(Step):
     unit = "hums"
     time_limit = 10.0
     source = Columns(())
-    lineage = Corpus("trained_on", row_id="clip_id")
+    lineage = Corpus("trained_on", row_id="clip_id", model="model")
 
     def plan(self, context: Context) -> PlannedStep:
-        settings = {"trained_on": CORPUS}
+        settings = {"trained_on": CORPUS, "model": MODEL}
         dataset = context.dataset(self.dataset, settings, producer="hum/low")
         items = [Item(f"hum {n}") for n in range(3)]
         new = dataset.plan(items, 2, dry_run=context.dry_run)
@@ -123,6 +123,7 @@ def test_a_step_of_its_own_file_is_run_shown_and_traced(
     assert shards == {"decode": 1, "hum/low": 2}
     found = derived_rows(store, steps.lineage_of, {LEARNED, UNHEARD}, store.names())
     assert found[LEARNED].clips == ["hum 0", "hum 1", "hum 2"]
-    assert found[UNHEARD].clips == []
+    assert found[LEARNED].models == [MODEL]
+    assert found[UNHEARD].clips == found[UNHEARD].models == []
     assert not list(verify_store(store))
     assert not collect_garbage(store, older_than=0.0, dry_run=True)
