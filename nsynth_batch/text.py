@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def one_line(text: str) -> str:
     """Make control characters and line ends visible, and keep every other script as it is."""
@@ -17,13 +19,22 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
-def table(rows: list[list[str]]) -> str:
-    """Align rows in columns: the first to the left, the others to the right."""
+def table(rows: list[list[str]], *, words: Sequence[str] = ()) -> str:
+    """Align rows in columns: words to the left, numbers to the right.
+
+    Parameters
+    ----------
+    rows : list of list of str
+        The names of the columns, then a row each.
+    words : sequence of str
+        Names of the columns that hold words, beside the first, which always does.
+    """
+    left = [i == 0 or name in words for i, name in enumerate(rows[0])]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = (
         "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if to_left else cell.rjust(width)
+            for cell, width, to_left in zip(row, widths, left, strict=True)
         ).rstrip()
         for row in rows
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -30,7 +30,7 @@ def record(event: DataclassInstance) -> dict[str, Json]:
 
 
 def json_line(fields: Mapping[str, Json]) -> str:
-    """Return a line of a log: the time, then the fields."""
+    """Return a line of a log: the time, which is now, then the fields."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     return json.dumps({"time": now, **fields}, ensure_ascii=False) + "\n"
 
@@ -47,35 +47,47 @@ class RunLog:
     storage : Storage
         The store's.
     flush_seconds : float
-        How long lines wait for a part of their own.
+        How long lines wait at most for others to share a part with; 0 for not at all.
     """
 
     def __init__(self, storage: Storage, flush_seconds: float = FLUSH_SECONDS) -> None:
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        self.path = f"{LOGS}/{stamp}-{uuid.uuid4().hex[:12]}"
+        now = datetime.now(UTC)
+        # Runs of one second, too, sort by their start.
+        own = f"{now.microsecond // 1000:03}{uuid.uuid4().hex[:9]}"
+        self.path = f"{LOGS}/{now:%Y%m%dT%H%M%SZ}-{own}"
         self.trouble: OSError | None = None
         self._storage = storage
         self._flush_seconds = flush_seconds
         self._lines: list[str] = []
         self._parts = 0
-        self._flushed = time.monotonic()
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
 
-    def write(self, fields: Mapping[str, Json]) -> None:
-        """Add a line."""
-        self._lines.append(json_line(fields))
-        if time.monotonic() - self._flushed >= self._flush_seconds:
+    def write(self, line: str) -> None:
+        """Add a line, as `json_line` makes them."""
+        with self._lock:
+            self._lines.append(line)
+            if self._flush_seconds and self._timer is None:
+                # A run may do one thing for hours: the next line must not be waited for.
+                self._timer = threading.Timer(self._flush_seconds, self.flush)
+                self._timer.daemon = True
+                self._timer.start()
+        if not self._flush_seconds:
             self.flush()
 
     def flush(self) -> None:
         """Store the lines that wait."""
-        self._flushed = time.monotonic()
-        if not self._lines:
-            return
-        data = "".join(self._lines).encode()
-        try:
-            self._storage.publish(f"{self.path}/{self._parts:06d}.jsonl", data)
-        except OSError as error:
-            self.trouble = error
-        else:
-            self._parts += 1
-            self._lines.clear()
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            if not self._lines:
+                return
+            data = "".join(self._lines).encode()
+            try:
+                self._storage.publish(f"{self.path}/{self._parts:06d}.jsonl", data)
+            except OSError as error:
+                self.trouble = error
+            else:
+                self._parts += 1
+                self._lines.clear()

@@ -69,7 +69,7 @@ def show(
         length = "" if row.duration is None else clock(row.duration)
         words = (one_line(row.title or row.file_id), one_line(row.author or "-"), row.licence)
         lines.append([*words, length, one.state, row.file_id[:_ID_DIGITS]])
-    typer.echo(table(lines) if len(lines) > 1 else "no recording is like this")
+    typer.echo(table(lines, words=lines[0][:3]) if len(lines) > 1 else "no recording is like this")
     return OK
 
 

@@ -63,7 +63,7 @@ def inspect(
     if tensors:
         rows = [["tensor", "shape"]]
         rows += [[name, " x ".join(map(str, shape))] for name, shape in found.tensors.items()]
-        typer.echo(table(rows))
+        typer.echo(table(rows, words=("shape",)))
     else:
         typer.echo(f"{counted(len(found.tensors), 'tensor')}: --tensors lists them")
     return OK

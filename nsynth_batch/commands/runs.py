@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,6 @@ from nsynth_batch.text import one_line, table
 from sequencer.text import clock
 
 if TYPE_CHECKING:
-    from hdfs_jobs.runs.lease import Holder
     from nsynth_batch.reporting.past_runs import PastRun
     from nsynth_batch.settings.settings import Settings
 
@@ -37,41 +37,42 @@ def runs(
     """List the last runs, the latest first.
 
     Each with its start (UTC), length, exit code, what it committed and quarantined, and where
-    it ran, with its command as it was typed. `logs RUN` prints what it did.
+    it ran, with its command as it was typed, and below it the error that it ended with. Without
+    an exit code: `at work`; `silent` if it holds the store and gives no sign of life; `no end` if
+    it was killed, or waits for the store. `logs RUN` prints what it did.
 
     Example: nsynth-batch runs --store my-store
     """
     import json
-    from dataclasses import asdict
 
     from hdfs_jobs.datasets.store import Store
     from hdfs_jobs.runs.lease import current_holder
-    from nsynth_batch.reporting.past_runs import past_runs
+    from nsynth_batch.reporting.past_runs import as_json as run_json
+    from nsynth_batch.reporting.past_runs import past_runs, state_of
 
     storage = Store.open(settings.store).storage
     found, held = past_runs(storage, last), current_holder(storage)
-    holder = None if held is None else held.holder
     rows = [["run", "start", "length", "exit", "committed", "quarantined", "host", "command"]]
     for one in found:
         if as_json:
-            state = {"state": state_of(one, holder)}
-            typer.echo(json.dumps({**asdict(one), **state, "started": one.started.isoformat()}))
+            typer.echo(json.dumps(run_json(one, held)))
             continue
-        numbers = (clock(one.seconds), state_of(one, holder), one.committed, one.quarantined)
+        numbers = (clock(one.seconds), state_of(one, held), one.committed, one.quarantined)
         command = one_line(f"{one.command} {one.arguments}").strip()
         place = (one_line(one.host) or "-", command or "-")
         rows.append([one.id, f"{one.started:%Y-%m-%d %H:%M:%S}", *map(str, numbers), *place])
     if not as_json:
-        typer.echo(table(rows) if found else f"{storage.url} has no log of a run yet")
+        typer.echo(_with_errors(rows, found) if found else f"{storage.url} has no log of a run yet")
     return OK
 
 
-def state_of(run: PastRun, holder: Holder | None) -> str:
-    """Return a run's exit code as text; without one, whether it still holds the store."""
-    if run.exit_code is not None:
-        return str(run.exit_code)
-    at_work = holder is not None and (holder.host, holder.pid) == (run.host, run.pid)
-    return "at work" if at_work else "no end"
+def _with_errors(rows: list[list[str]], found: Sequence[PastRun]) -> str:
+    """Return the table of some runs, with the error of each below its row."""
+    header, *lines = table(rows, words=("start", "host", "command")).splitlines()
+    shown = [header]
+    for line, one in zip(lines, found, strict=True):
+        shown += [line, *([f"  {one_line(one.error)}"] if one.error else [])]
+    return "\n".join(shown)
 
 
 @settings_from(*STORE)

@@ -13,9 +13,11 @@ from nsynth_batch.text import one_line, size, table
 from sequencer.text import clock
 
 if TYPE_CHECKING:
+    from hdfs_jobs.canonical_json import Json
     from hdfs_jobs.datasets.dataset import Dataset
     from hdfs_jobs.datasets.manifest import Note
     from hdfs_jobs.datasets.store import Store
+    from hdfs_jobs.runs.lease import Held
     from nsynth_batch.settings.settings import Settings
     from nsynth_batch.store.derived import Withdrawn
 
@@ -92,7 +94,8 @@ def status(
         content = {name: status_json(parts) for name, parts in stages.items()}
         # The key is there only where a recording was withdrawn.
         more = {"gone": [asdict(one) for one in lost]} if lost else {}
-        typer.echo(json.dumps({"store": store.url, "stages": content, **more}))
+        runs = _runs_as_json(store)
+        typer.echo(json.dumps({"store": store.url, "stages": content, **more, **runs}))
         return OK
     rows = [["stage", "shards", "committed", "rows", "audio", "quarantined", "bytes"]]
     for name, parts in stages.items():
@@ -133,23 +136,47 @@ def status(
 
 def _show_runs(store: Store) -> None:
     """Print who holds the store, and how the last run ended."""
-    from datetime import UTC, datetime
-
     from hdfs_jobs.runs.lease import current_holder
-    from nsynth_batch.commands.runs import state_of
-    from nsynth_batch.reporting.past_runs import last_run
+    from nsynth_batch.reporting.past_runs import last_run, state_of
 
     if (held := current_holder(store.storage)) is not None:
-        beat = "no heartbeat yet"
-        if held.beat is not None:
-            beat = f"last heartbeat {datetime.fromtimestamp(held.beat, UTC):%Y-%m-%dT%H:%M:%SZ}"
-        typer.echo(f"held by {one_line(str(held.holder))}, {beat}")
+        beat = _beat(held)
+        shown = "no heartbeat yet" if beat is None else f"last heartbeat {beat}"
+        typer.echo(f"held by {one_line(str(held.holder))}, {shown}")
     if (run := last_run(store.storage)) is not None:
-        state = state_of(run, None if held is None else held.holder)
+        state = state_of(run, held)
         code = f"exit code {state}" if run.exit_code is not None else state
         what = one_line(run.command) or "a run"
         line = f"last run: {what}, {run.started:%Y-%m-%dT%H:%M:%SZ}, {clock(run.seconds)}, {code}"
         typer.echo(f"{line}: {one_line(run.error)}" if run.error else line)
+
+
+def _runs_as_json(store: Store) -> dict[str, Json]:
+    """Return who holds the store, and the last run, where there are any."""
+    from dataclasses import asdict
+
+    from hdfs_jobs.runs.lease import current_holder
+    from nsynth_batch.reporting.past_runs import as_json as run_json
+    from nsynth_batch.reporting.past_runs import last_run
+
+    held, run = current_holder(store.storage), last_run(store.storage)
+    found: dict[str, Json] = {}
+    if held is not None:
+        found["held_by"] = {**asdict(held.holder), "last_heartbeat": _beat(held)}
+    if run is not None:
+        # What it committed is in parts of its log that are not read here.
+        counts = ("committed", "quarantined")
+        fields = run_json(run, held).items()
+        found["last_run"] = {name: value for name, value in fields if name not in counts}
+    return found
+
+
+def _beat(held: Held) -> str | None:
+    from datetime import UTC, datetime
+
+    if held.beat is None:
+        return None
+    return f"{datetime.fromtimestamp(held.beat, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _show_datasets(settings: Settings, as_json: bool) -> int:
@@ -170,7 +197,7 @@ def _show_datasets(settings: Settings, as_json: bool) -> int:
         numbers = (str(one.rows), clock(one.seconds), size(one.bytes), one.since[:16])
         rows.append([*names, one.checkpoint[:_SHOWN_DIGITS], *numbers])
     if not as_json:
-        typer.echo(f"{store.url}\n{table(rows)}")
+        typer.echo(f"{store.url}\n{table(rows, words=rows[0][:5])}")
     return OK
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.lease import current_holder
 from hdfs_jobs.runs.log_reader import read_log
-from nsynth_batch.commands.runs import state_of
 from nsynth_batch.pipeline.steps import current_datasets, label_of
-from nsynth_batch.reporting.past_runs import past_runs
+from nsynth_batch.reporting.past_runs import past_runs, state_of
 from nsynth_batch.reporting.status_page import StageRow, status_page, workers_of
 from nsynth_batch.sources.quarantine import HarvestQuarantine
 from nsynth_batch.store.status import reasons
@@ -38,7 +37,7 @@ def page_of(store: Store, refresh: int) -> str:
     return status_page(
         store.url,
         _stages(store),
-        [(run, state_of(run, holder)) for run in runs],
+        [(run, state_of(run, held)) for run in runs],
         workers,
         holder=str(holder or ""),
         refresh=refresh,

@@ -74,15 +74,15 @@ def run(
     # Arrow's own allocator keeps what it once had: a catalog of a million recordings took 400 MB
     # more than with the system's.
     pa.set_memory_pool(pa.system_memory_pool())
-    models = RunModel(settings)
-    needed = {step.needs_model for step in steps}
-    models.require(needed, segment_samples(settings.segment_seconds, settings.sample_rate))
-    if "encoder" in needed and AudioStep.dataset in {step.dataset for step in steps}:
-        models.require_rate(settings.sample_rate, "segments would be")
     stages = [step.dataset for step in steps]
     with open_session(
         settings, stages=stages, source=source, on_event=on_event, drain=drain
     ) as session:
+        models = RunModel(settings)
+        needed = {step.needs_model for step in steps}
+        models.require(needed, segment_samples(settings.segment_seconds, settings.sample_rate))
+        if "encoder" in needed and AudioStep.dataset in stages:
+            models.require_rate(settings.sample_rate, "segments would be")
         report = _run(settings, steps, source, models, session)
         session.ended = ended(report)
     return report

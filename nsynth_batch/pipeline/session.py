@@ -172,7 +172,8 @@ def open_session(
     """Open the session of a run: to the end of the block its events go to all listeners.
 
     Those are `on_event`, the metrics where the settings serve them, and the log in the store. The
-    store itself is opened, and leased, by ``session.writer.open()``.
+    store itself is opened, and leased, by ``session.writer.open()``; where it is there already, its
+    log has this run from the start, however early that ends.
 
     Parameters
     ----------
@@ -195,6 +196,8 @@ def open_session(
     ------
     CommandError
         If the metrics cannot be served.
+    OSError
+        If the storage cannot be had.
     """
     from nsynth_batch.pipeline.steps import ALL
     from nsynth_batch.reporting.metrics_server import served_metrics
@@ -203,12 +206,13 @@ def open_session(
     drain = drain or Drain()
     log, left = StoreLog(), _ShardsLeft()
     inputs = {step.dataset: step.inputs for step in ALL}
+    emit = Reports(*(() if on_event is None else (on_event,)), log, left)
     with ExitStack() as stack:
-        metrics = stack.enter_context(served_metrics(settings, drain.asked, inputs))
-        drawn = () if on_event is None else (on_event,)
-        emit = Reports(*metrics, *drawn, log, left)
         emit(_started(settings, stages, source))
         try:
+            log.begin(settings.store)
+            for listener in stack.enter_context(served_metrics(settings, drain.asked, inputs)):
+                emit.add(listener)
             with Writer(settings, emit, drain) as writer:
                 session = Session(drain, emit, writer, left)
                 drain.notify(session.acknowledge)

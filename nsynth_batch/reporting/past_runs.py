@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hdfs_jobs.runs.log_reader import log_parts, logged_runs, read_log, read_part
 from hdfs_jobs.storage.base import Storage
 from nsynth_batch.errors import DRAINED, INTERRUPTED, OK
+
+if TYPE_CHECKING:
+    from hdfs_jobs.canonical_json import Json
+    from hdfs_jobs.runs.lease import Held
 
 _ENDS = ("RunEnded", "RunFailed")
 _DRAIN_CODES = {signal.SIGTERM.name: DRAINED, signal.SIGINT.name: INTERRUPTED}
@@ -55,6 +60,11 @@ class PastRun:
     arguments: str = ""
 
 
+def as_json(run: PastRun, held: Held | None) -> dict[str, Json]:
+    """Return a run as JSON, with its state beside the store's holder of now."""
+    return {**asdict(run), "state": state_of(run, held), "started": run.started.isoformat()}
+
+
 def is_end(fields: Mapping[str, Any]) -> bool:
     """Whether a line of a log is the last one of its run."""
     return fields.get("event") in _ENDS
@@ -74,8 +84,35 @@ def last_run(storage: Storage) -> PastRun | None:
     parts = log_parts(storage, runs[-1])
     ends = dict.fromkeys((*parts[:1], *parts[-1:]))
     lines = (fields for path in ends for fields in read_part(storage, path))
-    quiet = (fields for fields in lines if fields.get("event") != "ShardCommitted")
-    return past_run(runs[-1], quiet)
+    return replace(past_run(runs[-1], lines), committed=0, quarantined=0)
+
+
+def state_of(run: PastRun, held: Held | None, now: float | None = None) -> str:
+    """Return a run's exit code as text, or what is known of one that has none.
+
+    Parameters
+    ----------
+    run : PastRun
+        The run.
+    held : Held or None
+        Who holds the store now.
+    now : float, optional
+        Seconds since 1970 as the storage counts them; by default as this machine does.
+
+    Returns
+    -------
+    str
+        The exit code; ``at work`` while the run holds the store; ``silent`` if it holds that, and
+        gave no sign of life for twice the time after which it counts as dead; else ``no end``: it
+        was killed, or waits for the store.
+    """
+    if run.exit_code is not None:
+        return str(run.exit_code)
+    if held is None or (held.holder.host, held.holder.pid) != (run.host, run.pid):
+        return "no end"
+    now = time.time() if now is None else now
+    silent = held.beat is not None and now - held.beat > 2 * held.holder.seconds
+    return "silent" if silent else "at work"
 
 
 def past_run(run: str, lines: Iterable[Mapping[str, Any]]) -> PastRun:

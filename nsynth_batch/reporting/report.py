@@ -35,8 +35,13 @@ class Reports:
     """
 
     def __init__(self, *listeners: Listener) -> None:
-        self._listeners = listeners
+        self._listeners = list(listeners)
         self._lock = threading.RLock()
+
+    def add(self, listener: Listener) -> None:
+        """Hand the events from now on to one more listener."""
+        with self._lock:
+            self._listeners.append(listener)
 
     def __call__(self, event: RunEvent) -> None:
         """Hand an event to each listener."""

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from hdfs_jobs.runs.log import RunLog
+from hdfs_jobs.datasets.store import Store
+from hdfs_jobs.errors import UsageError
+from hdfs_jobs.runs.log import RunLog, json_line
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.reporting.events import LeaseTaken, RunEvent, as_json
 
 
 class StoreLog:
-    """A listener that writes each event to the log of the store, once the run holds that.
+    """A listener that writes each event to the log of the store.
 
-    Events that come before are kept until then; without a store they are dropped.
+    Events that come before there is a log are kept until then; without a store they are dropped.
+    The log's first lines are stored at once, so that a run which is killed leaves a trace.
     """
 
     def __init__(self) -> None:
         self._log: RunLog | None = None
-        self._early: list[RunEvent] = []
+        self._early: list[str] = []
+
+    def begin(self, url: str) -> None:
+        """Begin the log, if the store is there: a run that never gets to hold it is logged too."""
+        try:
+            Store.open(url)
+        except UsageError:
+            # None yet, or what the run is about to refuse.
+            return
+        self._begin(url)
 
     def __call__(self, event: RunEvent) -> None:
         """Write an event."""
-        if self._log is None and isinstance(event, LeaseTaken):
-            self._log = RunLog(open_storage(event.store))
-            for early in self._early:
-                self._log.write(as_json(early))
-            self._early.clear()
-        if self._log is None:
-            self._early.append(event)
-        else:
-            self._log.write(as_json(event))
+        line = json_line(as_json(event))
+        if self._log is not None:
+            self._log.write(line)
+            return
+        self._early.append(line)
+        if isinstance(event, LeaseTaken):
+            self._begin(event.store)
 
     def flush(self) -> OSError | None:
         """Store the lines that wait; return what kept lines from being stored, or None."""
@@ -35,3 +45,10 @@ class StoreLog:
             return None
         self._log.flush()
         return self._log.trouble
+
+    def _begin(self, url: str) -> None:
+        self._log = RunLog(open_storage(url))
+        for line in self._early:
+            self._log.write(line)
+        self._early.clear()
+        self._log.flush()

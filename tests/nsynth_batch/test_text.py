@@ -27,3 +27,13 @@ def test_other_scripts_stay_as_they_are() -> None:
 
 def test_a_table_is_aligned() -> None:
     assert table([["stage", "n"], ["audio", "100"]]) == "stage    n\naudio  100"
+    rows = [
+        ["run", "n", "command", "host"],
+        ["a", "100", "run", "node"],
+        ["b", "1", "harvest", "n"],
+    ]
+    assert table(rows, words=("command", "host")).splitlines() == [
+        "run    n  command  host",
+        "a    100  run      node",
+        "b      1  harvest  n",
+    ]

@@ -8,10 +8,11 @@ from pathlib import Path
 from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.cluster import Cluster
-from hdfs_jobs.runs.log import RunLog, record
+from hdfs_jobs.runs.log import RunLog, json_line, record
 from hdfs_jobs.runs.runner import run_stage
 from hdfs_jobs.storage.local import LocalStorage
 from tests.hdfs_jobs.job_stages import Plain
+from tests.waiting import until
 
 
 def lines(storage: LocalStorage, log: RunLog) -> list[dict[str, object]]:
@@ -22,11 +23,11 @@ def lines(storage: LocalStorage, log: RunLog) -> list[dict[str, object]]:
 def test_lines_wait_for_their_part_and_parts_are_never_changed(tmp_path: Path) -> None:
     storage = LocalStorage(str(tmp_path))
     log = RunLog(storage, flush_seconds=3600)
-    log.write({"event": "one", "title": "Amélie\n"})
+    log.write(json_line({"event": "one", "title": "Amélie\n"}))
     assert lines(storage, log) == []
     log.flush()
     log.flush()
-    log.write({"event": "two"})
+    log.write(json_line({"event": "two"}))
     log.flush()
     assert [entry.name for entry in sorted(storage.list(log.path), key=str)] == [
         "000000.jsonl",
@@ -38,6 +39,15 @@ def test_lines_wait_for_their_part_and_parts_are_never_changed(tmp_path: Path) -
     ]
 
 
+def test_a_line_is_stored_in_time_though_no_other_follows(tmp_path: Path) -> None:
+    storage = LocalStorage(str(tmp_path))
+    log = RunLog(storage, flush_seconds=0.01)
+    log.write(json_line({"event": "one"}))
+    assert [line["event"] for line in until(lambda: lines(storage, log))] == ["one"]
+    log.write(json_line({"event": "two"}))
+    until(lambda: len(lines(storage, log)) == 2)
+
+
 def test_every_event_of_a_run_has_a_line_with_the_worker_that_did_it(
     store: Store, cluster: Cluster
 ) -> None:
@@ -45,7 +55,12 @@ def test_every_event_of_a_run_has_a_line_with_the_worker_that_did_it(
     # One shard: of two, either may end first.
     dataset.plan([Item("a", "A"), Item("b", "B", extra={"wrong": "bad"})], 2)
     log = RunLog(store.storage, flush_seconds=0)
-    run_stage(dataset, Plain(), cluster=cluster, on_event=lambda event: log.write(record(event)))
+    run_stage(
+        dataset,
+        Plain(),
+        cluster=cluster,
+        on_event=lambda event: log.write(json_line(record(event))),
+    )
     written = {str(line["event"]): line for line in lines(store.storage, log)}
     assert list(written) == ["StageStarted", "ItemQuarantined", "ShardCommitted", "StageFinished"]
     assert str(written["ShardCommitted"]["worker"]).startswith("tcp://127.0.0.1:")
@@ -55,7 +70,7 @@ def test_every_event_of_a_run_has_a_line_with_the_worker_that_did_it(
 def test_a_log_that_cannot_be_written_is_no_reason_to_end_a_run(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file where the folder should be")
     log = RunLog(LocalStorage(str(tmp_path)), flush_seconds=0)
-    log.write({"event": "one"})
+    log.write(json_line({"event": "one"}))
     assert isinstance(log.trouble, OSError)
     (tmp_path / "runs").unlink()
     log.flush()

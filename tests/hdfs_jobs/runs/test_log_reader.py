@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hdfs_jobs.errors import UsageError
-from hdfs_jobs.runs.log import LOGS, RunLog
+from hdfs_jobs.runs.log import LOGS, RunLog, json_line
 from hdfs_jobs.runs.log_reader import find_run, follow_log, log_parts, logged_runs, read_log
 from hdfs_jobs.storage.local import LocalStorage
 
@@ -21,7 +21,7 @@ def storage(tmp_path: Path) -> LocalStorage:
 def log_of(storage: LocalStorage, *events: str) -> str:
     log = RunLog(storage, flush_seconds=0)
     for event in events:
-        log.write({"event": event})
+        log.write(json_line({"event": event}))
     return log.path.rpartition("/")[2]
 
 
@@ -58,13 +58,13 @@ def test_a_damaged_line_is_named(storage: LocalStorage) -> None:
 
 def test_a_log_is_followed_to_its_end(storage: LocalStorage) -> None:
     log = RunLog(storage, flush_seconds=0)
-    log.write({"event": "first"})
+    log.write(json_line({"event": "first"}))
     run = log.path.rpartition("/")[2]
     seen = []
     for fields in follow_log(storage, run, lambda line: line["event"] == "last", seconds=0.01):
         seen.append(fields["event"])
         # Each line is written only once the one before it was read.
-        log.write({"event": "last" if len(seen) == 3 else f"more {len(seen)}"})
+        log.write(json_line({"event": "last" if len(seen) == 3 else f"more {len(seen)}"}))
     assert seen == ["first", "more 1", "more 2", "last"]
 
 

@@ -67,16 +67,21 @@ def test_runs_logs_and_status_say_what_earlier_runs_did(ran: Ran) -> None:
     assert (before["exit_code"], before["committed"]) == (0, shards)
     assert (before["host"], before["command"]) == (socket.gethostname(), "nsynth-batch run")
     assert f"--store {job.url}" in before["arguments"]
-    header, *lines = said(job, "runs", "--last", "1").splitlines()
-    # What was asked for, to be copied.
-    assert lines[0].endswith(f"nsynth-batch run {last['arguments']}")
+    header, line, error = said(job, "runs", "--last", "1").splitlines()
+    # What was asked for, to be copied, and why it failed.
+    assert line.endswith(f"nsynth-batch run {last['arguments']}")
+    assert error == f"  {last['error']}"
     assert "--pair nothing:nowhere" in last["arguments"]
     assert header.split()[:3] == ["run", "start", "length"]
-    assert len(lines) == 1
-    assert lines[0].startswith(last["id"])
+    assert line.startswith(last["id"])
     status = said(job, "status")
     assert re.search(rf"\nlast run: nsynth-batch run, {TIMED[:-1]}, 0:\d\d, exit code 2: ", status)
     assert "held by" not in status
+    of_json = json.loads(said(job, "status", "--json"))
+    assert "held_by" not in of_json
+    assert of_json["last_run"] == {
+        name: value for name, value in last.items() if name not in ("committed", "quarantined")
+    }
     page = job.folder / "pages" / "status.html"
     assert said(job, "status", "--html", str(page)) == ""
     assert all(
@@ -139,6 +144,9 @@ def test_a_run_at_work_is_followed_and_holds_the_store(job: Job) -> None:
     try:
         until(lambda: list(Path(job.url).glob("runs/partial/audio/**/begin-*")), process=run)
         assert "held by nsynth-batch run of " in said(job, "status")
+        of_json = json.loads(said(job, "status", "--json"))
+        assert (of_json["held_by"]["pid"], of_json["last_run"]["state"]) == (run.pid, "at work")
+        assert {"user", "host", "command", "last_heartbeat"} <= of_json["held_by"].keys()
         run.send_signal(signal.SIGTERM)
         _, words = run.communicate(timeout=120)
         assert run.returncode == 143, words
@@ -159,6 +167,39 @@ def test_a_scheduler_that_is_not_there_is_found_before_the_harvest(job: Job) -> 
     assert done.returncode == 75
     assert "no Dask scheduler answers" in done.stderr
     assert not Path(job.url).exists()
+
+
+def test_a_run_that_never_held_the_store_is_among_its_runs(ran: Ran) -> None:
+    job = ran.job
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        taken.listen()
+        ends = {
+            ("run", "nowhere"): (2, "nowhere"),
+            ("run", str(job.recordings), "--scheduler", "tcp://127.0.0.1:1"): (75, "scheduler"),
+            ("run", "--checkpoint", "no-such-model"): (2, "no-such-model"),
+            ("encode", "--metrics-port", str(port)): (75, "in use"),
+            ("harvest", "nowhere"): (2, "nowhere"),
+        }
+        for words, (code, why) in ends.items():
+            assert job.ask(*words).returncode == code
+            [last] = map(json.loads, said(job, "runs", "--json", "--last", "1").splitlines())
+            assert (last["state"], why in last["error"]) == (str(code), True), last
+            assert why in said(job, "status").partition("last run: ")[2].splitlines()[0]
+            assert why in said(job, "logs", "--level", "error")
+
+
+def test_a_run_that_is_killed_at_once_is_among_its_stores_runs(ran: Ran) -> None:
+    job, words = ran.job, ["run", str(ran.job.recordings), *RUN]
+    before = set(Path(job.url).glob("runs/logs/*/*.jsonl"))
+    run = subprocess.Popen(job.command(*words), stderr=subprocess.DEVNULL)
+    until(lambda: set(Path(job.url).glob("runs/logs/*/*.jsonl")) - before, process=run)
+    run.kill()
+    run.wait()
+    [last] = map(json.loads, said(job, "runs", "--json", "--last", "1").splitlines())
+    assert (last["pid"], last["exit_code"]) == (run.pid, None)
+    assert last["state"] in ("no end", "at work")
 
 
 def test_clips_refuses_a_shard_that_is_not_what_was_committed(ran: Ran) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -61,6 +62,10 @@ def test_a_second_driver_is_told_and_readers_are_let_in(job: Job) -> None:
             last = second.stderr.splitlines()[-1]
             assert f"{job.url} is held by nsynth-batch run of " in last
             assert f"(process {first.pid}) since " in last
+        told = job.ask("runs", "--json")
+        states = [json.loads(line)["state"] for line in told.stdout.splitlines()]
+        assert states == ["75", "75", "75", "at work"]
+        assert told.stdout.count("is held by nsynth-batch run of ") == 3
         for words in (("status",), ("gc", "--dry-run"), ("verify",)):
             assert job.ask(*words).returncode == 0
         for worker in workers:

@@ -86,7 +86,7 @@ def test_it_is_told_what_rests_on_it(job: Job, tmp_path: Path) -> None:
             "models": [],
         }
     ]
-    assert set(status) == {"store", "stages", "gone"}
+    assert set(status) == {"store", "stages", "gone", "last_run"}
     text = say(job, "status").stdout
     assert f"forgotten: owl ({owl.file_id}): {len(expected)} clips are derived from it" in text
 
