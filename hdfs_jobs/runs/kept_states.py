@@ -83,9 +83,11 @@ class KeptStates:
 
     def last(self) -> Base:
         """Return the last state that a worker has kept, or what was saved."""
+        self.tend()
         self._take_second()
-        bases = self._bases
-        held = self._client.who_has([base.future for base in bases]) if bases else {}
+        # Where the connection broke all is cancelled, though the scheduler may be back.
+        bases = [base for base in self._bases if not base.future.cancelled()]
+        held = self._ask("who_has", keys=[base.future.key for base in bases]) if bases else {}
         self._bases = [base for base in bases if held.get(base.future.key)]
         if self._bases:
             return self._bases[0]
@@ -130,7 +132,7 @@ class KeptStates:
         self._take_second()
         first = self._copy(number, state)
         bases = [first]
-        known = self._client.scheduler_info(n_workers=-1)["workers"]
+        known = self._ask("identity", n_workers=-1)["workers"]
         others = [address for address in known if address != first.address]
         if others:
             place = others[self._copies % len(others)]
@@ -206,6 +208,12 @@ class KeptStates:
                 "again when it is back"
             )
         self._workers.refresh()
+
+    def _ask(self, question: str, **arguments: object) -> Any:
+        try:
+            return self._workers.ask(question, **arguments)
+        except (OSError, RuntimeError) as error:
+            raise LostError(f"the scheduler does not answer ({error})") from error
 
     def _copy(self, number: int, state: Future[Any], place: str = "") -> Base:
         from distributed import Future

@@ -181,6 +181,8 @@ class _Rounds:
         ahead: deque[_Batch] = deque()
         begun = time.monotonic()
         while ahead or (number < last and not self.stop.is_set()):
+            # Whoever took the reports may have taken long.
+            self.states.tend()
             # Nothing is begun beyond a state that is to be saved: `on_report` finds that one saved.
             saving = bool(ahead) and ahead[-1].saves
             while number < last and not (len(ahead) == AHEAD or saving or self.stop.is_set()):

@@ -192,6 +192,7 @@ class _Updates:
         """Make updates from a state on."""
         self._begin_from(base)
         while True:
+            self.states.tend()
             self._begin()
             if not self.begun:
                 if self.number == self.limit:
@@ -270,8 +271,7 @@ class _Updates:
             piece += 1
 
     def _wait(self) -> None:
-        """Wait until an update is made, or not much longer, and look after the workers."""
-        self.states.tend()
+        """Wait until an update is made, or not much longer."""
         try:
             came = self.arrivals.get(timeout=POLL_SECONDS)
         except queue.Empty:

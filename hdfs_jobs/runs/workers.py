@@ -113,7 +113,7 @@ class Workers:
     def _look(self) -> None:
         from distributed.comm.addressing import get_address_host
 
-        workers = self._list_workers()
+        workers: Mapping[str, Any] = self.ask("identity", n_workers=-1)["workers"]
         slots: Counter[str] = Counter()
         threads = paused = 0
         addresses = []
@@ -138,19 +138,21 @@ class Workers:
             del self._asked[address]
         self._known = frozenset(workers)
 
-    def _list_workers(self) -> Mapping[str, Any]:
-        """Ask the scheduler for all its workers, in a time that ends.
+    def ask(self, question: str, **arguments: object) -> Any:
+        """Ask the scheduler something, in a time that ends.
 
-        `Client.scheduler_info` waits for ever for a scheduler that is stopped.
+        `Client` itself waits for ever for a scheduler that is stopped.
+
+        Raises
+        ------
+        OSError, RuntimeError
+            It does not answer.
         """
         scheduler = self._client.scheduler
         if self._client.status != "running" or scheduler is None:
             raise OSError("the connection is closed")
-        answer = self._client.sync(
-            scheduler.identity, n_workers=-1, callback_timeout=ANSWER_SECONDS
-        )
-        workers: Mapping[str, Any] = answer["workers"]
-        return workers
+        asked = getattr(scheduler, question)
+        return self._client.sync(asked, **arguments, callback_timeout=ANSWER_SECONDS)
 
     def _check_code(self) -> None:
         """Take the answers of workers that were asked for their code when they were first seen."""
