@@ -1,11 +1,13 @@
 """How fast the family `samplernn` generates and trains, beside the rate of the poster's authors.
 
 Usage: python -m benchmarks.samplernn [--preset NAME …] [--clips N …] [--samples N]
-                                      [--precision NAME …] [--train-steps N]
+                                      [--precision NAME …] [--train-steps N] [--restated N]
 
 A GTX 1080 made 735 samples a second of the model `poster`, one clip at a time. Weights are random:
 speed does not hang on their values. Figures are samples a second by the clock and by a core's own
-time: on a machine that others use too, the second tells more.
+time: on a machine that others use too, the second tells more. With `--restated N` the algorithm of
+samplernn-pytorch, restated in TensorFlow, makes N samples of as many clips on the same cores;
+ratios to it are by the clock and by a core's own time.
 """
 
 from __future__ import annotations
@@ -34,9 +36,14 @@ _BACKWARD = 3
 
 
 def generating(
-    config: SampleConfig, clips: int, samples: int, threads: int, precision: Precision
+    config: SampleConfig,
+    clips: int,
+    samples: int,
+    threads: int,
+    precision: Precision,
+    other: tuple[float, float] | None,
 ) -> list[str]:
-    """Return a row: how fast so many clips are made together."""
+    """Return a row: how fast so many clips are made together, and beside another way."""
     engine = SampleEngine(FAMILY.initial(config, 0), threads=threads, precision=precision)
     requests = [Request(str(k), 0, samples) for k in range(clips)]
     engine.generate([replace(request, length=config.hop) for request in requests])
@@ -44,13 +51,29 @@ def generating(
     engine.generate(requests)
     made = clips * samples
     clock, own = made / (time.perf_counter() - wall), made / (time.process_time() - core)
+    beside = []
+    if other is not None:
+        beside = [f"{clock / other[0]:.1f}", f"{own / other[1]:.1f}"]
     return [
         f"{clock:,.0f}",
         f"{own:,.0f}",
         f"{own * products(config) / 1e9:.1f}",
         f"{clock / POSTER:.1f}",
         f"{own / POSTER:.1f}",
+        *beside,
     ]
+
+
+def restated(config: SampleConfig, clips: int, samples: int) -> tuple[float, float]:
+    """Return how many samples a second samplernn-pytorch's way makes, by the clock and a core's."""
+    from benchmarks.samplernn_restated import Restated
+
+    network = Restated(config)
+    network.generate(clips, config.hop)
+    wall, core = time.perf_counter(), time.process_time()
+    network.generate(clips, samples)
+    made = clips * samples
+    return made / (time.perf_counter() - wall), made / (time.process_time() - core)
 
 
 def training(config: SampleConfig, batch: int, steps: int) -> list[str]:
@@ -90,14 +113,19 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=usable_cores())
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--train-steps", type=int, default=0)
+    parser.add_argument("--restated", type=int, default=0)
     arguments = parser.parse_args()
     speeds = ["samples/s", "a core", "GMAC/s a core"]
-    rows = [["preset", "precision", "clips", *speeds, "x poster", "a core"]]
-    for name, precision, clips in product(arguments.preset, arguments.precision, arguments.clips):
-        found = generating(
-            SAMPLE_CONFIGS[name], clips, arguments.samples, arguments.threads, precision
-        )
-        rows.append([name, precision, str(clips), *found])
+    beside = ["x restated", "a core"] if arguments.restated else []
+    rows = [["preset", "precision", "clips", *speeds, "x poster", "a core", *beside]]
+    for name, clips in product(arguments.preset, arguments.clips):
+        config = SAMPLE_CONFIGS[name]
+        other = restated(config, clips, arguments.restated) if arguments.restated else None
+        for precision in arguments.precision:
+            found = generating(
+                config, clips, arguments.samples, arguments.threads, precision, other
+            )
+            rows.append([name, precision, str(clips), *found])
     print(table(rows))
     if arguments.train_steps:
         rows = [["trained", "streams", *speeds]]

@@ -48,7 +48,7 @@ MODELS_ORDER = (
     ("family", "autoencoder", "likelihood"),
     ("code_generator",),
     ("model", "inputs", "instruction_sets"),
-    ("engine", "crossfade", "magenta_files"),
+    ("engine", "crossfade", "magenta_files", "torch_file"),
     ("spec", "weights", "quantiser", "draws", "machine", "recipe", "recurrent"),
     ("sizes",),
 )

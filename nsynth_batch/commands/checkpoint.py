@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,6 +14,8 @@ from sequencer.commands.help_panels import Program
 from sequencer.text import clock, counted
 
 checkpoint = Program(name="checkpoint", help="Inspect, convert and fetch checkpoints.")
+
+OF_TORCH = "What a file of samplernn-pytorch does not say"
 
 Ema = Annotated[bool, typer.Option("--ema", help="Take magenta's moving averages of the weights.")]
 
@@ -70,22 +72,62 @@ def inspect(
 
 
 def convert(
-    source: Annotated[str, typer.Argument(metavar="MAGENTA", help="Its prefix: …/model.ckpt-1.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Magenta's prefix, …/model.ckpt-1, or a file of samplernn-pytorch.",
+        ),
+    ],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="The .safetensors to write.")],
     ema: Ema = False,
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N",
+            help="What its frames' lengths must be, the longest first: samples, not ratios.",
+            rich_help_panel=OF_TORCH,
+        ),
+    ] = None,
+    sample_rate: Annotated[
+        int | None,
+        typer.Option(
+            metavar="HZ",
+            min=1,
+            help="Of its recordings. [default: 16000]",
+            rich_help_panel=OF_TORCH,
+        ),
+    ] = None,
+    quantiser: Annotated[
+        Literal["linear", "mu-law"] | None,
+        typer.Option(help="Of its codes. [default: linear]", rich_help_panel=OF_TORCH),
+    ] = None,
     verbose: Verbose = False,
 ) -> int:
-    """Convert a magenta checkpoint to .safetensors.
+    """Convert a checkpoint of magenta or of samplernn-pytorch to .safetensors.
 
-    Reading magenta's form needs TensorFlow; what is written does not.
+    Reading magenta's form needs TensorFlow, and PyTorch's nothing; what is written needs neither.
 
     Example: nsynth-batch checkpoint convert wavenet-ckpt/model.ckpt-200000 nsynth.safetensors
     """
     from nsynth_batch.models.checkpoint import convert as write
 
-    write(source, target, ema=ema)
+    given = {"frames": _lengths(frames), "sample_rate": sample_rate, "quantiser": quantiser}
+    given = {name: value for name, value in given.items() if value is not None}
+    weights = write(source, target, ema=ema, **given)
+    if sizes := getattr(weights.config, "in_words", None):
+        typer.echo(sizes)
     typer.echo(f"{target}: {size(target.stat().st_size)}")
     return OK
+
+
+def _lengths(frames: str | None) -> tuple[int, ...] | None:
+    if frames is None:
+        return None
+    try:
+        return tuple(int(part) for part in frames.replace(",", " ").split())
+    except ValueError:
+        raise CommandError(f"--frames {frames}: give lengths in samples, as 64,16", USAGE) from None
 
 
 def fetch(

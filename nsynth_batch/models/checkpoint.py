@@ -13,7 +13,9 @@ from typing import Any
 from hdfs_jobs.storage.open import is_remote, open_storage
 from nsynth_batch.models.family import family_named
 from nsynth_batch.models.magenta_files import AVERAGED, find_prefix, stored_shapes
+from nsynth_batch.models.samplernn import torch_checkpoint as samplernn
 from nsynth_batch.models.spectral import magenta_checkpoint as baseline
+from nsynth_batch.models.torch_file import is_torch_file
 from nsynth_batch.models.wavenet import magenta_checkpoint as wavenet
 from nsynth_batch.models.weights import (
     FIRST_FAMILY,
@@ -158,19 +160,40 @@ def inspect(source: str | Path) -> Description:
     )
 
 
-def convert(source: str | Path, target: Path, *, ema: bool = False) -> Weights[Any]:
+def convert(
+    source: str | Path, target: Path, *, ema: bool = False, **of_torch: Any
+) -> Weights[Any]:
     """Write a checkpoint as one safetensors file, with its configuration in the metadata.
+
+    Parameters
+    ----------
+    source : str or Path
+        As of `load_checkpoint`; or a state dict of samplernn-pytorch.
+    target : Path
+    ema : bool
+        As of `load_checkpoint`.
+    **of_torch
+        What a state dict does not say: ``frames``, ``sample_rate``, ``quantiser``.
 
     Raises
     ------
     CheckpointError
-        If the source cannot be read, or the target is not called ``.safetensors``.
+        If the source cannot be read, or the target is not called ``.safetensors``; or if what only
+        a state dict lacks is given for another source.
     OSError
         If the target cannot be written.
     """
     if target.suffix != _SUFFIX:
         raise CheckpointError(f"{target}: a converted checkpoint is called {_SUFFIX}")
-    weights = load_checkpoint(source, ema=ema)
+    if is_torch_file(Path(source)):
+        if ema:
+            raise CheckpointError(f"{source}: a state dict holds one set of weights, no averages")
+        weights = samplernn.read(Path(source), **of_torch)
+    elif of_torch:
+        names = " and ".join(name.replace("_", " ") for name in of_torch)
+        raise CheckpointError(f"{source}: a checkpoint of this kind knows its {names} itself")
+    else:
+        weights = load_checkpoint(source, ema=ema)
     save_weights(weights, target)
     return weights
 
@@ -197,6 +220,10 @@ def _locate(source: str | Path) -> str | Path:
         return prefix
     if Path(name).is_dir():
         raise CheckpointError(f"{name}: holds 0 checkpoints; name the one to use")
+    if is_torch_file(Path(name)):
+        raise CheckpointError(
+            f"{name}: saved by PyTorch; 'checkpoint convert' makes it a checkpoint"
+        )
     raise CheckpointError(
         f"no checkpoint {name!r}: give a bundled name ({', '.join(bundled_names())}), "
         "a .safetensors file, a folder that train wrote, or magenta's …/model.ckpt-200000"

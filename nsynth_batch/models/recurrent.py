@@ -21,7 +21,8 @@ def gated_unit(
         Channels, H.
     tensors : mapping of str to tensors
         ``…/input/W`` [I, 3 H] and ``…/input/biases``, with the columns update, reset, candidate;
-        ``…/gates/W`` [H, 2 H] and ``…/candidate/W`` [H, H], of the state.
+        ``…/gates/W`` [H, 2 H] and ``…/candidate/W`` [H, H], of the state. Where there are
+        ``…/candidate/biases`` [H], the reset gate comes after the state's product and them.
     name : str
         What stands before their names.
     x : float32 [S, B, I]
@@ -35,12 +36,16 @@ def gated_unit(
     """
     parts = tf.tensordot(x, tensors[f"{name}/input/W"], 1) + tensors[f"{name}/input/biases"]
     gates, candidate = tensors[f"{name}/gates/W"], tensors[f"{name}/candidate/W"]
+    biases = tensors.get(f"{name}/candidate/biases")
 
     def step(state: Tensor, part: Tensor) -> Tensor:
         both = tf.sigmoid(part[:, : 2 * hidden] + tf.matmul(state, gates))
         update, reset = both[:, :hidden], both[:, hidden:]
-        # The gate comes before the product, as the published networks have it.
-        new = tf.tanh(part[:, 2 * hidden :] + tf.matmul(reset * state, candidate))
+        if biases is None:
+            recurrent = tf.matmul(reset * state, candidate)
+        else:
+            recurrent = reset * (tf.matmul(state, candidate) + biases)
+        new = tf.tanh(part[:, 2 * hidden :] + recurrent)
         return state + update * (new - state)
 
     return tf.scan(step, parts, begin)

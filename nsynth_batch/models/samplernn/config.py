@@ -36,6 +36,9 @@ class SampleConfig:
     skip
         Whether each unit of a tier reads the tier's input and the states of all units before it,
         and the tier's output is the sum of all states; otherwise units follow each other alone.
+    reset_after
+        Whether a unit's reset gate comes after the recurrent product and its biases, as cuDNN's
+        units have it (and so PyTorch's); otherwise before it, as published.
     sample_rate
         Samples a second of all audio that the model reads and writes.
     quantiser
@@ -60,6 +63,7 @@ class SampleConfig:
     embedding: int = 256
     sequence: int = 1024
     skip: bool = False
+    reset_after: bool = False
     sample_rate: int = SAMPLE_RATE
     quantiser: str = "linear"
     gain: float = 1.0
@@ -84,8 +88,9 @@ class SampleConfig:
                 f"a sequence of {self.sequence} samples is no whole number of the longest frames "
                 f"of {self.hop}"
             )
-        if not isinstance(self.skip, bool):
-            raise ValueError(f"skip must be true or false, not {self.skip!r}")
+        for name in ("skip", "reset_after"):
+            if not isinstance(value := getattr(self, name), bool):
+                raise ValueError(f"{name} must be true or false, not {value!r}")
         quantiser_named(self.quantiser, self.gain)
 
     @property
@@ -121,7 +126,11 @@ class SampleConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the sizes by name, as they stand in a checkpoint's metadata."""
-        return {**asdict(self), "frames": list(self.frames)}
+        values = {**asdict(self), "frames": list(self.frames)}
+        if not self.reset_after:
+            # A model that was made before there was a choice keeps its digest.
+            del values["reset_after"]
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SampleConfig:
@@ -188,6 +197,8 @@ def tensor_shapes(config: SampleConfig) -> dict[str, tuple[int, ...]]:
             shapes[f"{name}/input/biases"] = (3 * h,)
             shapes[f"{name}/gates/W"] = (h, 2 * h)
             shapes[f"{name}/candidate/W"] = (h, h)
+            if config.reset_after:
+                shapes[f"{name}/candidate/biases"] = (h,)
     shapes["embedding"] = (QUANTA, config.embedding)
     return shapes
 

@@ -46,7 +46,12 @@ class SampleEngine(NativeRows[SampleConfig]):
         config = weights.config
         sizes = {name: getattr(config, name) for name in ("hidden", "layers", "embedding")}
         return _engine.SampleModel(
-            {**sizes, "frames": list(config.frames), "skips": config.skip},
+            {
+                **sizes,
+                "frames": list(config.frames),
+                "skips": config.skip,
+                "reset_after": config.reset_after,
+            },
             native_tensors(weights),
             instruction_set,
             self.precision,
@@ -215,8 +220,9 @@ def native_tensors(weights: Weights[SampleConfig]) -> dict[str, Array]:
     found["samples/biases"] = np.zeros(config.hidden, np.float32)
     for name in list(found):
         if name.endswith(("/gates/W", "/candidate/W")):
-            # Biases are added once, where the input comes in.
-            found[f"{name.removesuffix('/W')}/biases"] = np.zeros(found[name].shape[1], np.float32)
+            # Most biases are added once, where the input comes in.
+            none = np.zeros(found[name].shape[1], np.float32)
+            found.setdefault(f"{name.removesuffix('/W')}/biases", none)
     return found
 
 

@@ -5,10 +5,11 @@
 namespace nsynth {
 
 GatedUnit::GatedUnit(const Tensors& tensors, const std::string& name, const Packing& packing,
-                     int hidden)
+                     int hidden, Reset reset_at)
     : input(tensors, name + "/input", packing, 1, hidden, 3 * hidden),
       gates(tensors, name + "/gates", packing, 1, hidden, 2 * hidden),
-      candidate(tensors, name + "/candidate", packing, 1, hidden, hidden) {}
+      candidate(tensors, name + "/candidate", packing, 1, hidden, hidden),
+      reset(reset_at) {}
 
 std::size_t GatedScratch::floats(const Packing& packing, int hidden, int rows) {
   return 2 * index(rows) *
@@ -41,6 +42,16 @@ void GatedScratch::step(const Kernels& kernels, const GatedUnit& unit, RoundedRo
     rows.out[index(r)] = row(gates_, r, wide_);
   }
   rows.run(&Products::add, unit.gates, count);
+  const Buffer& candidates = unit.reset == Reset::before
+                                 ? candidates_before(kernels, unit, rows, state, count)
+                                 : candidates_after(kernels, unit, rows, state, count);
+  for (int r = 0; r < count; ++r)
+    kernels.recurrent.update(row(gates_, r, wide_), row(candidates, r, narrow_), hidden_, state[r]);
+}
+
+const Buffer& GatedScratch::candidates_before(const Kernels& kernels, const GatedUnit& unit,
+                                              RoundedRows& rows, const float* const* state,
+                                              int count) {
   for (int r = 0; r < count; ++r) {
     kernels.recurrent.reset(row(gates_, r, wide_) + hidden_, state[r], hidden_,
                             row(reset_, r, narrow_));
@@ -49,8 +60,25 @@ void GatedScratch::step(const Kernels& kernels, const GatedUnit& unit, RoundedRo
     rows.out[index(r)] = row(candidate_, r, narrow_);
   }
   rows.run(&Products::add, unit.candidate, count);
-  for (int r = 0; r < count; ++r)
-    kernels.recurrent.update(row(gates_, r, wide_), row(candidate_, r, narrow_), hidden_, state[r]);
+  return candidate_;
+}
+
+const Buffer& GatedScratch::candidates_after(const Kernels& kernels, const GatedUnit& unit,
+                                             RoundedRows& rows, const float* const* state,
+                                             int count) {
+  for (int r = 0; r < count; ++r) {
+    rows.input[index(r)] = state[r];
+    rows.out[index(r)] = row(candidate_, r, narrow_);
+  }
+  rows.run(&Products::store, unit.candidate, count);
+  for (int r = 0; r < count; ++r) {
+    float* const candidate = row(reset_, r, narrow_);
+    const float* const part = row(parts_, r, wide_) + 2 * hidden_;
+    kernels.recurrent.reset(row(gates_, r, wide_) + hidden_, row(candidate_, r, narrow_), hidden_,
+                            candidate);
+    for (int i = 0; i < hidden_; ++i) candidate[i] += part[i];
+  }
+  return reset_;
 }
 
 }  // namespace nsynth

@@ -16,11 +16,17 @@ inline int row_floats(const Packing& packing, int count) {
   return packing.padded(count) + 2 * packing.lanes;
 }
 
-// A unit whose reset gate multiplies the state before the recurrent product. The input's product
-// has the columns update, reset, candidate; that of `gates` the first two.
+// Where a unit's reset gate comes in: on the state before the recurrent product, as published, or
+// on the product, as cuDNN's units have it.
+enum class Reset { before, after };
+
+// A unit. The input's product has the columns update, reset, candidate; that of `gates` the first
+// two.
 struct GatedUnit {
-  GatedUnit(const Tensors& tensors, const std::string& name, const Packing& packing, int hidden);
+  GatedUnit(const Tensors& tensors, const std::string& name, const Packing& packing, int hidden,
+            Reset reset = Reset::before);
   Matrix input, gates, candidate;
+  Reset reset;
 };
 
 // One thread's place for what units compute on the way.
@@ -34,6 +40,11 @@ class GatedScratch {
             const float* const* input, float* const* state, int count);
 
  private:
+  // What a unit proposes as its next state, before the curve: a row of row_floats(hidden) each.
+  const Buffer& candidates_before(const Kernels& kernels, const GatedUnit& unit, RoundedRows& rows,
+                                  const float* const* state, int count);
+  const Buffer& candidates_after(const Kernels& kernels, const GatedUnit& unit, RoundedRows& rows,
+                                 const float* const* state, int count);
   float* row(const Buffer& buffer, int number, int stride) const {
     return buffer.data() + index(number) * index(stride);
   }

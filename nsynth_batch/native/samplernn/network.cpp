@@ -30,7 +30,8 @@ SampleNetwork::SampleNetwork(const SampleSizes& s, const Tensors& tensors, const
     const float* const begin =
         tensors(name + "/begin", index(s.layers) * index(s.hidden));
     for (int i = 0; i < s.layers; ++i) {
-      tier.units.emplace_back(tensors, name + "/gru_" + std::to_string(i + 1), packing, s.hidden);
+      tier.units.emplace_back(tensors, name + "/gru_" + std::to_string(i + 1), packing, s.hidden,
+                              s.reset);
       std::copy_n(begin + index(i) * index(s.hidden), s.hidden,
                   tier.begin.data() + index(i) * index(wide));
     }

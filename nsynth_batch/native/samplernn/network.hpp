@@ -14,6 +14,7 @@ struct SampleSizes {
   std::vector<int> frames;  // samples of a frame of each tier; each is a multiple of the next
   int hidden, layers, embedding;
   bool skips;  // a tier's input goes to each of its units, and its output is the sum of them all
+  Reset reset;
 
   int tiers() const { return static_cast<int>(frames.size()); }
   int longest() const { return frames.front(); }

@@ -40,7 +40,8 @@ SampleSizes read_sizes(const nb::dict& sizes) {
     return value;
   };
   SampleSizes found{nb::cast<std::vector<int>>(sizes["frames"]), size("hidden"), size("layers"),
-                    size("embedding"), nb::cast<bool>(sizes["skips"])};
+                    size("embedding"), nb::cast<bool>(sizes["skips"]),
+                    nb::cast<bool>(sizes["reset_after"]) ? Reset::after : Reset::before};
   require(!found.frames.empty() && found.shortest() >= 1, "a tier of frames is wanted");
   for (int t = 0; t + 1 < found.tiers(); ++t) {
     const int slow = found.frames[static_cast<std::size_t>(t)];

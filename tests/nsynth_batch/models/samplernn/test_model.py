@@ -25,7 +25,7 @@ from nsynth_batch.training.evaluation import model_nll
 
 TWO = SampleConfig((6, 2), 11, embedding=5, sequence=24, sample_rate=8000, gain=2.0)
 ONE = replace(TWO, frames=(4,), layers=2, skip=True, quantiser="mu-law", gain=1.0)
-THREE = replace(TWO, frames=(12, 4, 1), layers=2)
+THREE = replace(TWO, frames=(12, 4, 1), layers=2, reset_after=True)
 
 
 def weights_of(config: SampleConfig, seed: int = 3) -> Weights[SampleConfig]:
