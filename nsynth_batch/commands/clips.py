@@ -13,6 +13,7 @@ from sequencer.text import clock, counted
 
 if TYPE_CHECKING:
     from nsynth_batch.settings.settings import Settings
+    from nsynth_batch.store.clip_export import Exported
     from nsynth_batch.store.likely import Likely
 
 
@@ -81,6 +82,8 @@ def clips(
         )
     if done.left_out:
         typer.echo(f"{done.left_out} clips are derived from forgotten recordings and are skipped")
+    if done.unlisted:
+        typer.echo(unlisted(done))
     if done.stale:
         typer.echo(
             f"an earlier export left {len(done.stale)} wav files of them, which no clips.jsonl "
@@ -92,6 +95,15 @@ def clips(
             f"which no clips.jsonl names any more; delete {' '.join(done.unnamed)}"
         )
     return OK
+
+
+def unlisted(done: Exported) -> str:
+    """Return what to know of clips that an earlier export listed and this one does not."""
+    were = "was" if len(done.unlisted) == 1 else "were"
+    return (
+        f"{counted(len(done.unlisted), 'clip')} of other settings {were} in clips.jsonl before: "
+        "the files stay, and `clips --all` lists them again"
+    )
 
 
 def _likely(words: str) -> Likely:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nsynth_batch.commands.clips import unlisted
 from nsynth_batch.commands.options import (
     BEGIN,
     DECODING,
@@ -159,6 +160,7 @@ def _make(
     from hdfs_jobs.datasets.store import Store
     from nsynth_batch.pipeline.steps import STEPS, lineage_of
     from nsynth_batch.store.clip_export import export_clips
+    from nsynth_batch.store.export_folder import listed_before
     from sequencer.clips.clips import read_clips
     from sequencer.clips.gate import rejected
     from sequencer.composing.compose import check_minutes
@@ -168,9 +170,13 @@ def _make(
 
     # Before the work of an hour, not after it.
     check_minutes(minutes)
+    if clips.exists():
+        listed_before(clips, Store.open(settings.store, create=True))
     if code := do_steps(settings, STEPS, source):
         return code
     exported = export_clips(Store.open(settings.store), clips, lineage_of)
+    if exported.unlisted:
+        typer.echo(f"warning: {clips}: {unlisted(exported)}", err=True)
     good = sum(clip.seconds for clip in read_clips(clips) if clip.verdict == "good")
     if too_few := good < _LEAST_GOOD * 60 * minutes:
         why = rejected(exported.verdicts, exported.clips)

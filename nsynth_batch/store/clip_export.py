@@ -15,7 +15,7 @@ import soundfile
 
 from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.datasets.plan import Shard
-from hdfs_jobs.datasets.store import MARKER, Store
+from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.catalog.catalog import Catalog, Recordings
 from nsynth_batch.settings.choices import MODEL_FACTS
@@ -23,6 +23,7 @@ from nsynth_batch.store.arrays import vectors
 from nsynth_batch.store.clip_names import ClipNames
 from nsynth_batch.store.corpora import load_corpus
 from nsynth_batch.store.corpus_sound import CorpusSound
+from nsynth_batch.store.export_folder import listed_before
 from nsynth_batch.store.layout import upstream_of
 from nsynth_batch.store.likely import Likely
 from nsynth_batch.store.lineage import Corpus, LineageOf, Link
@@ -64,6 +65,9 @@ class Exported:
         Wav files of such clips that an earlier export left in the folder.
     unnamed
         Sounds of parents that an earlier export left there, and no clip names any more.
+    unlisted
+        Clips that clips.jsonl listed before, and does not any more: of other settings, or not
+        wanted now. File by id.
     without_parents
         Clips that have no sound of a parent beside them, though it was wanted.
     """
@@ -75,6 +79,7 @@ class Exported:
     left_out: int = 0
     stale: list[str] = field(default_factory=list)
     unnamed: list[str] = field(default_factory=list)
+    unlisted: dict[str, str] = field(default_factory=dict)
     without_parents: int = 0
 
 
@@ -119,18 +124,15 @@ def export_clips(
     Raises
     ------
     UsageError
-        If the store has no clips, a shard is not what was committed, or the folder is a file or
-        a store.
+        If the store has no clips, a shard is not what was committed, or the folder is not one of
+        this store's own; see `listed_before`.
     """
-    if folder.is_file() or (folder / MARKER).exists():
-        kind = "file" if folder.is_file() else "store"
-        raise UsageError(f"{folder} is a {kind}: give clips a folder of their own with --to")
     current = [one for one in store.current("clips") if producer in (None, one.producer)]
     if not any(dataset.committed() for dataset in current):
         run = command_line("run", store.url)
         raise UsageError(f"{store.url} has no clips yet: run {run} first")
     datasets = store.datasets("clips") if every else current
-    report = Exported(0, 0, 0.0, {})
+    report = Exported(0, 0, 0.0, {}, unlisted=listed_before(folder, store))
     folder.mkdir(parents=True, exist_ok=True)
     kept = clips_of(store, datasets, lineage_of, folder, report, likely)
     sounds = ParentSounds(folder)
@@ -196,6 +198,7 @@ def _without_forgotten(
             yield clip, samples, segments
             continue
         report.left_out += 1
+        report.unlisted.pop(clip.clip_id, None)
         if (folder / clip.file).exists():
             report.stale.append(clip.file)
 
@@ -219,6 +222,7 @@ def _write(clip: Clip, samples: npt.NDArray[np.int16], folder: Path, report: Exp
             part.write_bytes(wav.getbuffer())
         report.written += 1
     report.clips += 1
+    report.unlisted.pop(clip.clip_id, None)
     report.seconds += clip.seconds
     report.verdicts[clip.verdict] = report.verdicts.get(clip.verdict, 0) + 1
     return clip

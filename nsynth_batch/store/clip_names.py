@@ -13,7 +13,8 @@ _MOST_BYTES = 48
 """Of each recording's part of a name; file systems take 255 for the whole."""
 
 _DIGITS = 8
-_ENDS = re.compile(r"-([0-9a-f]+)\.wav")
+ID_IN_NAME = re.compile(r"(?:.*-)?([0-9a-f]{8,})\.wav")
+"""The name of a clip's file: its id, or what it was made from and the beginning of its id."""
 
 
 class ClipNames:
@@ -37,7 +38,9 @@ class ClipNames:
     def __init__(self, folder: Path) -> None:
         there = sorted(path.name for path in folder.glob("*.wav")) if folder.is_dir() else []
         self._there = set(there)
-        self._by_digits = {found[1]: name for name in there if (found := _ENDS.search(name))}
+        self._by_digits = {
+            found[1]: name for name in there if (found := ID_IN_NAME.fullmatch(name))
+        }
         self._taken: dict[str, str] = {}
 
     def name_of(self, clip: Clip) -> str:

@@ -215,7 +215,7 @@ def read_folder(folder: str | Path) -> ClipFolder:
         raise SequencerError(f"{root} is not a folder of clips")
     listed = root / CLIPS_NAME
     exported = is_export(root)
-    found = ClipFolder(tuple(_read_jsonl(listed))) if exported else _scan(root)
+    found = ClipFolder(tuple(read_clips_jsonl(listed))) if exported else _scan(root)
     if not found.clips:
         where = f"{listed} lists no clip" if exported else f"{root} holds no sound file"
         raise SequencerError(f"{where}; give a clips export or a folder of sound files")
@@ -228,7 +228,7 @@ def is_export(folder: str | Path) -> bool:
 
 
 def _scan(root: Path) -> ClipFolder:
-    names = [path.as_posix() for path in sorted(_sound_files(root))]
+    names = [path.as_posix() for path in sorted(sound_files(root))]
     rows: Mapping[str, SourceRow] = {}
     warnings: tuple[str, ...] = ()
     entries = sorted(root.iterdir())
@@ -253,7 +253,8 @@ def _clip_of(name: str, row: SourceRow | None) -> Clip:
     return Clip(name, name, parents=(Parent(name, rights=rights, categories=categories),))
 
 
-def _sound_files(root: Path) -> Iterator[PurePosixPath]:
+def sound_files(root: Path) -> Iterator[PurePosixPath]:
+    """Yield the sound files of a folder and those below it, but for hidden ones and pieces."""
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
         here = Path(folder)
@@ -265,7 +266,8 @@ def _sound_files(root: Path) -> Iterator[PurePosixPath]:
                 yield PurePosixPath(path.relative_to(root).as_posix())
 
 
-def _read_jsonl(path: Path) -> Iterator[Clip]:
+def read_clips_jsonl(path: Path) -> Iterator[Clip]:
+    """Yield the clips of a clips.jsonl; SequencerError names the line that is wrong."""
     seen: set[str] = set()
     corpora: dict[str, Corpus] = {}
     with path.open("rb") as lines:

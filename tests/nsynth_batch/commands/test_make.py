@@ -82,6 +82,12 @@ def test_a_piece_that_cannot_be_written_is_found_before_the_work(
     assert done.returncode == 2
     assert "minutes must be above 0" in done.stderr
     assert not (tmp_path / "cache").exists()
+    # Clips go into no folder of recordings.
+    words = ("make", "recordings", "-o", "other.wav", "--clips", "recordings")
+    done = make(tiny, tmp_path, *words)
+    assert done.returncode == 2
+    assert "recordings holds bell.wav, crow.wav, wind.wav, which clips.jsonl" in done.stderr
+    assert not list((tmp_path / "cache").rglob("*.parquet"))
 
 
 def test_clips_that_are_left_out_are_counted_in_one_line(

@@ -221,10 +221,12 @@ def test_new_recordings_and_more_pairs_append_and_leave_what_is_committed(job: J
     assert kept is not None
     assert "later" in {titles[s.file_id] for s in kept.segments}
     assert "clips: 1 more of other settings" in job.ask("status").stdout
-    for words, count in ((), 6), (("--all",), PAIRS + 4 + 6):
-        out = job.folder / f"export{count}"
-        assert job.ask("clips", "--to", str(out), *words).returncode == 0
+    out = job.folder / "export"
+    for words, count in (("--all",), PAIRS + 4 + 6), ((), 6):
+        done = job.ask("clips", "--to", str(out), *words)
+        assert done.returncode == 0
         assert len((out / "clips.jsonl").read_text("utf-8").splitlines()) == count
+    assert f"{PAIRS + 4} clips of other settings were in clips.jsonl before" in done.stdout
 
 
 def test_stages_one_by_one_make_what_run_makes(tmp_path: Path, tiny: Path) -> None:
