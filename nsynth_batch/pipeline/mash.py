@@ -18,7 +18,7 @@ from nsynth_batch.pipeline.cost import mix_bytes
 from nsynth_batch.pipeline.encode import EncodeStep
 from nsynth_batch.pipeline.pairs import Pair, PoolSegment, draw_pairs, require_pairs
 from nsynth_batch.pipeline.pool import Pool, Shortest, load_pool, pool_path, save_pool, take_pool
-from nsynth_batch.pipeline.sharding import per_shard, shards_of, uncommitted
+from nsynth_batch.pipeline.sharding import per_shard, shards_of, title_of, uncommitted
 from nsynth_batch.pipeline.step import Amount, Expected, PlannedStep, Step, left_of, seconds_a_row
 from nsynth_batch.stages.mash import MashStage
 from nsynth_batch.store.lineage import Columns
@@ -92,6 +92,10 @@ class MashStep(Step):
             encodings,
             new,
             notes=tuple(notes),
+            short_recordings=tuple(
+                title_of(file_id, context.recordings.get(file_id))
+                for file_id in pool.short_recordings
+            ),
             allow_unknown=given.allow_unknown,
         )
 

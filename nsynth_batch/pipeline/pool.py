@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -38,7 +39,7 @@ _SCHEMA = pa.schema(
 
 
 _ENCODED_ROWS = b"encoded_rows"
-_LEAST_SECONDS, _TOO_SHORT = b"least_seconds", b"too_short"
+_LEAST_SECONDS, _TOO_SHORT, _SHORT = b"least_seconds", b"too_short", b"short_recordings"
 
 _REMEDY = "restore it from a copy, or mash under another --seed, which draws over a pool of its own"
 
@@ -58,12 +59,16 @@ class Pool:
         earlier release took the pool.
     too_short
         How many segments were.
+    short_recordings
+        File ids of the recordings that have no longer segment; none where an earlier release took
+        the pool.
     """
 
     segments: tuple[PoolSegment, ...]
     encoded_rows: int
     least_seconds: float | None = None
     too_short: int = 0
+    short_recordings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,14 @@ def take_pool(
     else:
         kept = list(_long_enough(every))
     kept.sort(key=lambda s: (s.file_id, s.segment))
-    return Pool(tuple(kept), encodings.totals().rows, least, len(every) - len(kept))
+    short = {segment.file_id for segment in every} - {segment.file_id for segment in kept}
+    return Pool(
+        tuple(kept),
+        encodings.totals().rows,
+        least,
+        too_short=len(every) - len(kept),
+        short_recordings=tuple(sorted(short)),
+    )
 
 
 def save_pool(mashups: Dataset, pool: Pool) -> None:
@@ -138,6 +150,7 @@ def save_pool(mashups: Dataset, pool: Pool) -> None:
     metadata = {
         _ENCODED_ROWS: str(pool.encoded_rows).encode(),
         _TOO_SHORT: str(pool.too_short).encode(),
+        _SHORT: json.dumps(pool.short_recordings).encode(),
     }
     if pool.least_seconds is not None:
         metadata[_LEAST_SECONDS] = repr(pool.least_seconds).encode()
@@ -176,6 +189,7 @@ def load_pool(mashups: Dataset) -> Pool | None:
         int(encoded_rows),
         None if least is None else float(least),
         int(metadata.get(_TOO_SHORT, b"0")),
+        tuple(json.loads(metadata.get(_SHORT, b"[]"))),
     )
 
 

@@ -14,7 +14,7 @@ from nsynth_batch.pipeline.run_report import Problem, RunReport, ended
 from nsynth_batch.pipeline.session import Session, open_session
 from nsynth_batch.pipeline.step import PlannedStep, Step
 from nsynth_batch.pipeline.steps import STEPS, check_steps, require_plan
-from nsynth_batch.reporting.events import Note
+from nsynth_batch.reporting.events import Note, RecordingsTooShort
 from nsynth_batch.text import command_line
 
 if TYPE_CHECKING:
@@ -119,6 +119,8 @@ def _run(
             planned = _plan(step, context, excesses)
             for note in planned.notes:
                 session.emit(Note(note, step.dataset))
+            if planned.short_recordings:
+                session.emit(RecordingsTooShort(step.dataset, planned.short_recordings))
             check, stop = session.writer.check, session.drain.asked
             outcomes.append(planned.run(settings, cluster, session.emit, stop, check))
             if outcomes[-1].drained:

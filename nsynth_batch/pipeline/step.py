@@ -206,6 +206,8 @@ class PlannedStep:
         What a worker has to run with.
     notes
         Lines that a person should read.
+    short_recordings
+        Titles of recordings that are left out, since each is too short.
     allow_unknown
         Whether recordings of a wiki may be used although their licence is not known.
     """
@@ -217,6 +219,7 @@ class PlannedStep:
     new: Shards
     require: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    short_recordings: tuple[str, ...] = ()
     allow_unknown: bool = True
 
     def run(

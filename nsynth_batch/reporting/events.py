@@ -99,6 +99,22 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingsTooShort:
+    """Recordings that a step leaves out, since none of their segments is long enough.
+
+    Attributes
+    ----------
+    name : str
+        The dataset that holds nothing of them.
+    titles : sequence of str
+        All of them.
+    """
+
+    name: str
+    titles: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class HarvestProgressed:
     """A harvest begins, goes on or ends; all counts are of this run, so far.
 
@@ -149,6 +165,7 @@ RunEvent = (
     | RunFailed
     | DrainRequested
     | Note
+    | RecordingsTooShort
     | HarvestProgressed
     | LeaseTaken
     | LeaseGivenBack

@@ -24,6 +24,7 @@ from nsynth_batch.reporting.events import (
     HarvestProgressed,
     LeaseTaken,
     Note,
+    RecordingsTooShort,
     RunEvent,
     as_json,
     level_of,
@@ -267,6 +268,8 @@ def line_of(event: RunEvent) -> str | None:
     """Return the line that an event is to people; None if it is not worth one."""
     if isinstance(event, Note):
         return str(event)
+    if isinstance(event, RecordingsTooShort):
+        return too_short_line(event)
     if isinstance(event, ShardRetried):
         return retry_line(event)
     if isinstance(event, ShardFailed):
@@ -289,6 +292,14 @@ def quarantine_line(event: ItemQuarantined) -> str:
     entry = event.entry
     title = one_line(entry.title or entry.key)
     return f"{event.name}: quarantined {title}: {entry.reason}: {one_line(entry.detail)}"
+
+
+def too_short_line(event: RecordingsTooShort) -> str:
+    """Return the first of the recordings that are left out, and how many there are."""
+    more = len(event.titles) - _MOST_NAMED
+    shown = ", ".join(map(one_line, event.titles[:_MOST_NAMED]))
+    others = f" and {more:,} more, which the log names" if more > 0 else ""
+    return f"{event.name}: {counted(len(event.titles), 'recording')} too short: {shown}{others}"
 
 
 def retry_line(event: ShardRetried) -> str:

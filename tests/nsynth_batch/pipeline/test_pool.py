@@ -35,7 +35,7 @@ def test_a_pool_comes_back_as_it_was_kept(mashups: Dataset) -> None:
 def test_what_was_left_out_is_kept_and_a_pool_of_an_earlier_release_is_known(
     mashups: Dataset, tmp_path: Path
 ) -> None:
-    pool = replace(POOL, least_seconds=2.0, too_short=5)
+    pool = replace(POOL, least_seconds=2.0, too_short=5, short_recordings=("cd" * 20,))
     save_pool(mashups, pool)
     assert load_pool(mashups) == pool
     file = tmp_path / pool_path(mashups)

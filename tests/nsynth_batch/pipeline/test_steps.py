@@ -38,12 +38,15 @@ from nsynth_batch.pipeline.pool import pool_path
 from nsynth_batch.pipeline.steps import STEPS, check_steps, lineage_of, require_plan, step_named
 from nsynth_batch.settings.choices import Precision
 from nsynth_batch.settings.settings import load_settings
+from nsynth_batch.sources.harvest import harvest
+from nsynth_batch.sources.resolve import resolve
 from nsynth_batch.store.arrays import matrices
 from nsynth_batch.store.clip_export import export_clips
 from nsynth_batch.store.verify import verify_store
 from sequencer.audio.samples import to_int16
 from tests.nsynth_batch.builders import TINY
 from tests.nsynth_batch.planning import plan, run
+from tests.nsynth_batch.recordings import tone, write_wav
 
 NAMES = tuple(step.dataset for step in STEPS)
 
@@ -232,6 +235,18 @@ def test_a_checkpoint_is_one_whatever_folder_it_is_named_from(
     monkeypatch.chdir(tiny.parent)
     assert portable_name(tiny.name) == portable_name(str(tiny)) == str(tiny)
     assert portable_name("small") == "small"
+
+
+def test_recordings_too_short_for_a_pair_are_named(
+    store: Store, given: dict[str, Any], cluster: Cluster, tmp_path: Path
+) -> None:
+    write_wav(tmp_path / "in" / "click.wav", tone(0.1))
+    harvest(resolve(str(tmp_path / "in")), lambda: store.storage)
+    run(store, given, cluster, "audio", "encodings")
+    settings = load_settings(given | {"min_seconds": 0.12})
+    # The second time from the pool that was kept.
+    for _ in range(2):
+        assert plan(settings, store, "mashups").short_recordings == ("click",)
 
 
 def test_clips_of_one_id_are_written_once(

@@ -23,6 +23,7 @@ from nsynth_batch.reporting.events import (
     DrainRequested,
     LeaseTaken,
     Note,
+    RecordingsTooShort,
     RunEvent,
     RunFailed,
     harvest_progress,
@@ -136,6 +137,11 @@ def test_collectors_of_logs_get_each_event_as_json() -> None:
     [
         (Note("a line"), "a line"),
         (Note("no licence", "harvest", "warning"), "harvest: warning: no licence"),
+        (RecordingsTooShort("mashups", ["Kick"]), "mashups: 1 recording too short: Kick"),
+        (
+            RecordingsTooShort("mashups", "abcdefg"),
+            "mashups: 7 recordings too short: a, b, c, d, e and 2 more, which the log names",
+        ),
         (DrainRequested("SIGTERM", 0), "draining; a second SIGTERM ends at once"),
         (DrainRequested("SIGINT", 1), "draining: 1 shard at work; a second Ctrl-C ends at once"),
         (
