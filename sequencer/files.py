@@ -70,6 +70,29 @@ def write_output(path: Path, content: str | bytes, *, keeping: Path | None = Non
         part.write_bytes(data)
 
 
+def require_own_folder(folder: Path, first: str, what: str) -> None:
+    """Refuse to write into a folder that holds what others wrote.
+
+    Parameters
+    ----------
+    folder : Path
+        To be written to; it may be missing, or empty.
+    first : str
+        The name in it that is written first: where it is, the folder was written before.
+    what : str
+        What is written, for the message.
+
+    Raises
+    ------
+    SequencerError
+        When it is a file, or holds something else.
+    """
+    if folder.is_file() or (
+        folder.is_dir() and any(folder.iterdir()) and not (folder / first).exists()
+    ):
+        raise SequencerError(f"{folder} holds something else; give {what} a folder of its own")
+
+
 def copy_output(source: Path, path: Path) -> None:
     """Copy a file, whole or not at all, and make its folder if need be.
 

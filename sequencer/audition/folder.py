@@ -9,10 +9,12 @@ from sequencer.audition.listing import Listing
 from sequencer.audition.page import audition_page
 from sequencer.clips.choices import Choice
 from sequencer.composing.candidates import OnProgress
-from sequencer.files import copy_output, write_output
+from sequencer.files import copy_output, require_own_folder, write_output
 from sequencer.pictures.gallery import KINDS, draw, picture_name, picture_names
 
 PAGE_NAME = "index.html"
+SOUNDS = "sounds"
+"""Written first."""
 
 
 def write_audition(
@@ -38,10 +40,12 @@ def write_audition(
     Raises
     ------
     SequencerError
-        `OutputError` where something cannot be written.
+        The folder holds what is not of an audition; `OutputError` where something cannot be
+        written.
     """
+    require_own_folder(out, SOUNDS, "an audition")
     for shown in listing.shown:
-        _copy(shown.sound, out / "sounds" / shown.sound_name)
+        _copy(shown.sound, out / SOUNDS / shown.sound_name)
         for name, sound in filter(None, shown.parents):
             _copy(sound, out / "parents" / name)
     pictures: dict[str, list[str]] = {}

@@ -9,11 +9,13 @@ from sequencer.clips.clips import SCORE_SUFFIX
 from sequencer.credits.as_html import credits_html
 from sequencer.credits.credits import credits_text
 from sequencer.errors import SequencerError
-from sequencer.files import copy_output, write_output
+from sequencer.files import copy_output, require_own_folder, write_output
 from sequencer.player.page import player_page
 from sequencer.score.files import read_score, score_json
 
 PAGE_NAME = "index.html"
+SCORE_NAME = "piece.score.json"
+"""Written first."""
 _SOUNDS = (".wav", ".flac", ".ogg", ".opus")
 
 
@@ -55,18 +57,17 @@ def write_player(score_path: Path, out: Path, sound: Path | None = None) -> Path
             f"{found or score_path.parent}: no sound of this score; "
             f"`sequencer render {score_path}` makes one, --sound names one elsewhere"
         )
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / PAGE_NAME).exists()):
-        raise SequencerError(f"{out} holds something else; give a page a folder of its own")
+    require_own_folder(out, SCORE_NAME, "a page")
     stem = score_path.name.removesuffix(SCORE_SUFFIX)
     # The names in the folder are ours: any name of a piece may be shown, and none is an address.
     address = f"piece{found.suffix.lower()}"
+    write_output(out / SCORE_NAME, score_json(score))
     copy_output(found, out / address)
-    write_output(out / "piece.score.json", score_json(score))
     write_output(out / "credits.html", credits_html(score))
     write_output(out / "credits.txt", credits_text(score))
     downloads = (
         (address, f"{stem}{found.suffix}"),
-        ("piece.score.json", f"{stem}{SCORE_SUFFIX}"),
+        (SCORE_NAME, f"{stem}{SCORE_SUFFIX}"),
         ("credits.txt", f"{stem}.credits.txt"),
     )
     write_output(out / PAGE_NAME, player_page(score, stem, address, downloads))

@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from sequencer.clips.clips import Clip, parent_from_json, parent_to_json, trained_on_to_json
+from sequencer.audio.suffixes import is_audio_name
+from sequencer.clips.clips import (
+    SCORE_SUFFIX,
+    Clip,
+    parent_from_json,
+    parent_to_json,
+    trained_on_to_json,
+)
 from sequencer.clips.corpus import Corpus, corpus_named
 from sequencer.clips.weight_points import MOST_POINTS
 from sequencer.errors import SequencerError
@@ -160,6 +167,10 @@ def read_score(path: str | Path) -> Score:
         What reading raised.
     """
     name = str(path)
+    if is_audio_name(name):
+        beside = Path(path).with_suffix(SCORE_SUFFIX)
+        found = f"{beside}" if beside.is_file() else "`sequencer compose` writes one beside a piece"
+        raise SequencerError(f"{name} is a sound, and its score is wanted: {found}")
     text, top = read_fields(path, "score")
     if top.text("schema", "") != SCHEMA:
         raise SequencerError(f"{name}, field 'schema': not a score ({SCHEMA!r} is expected)")

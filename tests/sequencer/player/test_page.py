@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -138,7 +138,16 @@ def test_what_is_missing_or_in_the_way_is_one_line(
     alone.write_bytes(score.read_bytes())
     assert main(["page", str(alone), "-o", str(tmp_path / "page")]) == 2
     assert "no sound of this score" in capsys.readouterr().err
+    # Somebody's own site has an index.html too.
     (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "mine.txt").write_text(json.dumps("mine"))
-    assert main(["page", str(score), "-o", str(tmp_path / "taken")]) == 2
-    assert "holds something else" in capsys.readouterr().err
+    (tmp_path / "taken" / "index.html").write_text("mine")
+    (tmp_path / "clips").mkdir()
+    sound = score.with_name("my piece.wav")
+    shutil.copy(sound, tmp_path / "clips")
+    for command in (["page", str(score)], ["audition", str(tmp_path / "clips")]):
+        assert main([*command, "-o", str(tmp_path / "taken")]) == 2
+        assert "holds something else" in capsys.readouterr().err
+    for path, found in ((sound, str(score)), (tmp_path / "a.mp3", "`sequencer compose` writes")):
+        assert main(["page", str(path), "-o", str(tmp_path / "page")]) == 2
+        said = capsys.readouterr().err
+        assert f"{path} is a sound, and its score is wanted: {found}" in said
