@@ -33,7 +33,10 @@ NEAR_DUPLICATE = "near-duplicate"
 
 FAILURES = frozenset(get_args(Verdict)) - {"good"}
 """What a clip of an export is rejected as."""
-TRAIN_ON_YOUR_SOUNDS = "train the model on your sounds: `nsynth-batch train`"
+KEEP_THE_PITCH = (
+    "take `--checkpoint spectral`, which keeps the pitch of any sound, or train a model on yours: "
+    "`nsynth-batch train`"
+)
 """What to do about noise."""
 
 SILENCE_RMS = 0.001
@@ -215,7 +218,8 @@ def rejected(verdicts: Mapping[str, int], clips: int) -> str:
     Examples
     --------
     >>> rejected({"good": 2, "noise": 38}, 40)
-    '38 of 40 clips rejected as noise: train the model on your sounds: `nsynth-batch train`'
+    '38 of 40 clips rejected as noise: take `--checkpoint spectral`, which keeps the pitch of any \
+sound, or train a model on yours: `nsynth-batch train`'
     >>> rejected({"tone": 1, "silence": 2}, 9)
     '3 of 9 clips rejected as silence (2), tone (1)'
     """
@@ -225,7 +229,7 @@ def rejected(verdicts: Mapping[str, int], clips: int) -> str:
     several = len(bad) > 1
     words = ", ".join(f"{word} ({n})" if several else word for word, n in bad.items())
     line = f"{sum(bad.values())} of {clips:,} clips rejected as {words}"
-    return f"{line}: {TRAIN_ON_YOUR_SOUNDS}" if "noise" in bad else line
+    return f"{line}: {KEEP_THE_PITCH}" if "noise" in bad else line
 
 
 def _copied(origin: Origin | None, corpus: Corpus | None) -> tuple[Verdict, str]:

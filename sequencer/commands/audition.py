@@ -11,6 +11,7 @@ import typer
 
 from sequencer.commands.options import CLIPS, Verbose
 from sequencer.commands.progress import Progress
+from sequencer.text import counted
 
 if TYPE_CHECKING:
     from sequencer.audition.listing import Listing
@@ -64,7 +65,7 @@ def audition_command(
         print(f"sequencer: warning: {note}", file=sys.stderr)
     more = len(listing.notes) - _MOST_NOTES
     if more > 0:
-        print(f"sequencer: warning: {more} more clips skipped", file=sys.stderr)
+        print(f"sequencer: warning: {counted(more, 'more clip')} skipped", file=sys.stderr)
     drawing = installed("librosa", "matplotlib")
     if not drawing:
         print(
@@ -89,7 +90,7 @@ def audition_command(
         on_progress=Progress("pictures drawn:"),
     ):
         print(f"sequencer: warning: not drawn: {failure}", file=sys.stderr)
-    print(f"{out / PAGE_NAME}: {len(listing.shown)} clips; open it in a browser")
+    print(f"{out / PAGE_NAME}: {counted(len(listing.shown), 'clip')}; open it in a browser")
 
 
 def _compose_command(clips: Path, choices: Path) -> str:
@@ -107,7 +108,7 @@ def _serve(clips: Path, listing: Listing, choices: Path, port: int, *, drawing: 
     audition = Audition(clips.resolve().name, listing, choices, pictures, command)
     try:
         with AuditionServer(audition, port) as server:
-            print(f"{len(listing.shown)} clips at {server.address}")
+            print(f"{counted(len(listing.shown), 'clip')} at {server.address}")
             print(f"choices go to {choices}; Ctrl-C ends this", flush=True)
             server.serve_forever()
     except KeyboardInterrupt:

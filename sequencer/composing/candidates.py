@@ -12,7 +12,7 @@ from sequencer.audio.recording import DEFAULT_SAMPLE_RATE, open_recording
 from sequencer.clips.choices import Choice
 from sequencer.clips.clips import Clip, is_export, read_folder
 from sequencer.clips.fingerprint import Fingerprint, near_duplicates
-from sequencer.clips.gate import NEAR_DUPLICATE, TRAIN_ON_YOUR_SOUNDS, Origin, rejected, verdict
+from sequencer.clips.gate import KEEP_THE_PITCH, NEAR_DUPLICATE, Origin, rejected, verdict
 from sequencer.clips.measures import Measures, Meter
 from sequencer.errors import AudioError, SequencerError
 from sequencer.files import naming
@@ -79,7 +79,7 @@ def find_candidates(
 
     All are measured at one rate: `sample_rate` or, without it, the one that most of them have, so
     that a composition of them loses nothing. `on_progress` gets how many clips of how many are
-    looked through.
+    looked through, at last all of them.
 
     Raises
     ------
@@ -120,6 +120,8 @@ def find_candidates(
                 continue
             notes.append(f"kept {clip.file!r}: {word}: {reason}")
         found.append(measured)
+    if on_progress:
+        on_progress(len(clips), len(clips))
     candidates, fingerprints = [], []
     alike = _alike(found, chosen)
     for number, measured in enumerate(found):
@@ -254,7 +256,7 @@ def _nothing_left(
         found = "is good" if exported else "has anything to hear"
         what_to_do = "train longer" if exported else "give other sounds"
         if exported and left_out.get("noise"):
-            what_to_do = TRAIN_ON_YOUR_SOUNDS
+            what_to_do = KEEP_THE_PITCH
         return (
             f"none of the {counted(count, thing)} in {root} {found} ({words}{others}); "
             f"{what_to_do}, or use --keep-all to compose with them anyway"

@@ -52,7 +52,7 @@ def test_noise_is_a_failure_unless_its_parents_are_noise(
     assert origin["structure"] < 0.05
     assert (origin["source_structure"] > 0.5) == (kind == "tones")
     assert abs(origin["partials"]) < 0.1
-    said = "1 of 1 clips rejected as noise: train the model on your sounds"
+    said = "1 of 1 clips rejected as noise: take `--checkpoint spectral`, which keeps the pitch"
     assert (said in capsys.readouterr().out) == (word == "noise")
     piece = ["compose", str(tmp_path / "clips"), "-o", str(tmp_path / "piece.wav")]
     assert sequencer([*piece, "--minutes", "0.05"]) == (2 if word == "noise" else 0)

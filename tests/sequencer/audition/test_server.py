@@ -248,7 +248,7 @@ def test_an_interrupt_ends_it_quietly(tmp_path: Path) -> None:
         text=True,
     ) as process:
         assert process.stdout
-        assert process.stdout.readline().startswith("1 clips at http://127.0.0.1:")
+        assert process.stdout.readline().startswith("1 clip at http://127.0.0.1:")
         assert "choices go to" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)

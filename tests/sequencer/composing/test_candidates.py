@@ -21,7 +21,9 @@ def test_what_is_odd_about_a_clip_that_plays_is_noted(tmp_path: Path) -> None:
     (tmp_path / "piped.wav").write_bytes(open_end)
     (tmp_path / "good.wav").write_bytes(encoded(pluck(1.0, 700.0)))
     (tmp_path / "short.wav").write_bytes(encoded(sound)[:-9000])
-    found = find_candidates(tmp_path)
+    seen: list[tuple[int, int]] = []
+    found = find_candidates(tmp_path, on_progress=lambda *now: seen.append(now))
+    assert seen == [(number, 4) for number in range(5)]
     assert [one.clip.file for one in found.candidates] == ["cancels.wav", "good.wav", "piped.wav"]
     notes = "\n".join(found.notes)
     assert "'cancels.wav': the 2 channels cancel each other" in notes
