@@ -19,6 +19,7 @@ from sequencer.credits.as_html import credits_html
 from sequencer.credits.credits import result_licences, sources
 from sequencer.piece import make_piece
 from sequencer.rendering.output_paths import Writing
+from sequencer.scripts import run_script
 
 
 def main(clips: str, out: str, minutes: str) -> int:
@@ -52,4 +53,4 @@ def main(clips: str, out: str, minutes: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:4]))
+    sys.exit(run_script(main, sys.argv[1:]))

@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 
 from nsynth_batch.nsynth import load_audio, load_model
+from sequencer.scripts import run_script
 
 MOST_SECONDS = 3.0
 
@@ -44,4 +45,4 @@ def main(a: str, b: str, out: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:4]))
+    sys.exit(run_script(main, sys.argv[1:]))

@@ -25,6 +25,7 @@ from nsynth_batch.pipeline.step import Amount, Expected, PlannedStep, Step, left
 from nsynth_batch.settings.settings import load_settings
 from nsynth_batch.store.arrays import vectors
 from nsynth_batch.store.lineage import Columns
+from sequencer.scripts import run_script
 
 
 @dataclass(frozen=True)
@@ -115,4 +116,4 @@ def main(recordings: str, store: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    sys.exit(run_script(main, sys.argv[1:]))

@@ -16,6 +16,7 @@ from nsynth_batch.pipeline.steps import lineage_of
 from nsynth_batch.reporting.events import Note, RunEvent
 from nsynth_batch.settings.settings import load_settings
 from nsynth_batch.store.clip_export import export_clips
+from sequencer.scripts import run_script
 
 
 def show(event: RunEvent) -> None:
@@ -40,4 +41,4 @@ def main(recordings: str, store: str, clips: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:4]))
+    sys.exit(run_script(main, sys.argv[1:]))

@@ -20,6 +20,7 @@ from nsynth_batch.nsynth import load_model
 from nsynth_batch.training.corpus import Corpus
 from nsynth_batch.training.options import TrainingOptions, TrainingProgress
 from nsynth_batch.training.trainer import Trainer
+from sequencer.scripts import run_script
 
 
 def show(progress: TrainingProgress) -> None:
@@ -37,6 +38,9 @@ def main(recordings: str, model: str, out: str) -> int:
     corpus = Corpus.from_folder(Path(recordings), config.sample_rate)
     for name, reason in corpus.rejected.items():
         print(f"left out {name}: {reason}")
+    if not len(corpus):
+        print(f"{recordings} holds no recording that can be used", file=sys.stderr)
+        return 2
     print(f"{len(corpus)} recordings, {corpus.seconds:.1f} s")
     options = TrainingOptions(
         steps=20, batch=2, crop_samples=2048, warmup_steps=5, decay_steps=5, learning_rate=0.01
@@ -54,4 +58,4 @@ def main(recordings: str, model: str, out: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:4]))
+    sys.exit(run_script(main, sys.argv[1:]))

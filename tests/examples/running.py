@@ -19,11 +19,16 @@ def bundled(folder: Path, *names: str) -> Path:
     return folder
 
 
-def run_example(name: str, *words: Path | str) -> str:
-    """Return what an example prints; it must end with 0."""
-    done = subprocess.run(
+def tried(name: str, *words: Path | str) -> subprocess.CompletedProcess[str]:
+    """Run an example, however it ends."""
+    return subprocess.run(
         [sys.executable, str(ROOT / "examples" / name), *map(str, words)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def run_example(name: str, *words: Path | str) -> str:
+    """Return what an example prints; it must end with 0."""
+    done = tried(name, *words)
     assert done.returncode == 0, done.stderr
     return done.stdout
