@@ -18,6 +18,7 @@ from nsynth_batch.models.weights import Array
 from nsynth_batch.settings.choices import Curve, Length
 from nsynth_batch.settings.mash_rule import MashRule
 from sequencer.audio.recording import load_audio
+from sequencer.audio.samples import require_mono
 from sequencer.errors import AudioError
 
 
@@ -117,6 +118,7 @@ class Autoencoder(LoadedModel, ABC):
         AudioError
             ``too-short``.
         """
+        require_mono(samples)
         if len(samples) < self.hop:
             raise AudioError(
                 "too-short",
@@ -182,9 +184,13 @@ class Autoencoder(LoadedModel, ABC):
         for name, encoding in zip("abcd", encodings, strict=False):
             shape = np.shape(encoding)
             if len(shape) != 2 or shape[1] != width or not shape[0]:
+                advice = (
+                    f"give one of a batch, as {name}[0], and of a stereo sound its mean, encoded"
+                    if len(shape) == 3
+                    else "encode_file and encode make one"
+                )
                 raise ValueError(
-                    f"{name} must be an encoding [frames, {width}], not of shape {shape}; "
-                    "encode_file and encode make one"
+                    f"{name} must be an encoding [frames, {width}], not of shape {shape}; {advice}"
                 )
         return mixture(encodings, rule, seed, pair)
 

@@ -22,6 +22,7 @@ from nsynth_batch.models.engine import (
 )
 from nsynth_batch.models.quantiser import Quantiser
 from nsynth_batch.models.weights import Array, ModelConfig, Weights
+from sequencer.audio.samples import require_mono
 from sequencer.clips.corpus import Corpus
 from sequencer.rights.sources_csv import read_sources
 
@@ -213,6 +214,7 @@ class Generator(LoadedModel, ABC):
 
     def _prompt(self, prime: Array) -> Codes:
         """Return what an engine goes on from."""
+        require_mono(np.asarray(prime))
         return self.quantiser.encode(checked_audio(np.asarray(prime)[None], self.sample_rate)[0])
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sequencer.audio.samples import require_mono
+
 Array = npt.NDArray[np.float64]
 
 FRAME_SECONDS = 0.128
@@ -190,6 +192,7 @@ def _magnitudes(samples: npt.NDArray[np.float32], sample_rate: int) -> Array:
 
 def _frames(samples: npt.NDArray[np.float32], sample_rate: int) -> Array:
     """Return float64 [frames, FRAME_SECONDS · rate], each half over the next."""
+    require_mono(samples)
     size = 2 * max(8, round(FRAME_SECONDS * sample_rate / 2))
     if len(samples) < size:
         samples = np.pad(samples, (0, size - len(samples)))

@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import soxr
 
 Samples = npt.NDArray[np.float32]
+
+
+def require_mono(samples: npt.NDArray[Any]) -> None:
+    """Refuse the channels of a sound where one channel is wanted.
+
+    Raises
+    ------
+    ValueError
+        If the array has more than one axis; the message says how to mix it.
+
+    Examples
+    --------
+    >>> require_mono(np.zeros((2, 48_000)))
+    Traceback (most recent call last):
+        ...
+    ValueError: one sound is wanted, mono [samples], not of shape (2, 48000); \
+samples.mean(axis=0) mixes channels to one
+    """
+    shape = np.shape(samples)
+    if len(shape) == 1:
+        return
+    advice = ""
+    if len(shape) == 2:
+        axis = 0 if shape[0] <= shape[1] else 1
+        advice = f"; samples.mean(axis={axis}) mixes channels to one"
+    raise ValueError(f"one sound is wanted, mono [samples], not of shape {shape}{advice}")
 
 
 class Resampler:

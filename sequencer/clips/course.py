@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sequencer.audio.samples import require_mono
+
 Samples = npt.NDArray[np.float32]
 Array = npt.NDArray[np.float64]
 
@@ -98,6 +100,7 @@ def course(samples: Samples, sample_rate: int) -> Course:
     >>> found.loops, round(found.period, 3), found.since
     (True, 0.5, 0.0)
     """
+    require_mono(samples)
     seconds = len(samples) / sample_rate
     bands = band_levels(samples, sample_rate)
     silent_from = _silent_from(samples, sample_rate, seconds)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sequencer.audio.loudness import gated, k_response
+from sequencer.audio.samples import require_mono
 from sequencer.clips.fingerprint import Fingerprint, Printer
 
 CLIPPED_LEVEL = 0.977
@@ -100,7 +101,8 @@ class Meter:
         self._clipped = 0
 
     def add(self, samples: npt.NDArray[np.float32]) -> None:
-        """Take float32 samples [n], full scale ±1."""
+        """Take float32 samples [n], full scale ±1; ValueError for channels."""
+        require_mono(samples)
         if not len(samples):
             return
         exact = samples.astype(np.float64)

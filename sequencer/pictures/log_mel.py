@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.audio.samples import Samples
+from sequencer.audio.samples import Samples, require_mono
 from sequencer.optional import extra
 
 WINDOW = 1024
@@ -71,6 +71,7 @@ def mel_power(
     SequencerError
         When librosa is not installed.
     """
+    require_mono(samples)
     power: npt.NDArray[np.float32] = extra("librosa", "librosa").feature.melspectrogram(
         y=np.pad(samples, (0, max(0, WINDOW - len(samples)))),
         sr=sample_rate,

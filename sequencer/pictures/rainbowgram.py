@@ -11,7 +11,7 @@ import io
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.audio.samples import Samples
+from sequencer.audio.samples import Samples, require_mono
 from sequencer.optional import extra
 
 DRAWN_RATE = 16_000
@@ -46,6 +46,7 @@ def rainbowgram(samples: Samples) -> npt.NDArray[np.uint8]:
     SequencerError
         When librosa or matplotlib are not installed.
     """
+    require_mono(samples)
     librosa = extra("librosa", "librosa")
     colours = extra("matplotlib", "matplotlib").colormaps["rainbow"]
     frames = 1 + len(samples) // HOP

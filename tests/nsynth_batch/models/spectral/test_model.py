@@ -126,6 +126,17 @@ def test_audio_beyond_full_scale_or_too_short_for_a_frame_is_taken_with_a_word(
         model.encode_file(tmp_path / "b.wav")
 
 
+def test_channels_are_refused_where_one_sound_is_wanted(trained: Path) -> None:
+    model = load_model(trained)
+    stereo = np.zeros((2, 2048), np.float32)
+    # By contract two rows are two sounds; of a file's array that is seen at the next step.
+    both = model.encode(stereo)
+    with pytest.raises(ValueError, match=r"a must be an encoding .*one of a batch, as a\[0\]"):
+        model.mashup(both, both[0])
+    with pytest.raises(ValueError, match=r"mono \[samples\], not .*\.mean\(axis=0\) mixes"):
+        model.require_frame(stereo)
+
+
 @pytest.mark.parametrize(
     ("encodings", "message"),
     [
