@@ -26,6 +26,11 @@ _SECONDS = 10.0
 _GRID = 9
 _SQUARE = "square.png"
 _PROGRESS_SECONDS = 5.0
+_NONE = "-"
+_WHY_NONE = (
+    "nothing to measure: no clear pitch, a stretch, or never more than half of the mix for a "
+    "quarter of a second"
+)
 
 Out = Annotated[
     Path,
@@ -247,12 +252,13 @@ def _measures(made: Made) -> str:
             [
                 one_line(parent.path.name),
                 f"{len(parent.samples) / made.sample_rate:.2f}",
-                "-" if not kept.voiced else f"{kept.pitch_kept:.0%}",
-                *("-" if not kept.voiced else f"{f.periodicity:.2f}" for f in (kept, own)),
-                "-" if not kept.audible else f"{kept.partials:.2f}",
+                _NONE if not kept.voiced else f"{kept.pitch_kept:.0%}",
+                *(_NONE if not kept.voiced else f"{f.periodicity:.2f}" for f in (kept, own)),
+                _NONE if not kept.audible else f"{kept.partials:.2f}",
             ]
         )
-    return table(rows)
+    why = f"\n{_NONE}: {_WHY_NONE}" if any(_NONE in row for row in rows) else ""
+    return table(rows) + why
 
 
 def _write(made: Made, out: Path, drawn: Path | None) -> str:

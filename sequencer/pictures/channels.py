@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sequencer.optional import extra
+from sequencer.pictures.axes import seconds_along
 
 
 def draw_channels(
@@ -34,6 +35,8 @@ def draw_channels(
         # A single frame is a point: a line of it would not be seen.
         marker = "." if len(encoding) == 1 else ""
         axes.plot(times, encoding[:, channel], color=colour, linewidth=0.9, marker=marker)
+    axes.set_ylabel("value")
+    seconds_along(axes)
     # A title may hold a dollar, which matplotlib would read as mathematics.
     axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=9)
 
@@ -66,7 +69,6 @@ def channels(
     for axes, (title, encoding) in zip(rows, encodings, strict=True):
         draw_channels(axes, title, encoding, seconds_a_frame)
         axes.margins(x=0)
-    rows[-1].set_xlabel("seconds")
     out = io.BytesIO()
     with warnings.catch_warnings():
         # A title may hold letters that the font does not have; a box stands for each.

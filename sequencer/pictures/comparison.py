@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sequencer.audio.samples import Samples
+from sequencer.audio.samples import Samples, require_mono
 from sequencer.optional import extra
+from sequencer.pictures.axes import hertz_up, seconds_along
 from sequencer.pictures.channels import draw_channels
 
 WINDOW_SECONDS = 0.064
@@ -38,13 +39,15 @@ def comparison(
     -------
     bytes
         A row a sound: its waveform on the left; its spectrogram on the right, to half the sample
-        rate, black 80 dB below the loudest point of all the pictures.
+        rate, black 80 dB below the loudest point of all the pictures. Times are in seconds.
 
     Raises
     ------
     SequencerError
         When matplotlib is not installed.
     """
+    for _, samples in sounds:
+        require_mono(samples)
     figures = extra("matplotlib.figure", "matplotlib")
     window = round(WINDOW_SECONDS * sample_rate)
     seconds = max(len(samples) for _, samples in sounds) / sample_rate
@@ -53,15 +56,16 @@ def comparison(
     count = len(sounds) + (encoding is not None)
     figure = figures.Figure(figsize=(12, 2.1 * count), dpi=80, layout="constrained")
     rows = figure.subplots(count, 2, squeeze=False, sharex=True)
-    below = rows[-1]
     if encoding is not None:
-        for axes in below:
+        for axes in rows[-1]:
             axes.remove()
-        rows, below = rows[:-1], [figure.add_subplot(rows[0, 0].get_gridspec()[-1, :])]
-        draw_channels(below[0], *encoding)
-        below[0].set_xlim(0, seconds)
+        below = figure.add_subplot(rows[0, 0].get_gridspec()[-1, :])
+        rows = rows[:-1]
+        draw_channels(below, *encoding)
+        below.set_xlim(0, seconds)
     for (wave, spectrogram), (title, samples), levels in zip(rows, sounds, spectra, strict=True):
         _draw_wave(wave, title, samples, sample_rate)
+        step = _step(window) / sample_rate
         spectrogram.imshow(
             levels,
             origin="lower",
@@ -69,12 +73,14 @@ def comparison(
             cmap="magma",
             vmin=loudest - RANGE_DB,
             vmax=loudest,
-            extent=(0, max(len(samples), window) / sample_rate, 0, sample_rate / 2000),
+            # A frame is drawn about its middle, so that it stands below its sound.
+            extent=(-step / 2, (levels.shape[1] - 0.5) * step, 0, sample_rate / 2),
         )
-        spectrogram.set_ylabel("kHz")
+        _title(spectrogram, f"{title}: spectrogram")
+        hertz_up(spectrogram)
         spectrogram.set_xlim(0, seconds)
-    for axes in below:
-        axes.set_xlabel("seconds")
+        for axes in (wave, spectrogram):
+            seconds_along(axes)
     out = io.BytesIO()
     with warnings.catch_warnings():
         # A title may hold letters that the font does not have; a box stands for each.
@@ -86,13 +92,23 @@ def comparison(
 def _draw_wave(axes: Any, title: str, samples: Samples, sample_rate: int) -> None:
     axes.plot(np.arange(len(samples)) / sample_rate, samples, linewidth=0.4, color="#2a4d7a")
     axes.set_ylim(-1, 1)
+    axes.set_ylabel("of full scale")
+    _title(axes, f"{title}: waveform")
+
+
+def _title(axes: Any, title: str) -> None:
     # A title may hold a dollar, which matplotlib would read as mathematics.
     axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=9)
 
 
+def _step(window: int) -> int:
+    """Return how many samples a frame lies after the one before it."""
+    return window // 4
+
+
 def _levels(samples: Samples, window: int) -> Any:
     """Return levels in decibels, [window // 2 + 1, frames]."""
-    padded = np.pad(samples, (0, max(0, window - len(samples))))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[:: window // 4]
+    padded = np.pad(samples, (window // 2, window - window // 2))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[:: _step(window)]
     magnitudes = np.abs(np.fft.rfft(frames * np.hanning(window), axis=1)).T
     return 20 * np.log10(magnitudes + 1e-6)

@@ -19,6 +19,7 @@ from sequencer.credits.aligned import AudibleRecording, Span, aligned, is_prime
 from sequencer.credits.captions import section_ends
 from sequencer.credits.palette import COLOURS, Palette
 from sequencer.optional import extra
+from sequencer.pictures.axes import hertz_words
 from sequencer.pictures.piece_spectrogram import LOWEST_HZ, RANGE_DB, piece_spectrogram
 from sequencer.score.score import Score
 from sequencer.text import clock, counted, flattened
@@ -195,12 +196,9 @@ def _draw_spectrogram(panel: Any, sound: Path) -> None:
     )  # fmt: skip
     panel.set_xlim(limits)
     named = [hertz for hertz in (100, 1_000, 10_000) if hertz < highest]
-    panel.set_yticks([float(np.log2(hertz / LOWEST_HZ)) for hertz in named], map(_hertz, named))
-    panel.set_ylabel("Hz", color=_SOFT)
-
-
-def _hertz(hertz: int) -> str:
-    return f"{hertz // 1000}k" if hertz >= 1000 else str(hertz)
+    panel.set_yticks(
+        [float(np.log2(hertz / LOWEST_HZ)) for hertz in named], map(hertz_words, named)
+    )
 
 
 def _loudness(sound: Path) -> list[tuple[float, float]]:

@@ -42,6 +42,7 @@ def test_a_recording_is_decoded_again_with_its_rights_and_a_picture(
     assert main(words) == 0
     printed = capsys.readouterr()
     assert "pitch kept" in printed.out
+    assert "nothing to measure" not in printed.out
     assert 'made from "Great bell" by Ann (CC-BY-4.0) https://a.example' in printed.out
     assert "licence: CC-BY-4.0" in printed.out
     samples, rate = soundfile.read(out)
