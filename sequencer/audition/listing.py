@@ -11,7 +11,7 @@ from sequencer.audio.suffixes import is_audio_name
 from sequencer.audition.peaks import peaks
 from sequencer.clips.clips import Clip, Parent
 from sequencer.clips.likeness_map import likeness_map
-from sequencer.clips.weight_points import mean_weight, thinned
+from sequencer.clips.weight_points import mean_weight, percentages, thinned
 from sequencer.composing.candidates import OnProgress, find_candidates
 from sequencer.credits.aligned import author_of, generated_words, parents_of, title_of
 from sequencer.files import digest_of
@@ -126,6 +126,7 @@ def as_data(shown: Shown) -> dict[str, object]:
     clip = shown.clip
     parents = parents_of(clip)
     sounds = shown.parents or (None,) * len(parents)
+    means = [mean_weight(parent.weights, 0.0, 1.0) for parent in parents]
     return {
         "id": clip.clip_id,
         "name": flattened(clip.file),
@@ -140,13 +141,13 @@ def as_data(shown: Shown) -> dict[str, object]:
         **({} if clip.nll is None else {"likelihood": round(-clip.nll, 3)}),
         "place": [round(part * _MAP_WIDTH) for part in shown.place],
         "recordings": [
-            _recording(parent, sound) for parent, sound in zip(parents, sounds, strict=True)
+            _recording(*one) for one in zip(parents, sounds, percentages(means), strict=True)
         ],
         "generated": generated_words(clip),
     }
 
 
-def _recording(parent: Parent, sound: tuple[str, Path] | None) -> dict[str, object]:
+def _recording(parent: Parent, sound: tuple[str, Path] | None, percent: float) -> dict[str, object]:
     rights = parent.rights
     licences = licences_of(rights)
     return {
@@ -157,7 +158,7 @@ def _recording(parent: Parent, sound: tuple[str, Path] | None) -> dict[str, obje
         "known": rights.known,
         "licence_url": web_address(licences[0].url) if len(licences) == 1 else "",
         "categories": [flattened(category) for category in parent.categories],
-        "share": round(mean_weight(parent.weights, 0.0, 1.0), 3),
+        "percent": round(percent),
         "weights": list(thinned(parent.weights)),
         "sound": f"parents/{sound[0]}" if sound else "",
     }

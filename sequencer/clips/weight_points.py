@@ -12,6 +12,7 @@ import numpy as np
 
 MOST_POINTS = 16
 _DECIMALS = 3
+_FILLS = 0.01
 _PLACES = np.linspace(0.0, 1.0, MOST_POINTS)
 
 
@@ -52,6 +53,40 @@ def mean_weight(points: Sequence[float], start: float, stop: float) -> float:
         return weight_at(points, start)
     area = _area_before(points, stop) - _area_before(points, start)
     return area / ((stop - start) * (len(points) - 1))
+
+
+def percentages(shares: Sequence[float], decimals: int = 0) -> tuple[float, ...]:
+    """Round the shares of a clip's recordings so that what is shown of them sums to 100.
+
+    Each is rounded down, and those with the largest rests up, until the sum is right. Shares that
+    do not fill the clip, such as those of the recordings that a model went on from, are rounded
+    one by one.
+
+    Parameters
+    ----------
+    shares : sequence of float
+        0 to 1 each.
+    decimals : int
+        Of a percent.
+
+    Examples
+    --------
+    >>> percentages([0.505, 0.495]), percentages([0.333, 0.333, 0.333])
+    ((51.0, 49.0), (34.0, 33.0, 33.0))
+    >>> percentages([1.0, 1.0])
+    (100.0, 100.0)
+    """
+    unit = 10**decimals
+    total = sum(shares)
+    if abs(total - 1) > _FILLS:
+        return tuple(round(share * 100, decimals) for share in shares)
+    exact = [share / total * 100 * unit for share in shares]
+    whole = [int(value) for value in exact]
+    # Of equal rests the larger share's: 0.5 % beside 99.5 % is nothing, and not nearly all.
+    by_rest = sorted(range(len(exact)), key=lambda n: (whole[n] - exact[n], -exact[n]))
+    for number in by_rest[: 100 * unit - sum(whole)]:
+        whole[number] += 1
+    return tuple(value / unit for value in whole)
 
 
 def _segment(points: Sequence[float], place: float) -> tuple[int, float]:

@@ -83,17 +83,19 @@ def _written(score: Score, form: Form) -> str:
 
 
 def _moment(moment: Moment) -> str:
+    from sequencer.clips.weight_points import percentages
     from sequencer.credits.aligned import author_of, generated_words, layer_words, title_of
     from sequencer.text import flattened
 
     span = moment.span
     clip = f"clip {flattened(span.clip.clip_id)} ({span.clip.title})"
     lines = [f"{clip} in {layer_words(span.event.layer)}, {moment.seconds_in:.3f} s into it"]
-    for parent, weight in moment.weights:
+    shares = percentages([weight for _, weight in moment.weights], 1)
+    for (parent, _), share in zip(moment.weights, shares, strict=True):
         rights = parent.rights
         page = f", {flattened(rights.page_url)}" if rights.page_url else ""
         lines.append(
-            f'  {weight:6.1%}  "{title_of(parent)}" by {author_of(rights)} ({rights.licence}){page}'
+            f'  {share:5.1f}%  "{title_of(parent)}" by {author_of(rights)} ({rights.licence}){page}'
         )
     if made := generated_words(span.clip):
         lines.append(f"  {made}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from sequencer.clips.weight_points import percentages
 from sequencer.credits.aligned import (
     AudibleRecording,
     Span,
@@ -63,19 +66,20 @@ def span_words(span: Span) -> str:
 
 def _lines(span: Span) -> list[str]:
     """List what is audible in a span; of a corpus only how many recordings it has."""
-    words = _begun if is_prime(span.clip) else _words
     made = generated_words(span.clip)
-    return [*(words(part) for part in span.audible), *([made] if made else [])]
+    parts = map(_begun, span.audible) if is_prime(span.clip) else _shared(span)
+    return [*parts, *([made] if made else [])]
 
 
 def _begun(part: AudibleRecording) -> str:
     return f"begun from {_named(part)}"
 
 
-def _words(part: AudibleRecording) -> str:
-    first, last = part.weights[0][1], part.weights[-1][1]
-    share = f"{first:.0%}" if f"{first:.0%}" == f"{last:.0%}" else f"{first:.0%} to {last:.0%}"
-    return f"{_named(part)}, {share}"
+def _shared(span: Span) -> Iterator[str]:
+    ends = [percentages([part.weights[end][1] for part in span.audible]) for end in (0, -1)]
+    for part, first, last in zip(span.audible, *ends, strict=True):
+        share = f"{first:.0f}%" if first == last else f"{first:.0f}% to {last:.0f}%"
+        yield f"{_named(part)}, {share}"
 
 
 def _named(part: AudibleRecording) -> str:

@@ -137,7 +137,7 @@ function build(index, place) {
 function source(recording, number) {
   const line = element("p", "source");
   line.style.setProperty("--from", COLOURS[number % COLOURS.length]);
-  const share = `${Math.round(recording.share * 100)}%`;
+  const share = `${recording.percent}%`;
   const first = element("span", "line");
   if (recording.sound) {
     const label = `Play ${recording.title}, which the clip was made from`;

@@ -4,8 +4,8 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = (id) => document.getElementById(id);
 const audio = at("audio");
-// A smaller share is shown as none, and is not heard.
-const LEAST_SHARE = 0.005;
+// Shares further from one in all do not fill the clip, and are rounded one by one.
+const FILLS = 0.01;
 let frame = 0;
 let shown = "";
 
@@ -20,6 +20,20 @@ function weightAt(points, second) {
     }
   }
   return points[points.length - 1][1];
+}
+
+// Whole percents that sum to 100: rounded down, and those with the largest rests up.
+function percentages(shares) {
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  if (Math.abs(total - 1) > FILLS) return shares.map((share) => Math.round(share * 100));
+  const exact = shares.map((share) => (share / total) * 100);
+  const whole = exact.map(Math.floor);
+  const missing = 100 - whole.reduce((sum, share) => sum + share, 0);
+  exact.map((share, i) => i)
+    .sort((a, b) => whole[a] - exact[a] - (whole[b] - exact[b]) || exact[b] - exact[a])
+    .slice(0, missing)
+    .forEach((i) => { whole[i] += 1; });
+  return whole;
 }
 
 function levelAt(span, second) {
@@ -90,13 +104,14 @@ function showNow(second) {
   const list = at("now");
   list.replaceChildren();
   for (const span of now) {
-    for (const part of span.parts) {
-      const share = weightAt(part.weights, second);
-      if (!span.prime && share < LEAST_SHARE) continue;
+    const shares = percentages(span.parts.map((part) => weightAt(part.weights, second)));
+    for (const [number, part] of span.parts.entries()) {
+      // What is shown as none is not heard.
+      if (!span.prime && !shares[number]) continue;
       const recording = data.recordings[part.of];
       const entry = element("li");
       entry.style.setProperty("--from", recording.colour);
-      if (!span.prime) entry.append(element("b", `${Math.round(share * 100)}%`, "share"));
+      if (!span.prime) entry.append(element("b", `${shares[number]}%`, "share"));
       entry.append(link(recording.title, recording.page));
       entry.append(element("span", `${span.prime ? "begun from a recording by" : "by"} ${recording.author}`));
       const licence = element("span", undefined, recording.known ? "" : "unknown");

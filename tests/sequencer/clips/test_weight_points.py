@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequencer.clips.weight_points import MOST_POINTS, mean_weight, thinned, weight_at
+from sequencer.clips.weight_points import MOST_POINTS, mean_weight, percentages, thinned, weight_at
 
 weights = st.lists(st.floats(0, 1), min_size=1, max_size=60)
 
@@ -35,6 +35,22 @@ def test_the_mean_is_the_integral(frames: list[float], one: float, other: float)
     start, stop = sorted((one, other))
     fine = np.mean([weight_at(points, place) for place in np.linspace(start, stop, 2001)])
     assert mean_weight(points, start, stop) == pytest.approx(fine, abs=2e-3)
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=1, max_size=4), st.sampled_from([0, 1]))
+@settings(max_examples=80, deadline=None)
+def test_shown_shares_of_one_clip_sum_to_a_hundred(parts: list[float], decimals: int) -> None:
+    # As scores keep them, to three decimals, which need not sum to one.
+    shares = [round(part / sum(parts), 3) for part in parts]
+    shown = percentages(shares, decimals)
+    assert sum(shown) == pytest.approx(100)
+    for share, percent in zip(shares, shown, strict=True):
+        assert abs(percent - 100 * share) < 10**-decimals + 0.3
+
+
+def test_a_share_of_nearly_none_is_none() -> None:
+    assert percentages([0.995, 0.005]) == (100, 0)
+    assert percentages([0.513, 0.488], 1) == (51.2, 48.8)
 
 
 def test_without_weights_all_of_it() -> None:
