@@ -12,7 +12,7 @@ from sequencer.errors import USAGE, failure
 def run_script(main: Callable[..., int], words: Sequence[str]) -> int:
     """Run a script's main function; return the exit code.
 
-    An error that says what to do is printed as its line; one that nobody foresaw keeps its
+    An error that says what to do is printed as its line; an unforeseen one keeps its
     traceback.
 
     Parameters
