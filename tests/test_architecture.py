@@ -49,7 +49,7 @@ MODELS_ORDER = (
     ("code_generator",),
     ("model", "inputs", "instruction_sets"),
     ("engine", "crossfade", "magenta_files", "torch_file"),
-    ("spec", "weights", "quantiser", "draws", "machine", "recipe", "recurrent"),
+    ("spec", "weights", "quantiser", "draws", "machine", "recipe", "recurrent", "segments"),
     ("sizes",),
 )
 MAY_LOAD_TENSORFLOW = (

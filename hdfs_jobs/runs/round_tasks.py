@@ -1,4 +1,4 @@
-"""What workers do in a round: parts, sums of them, the next state, a copy of it to keep."""
+"""What workers do in a round: parts, stages, sums of them, the next state, a copy to keep."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
-class Iteration(Protocol):
+class Rounds(Protocol):
     """What is iterated: functions of a state, which say the same on every worker.
 
     It is pickled to the workers, which keep one a process: what is expensive to make is made there,
@@ -24,10 +24,6 @@ class Iteration(Protocol):
 
     def load(self) -> tuple[int, Any]:
         """Return the state that was saved last, or the first, and how many rounds are in it."""
-        ...
-
-    def part(self, state: Any, number: int, index: int) -> Any:
-        """Return what part `index` of round `number` adds to the sum."""
         ...
 
     def add(self, a: Any, b: Any) -> Any:
@@ -47,6 +43,53 @@ class Iteration(Protocol):
         ...
 
 
+class Iteration(Rounds, Protocol):
+    """Rounds of which each part is made of the state alone."""
+
+    def part(self, state: Any, number: int, index: int) -> Any:
+        """Return what part `index` of round `number` adds to the sum."""
+        ...
+
+
+@runtime_checkable
+class StagedIteration(Rounds, Protocol):
+    """Rounds of which each part needs sums over all parts on its way.
+
+    Such a round has stages. In each a part goes on from what it carries, which stays with its
+    worker, and from the sum of the stage before; the sum of the last stage is applied.
+    """
+
+    @property
+    def stages(self) -> int:
+        """How many stages each round has."""
+        ...
+
+    def stage(
+        self, state: Any, number: int, index: int, stage: int, carried: Any, total: Any
+    ) -> tuple[Any, Any]:
+        """Return what part `index` carries to the next stage, and what it adds to this one's sum.
+
+        Parameters
+        ----------
+        state : object
+        number, index, stage : int
+            Of the round, the part and the stage, from 0.
+        carried : object
+            What the stage before returned for this part, to be left as it is; None in the first.
+        total : object
+            The sum of the stage before; None in the first.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What some parts carry to the next stage, and the sum of what they add to this one's."""
+
+    carried: tuple[Any, ...]
+    total: Any
+
+
 @dataclass(frozen=True)
 class At:
     """A state, how many rounds are in it, and the reports of the last of them."""
@@ -59,16 +102,15 @@ class At:
 _MAKING = threading.Lock()
 
 
-def _iteration(pickled: bytes) -> Iteration:
+def _iteration(pickled: bytes) -> Any:
     # The cache alone would let two threads make one each.
     with _MAKING:
         return _made(pickled)
 
 
 @lru_cache(maxsize=1)
-def _made(pickled: bytes) -> Iteration:
-    found: Iteration = pickle.loads(pickled)
-    return found
+def _made(pickled: bytes) -> Any:
+    return pickle.loads(pickled)
 
 
 def load(pickled: bytes) -> At:
@@ -83,8 +125,28 @@ def number_of(at: At) -> int:
 
 def parts_sum(pickled: bytes, first: int, stop: int, at: At) -> Any:
     """Return the sum of the parts from `first` to before `stop`."""
-    work = _iteration(pickled)
+    work: Iteration = _iteration(pickled)
     return tree_sum(range(first, stop), lambda k: work.part(at.state, at.number, k), work.add)
+
+
+def stage_parts(pickled: bytes, stage: int, first: int, stop: int, at: At, *before: Any) -> Staged:
+    """Bring the parts from `first` to before `stop` through a stage.
+
+    `before` is what they were in the stage before, and the sum of that; nothing in the first.
+    """
+    work: StagedIteration = _iteration(pickled)
+    staged, total = before or (Staged((None,) * (stop - first), None), None)
+    made = [
+        work.stage(at.state, at.number, first + k, stage, carried, total)
+        for k, carried in enumerate(staged.carried)
+    ]
+    sums = tree_sum([adds for _, adds in made], _same, work.add)
+    return Staged(tuple(carried for carried, _ in made), sums)
+
+
+def stage_total(pickled: bytes, staged: Staged) -> Any:
+    """Return what some parts add to a stage's sum, without what stays with their worker."""
+    return staged.total
 
 
 def sums_sum(pickled: bytes, *sums: Any) -> Any:

@@ -1,6 +1,7 @@
 """Iterations on Dask: parts are mapped over workers, added in a fixed tree, applied to a state.
 
-Every round is a few Dask tasks: the parts of it, sums of them, the next state. States and sums go
+Every round is a few Dask tasks: the parts of it, sums of them, the next state; or, where a part
+needs sums of all parts on its way, stages of the parts, each with its sum. States and sums go
 from worker to worker and never through the driver or the scheduler; the driver submits rounds ahead
 and gets a small report of each. Now and then two workers keep a copy of the state that hangs on
 nothing, so that Dask forgets what is behind it: a worker that is lost costs what was made since, or
@@ -22,7 +23,7 @@ from hdfs_jobs.runs.code import check_workers
 from hdfs_jobs.runs.kept_states import ANSWER_SECONDS, Base, KeptStates, LostError
 from hdfs_jobs.runs.options import DEFAULTS, RunOptions
 from hdfs_jobs.runs.round_graph import RoundsGraph
-from hdfs_jobs.runs.round_tasks import Iteration
+from hdfs_jobs.runs.round_tasks import Iteration, StagedIteration
 from hdfs_jobs.runs.workers import Workers
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ KEEP_ROUNDS = 50
 
 
 def run_rounds(
-    iteration: Iteration,
+    iteration: Iteration | StagedIteration,
     *,
     client: Client,
     rounds: int,
@@ -57,7 +58,7 @@ def run_rounds(
 
     Parameters
     ----------
-    iteration : Iteration
+    iteration : Iteration or StagedIteration
         What is iterated. The result is the same whatever workers there are, and whatever happens
         to them, if its functions are.
     client : distributed.Client
@@ -104,6 +105,7 @@ def run_rounds(
         client=client,
         pickled=pickled,
         parts=iteration.parts,
+        stages=iteration.stages if isinstance(iteration, StagedIteration) else 0,
         rounds=rounds,
         on_report=on_report,
         saves=saves,
@@ -133,6 +135,7 @@ class _Rounds:
     client: Client
     pickled: bytes
     parts: int
+    stages: int
     rounds: int
     on_report: Callable[[int, Any], None]
     saves: Callable[[int], bool]
@@ -202,7 +205,8 @@ class _Rounds:
 
     def _batch(self, number: int, state: Future[Any], last: int) -> _Batch:
         """Submit some rounds; one graph of many tasks costs far less than many of one."""
-        graph = RoundsGraph(self.pickled, self.parts, self.workers.addresses, state.key)
+        places = self.workers.addresses
+        graph = RoundsGraph(self.pickled, self.parts, places, state.key, self.stages)
         end = min(last, number + max(1, int(BATCH_SECONDS / self.seconds)))
         saves = False
         while number < end and not saves:

@@ -14,6 +14,7 @@ from nsynth_batch.models.engine import Engine
 from nsynth_batch.models.model import LoadedModel
 from nsynth_batch.models.quantiser import Quantiser
 from nsynth_batch.models.recipe import Phase, Recipe
+from nsynth_batch.models.segments import Segment
 from nsynth_batch.models.weights import Array, CheckpointError, ModelConfig, Weights
 from nsynth_batch.settings.choices import EngineName, Precision
 
@@ -245,6 +246,10 @@ class BatchFamily(Family[ConfigT], Protocol[ConfigT]):
 
     def kept_numbers(self, config: ConfigT) -> int:
         """Return how many numbers of a crop are kept for the gradient, of sizes that do."""
+        ...
+
+    def segments(self, config: ConfigT) -> Sequence[Segment]:
+        """Return what the loss does from norm to norm, of sizes that do."""
         ...
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import tensorflow as tf
 
@@ -27,7 +27,7 @@ from nsynth_batch.training.checkpoint import ModelFolder
 from nsynth_batch.training.corpus_file import published_corpus
 from nsynth_batch.training.learner import Learned, Learner, Trained, added
 from nsynth_batch.training.options import ROWS, Met, TrainingOptions
-from nsynth_batch.training.trainer import one_thread_an_operation
+from nsynth_batch.training.trainer import Trainer, one_thread_an_operation
 
 Rows = Mapping[str, Array]
 
@@ -35,8 +35,8 @@ _MAKING = threading.Lock()
 
 
 @dataclass
-class Gradients:
-    """The iteration of a training on workers; see `hdfs_jobs.runs.round_tasks.Iteration`.
+class TrainingRounds:
+    """What all trainings on workers are; see `hdfs_jobs.runs.round_tasks.Rounds`.
 
     Attributes
     ----------
@@ -65,6 +65,29 @@ class Gradients:
     instruction_set: str
     _learner: Learner | None = field(default=None, repr=False, compare=False)
 
+    @classmethod
+    def of(cls, trainer: Trainer, corpus: str) -> Self:
+        """Return what the workers of a training do; they are to have this process's TensorFlow.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            Saved.
+        corpus : str
+            What `publish_corpus` called the corpus in its folder.
+        """
+        return cls(
+            family=trainer.family.name,
+            config=trainer.config,
+            options=trainer.options,
+            url=trainer.url,
+            corpus=corpus,
+            made_by=trainer.made_by,
+            metadata=trainer.metadata,
+            tensorflow=str(tf.__version__),
+            instruction_set=processor_instruction_set(),
+        )
+
     @property
     def parts(self) -> int:
         """How many crops a step has, or groups of streams."""
@@ -85,30 +108,13 @@ class Gradients:
         saved = ModelFolder(self.url).load()
         if saved is None:
             raise UsageError(f"{self.url}: the training is missing; begin it anew")
-        learner = self._ready()
+        learner = self.ready()
         slots = saved.slots(learner.slots, learner.shapes)
         streams = learner.streams
         if streams and saved.recordings == learner.batches.recordings:
             shapes = {name: value.shape for name, value in streams.items()}
             streams = saved.slots(("streams",), shapes)["streams"]
         return self.number(saved.step), Trained(slots, streams)
-
-    def part(self, state: Trained, number: int, index: int) -> Learned:
-        """Return what a crop of each step of a round teaches, or a group of streams.
-
-        In ``async`` the index is that of a piece, from the first of the training on.
-        """
-        options = self.options
-        if options.exchange == "async":
-            step, group = divmod(index, self.pieces)
-            of = [group] if self.lanes else range(options.batch)
-            learn = self._ready().learn
-            total: Learned = tree_sum(of, lambda k: learn(state, step, k), added)
-            return total
-        if options.exchange != "rounds":
-            return self._ready().learn(state, number, index)
-        first = number * options.stride
-        return self._ready().walk(state, range(first, first + options.stride), index)
 
     def add(self, a: Learned, b: Learned) -> Learned:
         """Return what two of them teach together."""
@@ -118,10 +124,10 @@ class Gradients:
         """Return the weights after a round."""
         options = self.options
         if options.exchange == "async":
-            return self._ready().apply(state, number // self.pieces, total, number)
+            return self.ready().apply(state, number // self.pieces, total, number)
         if options.exchange != "rounds":
-            return self._ready().apply(state, number, total)
-        return self._ready().average(state, number * options.stride, total, self.parts)
+            return self.ready().apply(state, number, total)
+        return self.ready().average(state, number * options.stride, total, self.parts)
 
     def report(self, state: Trained, number: int) -> tuple[Met, float]:
         """Return what the last step met, and the seconds that its gradients took together."""
@@ -129,7 +135,7 @@ class Gradients:
 
     def save(self, state: Trained, number: int) -> None:
         """Write model and training into the folder."""
-        learner = self._ready()
+        learner = self.ready()
         step = self.step(number)
         metadata = {**self.metadata, "step": str(step)}
         averaged = state.slots["average"]
@@ -154,7 +160,14 @@ class Gradients:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_learner": None}
 
-    def _ready(self) -> Learner:
+    def ready(self) -> Learner:
+        """Return what this process learns with; it is made once.
+
+        Raises
+        ------
+        UsageError
+            If sums of this process could have other bits than those of others.
+        """
         with _MAKING:
             if self._learner is None:
                 one_thread_an_operation(_tasks_at_once())
@@ -175,6 +188,28 @@ class Gradients:
                     f"a worker has {what} {has} instead of {wanted}: its sums could have other "
                     "bits; start workers afresh, with the versions that this command has"
                 )
+
+
+@dataclass
+class Gradients(TrainingRounds):
+    """A training of which each crop, or group of streams, is learned by itself."""
+
+    def part(self, state: Trained, number: int, index: int) -> Learned:
+        """Return what a crop of each step of a round teaches, or a group of streams.
+
+        In ``async`` the index is that of a piece, from the first of the training on.
+        """
+        options = self.options
+        if options.exchange == "async":
+            step, group = divmod(index, self.pieces)
+            of = [group] if self.lanes else range(options.batch)
+            learn = self.ready().learn
+            total: Learned = tree_sum(of, lambda k: learn(state, step, k), added)
+            return total
+        if options.exchange != "rounds":
+            return self.ready().learn(state, number, index)
+        first = number * options.stride
+        return self.ready().walk(state, range(first, first + options.stride), index)
 
 
 def _tasks_at_once() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,6 +41,8 @@ class Learned:
         What the streams of each group go on from.
     seconds : float
         That it took.
+    averaged : mapping of str to arrays
+        Moments of the whole batch, which the model keeps moving averages of; empty without norms.
     """
 
     tensors: list[Array]
@@ -50,6 +52,7 @@ class Learned:
     beside: Mapping[str, float]
     streams: Mapping[int, Rows]
     seconds: float
+    averaged: Rows = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,23 @@ def added(a: Learned, b: Learned) -> Learned:
         {name: value + b.beside[name] for name, value in a.beside.items()},
         {**a.streams, **b.streams},
         a.seconds + b.seconds,
+        a.averaged,
     )
+
+
+def require_finite(numbers: Sequence[Any], number: int, what: str, loss: float) -> None:
+    """See that what some rows of a step teach is finite.
+
+    Raises
+    ------
+    FloatingPointError
+        If a loss or gradient is not; the message has the step, what it is of, and the mean loss.
+    """
+    if not all(np.isfinite(value).all() for value in numbers):
+        raise FloatingPointError(
+            f"loss or gradient is not finite at step {number}, {what}: the loss is {loss}; try a "
+            "lower learning rate"
+        )
 
 
 class Learner:
@@ -151,21 +170,15 @@ class Learner:
 
     def _learn(self, weights: Rows, before: Rows, number: int, index: int) -> Learned:
         begun = time.perf_counter()
-        rows = self._place(index)
-        batch = {name: tf.constant(values[rows]) for name, values in self._batch(number).items()}
+        batch = self.rows(number, index)
         streams = {name: tf.constant(values) for name, values in before.items()}
         phase = self._options.recipe.phase(number)
         found = self._gradient(weights, batch, streams, phase)
         tensors, count, loss, auxiliary, beside, after = tf.nest.map_structure(_known, found)
         numbers = [loss, *([] if auxiliary is None else [auxiliary]), *tensors]
-        if not all(np.isfinite(value).all() for value in numbers):
-            what = (
-                f"crop {index}" if self._rows == 1 else f"streams {rows.start} to {rows.stop - 1}"
-            )
-            raise FloatingPointError(
-                f"loss or gradient is not finite at step {number}, {what}: the loss is "
-                f"{loss / count}; try a lower learning rate"
-            )
+        place = self._place(index)
+        what = f"crop {index}" if self._rows == 1 else f"streams {place.start} to {place.stop - 1}"
+        require_finite(numbers, number, what, loss / count)
         return Learned(
             tensors,
             float(count),
@@ -175,6 +188,11 @@ class Learner:
             {index: after} if after else {},
             time.perf_counter() - begun,
         )
+
+    def rows(self, number: int, index: int) -> Mapping[str, Any]:
+        """Return a crop of a step's batch, or a group of its streams, as tensors."""
+        rows = self._place(index)
+        return {name: tf.constant(values[rows]) for name, values in self._batch(number).items()}
 
     def apply(
         self, state: Trained, number: int, total: Learned, applied: int | None = None
@@ -193,6 +211,7 @@ class Learner:
             [tf.constant(tensor / count) for tensor in total.tensors],
             tf.constant(self._options.rate(number), tf.float32),
             tf.constant((number if applied is None else applied) + 1, tf.float32),
+            {name: tf.constant(value) for name, value in total.averaged.items()},
         )
 
     def _trained(

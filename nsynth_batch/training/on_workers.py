@@ -1,6 +1,6 @@
 """Training on Dask: gradients are made where there are workers, and applied together or one by one.
 
-See `Gradients` for what stays the same whatever happens to the workers.
+See `TrainingRounds` for what stays the same whatever happens to the workers.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import tensorflow as tf
-
 from hdfs_jobs.runs.lease import SECONDS, Lease, acquire
 from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.rounds import run_rounds
@@ -22,14 +20,15 @@ from hdfs_jobs.runs.updates import Applied, run_updates
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.models.checkpoint import load_checkpoint
-from nsynth_batch.models.machine import processor_instruction_set
+from nsynth_batch.models.family import learns_whole_batches
 from nsynth_batch.models.weights import Weights
 from nsynth_batch.training.corpus import Corpus
 from nsynth_batch.training.corpus_file import delete_corpora, publish_corpus
-from nsynth_batch.training.gradients import Gradients
+from nsynth_batch.training.gradients import Gradients, TrainingRounds
 from nsynth_batch.training.options import Met, TrainingProgress, progress_of
 from nsynth_batch.training.trainer import Trainer
 from nsynth_batch.training.update_log import NAME, Began, UpdateLog, read_updates
+from nsynth_batch.training.whole_batches import WholeBatches
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -104,7 +103,8 @@ def train_on_workers(
             return
         trainer.save()
         corpus_name = publish_corpus(corpus, storage)
-        work = gradients_of(trainer, corpus_name)
+        whole = learns_whole_batches(trainer.family, trainer.config)
+        work = (WholeBatches if whole else Gradients).of(trainer, corpus_name)
         reports = Reports(trainer, lease, _at_once(client, work, most_stale), report_steps)
         reports.on_progress = on_progress
         saved = time.monotonic()
@@ -127,7 +127,7 @@ def train_on_workers(
                 with reports.paused():
                     on_listen(seen, load_checkpoint(trainer.url))
 
-        if trainer.options.exchange == "async":
+        if isinstance(work, Gradients) and trainer.options.exchange == "async":
             log = log_of(trainer, storage, work.number(trainer.step), corpus_name)
 
             def write(updates: Sequence[Applied]) -> None:
@@ -177,35 +177,12 @@ def log_of(trainer: Trainer, storage: Storage, number: int, corpus: str) -> Upda
     return log.going_on(Began(number, corpus, options.steps, options.decay_steps))
 
 
-def _at_once(client: Client, work: Gradients, most_stale: int) -> Callable[[], int]:
+def _at_once(client: Client, work: TrainingRounds, most_stale: int) -> Callable[[], int]:
     """Return how many threads can be at work; workers come and go."""
     most = work.parts
     if work.options.exchange == "async":
         most = min(most_stale + 1, work.lanes or most_stale + 1)
     return lambda: min(most, max(1, sum(client.nthreads().values())))
-
-
-def gradients_of(trainer: Trainer, corpus: str) -> Gradients:
-    """Return what the workers of a training do; they are to have this process's TensorFlow.
-
-    Parameters
-    ----------
-    trainer : Trainer
-        Saved.
-    corpus : str
-        What `publish_corpus` called the corpus in its folder.
-    """
-    return Gradients(
-        family=trainer.family.name,
-        config=trainer.config,
-        options=trainer.options,
-        url=trainer.url,
-        corpus=corpus,
-        made_by=trainer.made_by,
-        metadata=trainer.metadata,
-        tensorflow=str(tf.__version__),
-        instruction_set=processor_instruction_set(),
-    )
 
 
 def passes(before: int, step: int, every: int) -> bool:

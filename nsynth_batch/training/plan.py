@@ -85,7 +85,9 @@ def plan_training(
     rows = options.batch if options.exchange == "alone" else min(options.batch, ROWS[family.order])
     at_once = math.ceil(kept * rows * options.crop_samples)
     if isinstance(family, BatchFamily) and family.whole_batch(config):
-        # Layers that stride through a crop keep fewer outputs than it has samples.
+        # Layers that stride through a crop keep fewer outputs than it has samples. A worker keeps
+        # those of all its crops: each of them waits for the others at every norm.
+        rows = options.batch if options.exchange == "alone" else math.ceil(options.batch / workers)
         at_once = rows * family.kept_numbers(config)
     samples = max(0, options.steps - step) * options.batch * options.crop_samples
     return TrainingPlan(

@@ -16,7 +16,8 @@ from nsynth_batch.models.checkpoint import load_checkpoint
 from nsynth_batch.models.weights import Weights
 from nsynth_batch.training.corpus import Corpus
 from nsynth_batch.training.corpus_file import delete_corpora, publish_corpus
-from nsynth_batch.training.on_workers import Reports, gradients_of, leased, passes
+from nsynth_batch.training.gradients import Gradients
+from nsynth_batch.training.on_workers import Reports, leased, passes
 from nsynth_batch.training.options import TrainingProgress
 from nsynth_batch.training.trainer import Trainer, differing
 from nsynth_batch.training.update_log import NAME, UpdateLog, read_updates
@@ -77,7 +78,7 @@ def replay(
             delete_corpora(storage)
             raise
         trainer.save()
-        work = gradients_of(trainer, corpus_name)
+        work = Gradients.of(trainer, corpus_name)
         reports = Reports(trainer, lease, lambda: 1, report_steps)
         reports.on_progress = on_progress
         number, state = work.load()

@@ -58,8 +58,8 @@ class Trainer:
         `decay_steps` may change), or its file is damaged.
     ValueError
         If the crops are no whole hops or too short, the steps no whole rounds, streams are to be
-        changed as crops can be, a batch that is learned as one is to be exchanged, or `initial` is
-        of other sizes.
+        changed as crops can be, a batch that is learned as one is to be exchanged in rounds or
+        asynchronously, or `initial` is of other sizes.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class Trainer:
             )
         if family.order == "streams" and options.augmentation != Augmentation():
             raise ValueError(f"the family {family.name} learns streams, which are left as they are")
-        if options.exchange != "alone" and learns_whole_batches(family, config):
+        if options.exchange not in ("alone", "sync") and learns_whole_batches(family, config):
             raise ValueError(
-                "these sizes are normalised over the whole batch, of which each worker would see a "
-                "part: train them without --workers, --scheduler and --exchange"
+                f"these sizes are normalised over the whole batch, of which a worker of --exchange "
+                f"{options.exchange} would see a part: train them with --exchange sync"
             )
         if initial and (initial.family, initial.config) != (family.name, config):
             raise ValueError("the model to begin with is of another family or other sizes")

@@ -13,6 +13,7 @@ from nsynth_batch.models.engine import Engine
 from nsynth_batch.models.family import Batch, Cost, Loss, LossName, Order, Tensors
 from nsynth_batch.models.quantiser import PCM, Quantiser
 from nsynth_batch.models.recipe import Phase, Recipe
+from nsynth_batch.models.segments import Segment
 from nsynth_batch.models.spectral import published_config as published
 from nsynth_batch.models.spectral.config import SPECTRAL_CONFIGS, SpectralConfig, tensor_shapes
 from nsynth_batch.models.spectral.cost import cost, published_cost, published_kept
@@ -125,6 +126,12 @@ class Spectral:
     def kept_numbers(self, config: AnyConfig) -> int:
         """Return how many numbers of a crop are kept for the gradient, of the published shape."""
         return published_kept(config) if isinstance(config, PublishedConfig) else 0
+
+    def segments(self, config: AnyConfig) -> tuple[Segment, ...]:
+        """Return what the loss does from norm to norm, of the published shape."""
+        from nsynth_batch.models.spectral.published_graph import segments
+
+        return segments(config) if isinstance(config, PublishedConfig) else ()
 
     def cost(self, config: AnyConfig) -> Cost:
         """Return multiply-adds and bytes a sample."""

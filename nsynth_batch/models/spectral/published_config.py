@@ -195,9 +195,9 @@ def layers(config: PublishedConfig, part: str) -> Iterator[Layer]:
         yield Layer("decoder/mag_Layer/mag", (1, 1), (1, 1), given, 1, normed=False, leaky=False)
 
 
-def is_last(layer: Layer) -> bool:
-    """Return whether a layer is the one that makes magnitudes, which nothing is transposed in."""
-    return not layer.normed
+def is_transposed(layer: Layer) -> bool:
+    """Return whether a layer's convolution is: the decoder's, but the one that makes magnitudes."""
+    return layer.normed and layer.name.startswith(f"{DECODER}/")
 
 
 def tensor_shapes(config: PublishedConfig) -> dict[str, tuple[int, ...]]:
@@ -209,8 +209,9 @@ def tensor_shapes(config: PublishedConfig) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for part in (ENCODER, DECODER):
         for layer in layers(config, part):
-            transposed = part == DECODER and not is_last(layer)
-            ends = (layer.made, layer.given) if transposed else (layer.given, layer.made)
+            ends = (layer.given, layer.made)
+            if is_transposed(layer):
+                ends = ends[::-1]
             shapes[f"{layer.name}/weights"] = (*layer.kernel, *ends)
             if layer.normed:
                 for name in ("beta", "moving_mean", "moving_variance"):

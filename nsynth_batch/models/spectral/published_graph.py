@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from nsynth_batch.models.family import Loss, Tensor, Tensors
+from nsynth_batch.models.family import Batch, Loss, Tensor, Tensors
+from nsynth_batch.models.segments import Segment, normalised
 from nsynth_batch.models.spectral.config import DECODER, ENCODER
 from nsynth_batch.models.spectral.published_config import (
     BINS,
     EMBEDDING,
     Layer,
     PublishedConfig,
-    is_last,
+    is_transposed,
     layers,
 )
 from nsynth_batch.models.weights import Array
 
-_LEAK, _EPSILON = 0.1, 1e-3
+_LEAK = 0.1
 _PEAK, _LEVEL_HZ = 10.0, 4000.0
 """An error at 0 Hz weighs so much, falling to 1 at this frequency, and 1 above."""
 
@@ -54,7 +56,7 @@ def encode(
     """
     state = pictures
     for layer in layers(config, ENCODER):
-        state = _convolved(tensors, layer, state, moments, transposed=False)
+        state = _bent(tensors, layer, _normed(tensors, layer, _raw(tensors, layer, state), moments))
     return state[:, 0, 0, :]
 
 
@@ -81,13 +83,9 @@ def decode(
     -------
     float32 [B, 512, 256, 1], from 0 to 1
     """
-    state = codes
-    if config.pitches:
-        chosen = tf.one_hot(pitches, config.pitches)
-        state = tf.concat([codes, tf.matmul(chosen, tensors[EMBEDDING])], 1)
-    state = state[:, None, None, :]
+    state = _given(config, tensors, codes, pitches)
     for layer in layers(config, DECODER):
-        state = _convolved(tensors, layer, state, moments, transposed=not is_last(layer))
+        state = _bent(tensors, layer, _normed(tensors, layer, _raw(tensors, layer, state), moments))
     return tf.sigmoid(state)
 
 
@@ -112,9 +110,50 @@ def error(config: PublishedConfig, tensors: Tensors, pictures: Tensor, pitches: 
     moments = Moments()
     codes = encode(config, tensors, pictures, moments)
     found = decode(config, tensors, codes, tf.cast(pitches, tf.int32), moments)
-    squares = tf.square(found - pictures) * frequency_weights(config)[:, None, None]
-    count = pictures.shape[0]
-    return Loss(tf.reduce_mean(squares) * count, count, averaged=moments.found)
+    return replace(_loss(config, found, pictures), averaged=moments.found)
+
+
+def segments(config: PublishedConfig) -> tuple[Segment, ...]:
+    """Return what `error` does, from norm to norm.
+
+    Batches have ``pictures`` float32 [B, 512, 256, 1] and ``pitches`` float32 [B].
+    """
+    found: list[Segment] = []
+    before: Layer | None = None
+    for layer in (*layers(config, ENCODER), *layers(config, DECODER)):
+        names = [f"{layer.name}/weights"]
+        if before is not None:
+            names.append(_shift(before))
+        if not layer.normed:
+            names.append(_shift(layer))
+        if config.pitches and _encodes(before) and not _encodes(layer):
+            names.append(EMBEDDING)
+        moments = _moments(layer) if layer.normed else ()
+        found.append(Segment(tuple(names), moments, partial(_segment, config, before, layer)))
+        before = layer
+    return tuple(found)
+
+
+def _segment(
+    config: PublishedConfig,
+    before: Layer | None,
+    layer: Layer,
+    tensors: Tensors,
+    batch: Batch,
+    state: Tensor,
+) -> Tensor:
+    """Go on from the norm of a layer to that of the next, or to the loss."""
+    if before is None:
+        state = batch["pictures"]
+    else:
+        state = _bent(tensors, before, state)
+        if _encodes(before) and not _encodes(layer):
+            pitches = tf.cast(batch["pitches"], tf.int32)
+            state = _given(config, tensors, state[:, 0, 0, :], pitches)
+    state = _raw(tensors, layer, state)
+    if layer.normed:
+        return state
+    return _loss(config, tf.sigmoid(_bent(tensors, layer, state)), batch["pictures"])
 
 
 def frequency_weights(config: PublishedConfig) -> Array:
@@ -125,24 +164,55 @@ def frequency_weights(config: PublishedConfig) -> Array:
     return np.concatenate([falling, np.ones(BINS - level)]).astype(np.float32)
 
 
-def _convolved(
-    tensors: Tensors, layer: Layer, state: Tensor, moments: Moments | None, *, transposed: bool
-) -> Tensor:
-    weights = tensors[f"{layer.name}/weights"]
-    if transposed:
-        rows, height, width = tf.shape(state)[0], state.shape[1], state.shape[2]
-        size = [rows, height * layer.stride[0], width * layer.stride[1], layer.made]
-        state = tf.nn.conv2d_transpose(state, weights, size, layer.stride, "SAME")
-    else:
-        state = tf.nn.conv2d(state, weights, layer.stride, "SAME")
-    if not layer.normed:
-        return state + tensors[f"{layer.name}/biases"]
+def _given(config: PublishedConfig, tensors: Tensors, codes: Tensor, pitches: Tensor) -> Tensor:
+    """Return what the decoder begins with, [B, 1, 1, latent and pitch]."""
+    if config.pitches:
+        chosen = tf.one_hot(pitches, config.pitches, dtype=codes.dtype)
+        codes = tf.concat([codes, tf.matmul(chosen, tensors[EMBEDDING])], 1)
+    return codes[:, None, None, :]
+
+
+def _loss(config: PublishedConfig, found: Tensor, pictures: Tensor) -> Loss:
+    weights = tf.cast(frequency_weights(config)[:, None, None], found.dtype)
+    squares = tf.square(found - pictures) * weights
+    count = pictures.shape[0]
+    return Loss(tf.reduce_mean(squares) * count, count)
+
+
+def _encodes(layer: Layer | None) -> bool:
+    return layer is not None and layer.name.startswith(f"{ENCODER}/")
+
+
+def _moments(layer: Layer) -> tuple[str, str]:
     norm = f"{layer.name}/BatchNorm"
-    names = f"{norm}/moving_mean", f"{norm}/moving_variance"
+    return f"{norm}/moving_mean", f"{norm}/moving_variance"
+
+
+def _shift(layer: Layer) -> str:
+    return f"{layer.name}/BatchNorm/beta" if layer.normed else f"{layer.name}/biases"
+
+
+def _raw(tensors: Tensors, layer: Layer, state: Tensor) -> Tensor:
+    weights = tensors[f"{layer.name}/weights"]
+    if not is_transposed(layer):
+        return tf.nn.conv2d(state, weights, layer.stride, "SAME")
+    rows, height, width = tf.shape(state)[0], state.shape[1], state.shape[2]
+    size = [rows, height * layer.stride[0], width * layer.stride[1], layer.made]
+    return tf.nn.conv2d_transpose(state, weights, size, layer.stride, "SAME")
+
+
+def _normed(tensors: Tensors, layer: Layer, state: Tensor, moments: Moments | None) -> Tensor:
+    if not layer.normed:
+        return state
+    names = _moments(layer)
     if moments is None:
         mean, variance = (tensors[name] for name in names)
     else:
         mean, variance = tf.nn.moments(state, [0, 1, 2])
         moments.found |= dict(zip(names, (mean, variance), strict=True))
-    state = (state - mean) * tf.math.rsqrt(variance + _EPSILON) + tensors[f"{norm}/beta"]
+    return normalised(state, mean, variance)
+
+
+def _bent(tensors: Tensors, layer: Layer, state: Tensor) -> Tensor:
+    state = state + tensors[_shift(layer)]
     return tf.maximum(state, _LEAK * state) if layer.leaky else state

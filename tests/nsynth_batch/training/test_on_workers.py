@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from distributed import Client
 
 from hdfs_jobs.errors import InfrastructureError, UsageError
@@ -23,16 +24,20 @@ from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.models.checkpoint import load_checkpoint
 from nsynth_batch.models.frame_gru.config import FrameConfig
 from nsynth_batch.models.frame_gru.family import FAMILY as FRAMES
+from nsynth_batch.models.segments import normalised
 from nsynth_batch.models.spectral.config import SpectralConfig
 from nsynth_batch.models.spectral.family import FAMILY as SPECTRAL
+from nsynth_batch.models.spectral.published_config import PublishedConfig
 from nsynth_batch.models.weights import CheckpointError
 from nsynth_batch.pipeline.step import CODE
 from nsynth_batch.training.corpus import Augmentation, Corpus
 from nsynth_batch.training.corpus_file import publish_corpus
 from nsynth_batch.training.gradients import Gradients
-from nsynth_batch.training.on_workers import gradients_of, train_on_workers
+from nsynth_batch.training.learner import Learned
+from nsynth_batch.training.on_workers import train_on_workers
 from nsynth_batch.training.options import TrainingOptions, TrainingProgress
 from nsynth_batch.training.trainer import Trainer
+from nsynth_batch.training.whole_batches import WholeBatches
 
 STEPS = 8
 RUN = RunOptions(code=CODE)
@@ -48,6 +53,7 @@ CROPS = TrainingOptions(
     exchange="sync",
 )
 FRAME = FrameConfig(8, 5, hidden=12, layers=1, sample_rate=16_000, gain=4.0)
+WHOLE = PublishedConfig(latent=6, channels=2, iterations=4)
 STREAMS = replace(CROPS, batch=10, crop_samples=48, augmentation=Augmentation())
 
 
@@ -72,11 +78,24 @@ def streams(folder: Path, **options: Any) -> Trainer:
     return Trainer(FRAMES, FRAME, replace(STREAMS, **options), folder)
 
 
+def whole(folder: Path, **options: Any) -> Trainer:
+    """Return one whose batches are normalised as one, which takes crops of four seconds."""
+    plain = replace(
+        CROPS, crop_samples=WHOLE.hop, steps=2, warmup_steps=1, rule="plain", clip_norm=1e9
+    )
+    return Trainer(SPECTRAL, WHOLE, replace(plain, **options), folder)
+
+
 def begun(trainer: Trainer, corpus: Corpus) -> Gradients:
     """Return the work of a training that was begun."""
+    return Gradients.of(trainer, published(trainer, corpus))
+
+
+def published(trainer: Trainer, corpus: Corpus) -> str:
+    """Begin a training; return what its corpus is called."""
     trainer.batches(corpus)
     trainer.save()
-    return gradients_of(trainer, publish_corpus(corpus, open_storage(trainer.url)))
+    return publish_corpus(corpus, open_storage(trainer.url))
 
 
 def train_plainly(work: Gradients, rounds: int = STEPS) -> None:
@@ -92,6 +111,47 @@ def learn(work: Gradients, rounds: int) -> Any:
         state = work.apply(state, number, tree_sum(parts, lambda part: part, work.add))
         number += 1
     return state
+
+
+def train_in_stages(work: WholeBatches) -> tuple[Learned, dict[str, Any]]:
+    """Train to the end by a plain loop in a worker; return what the first step teaches, twice."""
+    number, state = work.load()
+    wanted = learned_at_once(work, state)
+    first: Learned | None = None
+    while number < work.options.steps:
+        carried, total = [None] * work.parts, None
+        for stage in range(work.stages):
+            made = [
+                work.stage(state, number, k, stage, carried[k], total) for k in range(work.parts)
+            ]
+            carried = [one for one, _ in made]
+            total = tree_sum([adds for _, adds in made], lambda adds: adds, work.add)
+        first = first or total
+        state = work.apply(state, number, total)
+        number += 1
+    work.save(state, number)
+    assert first is not None
+    return first, wanted
+
+
+def learned_at_once(work: WholeBatches, state: Any) -> dict[str, Any]:
+    """Return what the first batch teaches in float64, in which no order of additions tells."""
+    batch = work.ready().batches.at(0)
+    given = {name: tf.constant(values, tf.float64) for name, values in batch.items()}
+    weights = {n: tf.constant(v, tf.float64) for n, v in state.slots["weights"].items()}
+    averaged, made = {}, None
+    with tf.GradientTape() as tape:
+        tape.watch(list(weights.values()))
+        for segment in SPECTRAL.segments(WHOLE):
+            made = segment.run(weights, given, made)
+            if segment.moments:
+                moments = tf.nn.moments(made, [0, 1, 2])
+                averaged |= dict(zip(segment.moments, moments, strict=True))
+                made = normalised(made, *moments)
+        loss = made.total
+    found = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    dense = {name: tf.convert_to_tensor(value) for name, value in {**found, **averaged}.items()}
+    return {"loss": float(loss), **{name: value.numpy() for name, value in dense.items()}}
 
 
 def load(work: Gradients) -> Any:
@@ -171,6 +231,38 @@ def test_streams_carry_their_state_through_a_stop(
     for name, value in parts._state.items():
         assert value.numpy().any()
         np.testing.assert_allclose(value.numpy(), carried[name].numpy(), atol=1e-3)
+
+
+def test_a_batch_is_normalised_as_one_whatever_the_workers(client: Client, tmp_path: Path) -> None:
+    time = np.arange(80_000) / 16_000
+    notes = [9000 * np.sin(2 * np.pi * hertz * time) * np.exp(-time) for hertz in (220, 330, 415)]
+    corpus = Corpus([(f"{k}", [note.astype(np.int16)]) for k, note in enumerate(notes)])
+    seen: list[int] = []
+
+    def kill(progress: TrainingProgress) -> None:
+        seen.append(progress.step)
+        if progress.step == 1:
+            os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
+
+    train_on_workers(
+        whole(tmp_path / "workers"), corpus, client, run=RUN, report_steps=1, on_progress=kill
+    )
+    assert seen == [1, 2]
+    plain = whole(tmp_path / "plain")
+    work = WholeBatches.of(plain, published(plain, corpus))
+    made, wanted = client.submit(train_in_stages, work).result()
+    for name in ("model-2.safetensors", "training-2.safetensors"):
+        one, other = (tmp_path / folder / name for folder in ("workers", "plain"))
+        assert one.read_bytes() == other.read_bytes()
+
+    assert made.loss == pytest.approx(wanted.pop("loss"), rel=1e-5)
+    for name, tensor in zip(plain.family.tensor_shapes(WHOLE), made.tensors, strict=True):
+        value = made.averaged.get(name, tensor)
+        close = 1e-6 + 1e-2 * np.abs(wanted[name]).max()
+        np.testing.assert_allclose(value, wanted[name], atol=close, err_msg=name)
+    for exchange in ("rounds", "async"):
+        with pytest.raises(ValueError, match=rf"worker of --exchange {exchange} would see a part"):
+            whole(tmp_path / exchange, exchange=exchange)
 
 
 @pytest.mark.parametrize("kind", [crops, streams])

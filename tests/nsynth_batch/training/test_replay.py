@@ -26,7 +26,8 @@ from nsynth_batch.models.spectral.family import FAMILY as SPECTRAL
 from nsynth_batch.models.weights import CheckpointError
 from nsynth_batch.pipeline.step import CODE
 from nsynth_batch.training.corpus import Corpus
-from nsynth_batch.training.on_workers import gradients_of, train_on_workers
+from nsynth_batch.training.gradients import Gradients
+from nsynth_batch.training.on_workers import train_on_workers
 from nsynth_batch.training.options import TrainingOptions, TrainingProgress
 from nsynth_batch.training.replay import replay
 from nsynth_batch.training.trainer import Trainer
@@ -82,9 +83,9 @@ def same_bytes(a: Path, b: Path) -> bool:
 
 
 def test_crops_hang_on_none_and_groups_of_streams_on_their_own(tmp_path: Path) -> None:
-    single = gradients_of(crops(tmp_path / "crops", batch=1), "none")
+    single = Gradients.of(crops(tmp_path / "crops", batch=1), "none")
     assert (single.lanes, single.pieces, single.number(7), single.step(7)) == (0, 1, 7, 7)
-    groups = gradients_of(streams(tmp_path / "streams"), "none")
+    groups = Gradients.of(streams(tmp_path / "streams"), "none")
     assert (groups.lanes, groups.pieces, groups.number(7), groups.step(20)) == (3, 3, 21, 6)
 
 

@@ -12,7 +12,6 @@ import tensorflow as tf
 from nsynth_batch.models import load_model
 from nsynth_batch.models.draws import Draws
 from nsynth_batch.models.engine import EngineUnavailableError
-from nsynth_batch.models.family import learns_whole_batches
 from nsynth_batch.models.loading import make_engine
 from nsynth_batch.models.spectral import published_graph as graph
 from nsynth_batch.models.spectral import published_spectrogram as spectrogram
@@ -148,12 +147,6 @@ def test_it_learns_with_the_norms_of_its_batches(tmp_path: Path) -> None:
     assert np.abs(trained.tensors[MEAN]).max() > 0
 
 
-def test_a_batch_that_is_normalised_as_one_is_not_divided_among_workers(tmp_path: Path) -> None:
-    assert learns_whole_batches(FAMILY, CONFIG)
-    with pytest.raises(ValueError, match="normalised over the whole batch"):
-        Trainer(FAMILY, CONFIG, replace(OPTIONS, exchange="sync"), tmp_path)
-
-
 def test_crops_of_another_length_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="learns crops of 64000 samples, not of 128000"):
         Trainer(FAMILY, CONFIG, replace(OPTIONS, crop_samples=2 * HOP), tmp_path)
@@ -165,6 +158,11 @@ def test_a_plan_counts_the_outputs_that_are_kept() -> None:
     sixteen = plan_training(FAMILY, config, replace(OPTIONS, batch=16)).memory
     assert sixteen - eight == 8 * 4 * FAMILY.kept_numbers(config)
     assert 0.4e9 < (sixteen - eight) / 8 < 0.8e9
+    # On workers a batch is as many numbers; each has TensorFlow and the weights beside them.
+    synchronous = replace(OPTIONS, batch=16, exchange="sync")
+    four, two = (plan_training(FAMILY, config, synchronous, workers=k).memory for k in (4, 2))
+    assert 16 * 4 * FAMILY.kept_numbers(config) < two < four
+    assert four - sixteen == pytest.approx(3 * (two - sixteen))
 
 
 def test_weights_of_a_frequency_fall_from_ten_to_one() -> None:
