@@ -69,7 +69,7 @@ class FmaSource:
             If there is no track at all, or a table is damaged.
         """
         found = sorted(self._folder.offers(stop), key=_by_folder)
-        tracks = read_tracks(self._tables)
+        tracks = read_tracks(self._tables, split=self._split is not None)
         splits, divided = splits_by_artist(tracks.values())
         left_out: dict[str, list[str]] = defaultdict(list)
         taken: dict[int, Offer] = {}
@@ -94,7 +94,8 @@ class FmaSource:
         self.left_out = {**self._folder.left_out, **left_out}
         self.notes = self._folder.notes
         if unlisted := sum(number not in tracks for number in taken):
-            self.notes += (f"{unlisted} tracks have no row in {TRACKS}, and so no rights",)
+            have = "track has" if unlisted == 1 else "tracks have"
+            self.notes += (f"{unlisted} {have} no row in {TRACKS}, and so no rights",)
         if self._split and divided:
             self.notes += (
                 f"{len(divided)} artists are published in several splits: each is wholly in the "

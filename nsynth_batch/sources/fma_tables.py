@@ -41,6 +41,7 @@ _ASIDE = re.compile(r"\s*\([^()]*\)")
 _NO_DERIVATIVES = re.compile(r"no[ -]?deriv(ative)?s?([ -]works)?\b", re.IGNORECASE)
 # Whole pages about artists stand in one field.
 _LONGEST_FIELD = 1 << 24
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _AS_PUBLISHED = "take the table as it is published in fma_metadata.zip"
 
 
@@ -66,7 +67,7 @@ class Track:
     split: Split | None
 
 
-def read_tracks(storage: Storage) -> dict[int, Track]:
+def read_tracks(storage: Storage, *, split: bool = False) -> dict[int, Track]:
     """Read the tables of a dump.
 
     Parameters
@@ -74,6 +75,8 @@ def read_tracks(storage: Storage) -> dict[int, Track]:
     storage : Storage
         Of the folder that holds ``fma_metadata``. ``raw_tracks.csv`` there may be missing: it has
         the addresses of licences and pages.
+    split : bool
+        Whether the tracks' splits are needed.
 
     Returns
     -------
@@ -89,11 +92,17 @@ def read_tracks(storage: Storage) -> dict[int, Track]:
     if storage.exists(RAW_TRACKS):
         for row in _rows(storage, RAW_TRACKS, 1, (_RAW_ID,)):
             pages[row[_RAW_ID]] = (row.get(_URL, ""), row.get(_PAGE, ""))
-    return {
-        int(row[_ID]): _track(row, *pages.get(row[_ID], ("", "")))
-        for row in _rows(storage, TRACKS, 3, _REQUIRED)
-        if row[_ID].isdecimal()
-    }
+    tracks: dict[int, Track] = {}
+    for row in _rows(storage, TRACKS, 3, (*_REQUIRED, _SPLIT) if split else _REQUIRED):
+        if _NUMBER.fullmatch(row[_ID]):
+            number = int(row[_ID])
+            if number in tracks:
+                # One of the two may have another licence.
+                raise UsageError(
+                    f"{storage.url}/{TRACKS}: track {number} has two rows; {_AS_PUBLISHED}"
+                )
+            tracks[number] = _track(row, *pages.get(row[_ID], ("", "")))
+    return tracks
 
 
 def licence_of(words: str, url: str = "") -> str:
@@ -153,10 +162,14 @@ def _rows(
             missing = [" ".join(filter(None, c)) for c in required if c not in columns]
             if missing:
                 raise UsageError(f"{name}: no column {', '.join(missing)}; {_AS_PUBLISHED}")
-            for fields in reader:
-                row = dict(zip(columns, fields, strict=False))
-                if _ID in row:
-                    yield row
+            for fields in filter(None, reader):
+                if len(fields) != len(columns):
+                    # What is missing or too much may have moved a licence to another column.
+                    raise UsageError(
+                        f"{name}, line {reader.line_num}: {len(fields)} fields for "
+                        f"{len(columns)} columns; {_AS_PUBLISHED}"
+                    )
+                yield dict(zip(columns, fields, strict=True))
         except (csv.Error, UnicodeDecodeError) as error:
             raise UsageError(
                 f"{name}, line {reader.line_num}: cannot be read ({error}); {_AS_PUBLISHED}"

@@ -6,6 +6,7 @@ import random
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -198,7 +199,8 @@ class Client:
             No answer, or one that asks to try later.
         BadInput
             ``foreign-host`` where the address, or a redirect, leads to another host, or from
-            https to http.
+            https to http; ``bad-redirect`` where one leads to what is no address;
+            ``redirect-loop``.
         """
         for _ in range(1 + _MOST_REDIRECTS):
             _check_host(url, hosts, hosts_setting)
@@ -216,6 +218,9 @@ class Client:
                 )
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise Transient(_no_answer(url, error)) from error
+            except ValueError as error:
+                # It looks at a redirect's address even where it is not to follow it.
+                raise BadInput("bad-redirect", f"{url} leads to no address ({error})") from error
             target = answer.headers.get("Location")
             if answer.status_code not in _REDIRECTS or not target:
                 break
@@ -298,6 +303,30 @@ class Client:
                 self.paced_seconds += wait
                 pause(wait, self.stop)
 
+    def body(self, answer: requests.Response, most: int) -> bytes:
+        """Return a whole body, or its first bytes; unpacked, for some servers pack unasked.
+
+        Raises
+        ------
+        Transient
+            As `blocks`; or if it cannot be unpacked.
+        """
+        coding = content_coding(answer)
+        if coding not in ("", "gzip", "x-gzip"):
+            raise Transient(f"the answer is packed as {coding}, which was not asked for")
+        unpacking = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if coding else None
+        found = bytearray()
+        for block in self.blocks(answer, paid=False):
+            try:
+                found += unpacking.decompress(block, most) if unpacking else block
+            except zlib.error as error:
+                raise Transient(f"the answer cannot be unpacked ({error})") from error
+            if len(found) >= most:
+                return bytes(found[:most])
+        if unpacking and not unpacking.eof:
+            raise Transient("the answer cannot be unpacked (it ends too soon)")
+        return bytes(found)
+
     @property
     def _session(self) -> requests.Session:
         """Connections are kept for more requests, each thread its own."""
@@ -332,6 +361,12 @@ def _check_host(url: str, hosts: Collection[str], setting: str) -> None:
             "foreign-host",
             f"{url} is not on {' or '.join(sorted(allowed))}, the hosts allowed{way_out}",
         )
+
+
+def content_coding(answer: requests.Response) -> str:
+    """Return how a server packed its answer, in lower case; empty where it did not."""
+    coding = answer.headers.get("Content-Encoding", "").strip().lower()
+    return "" if coding == "identity" else coding
 
 
 def _redirected(url: str, target: str) -> str:

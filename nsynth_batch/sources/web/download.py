@@ -21,7 +21,7 @@ from hdfs_jobs.storage.http_download import (
 from hdfs_jobs.storage.remote import PassingError
 from nsynth_batch.catalog.content import raw_path, sha1, store_content
 from nsynth_batch.sources.source import WebOffer
-from nsynth_batch.sources.web.client import Client, Transient
+from nsynth_batch.sources.web.client import Client, Transient, content_coding
 from nsynth_batch.sources.web.partial_file import Partial
 from nsynth_batch.sources.web.throttle import Stopped
 
@@ -68,8 +68,8 @@ class Downloads:
         ------
         BadInput
             ``wrong-length``, ``wrong-sha1``, ``missing-file``, ``forbidden``, ``not-audio``,
-            ``foreign-host``, ``redirect-loop``, ``http-…``, or what `check` raised. Nothing of it
-            was kept.
+            ``empty``, ``packed``, ``foreign-host``, ``bad-redirect``, ``redirect-loop``,
+            ``http-…``, or what `check` raised. Nothing of it was kept.
         InfrastructureError
             It broke off too often. What came is kept.
         Stopped
@@ -110,6 +110,8 @@ class Downloads:
                 raise Transient(str(error)) from error
 
     def _store(self, offer: WebOffer, partial: Partial) -> tuple[str, str]:
+        if offer.sha1 is None:
+            _require_sound(offer, next(partial.blocks(), b""))
         file_id = offer.sha1 or sha1(partial.blocks())
         path = raw_path(file_id, file_name(offer.url))
         store_content(self._storage, path, partial.blocks(), file_id)
@@ -135,6 +137,16 @@ def _check(response: requests.Response, offer: WebOffer) -> None:
     if status not in (OK, PARTIAL_CONTENT):
         named = {404: "missing-file", 410: "missing-file", 401: "forbidden", 403: "forbidden"}
         raise BadInput(named.get(status, f"http-{status}"), f"{offer.url}: answered with {status}")
-    if offer.sha1 is None and response.headers.get("Content-Type", "").startswith("text/"):
-        # Without a SHA-1, an HTML error page would pass as a recording.
+    if coding := content_coding(response):
+        # Parts of it could not be joined, and as it stands it is no recording.
+        raise BadInput("packed", f"{offer.url}: comes as {coding}, which was not asked for")
+    if offer.sha1 is None and response.headers.get("Content-Type", "").lower().startswith("text/"):
         raise BadInput("not-audio", f"{offer.url} leads to text")
+
+
+def _require_sound(offer: WebOffer, first: bytes) -> None:
+    """Refuse what begins as no sound does: an error page would stay this address's recording."""
+    if not first:
+        raise BadInput("empty", f"{offer.url}: the file holds 0 bytes")
+    if first.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"<", b"{")):
+        raise BadInput("not-audio", f"{offer.url} leads to text, whatever its type says")

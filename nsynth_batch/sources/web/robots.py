@@ -90,13 +90,8 @@ class Robots:
                     raise Transient(f"the server answers {answer.status_code}")
                 if answer.status_code != HTTPStatus.OK:
                     return ""
-                content = bytearray()
-                for block in self._client.blocks(answer, paid=False):
-                    content += block
-                    if len(content) >= _MOST_BYTES:
-                        break
-                return content[:_MOST_BYTES].decode("utf-8-sig", "replace")
+                return self._client.body(answer, _MOST_BYTES).decode("utf-8-sig", "replace")
         except BadInput as error:
-            if error.reason == "redirect-loop":
+            if error.reason in ("redirect-loop", "bad-redirect"):
                 return ""
             raise

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +14,7 @@ MAXLAG_SECONDS = 5
 """A wiki whose databases lag by more is left alone until they have caught up."""
 
 _LONGEST_URL = 2000
+_LONGEST_ANSWER = 64 << 20
 _LATER = ("maxlag", "ratelimited", "readonly", "internal_api_error", "timeout", "search-error")
 
 
@@ -184,9 +183,7 @@ class MediaWiki:
             with answer:
                 if answer.status_code != 200:
                     raise _refused(self.api, answer.status_code)
-                body = b"".join(self._client.blocks(answer, paid=False))
-                if answer.headers.get("Content-Encoding", "").lower() == "gzip":
-                    body = _unpacked(body)
+                body = self._client.body(answer, _LONGEST_ANSWER)
             found = _parsed(body)
             error = found.get("error")
             if error is None:
@@ -205,13 +202,6 @@ def _refused(api: str, status: int) -> UsageError:
         404: "commons_api is to be the address of a wiki's api.php",
     }
     return UsageError(f"{api}: the server answers {status}; {why.get(status, 'see its policy')}")
-
-
-def _unpacked(body: bytes) -> bytes:
-    try:
-        return gzip.decompress(body)
-    except (OSError, EOFError, zlib.error) as error:
-        raise Transient(f"the answer cannot be unpacked ({error})") from error
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

@@ -41,6 +41,7 @@ HEADER = (
     ),
     ("track_id", *("",) * 10),
 )
+ROWS = ",track,artist,track\n,title,name,license\ntrack_id,,,\n"
 BY_NC = "Attribution-NonCommercial 3.0 International"
 TRACKS = (
     (2, 1, "Ann", "training", "Jazz", BY_NC, "Food, \nand drink"),
@@ -194,6 +195,11 @@ def test_one_folder_of_the_dump_finds_the_table_beside_it(dump: Path) -> None:
         (None, "fma_metadata.zip"),
         (b"\xff\xfe", "cannot be read"),
         ("", "no column"),
+        (f"{ROWS}2,Bell,Ann,Attribution\n2,Bell,Ann,CC0\n", "track 2 has two rows"),
+        (f"{ROWS}2,Bell,Ann\n", "line 4: 3 fields for 4 columns"),
+        (f"{ROWS}2,Bell,Ann,Attribution,CC0\n", "line 4: 5 fields for 4 columns"),
+        (f'{ROWS}2,"Bell,Ann,Attribution\n', "cannot be read"),
+        (f"{ROWS}2,Bell,Ann,Attribution\n", "no column set split"),
     ],
 )
 def test_a_wrong_table_is_said_in_one_line(
@@ -204,9 +210,24 @@ def test_a_wrong_table_is_said_in_one_line(
         table.unlink()
     else:
         table.write_bytes(content if isinstance(content, bytes) else content.encode())
+    split: Split | None = "test" if "split" in words else None
     with pytest.raises(UsageError, match=words) as caught:
-        list(FmaSource(str(dump), HarvestFilter(types=None)).offers())
+        FmaSource(str(dump), HarvestFilter(types=None), split).offers()
     assert "\n" not in str(caught.value)
+
+
+def test_a_table_is_read_however_it_was_saved(dump: Path) -> None:
+    table = dump / "fma_metadata/tracks.csv"
+    rows = f'{ROWS}2,"Bell,\n""big""",Ann,CC0 1.0 Universal\n\n{"9" * 5000},a,b,c\n'
+    for content in (rows.encode(), b"\xef\xbb\xbf" + rows.replace("\n", "\r\n").encode()):
+        table.write_bytes(content)
+        source = FmaSource(str(dump), HarvestFilter(types=None))
+        first, *others = source.offers()
+        assert (first.rights.title, first.rights.licence) == ('Bell, "big"', "CC0-1.0")
+        assert len(others) == 4
+        assert source.notes == (
+            "4 tracks have no row in fma_metadata/tracks.csv, and so no rights",
+        )
 
 
 def test_a_folder_without_tracks_is_said(dump: Path) -> None:

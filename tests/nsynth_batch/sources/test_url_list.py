@@ -78,6 +78,37 @@ def test_what_leads_to_no_recording_is_quarantined(
     assert f"http://{site.host}/page.html: not-audio: " in told
 
 
+def test_an_answer_that_is_no_recording_is_not_kept_as_one(
+    site: FaultProxy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = b"\xef\xbb\xbf\n<!DOCTYPE html><html>Log in, please</html>"
+    sound = {"Content-Type": "audio/wav"}
+    answers = {
+        "type": (Fault(200, {"Content-Type": "Text/HTML; charset=utf-8"}, page), "not-audio"),
+        "page": (Fault(200, sound, page), "not-audio"),
+        "bare": (Fault(200, {}, b'{"error": "quota"}'), "not-audio"),
+        "none": (Fault(200, sound), "empty"),
+        "gzip": (Fault(200, {**sound, "Content-Encoding": "GZIP"}, page), "packed"),
+        "lost": (Fault(302, {"Location": "http://[one/a.wav"}), "bad-redirect"),
+        "loop": (Fault(302, {"Location": "/loop.wav"}), "redirect-loop"),
+    }
+    for name, (fault, _) in answers.items():
+        site.fail(f"/{name}.wav", fault, times=100)
+    listed = "".join(f"{n},Ann,CC0-1.0,,http://{site.host}/{n}.wav\n" for n in (*answers, "one"))
+    assert run(tmp_path, listed, "--max-bad-fraction", "1") == 0
+    assert "7 quarantined" in capsys.readouterr().err
+    assert len(raw(tmp_path / "store")) == 1
+    assert main(["status", "--quarantine", "--store", str(tmp_path / "store")]) == 0
+    told = capsys.readouterr().out
+    for name, (_, reason) in answers.items():
+        assert f"/{name}.wav: {reason}: " in told
+    # Once an address leads to a recording it is taken.
+    site.reset()
+    write_wav(tmp_path / "site" / "page.wav")
+    assert run(tmp_path, listed, "--max-bad-fraction", "1") == 0
+    assert "1 new" in capsys.readouterr().err
+
+
 def test_a_broken_connection_is_taken_up(site: FaultProxy, tmp_path: Path) -> None:
     site.fail("one.wav", Fault(cut_after=4000))
     assert run(tmp_path, f"One,Ann,CC0-1.0,,http://{site.host}/one.wav\n") == 0

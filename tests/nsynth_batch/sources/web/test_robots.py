@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections.abc import Iterator
 
@@ -48,6 +49,16 @@ def test_the_longest_rule_for_this_program_holds(server: FaultProxy) -> None:
     assert server.seen[0].headers["User-Agent"].startswith("nsynth-batch/")
 
 
+def test_rules_that_come_packed_hold(server: FaultProxy) -> None:
+    packed, said = gzip.compress(RULES), {"Content-Encoding": "gzip"}
+    # One that is cut, or packed otherwise, is asked for again.
+    other = Fault(200, {"Content-Encoding": "br"}, b"?")
+    server.fail("/robots.txt", Fault(200, said, packed[:-9]), other, Fault(200, said, packed))
+    with pytest.raises(BadInput, match="asks programs"):
+        robots(server, retries=2).require_allowed(f"http://{server.host}/a.wav")
+    assert len(server.seen) == 3
+
+
 @pytest.mark.parametrize("status", [204, 400, 401, 403, 404, 410])
 def test_a_host_without_rules_allows_all(server: FaultProxy, status: int) -> None:
     server.fail("/robots.txt", Fault(status))
@@ -81,8 +92,10 @@ def test_redirects_are_followed_to_hosts_that_may_be_asked(server: FaultProxy) -
     server.fail("/robots.txt", Fault(301, {"Location": "http://elsewhere.example/robots.txt"}))
     with pytest.raises(BadInput, match="foreign-host"):
         robots(server).require_allowed(f"http://{server.host}/a.wav")
-    server.fail("/robots.txt", Fault(301, {"Location": "/robots.txt"}), times=10)
-    assert robots(server).require_allowed(f"http://{server.host}/a.wav") == 0
+    for nowhere in ("/robots.txt", "http://[a/robots.txt"):
+        server.fail("/robots.txt", Fault(301, {"Location": nowhere}), times=6)
+        assert robots(server).require_allowed(f"http://{server.host}/a.wav") == 0
+        server.reset()
 
 
 def test_each_host_has_rules_of_its_own(server: FaultProxy) -> None:
