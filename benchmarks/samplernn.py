@@ -35,36 +35,32 @@ POSTER = 735
 _BACKWARD = 3
 
 
+Rate = tuple[float, float]
+"""Samples a second, by the clock and by a core's own time."""
+
+
 def generating(
-    config: SampleConfig,
-    clips: int,
-    samples: int,
-    threads: int,
-    precision: Precision,
-    other: tuple[float, float] | None,
-) -> list[str]:
-    """Return a row: how fast so many clips are made together, and beside another way."""
+    config: SampleConfig, clips: int, samples: int, threads: int, precision: Precision
+) -> Rate:
+    """Return how fast so many clips are made together."""
     engine = SampleEngine(FAMILY.initial(config, 0), threads=threads, precision=precision)
     requests = [Request(str(k), 0, samples) for k in range(clips)]
     engine.generate([replace(request, length=config.hop) for request in requests])
     wall, core = time.perf_counter(), time.process_time()
     engine.generate(requests)
     made = clips * samples
-    clock, own = made / (time.perf_counter() - wall), made / (time.process_time() - core)
-    beside = []
-    if other is not None:
-        beside = [f"{clock / other[0]:.1f}", f"{own / other[1]:.1f}"]
-    return [
-        f"{clock:,.0f}",
-        f"{own:,.0f}",
-        f"{own * products(config) / 1e9:.1f}",
-        f"{clock / POSTER:.1f}",
-        f"{own / POSTER:.1f}",
-        *beside,
-    ]
+    return made / (time.perf_counter() - wall), made / (time.process_time() - core)
 
 
-def restated(config: SampleConfig, clips: int, samples: int) -> tuple[float, float]:
+def figures(config: SampleConfig, rate: Rate, other: Rate | None) -> list[str]:
+    """Return a rate as columns, beside the poster's and that of another way."""
+    clock, own = rate
+    row = [f"{clock:,.0f}", f"{own:,.0f}", f"{own * products(config) / 1e9:.1f}"]
+    row += [f"{clock / POSTER:.1f}", f"{own / POSTER:.1f}"]
+    return row if other is None else [*row, f"{clock / other[0]:.1f}", f"{own / other[1]:.1f}"]
+
+
+def restated(config: SampleConfig, clips: int, samples: int) -> Rate:
     """Return how many samples a second samplernn-pytorch's way makes, by the clock and a core's."""
     from benchmarks.samplernn_restated import Restated
 
@@ -120,12 +116,15 @@ def main() -> None:
     rows = [["preset", "precision", "clips", *speeds, "x poster", "a core", *beside]]
     for name, clips in product(arguments.preset, arguments.clips):
         config = SAMPLE_CONFIGS[name]
+        made = [
+            (precision, generating(config, clips, arguments.samples, arguments.threads, precision))
+            for precision in arguments.precision
+        ]
+        # Last, for TensorFlow's threads look for work a while after it.
         other = restated(config, clips, arguments.restated) if arguments.restated else None
-        for precision in arguments.precision:
-            found = generating(
-                config, clips, arguments.samples, arguments.threads, precision, other
-            )
-            rows.append([name, precision, str(clips), *found])
+        rows += [
+            [name, precision, str(clips), *figures(config, rate, other)] for precision, rate in made
+        ]
     print(table(rows))
     if arguments.train_steps:
         rows = [["trained", "streams", *speeds]]

@@ -40,8 +40,10 @@ struct Rows {
   std::vector<void*> narrow;
   Buffer scratch;
 
-  // Runs a kernel over `count` gathered rows and panels [begin, end) of a matrix.
-  void run(ProductKernel kernel, const Matrix& matrix, int count, int begin, int end) const {
+  // Runs a kernel over `count` gathered rows and panels [begin, end) of a matrix. Threads that share
+  // the rows have scratch of their own.
+  void run(ProductKernel kernel, const Matrix& matrix, int count, int begin, int end,
+           void* own_scratch) const {
     if (count == 0 || begin == end) return;
     Product job = matrix.product();
     job.panel_begin = begin;
@@ -53,8 +55,11 @@ struct Rows {
     job.second = second.data();
     job.out = out.data();
     job.narrow = narrow.data();
-    job.scratch = scratch.data();
+    job.scratch = own_scratch;
     kernel(job);
+  }
+  void run(ProductKernel kernel, const Matrix& matrix, int count, int begin, int end) const {
+    run(kernel, matrix, count, begin, end, scratch.data());
   }
   void run(ProductKernel kernel, const Matrix& matrix, int count) const {
     run(kernel, matrix, count, 0, matrix.panels());

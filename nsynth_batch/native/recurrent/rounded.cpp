@@ -15,15 +15,17 @@ std::size_t RoundedRows::scratch_floats(const Packing& packing, int inputs) {
          index(packing.narrow->scratch_element) / sizeof(float);
 }
 
-std::size_t RoundedRows::floats(const Packing& packing, int inputs, std::size_t rows) {
+std::size_t RoundedRows::floats(const Packing& packing, int inputs, std::size_t rows,
+                                int helpers) {
   if (!packing.narrow) return 0;
-  return scratch_floats(packing, inputs) + rows * row_bytes(packing, inputs) / sizeof(float) +
+  return (1 + index(helpers)) * scratch_floats(packing, inputs) + rows * row_bytes(packing, inputs) / sizeof(float) +
          index(packing.padded(inputs));
 }
 
 RoundedRows::RoundedRows(const Kernels& kernels, const Packing& packing, int inputs,
-                         std::size_t rows)
+                         std::size_t rows, int helper_count)
     : Rows(rows, scratch_floats(packing, inputs)),
+      helpers(helper_count, scratch_floats(packing, inputs)),
       kernels_(kernels),
       row_bytes_(row_bytes(packing, inputs)),
       rounded_(rows * row_bytes_ / sizeof(float)),
@@ -33,7 +35,7 @@ RoundedRows::RoundedRows(const Kernels& kernels, const Packing& packing, int inp
 
 void RoundedRows::run(ProductKernel Products::*kernel, const Matrix& matrix, int count) {
   const Narrow* const narrow = matrix.narrow();
-  if (narrow == nullptr) return Rows::run(kernels_.float32.*kernel, matrix, count);
+  if (narrow == nullptr) return helpers.run(kernels_.float32.*kernel, matrix, *this, count);
   const int inputs = matrix.inputs(), lanes = kernels_.lanes;
   const int vectors = (inputs + lanes - 1) / lanes * lanes;
   for (int r = 0; r < count; ++r) {
@@ -50,7 +52,7 @@ void RoundedRows::run(ProductKernel Products::*kernel, const Matrix& matrix, int
     std::memset(to + written, 0, row_bytes_ - written);
     input[index(r)] = to;
   }
-  Rows::run(narrow->products.*kernel, matrix, count);
+  helpers.run(narrow->products.*kernel, matrix, *this, count);
 }
 
 }  // namespace nsynth

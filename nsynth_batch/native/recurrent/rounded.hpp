@@ -6,6 +6,7 @@
 #include "kernels/buffer.hpp"
 #include "kernels/kernels.hpp"
 #include "kernels/pointers.hpp"
+#include "recurrent/helpers.hpp"
 #include "wavenet/network.hpp"
 
 namespace nsynth {
@@ -13,12 +14,15 @@ namespace nsynth {
 // One thread's rows: inputs are floats, rounded on their way into a matrix that is not float32.
 class RoundedRows : public Rows {
  public:
-  // For up to `rows` rows and `inputs` of them to a narrow matrix.
-  RoundedRows(const Kernels& kernels, const Packing& packing, int inputs, std::size_t rows);
-  static std::size_t floats(const Packing& packing, int inputs, std::size_t rows);
+  // For up to `rows` rows and `inputs` of them to a narrow matrix, and threads that help.
+  RoundedRows(const Kernels& kernels, const Packing& packing, int inputs, std::size_t rows,
+              int helpers = 0);
+  static std::size_t floats(const Packing& packing, int inputs, std::size_t rows, int helpers = 0);
 
   // Runs a kernel over `count` gathered rows; the pointers in `input` are gone afterwards.
   void run(ProductKernel Products::*kernel, const Matrix& matrix, int count);
+
+  ProductHelpers helpers;
 
  private:
   static std::size_t scratch_floats(const Packing& packing, int inputs);

@@ -25,7 +25,8 @@ std::size_t SampleWorker::condition_floats(const SampleNetwork& network) {
   return floats;
 }
 
-std::size_t SampleWorker::bytes(const SampleNetwork& network, int slots, bool forced) {
+std::size_t SampleWorker::bytes(const SampleNetwork& network, int slots, bool forced,
+                                int helpers) {
   const SampleSizes& s = network.sizes;
   const std::size_t narrow = index(network.row(s.hidden));
   const std::size_t a_slot = index(network.row(s.longest())) + condition_floats(network) +
@@ -34,11 +35,11 @@ std::size_t SampleWorker::bytes(const SampleNetwork& network, int slots, bool fo
   return (index(slots) * (a_slot + a_row * index(ahead(network, forced))) +
           GatedScratch::floats(network.packing, s.hidden, slots) +
           RoundedRows::floats(network.packing, s.hidden,
-                              index(slots) * index(ahead(network, forced)))) *
+                              index(slots) * index(ahead(network, forced)), helpers)) *
          sizeof(float);
 }
 
-SampleWorker::SampleWorker(const SampleNetwork& network, int slots, bool forced)
+SampleWorker::SampleWorker(const SampleNetwork& network, int slots, bool forced, int helpers)
     : network_(network),
       kernels_(*network.kernels),
       slots_count_(slots),
@@ -55,7 +56,8 @@ SampleWorker::SampleWorker(const SampleNetwork& network, int slots, bool forced)
       second_(first_.size()),
       logits_(index(slots) * index(ahead_) * index(network.row(kQuanta))),
       scratch_(network.packing, network.sizes.hidden, slots),
-      rows_(kernels_, network.packing, network.sizes.hidden, index(slots) * index(ahead_)),
+      rows_(kernels_, network.packing, network.sizes.hidden, index(slots) * index(ahead_),
+            helpers),
       looked_up_(index(network.sizes.shortest())),
       read_(index(slots)),
       advanced_(index(slots)) {
@@ -83,6 +85,12 @@ const float* SampleWorker::condition(int tier, int slot, std::int64_t time) cons
 }
 
 bool SampleWorker::run(SampleQueue& queue, const std::atomic<bool>& stop) {
+  const bool whole = advance(queue, stop);
+  rows_.helpers.end();
+  return whole;
+}
+
+bool SampleWorker::advance(SampleQueue& queue, const std::atomic<bool>& stop) {
   const SampleSizes& s = network_.sizes;
   for (now_ = 0;; now_ += ahead_) {
     if (stop.load()) return false;

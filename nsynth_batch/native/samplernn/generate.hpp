@@ -40,11 +40,14 @@ struct SampleQueue {
 class SampleWorker {
  public:
   // `forced`: all codes are given, and the predictions of the shortest frame are made at once.
-  SampleWorker(const SampleNetwork& network, int slots, bool forced);
-  static std::size_t bytes(const SampleNetwork& network, int slots, bool forced);
+  // `helpers`: threads that call `help` while this one calls `run`.
+  SampleWorker(const SampleNetwork& network, int slots, bool forced, int helpers);
+  static std::size_t bytes(const SampleNetwork& network, int slots, bool forced, int helpers);
 
   // Makes clips of a queue until that is empty. False where `stop` ended it.
   bool run(SampleQueue& queue, const std::atomic<bool>& stop);
+  // Helper `number`, from 1 on: until `run` is over.
+  void help(int number) { rows_.helpers.serve(number); }
 
  private:
   struct Slot {
@@ -56,6 +59,7 @@ class SampleWorker {
     return forced ? network.sizes.shortest() : 1;
   }
   static std::size_t condition_floats(const SampleNetwork& network);
+  bool advance(SampleQueue& queue, const std::atomic<bool>& stop);
   void admit(SampleQueue& queue);
   void begin(int slot);
   void feed(int tier);

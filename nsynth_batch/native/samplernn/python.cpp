@@ -75,7 +75,8 @@ class SampleModel {
   std::size_t memory(std::size_t clips, int threads, bool forced) const {
     require(threads > 0, "threads must be above 0");
     const Spread spread(clips, threads);
-    return index(spread.workers) * SampleWorker::bytes(*network_, spread.slots, forced);
+    const int helpers = spread.helpers(*network_, threads);
+    return index(spread.workers) * SampleWorker::bytes(*network_, spread.slots, forced, helpers);
   }
 
   std::vector<std::size_t> generate(const std::vector<Codes>& codes,
@@ -143,6 +144,11 @@ class SampleModel {
           workers(slots == 0 ? 0
                              : static_cast<int>(std::min(index(threads),
                                                          (clips + index(slots) - 1) / index(slots)))) {}
+    // Threads for each worker, where clips are fewer than threads and products large enough.
+    int helpers(const SampleNetwork& network, int threads) const {
+      const std::size_t h = index(network.sizes.hidden);
+      return workers == 0 || h * h < kShared ? 0 : threads / workers - 1;
+    }
     int slots, workers;
   };
 
@@ -174,13 +180,21 @@ class SampleModel {
         [](const SampleClip* a, const SampleClip* b) { return a->total > b->total; });
     const Spread spread(queue.clips.size(), threads);
     std::deque<SampleWorker> places;
-    for (int i = 0; i < spread.workers; ++i) places.emplace_back(*network_, spread.slots, forced);
+    const int helpers = spread.helpers(*network_, threads);
+    for (int i = 0; i < spread.workers; ++i)
+      places.emplace_back(*network_, spread.slots, forced, helpers);
     if (spread.workers > 0)
       without_gil(
           [&](std::atomic<bool>& stop, const std::function<void()>& poll) {
             run_threads(
-                spread.workers,
-                [&](int thread) { places[static_cast<std::size_t>(thread)].run(queue, stop); },
+                spread.workers * (1 + helpers),
+                [&](int thread) {
+                  SampleWorker& place = places[index(thread % spread.workers)];
+                  if (thread < spread.workers)
+                    place.run(queue, stop);
+                  else
+                    place.help(thread / spread.workers);
+                },
                 stop, poll);
           },
           report);

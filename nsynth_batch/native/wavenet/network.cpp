@@ -116,6 +116,7 @@ Matrix::Matrix(const Tensors& tensors, const std::string& name, const Packing& p
                int inputs, int outputs, Columns columns, int begin, int end)
     : taps_(end - begin),
       inputs_(inputs),
+      outputs_(outputs),
       depth_(packing.narrow ? packing.padded(inputs) : inputs),
       narrow_(packing.narrow) {
   const float* weights = tensors(name + "/W", static_cast<std::size_t>(taps) * inputs * outputs);

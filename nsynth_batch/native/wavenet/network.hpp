@@ -56,13 +56,14 @@ class Matrix {
 
   int panels() const { return panels_; }
   int inputs() const { return inputs_; }
+  int outputs() const { return outputs_; }
   const Narrow* narrow() const { return narrow_; }  // null in float32
   const float* bias() const { return bias_.data(); }
   // A product over all panels; rows and pointers are for the caller to fill in.
   Product product() const;
 
  private:
-  int taps_ = 0, inputs_ = 0, depth_ = 0, panels_ = 0;
+  int taps_ = 0, inputs_ = 0, outputs_ = 0, depth_ = 0, panels_ = 0;
   const Narrow* narrow_ = nullptr;
   Buffer weights_, bias_, scales_;
   std::vector<std::int32_t> offsets_;

@@ -152,6 +152,31 @@ def test_a_clip_is_the_same_in_any_batch_on_any_threads_and_from_any_prefix(
     assert not np.array_equal(unprimed, whole[3])
 
 
+def test_threads_that_share_a_clip_change_no_byte_and_end_with_it() -> None:
+    # Wide enough for threads to share its products.
+    config = replace(TWO, hidden=512)
+    assert config.hidden**2 >= 2**18
+    weights = weights_of(config)
+    request = Request("one", 4, 30)
+    codes = np.random.default_rng(1).integers(-128, 128, (1, 24)).astype(np.int16)
+    for precision in ("float32", "int8"):
+        made, logits = [], []
+        for threads in (1, 2, 5):
+            engine = SampleEngine(weights, threads=threads, precision=precision)
+            made.append(engine.generate([request])[0].tolist())
+            logits.append(engine.logits(codes))
+        assert made[0] == made[1] == made[2]
+        np.testing.assert_array_equal(logits[0], logits[1])
+        np.testing.assert_array_equal(logits[0], logits[2])
+
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.generate([replace(request, length=500_000)], on_codes=stop)
+    assert engine.generate([request])[0].tolist() == made[0]
+
+
 def test_clips_of_other_lengths_come_and_go_and_little_memory_changes_no_byte() -> None:
     weights = weights_of(TWO)
     engine = SampleEngine(weights, threads=2)
