@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 comma := ,
 NATIVE := CMakeLists.txt $(wildcard nsynth_batch/native/*.cpp nsynth_batch/native/*/*.[ch]pp)
 
-.PHONY: demo test lint docs bench dev magenta-env manifests-env small-model demo-model spectral-model generator-models hdfs hdfs-stop s3 s3-stop s3-server clean
+.PHONY: demo test lint docs bench dev magenta-env manifests-env small-model demo-model spectral-model generator-models frames-model samplernn-model wavenet-model generator-sounds hdfs hdfs-stop s3 s3-stop s3-server clean
 
 demo: .venv/installed
 	$(BIN)/nsynth-batch demo --out demo-out
@@ -87,15 +87,18 @@ spectral-model: dev
 # Minutes each, of the bundled recordings but five that are held out: no more than rows of a table.
 HELD_OUT_SOUNDS = ambi_choir ambi_drone ambi_glass_hum loop_safari misc_crow
 GENERATORS = build/generators
-generator-models: dev
+generator-models: frames-model samplernn-model wavenet-model
+frames-model: FLAGS = --steps 3000
+samplernn-model: FLAGS = --steps 1200
+wavenet-model: FLAGS = --steps 2000 --decay-steps 375 --crop-samples 4096 --recipe free-running
+frames-model samplernn-model wavenet-model: generator-sounds
+	$(TRAIN) $(GENERATORS)/$(@:-model=) --family $(@:-model=) --preset tiny $(FLAGS) \
+	  --from $(GENERATORS)/sounds --held-out $(GENERATORS)/held-out --seed 1 --listen-steps 0
+
+generator-sounds: dev
 	mkdir -p $(GENERATORS)/sounds $(GENERATORS)/held-out
 	cp nsynth_batch/recordings/* $(GENERATORS)/sounds
 	mv $(HELD_OUT_SOUNDS:%=$(GENERATORS)/sounds/%.flac) $(GENERATORS)/held-out
-	for model in frames:3000 samplernn:1200; do \
-	  $(TRAIN) $(GENERATORS)/$${model%:*} --family $${model%:*} --preset tiny --steps $${model#*:} \
-	    --from $(GENERATORS)/sounds --held-out $(GENERATORS)/held-out --seed 1 --listen-steps 0 \
-	    || exit; \
-	done
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
