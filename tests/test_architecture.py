@@ -44,7 +44,7 @@ MODELS_ORDER = (
     ("loading",),
     ("checkpoint", "fetch"),
     FAMILIES,
-    ("native_rows", "precision"),
+    ("native_rows", "precision", "prompted"),
     ("family", "autoencoder", "likelihood"),
     ("code_generator",),
     ("model", "inputs", "instruction_sets"),

@@ -8,17 +8,10 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
-from nsynth_batch.models.engine import (
-    Codes,
-    NotFiniteError,
-    OnCodes,
-    OnProgress,
-    Request,
-    one_curve,
-)
-from nsynth_batch.models.inputs import checked_prefixes, refuse_conditioning
+from nsynth_batch.models.engine import Codes, OnCodes, OnProgress, Request, one_curve
 from nsynth_batch.models.machine import allowed_memory, demand_memory, within_allowance
 from nsynth_batch.models.native_rows import NativeRows
+from nsynth_batch.models.prompted import PromptedEngine
 from nsynth_batch.models.samplernn.config import QUANTA, SampleConfig, layers
 from nsynth_batch.models.samplernn.initial import norms
 from nsynth_batch.models.weights import Array, Weights
@@ -28,7 +21,7 @@ _A_SAMPLE = 20
 """Bytes of a sample while it is made: its code, twice, and its draw with what that is made of."""
 
 
-class SampleEngine(NativeRows[SampleConfig]):
+class SampleEngine(PromptedEngine, NativeRows[SampleConfig]):
     """The network in C++.
 
     The embedding and the layer over it are tables, of which a row a sample is looked up. A clip
@@ -38,7 +31,6 @@ class SampleEngine(NativeRows[SampleConfig]):
     """
 
     precisions = get_args(Precision)
-    resumes = True
 
     def _built(self, weights: Weights[SampleConfig], instruction_set: str) -> object:
         from nsynth_batch.native import _engine
@@ -106,55 +98,27 @@ class SampleEngine(NativeRows[SampleConfig]):
             self._model.nats(_rows(codes), list(out), threads=self.threads, on_wait=on_wait)
         return out
 
-    def generate(
+    def _fill(
         self,
         requests: Sequence[Request],
-        *,
-        on_codes: OnCodes | None = None,
-        on_progress: OnProgress | None = None,
-    ) -> list[Codes]:
-        """Sample the codes of clips of any lengths.
-
-        Parameters
-        ----------
-        requests : sequence of Request
-            Without conditioning; all of one temperature, or of one curve of temperatures.
-        on_codes : callable, optional
-            Called now and then with the codes made of each clip so far.
-        on_progress : callable, optional
-            Called with the samples made since the last call.
-
-        Returns
-        -------
-        list of int16 [length]
-
-        Raises
-        ------
-        ValueError
-            If a request has a conditioning, a prefix or a prompt does not fit, or temperatures
-            differ.
-        MemoryError
-            If it needs more memory than allowed; nothing was begun then.
-        NotFiniteError
-            If the logits of some clips are not finite; it holds the others.
-        """
-        refuse_conditioning(requests)
-        heat, made = one_curve(requests), checked_prefixes(requests)
+        made: list[Codes],
+        report: Callable[[], None] | None,
+        on_progress: OnProgress | None,
+    ) -> list[int]:
+        heat = one_curve(requests)
         lengths = [_prompt_samples(request) + request.length for request in requests]
         batch, lost = self.needs(lengths, resumed=True).batch, list[int]()
         for first in range(0, len(requests), batch):
 
             def take(codes: Sequence[Codes], first: int = first) -> None:
                 made[first : first + len(codes)] = codes
-                if on_codes is not None:
-                    on_codes(list(made))
+                if report is not None:
+                    report()
 
             part = requests[first : first + batch]
             with within_allowance(f"generating {len(part)} clips at once"):
                 lost += [first + i for i in self._advance(part, heat, take, on_progress)]
-        if lost:
-            raise NotFiniteError(lost, made)
-        return made
+        return lost
 
     def _advance(
         self,

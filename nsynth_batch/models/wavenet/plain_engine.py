@@ -6,7 +6,7 @@ once in 32 samples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -17,12 +17,11 @@ from nsynth_batch.models.engine import (
     Codes,
     Needs,
     NotFiniteError,
-    OnCodes,
     OnProgress,
     Request,
     one_curve,
 )
-from nsynth_batch.models.inputs import checked_prefixes, refuse_conditioning
+from nsynth_batch.models.prompted import PromptedEngine
 from nsynth_batch.models.quantiser import quantiser_named
 from nsynth_batch.models.wavenet.config import Config, tensor_shapes
 from nsynth_batch.models.wavenet.native_engine import NativeEngine
@@ -33,7 +32,7 @@ _HOP = 32
 _SILENCE = np.int16(0)
 
 
-class PlainEngine:
+class PlainEngine(PromptedEngine):
     """The network in C++ on this machine's CPU.
 
     A clip goes on from its prompt, and that from silence, for at least the receptive field: the
@@ -48,7 +47,6 @@ class PlainEngine:
     """
 
     name = "native"
-    resumes = True
 
     def __init__(self, weights: Weights[PlainConfig], **options: Any) -> None:
         config = weights.config
@@ -92,40 +90,13 @@ class PlainEngine:
         nothing = np.zeros((len(whole), whole.shape[1] // _HOP, 1), np.float32)
         return self._inner.logits(whole, nothing)[:, self._context : self._context + samples]
 
-    def generate(
+    def _fill(
         self,
         requests: Sequence[Request],
-        *,
-        on_codes: OnCodes | None = None,
-        on_progress: OnProgress | None = None,
-    ) -> list[Codes]:
-        """Sample the codes of clips of any lengths.
-
-        Parameters
-        ----------
-        requests : sequence of Request
-            Without conditioning; all of one temperature, or of one curve of temperatures.
-        on_codes : callable, optional
-            Called now and then with the codes made of each clip so far.
-        on_progress : callable, optional
-            Called with the samples made since the last call.
-
-        Returns
-        -------
-        list of int16 [length]
-
-        Raises
-        ------
-        ValueError
-            If a request has a conditioning, a prefix or a prompt does not fit, or temperatures
-            differ.
-        MemoryError
-            If it needs more memory than allowed; nothing was begun then.
-        NotFiniteError
-            If the logits of some clips are not finite; it holds the others.
-        """
-        refuse_conditioning(requests)
-        made = list(checked_prefixes(requests))
+        made: list[Codes],
+        report: Callable[[], None] | None,
+        on_progress: OnProgress | None,
+    ) -> list[int]:
         prompts = [self._prompt(request) for request in requests]
         lost: list[int] = []
         for stop, temperature in _pieces(requests):
@@ -136,11 +107,9 @@ class PlainEngine:
             ]
             if left:
                 lost += self._piece(
-                    requests, prompts, made, left, stop, temperature, on_codes, on_progress
+                    requests, prompts, made, left, stop, temperature, report, on_progress
                 )
-        if lost:
-            raise NotFiniteError(sorted(lost), made)
-        return made
+        return lost
 
     def _piece(
         self,
@@ -150,7 +119,7 @@ class PlainEngine:
         left: Sequence[int],
         stop: int,
         temperature: float,
-        on_codes: OnCodes | None,
+        report: Callable[[], None] | None,
         on_progress: OnProgress | None,
     ) -> list[int]:
         """Make some clips up to a sample of theirs, into `made`; return those that were lost."""
@@ -175,14 +144,14 @@ class PlainEngine:
 
         def pass_on(codes: Sequence[Codes]) -> None:
             take(codes)
-            if on_codes is not None:
-                on_codes(list(made))
+            if report is not None:
+                report()
 
         try:
             take(
                 self._inner.generate(
                     parts,
-                    on_codes=None if on_codes is None else pass_on,
+                    on_codes=None if report is None else pass_on,
                     on_progress=on_progress,
                 )
             )

@@ -29,9 +29,7 @@ RoundedRows::RoundedRows(const Kernels& kernels, const Packing& packing, int inp
       kernels_(kernels),
       row_bytes_(row_bytes(packing, inputs)),
       rounded_(rows * row_bytes_ / sizeof(float)),
-      whole_(packing.narrow ? index(packing.padded(inputs)) : 0) {
-  std::fill_n(whole_.data(), whole_.size(), 0.0f);
-}
+      whole_(packing.narrow ? index(packing.padded(inputs)) : 0) {}
 
 void RoundedRows::run(ProductKernel Products::*kernel, const Matrix& matrix, int count) {
   const Narrow* const narrow = matrix.narrow();
