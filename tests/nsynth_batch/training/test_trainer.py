@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 import shutil
 import threading
 from dataclasses import dataclass, replace
@@ -77,6 +78,37 @@ def test_interrupted_training_ends_in_the_same_weights(
     resumed = Trainer(FAMILY, SMALL, OPTIONS, tmp_path / "broken")
     assert resumed.step == 10
     assert resumed.train(corpus).digest() == whole.weights.digest()
+
+
+def test_a_full_disk_in_a_save_costs_no_bit(corpus: Corpus, whole: Whole, tmp_path: Path) -> None:
+    # A limit on the size of a file stands in for a full disk: the same call fails, half way.
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    fills = {
+        "model-12": 1000,
+        "training-21": (whole.folder / "model-30.safetensors").stat().st_size,
+    }
+
+    for (file, room), saved in zip(fills.items(), (11, 20), strict=True):
+
+        def fill(progress: TrainingProgress, last: int = saved, room: int = room) -> None:
+            if progress.step > last:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+
+        trainer = Trainer(FAMILY, SMALL, OPTIONS, tmp_path)
+        try:
+            with pytest.raises(OSError, match="too large") as caught:
+                trainer.train(corpus, report_steps=1, save_seconds=0.0, on_progress=fill)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert caught.value.filename == str(tmp_path / f"{file}.safetensors")
+        assert load_checkpoint(tmp_path).metadata["step"] == str(saved)
+    resumed = Trainer(FAMILY, SMALL, OPTIONS, tmp_path)
+    assert resumed.step == 20
+    resumed.train(corpus)
+    for left in (whole.folder, tmp_path):
+        assert len(list(left.iterdir())) == 3
+    for file in whole.folder.iterdir():
+        assert (tmp_path / file.name).read_bytes() == file.read_bytes()
 
 
 @dataclass(frozen=True)
