@@ -351,8 +351,10 @@ def _too_short(clips: Sequence[Candidate], rules: Rules) -> list[str]:
     if not rules.style_name or 2 * short <= len(clips):
         return []
     longest = max(candidate.length / candidate.sample_rate for candidate in clips)
+    mashed = any(candidate.clip.mash_id for candidate in clips)
+    longer = "; `nsynth-batch make --length longer --stretch 2` makes longer ones" if mashed else ""
     return [
         f"--style {rules.style_name} plays clips for {least:g} to {most:g} s, and {short} of "
         f"{counted(len(clips), 'clip')} are shorter (the longest has {longest:.1f} s): its events "
-        "are shorter too"
+        f"are shorter too{longer}"
     ]

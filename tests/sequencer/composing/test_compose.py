@@ -82,10 +82,14 @@ def test_neighbours_do_not_have_both_parents_in_common_where_that_can_be() -> No
 def test_a_style_that_asks_for_longer_clips_says_so() -> None:
     clips = [candidate(f"c{number}", RATE * (1 + number % 3)) for number in range(8)]
     note = compose(clips, 0.2, 1, rules=Rules(PRESETS["drone"], "drone")).notes[-1]
-    assert note == (
+    said = (
         "--style drone plays clips for 8 to 12 s, and 8 of 8 clips are shorter (the longest has "
         "3.0 s): its events are shorter too"
     )
+    assert note == said
+    mashed = [replace(one, clip=replace(one.clip, mash_id="m")) for one in clips]
+    note = compose(mashed, 0.2, 1, rules=Rules(PRESETS["drone"], "drone")).notes[-1]
+    assert note == f"{said}; `nsynth-batch make --length longer --stretch 2` makes longer ones"
     assert not compose(clips, 0.2, 1, rules=Rules(PRESETS["collage"], "collage")).notes
     assert not compose(clips, 0.2, 1).notes
 
