@@ -10,6 +10,13 @@ function clear() {
   tiles = new Map();
 }
 
+// All tiles are as tall as the one that says most.
+const REM = { tile: 15.1, recording: 2.6, line: 1.4 };
+const most = (count) => clips.reduce((found, clip) => Math.max(found, count(clip)), 0);
+const lines = most((clip) => Number(Boolean(clip.reason)) + Number(Boolean(clip.generated)));
+const tall = REM.tile + most((clip) => clip.recordings.length) * REM.recording + lines * REM.line;
+document.documentElement.style.setProperty("--tile-height", `${tall}rem`);
+
 function lay() {
   const style = getComputedStyle(document.documentElement);
   const rem = parseFloat(style.fontSize);
