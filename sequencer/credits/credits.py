@@ -60,7 +60,7 @@ class Credit:
         if self.mashed:
             partners = ", ".join(f'"{title}"' for title in self.partners)
             statements.append(
-                f"cross-faded with {partners or 'another part of itself'} in NSynth latent space, "
+                f"cross-faded with {partners or 'another part of itself'} in latent space, "
                 "decoded, trimmed, mixed"
             )
         if self.direct:

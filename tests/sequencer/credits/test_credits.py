@@ -33,14 +33,14 @@ def test_a_mash_up_names_both_and_what_was_done() -> None:
         "   Licence: CC-BY-4.0 OR GFDL-1.3-only; CC-BY-4.0 is Creative Commons Attribution 4.0, "
         "https://creativecommons.org/licenses/by/4.0/; GFDL-1.3-only is "
         "GNU Free Documentation License 1.3, https://www.gnu.org/licenses/fdl-1.3.html\n"
-        '   Changes: cross-faded with "Wind" in NSynth latent space, decoded, trimmed, mixed.\n'
+        '   Changes: cross-faded with "Wind" in latent space, decoded, trimmed, mixed.\n'
         "\n"
         '2. "Wind" by Ann\n'
         "   Page: https://example.org/wind\n"
         "   Licence: CC-BY-SA-4.0; Creative Commons Attribution-ShareAlike 4.0, "
         "https://creativecommons.org/licenses/by-sa/4.0/\n"
         "   Attribution: Ann, of the hills\n"
-        '   Changes: cross-faded with "Choir" in NSynth latent space, decoded, trimmed, mixed.\n'
+        '   Changes: cross-faded with "Choir" in latent space, decoded, trimmed, mixed.\n'
     )
 
 
