@@ -36,6 +36,7 @@ from sequencer.text import flattened
 
 CLIPS_NAME = "clips.jsonl"
 SCORE_SUFFIX = ".score.json"
+_WANTED = "give a clips export or a folder of sound files"
 
 
 @dataclass(frozen=True)
@@ -212,13 +213,14 @@ def read_folder(folder: str | Path) -> ClipFolder:
     """
     root = Path(folder)
     if not root.is_dir():
-        raise SequencerError(f"{root} is not a folder of clips")
+        kind = "is not a folder" if root.exists() else "is not there"
+        raise SequencerError(f"{root} {kind}; {_WANTED}")
     listed = root / CLIPS_NAME
     exported = is_export(root)
     found = ClipFolder(tuple(read_clips_jsonl(listed))) if exported else _scan(root)
     if not found.clips:
         where = f"{listed} lists no clip" if exported else f"{root} holds no sound file"
-        raise SequencerError(f"{where}; give a clips export or a folder of sound files")
+        raise SequencerError(f"{where}; {_WANTED}")
     return found
 
 

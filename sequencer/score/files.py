@@ -167,6 +167,8 @@ def read_score(path: str | Path) -> Score:
         What reading raised.
     """
     name = str(path)
+    if Path(path).is_dir():
+        raise SequencerError(f"{name} is a folder, and a score is wanted, as piece{SCORE_SUFFIX}")
     if is_audio_name(name):
         beside = Path(path).with_suffix(SCORE_SUFFIX)
         found = f"{beside}" if beside.is_file() else "`sequencer compose` writes one beside a piece"

@@ -145,7 +145,7 @@ def test_nothing_to_compose_with(tmp_path: Path) -> None:
     (tmp_path / "clips.jsonl").write_text("\n")
     with pytest.raises(SequencerError, match="lists no clip"):
         read_clips(tmp_path)
-    with pytest.raises(SequencerError, match="not a folder"):
+    with pytest.raises(SequencerError, match="none is not there; give a clips export"):
         read_clips(tmp_path / "none")
 
 

@@ -147,6 +147,8 @@ def test_what_is_missing_or_in_the_way_is_one_line(
     for command in (["page", str(score)], ["audition", str(tmp_path / "clips")]):
         assert main([*command, "-o", str(tmp_path / "taken")]) == 2
         assert "holds something else" in capsys.readouterr().err
+    assert main(["page", str(tmp_path / "clips"), "-o", str(tmp_path / "page")]) == 2
+    assert "clips is a folder, and a score is wanted" in capsys.readouterr().err
     for path, found in ((sound, str(score)), (tmp_path / "a.mp3", "`sequencer compose` writes")):
         assert main(["page", str(path), "-o", str(tmp_path / "page")]) == 2
         said = capsys.readouterr().err
