@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from nsynth_batch.commands.options import STORE, STORES, settings_from
 from nsynth_batch.errors import OK, USAGE, CommandError
+from nsynth_batch.text import command_line
 from sequencer.text import clock, counted
 
 if TYPE_CHECKING:
@@ -81,13 +83,13 @@ def clips(
             "no recording, or the store has its segments no more"
         )
     if done.left_out:
-        typer.echo(f"{done.left_out} clips are derived from forgotten recordings and are skipped")
+        typer.echo(f"skipped: {counted(done.left_out, 'clip')} derived from forgotten recordings")
     if done.unlisted:
-        typer.echo(unlisted(done))
+        typer.echo(unlisted(done, to, settings.store))
     if done.stale:
         typer.echo(
-            f"an earlier export left {len(done.stale)} wav files of them, which no clips.jsonl "
-            f"names any more; delete them: {' '.join(done.stale)}"
+            f"an earlier export left {counted(len(done.stale), 'wav file')} of them, which no "
+            f"clips.jsonl names any more; delete them: {' '.join(done.stale)}"
         )
     if done.unnamed:
         typer.echo(
@@ -97,12 +99,13 @@ def clips(
     return OK
 
 
-def unlisted(done: Exported) -> str:
+def unlisted(done: Exported, folder: Path, store: str) -> str:
     """Return what to know of clips that an earlier export listed and this one does not."""
+    again = command_line(f"clips --all --to {shlex.quote(str(folder))}", store)
     were = "was" if len(done.unlisted) == 1 else "were"
     return (
         f"{counted(len(done.unlisted), 'clip')} of other settings {were} in clips.jsonl before: "
-        "the files stay, and `clips --all` lists them again"
+        f"the files stay, and {again} lists them again"
     )
 
 

@@ -74,12 +74,13 @@ def make(
     """Make a piece from a folder of recordings.
 
     Harvests the folder, mashes up and decodes pairs of its recordings, writes the clips as wav
-    files and composes them. Unless --store is given, the store is in your cache folder, one for
-    each folder of recordings, and the clips are beside it. Run again it goes on where it stopped,
-    and takes in what is new. The bundled model `spectral` keeps the pitch of any sounds; for
-    NSynth's own voice name one that was trained on yours: --checkpoint MODEL.
+    files, the recordings that they are made of beside for `sequencer audition`, and composes them.
+    Unless --store is given, the store is in your cache folder, one for each folder of recordings,
+    and the clips are beside it. Run again it goes on where it stopped; another --seed mixes anew,
+    with the recordings that came since. The bundled model `spectral` keeps the pitch of any sounds;
+    for NSynth's own voice name one that was trained on yours: --checkpoint MODEL.
 
-    Example: nsynth-batch make ~/recordings -o piece.wav --minutes 2 --style drone
+    Example: nsynth-batch make ~/recordings -o piece.wav --minutes 2 --style collage
     """
     from sequencer.rendering.output_paths import Writing, paths_of
 
@@ -174,9 +175,9 @@ def _make(
         listed_before(clips, Store.open(settings.store, create=True))
     if code := do_steps(settings, STEPS, source):
         return code
-    exported = export_clips(Store.open(settings.store), clips, lineage_of)
+    exported = export_clips(Store.open(settings.store), clips, lineage_of, parents=True)
     if exported.unlisted:
-        typer.echo(f"warning: {clips}: {unlisted(exported)}", err=True)
+        typer.echo(f"warning: {clips}: {unlisted(exported, clips, settings.store)}", err=True)
     good = sum(clip.seconds for clip in read_clips(clips) if clip.verdict == "good")
     if too_few := good < _LEAST_GOOD * 60 * minutes:
         why = rejected(exported.verdicts, exported.clips)

@@ -58,6 +58,8 @@ def test_a_folder_becomes_a_piece_and_what_to_do_next_is_named(
     for line in exported:
         a, b = (parent["title"] for parent in line["parents"])
         assert line["file"] == f"{a}+{b}-{line['clip_id'][:8]}.wav"
+        # For the audition, which plays them beside the clip.
+        assert all((place / "clips" / parent["sound"]).is_file() for parent in line["parents"])
     events = json.loads((tmp_path / "piece.score.json").read_text("utf-8"))["events"]
     assert all(re.fullmatch(r"(bell|crow|wind) \+ (bell|crow|wind)", e["title"]) for e in events)
     # What it names next can be typed.
