@@ -13,7 +13,7 @@ from nsynth_batch.errors import OK
 from nsynth_batch.settings.choices import CatalogState
 from nsynth_batch.text import one_line, table
 from sequencer.commands.help_panels import Program
-from sequencer.text import clock
+from sequencer.text import clock, counted
 
 if TYPE_CHECKING:
     from nsynth_batch.catalog.listing import Filters, Listed
@@ -98,7 +98,7 @@ def export(
 
     filters = _filters(title, author, licence, category, state)
     count = write(_listed(settings, filters), out, replace=force)
-    typer.echo(f"{out}: {count} recordings")
+    typer.echo(f"{out}: {counted(count, 'recording')}")
     return OK
 
 

@@ -10,7 +10,7 @@ import typer
 from nsynth_batch.commands.options import STORE, STORES, settings_from
 from nsynth_batch.errors import OK, USAGE, CommandError
 from nsynth_batch.settings.choices import ArrayForm
-from sequencer.text import clock
+from sequencer.text import clock, counted
 
 if TYPE_CHECKING:
     from nsynth_batch.settings.settings import Settings
@@ -50,9 +50,10 @@ def encodings(
     done = export_encodings(Store.open(settings.store), to, form)
     if picture:
         drawn = draw_encodings(to)
-        typer.echo(f"{to}: {drawn} pictures")
+        typer.echo(f"{to}: {counted(drawn, 'picture')}")
     typer.echo(
-        f"{to}: {done.recordings} encodings, {done.frames:,} frames, {done.written} written; "
+        f"{to}: {counted(done.recordings, 'encoding')}, {counted(done.frames, 'frame')}, "
+        f"{done.written} written; "
         f"`nsynth-batch decode --from {to} --to DIR` makes sound of them"
     )
     return OK
@@ -99,7 +100,7 @@ def decode_files(settings: Settings, folder: Path, to: Path | None) -> int:
             licence, _ = write_sound(made, to / f"{name}.wav")
             unknown += not licence
             seconds += len(made.samples) / made.sample_rate
-    typer.echo(f"{to}: {len(arrays)} sounds, {clock(seconds)}")
+    typer.echo(f"{to}: {counted(len(arrays), 'sound')}, {clock(seconds)}")
     if unknown:
         typer.echo(f"the licence of {unknown} of them cannot be stated", err=True)
     return OK

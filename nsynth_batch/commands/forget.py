@@ -121,7 +121,9 @@ def _what_is_derived(derived: Derived) -> Iterator[str]:
     yield from (f"  {clip_id}" for clip_id in derived.clips)
     yield from (f"model {model} was trained on it" for model in derived.models)
     yield from (f"composition: {path}" for path in derived.compositions)
-    yield from (f"{rows} rows of it are in {path}" for path, rows in sorted(derived.rows.items()))
+    yield from (
+        f"{counted(rows, 'row')} of it in {path}" for path, rows in sorted(derived.rows.items())
+    )
 
 
 def _named(recording: Recording) -> str:

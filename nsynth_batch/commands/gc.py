@@ -9,6 +9,7 @@ import typer
 from nsynth_batch.commands.options import LEASE, STORE, STORES, DryRun, settings_from
 from nsynth_batch.errors import OK, USAGE, CommandError
 from nsynth_batch.text import size
+from sequencer.text import counted
 
 if TYPE_CHECKING:
     from nsynth_batch.settings.settings import Settings
@@ -65,5 +66,5 @@ def gc(
     for file in garbage:
         typer.echo(f"{file.path}: {file.why}")
     verb = "would be removed" if dry_run else "removed"
-    typer.echo(f"{len(garbage)} files, {size(sum(f.size for f in garbage))}, {verb}")
+    typer.echo(f"{counted(len(garbage), 'file')}, {size(sum(f.size for f in garbage))}, {verb}")
     return OK

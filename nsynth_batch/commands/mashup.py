@@ -14,7 +14,7 @@ from nsynth_batch.commands.options import BEGIN, FIRST, MIXING, MODEL, settings_
 from nsynth_batch.errors import OK, USAGE, CommandError
 from nsynth_batch.settings.mash_rule import MOST_GRID, MOST_PARENTS
 from nsynth_batch.text import one_line, table
-from sequencer.text import clock
+from sequencer.text import clock, counted
 
 if TYPE_CHECKING:
     from nsynth_batch.models.autoencoder import Autoencoder
@@ -141,7 +141,7 @@ def mashup(
 
     if not 2 <= len(recordings) <= MOST_PARENTS:
         raise CommandError(
-            f"{len(recordings)} recordings: a mash-up is of two to {MOST_PARENTS}", USAGE
+            f"{counted(len(recordings), 'recording')}: a mash-up is of two to {MOST_PARENTS}", USAGE
         )
     rule = settings.mash_rule(len(recordings))
     return _make(settings, recordings, out, seconds, picture, replace, work)
@@ -164,7 +164,9 @@ def _morph(
     from sequencer.pictures.square import square
 
     if len(recordings) != MOST_PARENTS:
-        raise CommandError(f"{len(recordings)} recordings: a --morph has four corners", USAGE)
+        raise CommandError(
+            f"{counted(len(recordings), 'recording')}: a --morph has four corners", USAGE
+        )
     if {"curve", "weights"} & settings.model_fields_set:
         raise CommandError("--morph has weights of its own: leave out --curve and --weights", USAGE)
     rule = settings.mash_rule(len(recordings))

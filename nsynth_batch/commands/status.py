@@ -10,7 +10,7 @@ import typer
 from nsynth_batch.commands.options import STORE, STORES, settings_from
 from nsynth_batch.errors import OK
 from nsynth_batch.text import one_line, size, table
-from sequencer.text import clock
+from sequencer.text import clock, counted
 
 if TYPE_CHECKING:
     from hdfs_jobs.canonical_json import Json
@@ -224,7 +224,7 @@ def _show_quarantine(label: str, dataset: Dataset, *, whole: bool) -> None:
 def _show_withdrawn(one: Withdrawn) -> None:
     """Print which clips and models rest on a recording that may not be used any more."""
     name = f"{one_line(one.title)} ({one.file_id})"
-    line = f"{one.why}: {name}: {len(one.clips)} clips are derived from it"
+    line = f"{one.why}: {name}: {counted(len(one.clips), 'clip')} derived from it"
     if one.clips:
         line += f": {', '.join(one.clips[:_SHOWN_CLIPS])}"
     if (more := len(one.clips) - _SHOWN_CLIPS) > 0:

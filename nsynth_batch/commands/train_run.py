@@ -13,7 +13,7 @@ import typer
 
 from nsynth_batch.errors import OK, USAGE, CommandError
 from sequencer.optional import installed
-from sequencer.text import clock
+from sequencer.text import clock, counted
 
 if TYPE_CHECKING:
     from nsynth_batch.models.weights import Weights
@@ -41,8 +41,8 @@ def announce(
     if words := getattr(trainer.config, "in_words", None):
         typer.echo(words, err=True)
     typer.echo(
-        f"{len(to_train)} recordings ({clock(to_train.seconds)}) to train on, {len(to_score)} "
-        f"({clock(to_score.seconds)}) held out",
+        f"{counted(len(to_train), 'recording')} ({clock(to_train.seconds)}) to train on, "
+        f"{len(to_score)} ({clock(to_score.seconds)}) held out",
         err=True,
     )
     if not to_score.seconds:

@@ -23,6 +23,7 @@ from nsynth_batch.pipeline.step import CODE
 from nsynth_batch.settings.choices import EngineName
 from nsynth_batch.settings.settings import Settings
 from nsynth_batch.text import one_line, size
+from sequencer.text import counted
 
 _PACKAGES = (
     "nsynth-batch", "dask", "distributed", "numpy", "pyarrow", "soundfile", "soxr", "safetensors",
@@ -167,7 +168,7 @@ def _scheduler(settings: Settings) -> str:
         check_workers(cluster.client(), CODE, _ANSWER_SECONDS)
         workers = cluster.client().scheduler_info(n_workers=-1)["workers"]
         threads = sum(worker["nthreads"] for worker in workers.values())
-        return f"{len(workers)} workers, {threads} threads"
+        return f"{counted(len(workers), 'worker')}, {counted(threads, 'thread')}"
 
 
 def _store_of_workers(settings: Settings) -> str:

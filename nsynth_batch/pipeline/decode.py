@@ -25,6 +25,7 @@ from nsynth_batch.pipeline.step import Amount, Expected, PlannedStep, Step, left
 from nsynth_batch.stages.decode import DecodeStage
 from nsynth_batch.stages.withheld import ColumnNames
 from nsynth_batch.store.lineage import Link
+from sequencer.text import counted
 
 
 class DecodeStep(Step):
@@ -75,8 +76,8 @@ class DecodeStep(Step):
         if left.withheld:
             notes = (
                 *notes,
-                f"{left.withheld} mash-ups are derived from recordings that were forgotten or "
-                "deleted, or have no known licence any more, and are left out",
+                f"left out: {counted(left.withheld, 'mash-up')} derived from recordings that were "
+                "forgotten or deleted, or have no known licence any more",
             )
         return PlannedStep(
             self, dataset, stage, mashups, new, facts, notes, allow_unknown=allow_unknown

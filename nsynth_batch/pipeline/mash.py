@@ -82,8 +82,8 @@ class MashStep(Step):
         notes += _left_out(context, encodings, pool)
         if done > given.pairs:
             notes.append(
-                f"{done} mash-ups of this seed are there already: --pairs {given.pairs} "
-                "is their total, and removes none"
+                f"of this seed {counted(done, 'mash-up')} already there: --pairs {given.pairs} is "
+                "their total, and removes none"
             )
         return PlannedStep(
             self,
@@ -284,6 +284,6 @@ def _left_out(context: Context, encodings: Dataset, pool: Pool) -> Iterator[str]
     late = encodings.totals().rows - pool.encoded_rows
     if late > 0:
         yield (
-            f"{late} segments were encoded after the pool of this seed was drawn: "
-            "another --seed mashes them up too"
+            f"encoded after the pool of this seed was drawn: {counted(late, 'segment')}; another "
+            "--seed mashes them up too"
         )

@@ -26,6 +26,7 @@ from nsynth_batch.pipeline.cost import decoder_rate
 from nsynth_batch.settings.choices import PrecisionChoice
 from nsynth_batch.settings.settings import Settings
 from nsynth_batch.text import size
+from sequencer.text import counted
 
 
 def planned_spec(settings: Settings) -> ModelSpec:
@@ -174,8 +175,9 @@ class RunModel:
         facts = self.decoder.facts()
         allowed = "" if self._spec.memory is None else f" of {size(self._spec.memory)}"
         line = (
-            f"{clips} clips a task, {needs.batch} at once in {size(needs.memory)}{allowed} a "
-            f"worker; {facts['engine']}, {facts['precision']}, {facts['instruction_set']}"
+            f"{counted(clips, 'clip')} a task, {needs.batch} at once in "
+            f"{size(needs.memory)}{allowed} a worker; "
+            f"{facts['engine']}, {facts['precision']}, {facts['instruction_set']}"
         )
         if (
             self._spec.engine == "native"

@@ -19,6 +19,7 @@ from nsynth_batch.pipeline.pool import Pool, load_pool, pool_path, save_pool
 from nsynth_batch.pipeline.sharding import title_of
 from nsynth_batch.store.forget import find
 from nsynth_batch.text import command_line
+from sequencer.text import counted
 
 PRIME_SECONDS = 2.0
 """How much a clip goes on from where nothing else is asked for."""
@@ -125,7 +126,9 @@ class Primes:
             line = f"clips go on from {title}"
         if not pool.too_short:
             return line
-        return f"{line}; {pool.too_short} segments are shorter than {self.wanted.seconds:g} s"
+        return (
+            f"{line}; {counted(pool.too_short, 'segment')} shorter than {self.wanted.seconds:g} s"
+        )
 
     def _named(self, file_id: str) -> Recording | None:
         return next((row for row in self.recordings if row.file_id == file_id), None)

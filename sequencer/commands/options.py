@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sequencer.errors import SequencerError
-from sequencer.text import clock
+from sequencer.text import clock, counted
 
 if TYPE_CHECKING:
     from sequencer.piece import Piece
@@ -160,8 +160,8 @@ def report_piece(piece: Piece) -> None:
     if found.true_peak is not None:
         levels.append(f"{found.true_peak:.1f} dBTP")
     print(
-        f"{piece.out}: {clock(score.seconds)}, {len(score.events)} events from "
-        f"{len(score.clips)} clips, {', '.join(levels)}"
+        f"{piece.out}: {clock(score.seconds)}, {counted(len(score.events), 'event')} from "
+        f"{counted(len(score.clips), 'clip')}, {', '.join(levels)}"
     )
     if piece.remark:
         print(piece.remark)

@@ -10,6 +10,7 @@ import typer
 
 from sequencer.commands.options import CLIPS, Verbose
 from sequencer.commands.progress import Progress
+from sequencer.text import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -96,4 +97,4 @@ def _draw_clips(folder: Path, out: Path) -> None:
     drawn = len(wanted) - there - sum(not picture.exists() for picture in wanted)
     if not drawn + there:
         raise SequencerError(f"none of the clips in {folder} could be drawn")
-    print(f"{out}: {drawn} rainbowgrams drawn, {there} were there")
+    print(f"{out}: {counted(drawn, 'rainbowgram')} drawn, {there} there before")

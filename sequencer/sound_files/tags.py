@@ -63,7 +63,7 @@ def tags_of(score: Score, *, title: str = "", artist: str = "") -> Tags:
         or ", ".join(sorted(models)),
         "licence": flattened(licence),
         "comment": flattened(
-            f"{COMMENT} {len(score.clips)} clips of {_made_of(score, len(parents))}; "
+            f"{COMMENT} {counted(len(score.clips), 'clip')} of {_made_of(score, len(parents))}; "
             "the credits beside it name authors, licences and changes"
         ),
     }
@@ -84,7 +84,7 @@ def cues_of(score: Score, sample_rate: int) -> tuple[Cue, ...]:
 
 
 def _made_of(score: Score, recordings: int) -> str:
-    words = [f"{recordings} recordings"] if recordings or not score.corpora else []
+    words = [counted(recordings, "recording")] if recordings or not score.corpora else []
     trained = sum(len(corpus.recordings) for corpus in score.corpora)
     if trained:
         words.append(f"models trained on {counted(trained, 'recording')}")

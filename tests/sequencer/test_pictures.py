@@ -74,14 +74,14 @@ def test_clips_are_drawn_once_and_what_is_no_sound_is_named(
     (folder / "broken.wav").write_bytes(b"no sound")
     assert main(["pictures", str(folder), "-o", str(out)]) == 0
     said = capsys.readouterr()
-    assert "2 rainbowgrams drawn, 0 were there" in said.out
+    assert "2 rainbowgrams drawn, 0 there before" in said.out
     assert "broken.wav: not-audio" in said.err
     (drawn,) = out.glob("a.*.png")
     assert list((out / "sub").glob("b.*.png"))
     before = drawn.stat().st_mtime_ns
     (folder / "sub" / "b.wav").write_bytes(encoded(tone(0.5, 500)))
     assert main(["pictures", str(folder), "-o", str(out)]) == 0
-    assert "1 rainbowgrams drawn, 1 were there" in capsys.readouterr().out
+    assert "1 rainbowgram drawn, 1 there before" in capsys.readouterr().out
     assert drawn.stat().st_mtime_ns == before
 
 

@@ -192,7 +192,7 @@ def test_weights_stretches_and_more_recordings_go_without_a_store(
     assert capsys.readouterr().out.count("made from") == 3
     for given, said in (
         ([*recordings[:2], recordings[0]], "300.wav and "),
-        (recordings[:1], "1 recordings: a mash-up is of two to 4"),
+        (recordings[:1], "1 recording: a mash-up is of two to 4"),
         ([*recordings, "--curve", "blend", "--weights", "0.5"], "--weights 0.5 is of 2 recordings"),
         ([*recordings, "--weights", "1,0,0"], "--weights is of --curve blend"),
         ([*recordings, "--stretch", "3"], "each factor is to be from 0.5 to 2"),

@@ -198,7 +198,7 @@ def test_new_recordings_and_more_pairs_append_and_leave_what_is_committed(job: J
     write_wav(job.recordings / "later.wav", tone(0.5, 500))
     done = job.run("--pairs", str(PAIRS + 4), "--workers", "1", "--max-bad-fraction", "0.6")
     assert done.returncode == 0, done.stderr
-    assert "were encoded after the pool of this seed was drawn" in done.stderr
+    assert "encoded after the pool of this seed was drawn: " in done.stderr
     after = job.files()
     grown = {name for name in before if name.endswith("index.jsonl.gz")}
     assert {name: after.get(name) for name in before if name not in grown} == {

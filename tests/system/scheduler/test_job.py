@@ -234,6 +234,6 @@ def test_tls_admits_those_whom_the_authority_signed(
         code, said = run(servers.address, *certificates)
         assert code == 0, said
         looked = examine_scheduler(servers.address, certificates)
-        assert looked == f"ok      scheduler {servers.address}: 1 workers, 1 threads"
+        assert looked == f"ok      scheduler {servers.address}: 1 worker, 1 thread"
         assert examine_scheduler(servers.address, []).startswith("BROKEN")
     assert content(store) == content(here)
