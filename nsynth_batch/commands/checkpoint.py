@@ -20,6 +20,10 @@ OF_TORCH = "What a file of samplernn-pytorch does not say"
 Ema = Annotated[bool, typer.Option("--ema", help="Take magenta's moving averages of the weights.")]
 
 
+_FACTS = ("licence", "learned_from", "keeps")
+"""What the file of a bundled model says of it, from its card."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     checkpoint.command()(inspect)
@@ -35,7 +39,8 @@ def inspect(
 ) -> int:
     """Show what is inside a checkpoint.
 
-    Sizes, how far it sees, and what it was trained on; each tensor if asked.
+    Its licence, what it learned from and keeps of a sound where its file says so, sizes, how far
+    it sees, and how much it was trained on; each tensor if asked.
 
     Example: nsynth-batch checkpoint inspect small --tensors
     """
@@ -51,12 +56,15 @@ def inspect(
     if (sees := getattr(found.config, "receptive_field", None)) is not None:
         typer.echo(f"sees {counted(sees, 'sample')} ({sees / found.config.sample_rate:.3f} s) back")
     behind = trained_on(found.metadata)
+    facts = {name: found.metadata[name] for name in _FACTS if name in found.metadata}
+    for name, value in facts.items():
+        typer.echo(f"{name.replace('_', ' ')}: {value}")
     for name, value in {**found.config.to_dict(), **found.metadata}.items():
-        if name != TRAINED_ON:
+        if name != TRAINED_ON and name not in facts:
             typer.echo(f"{name}: {value}")
     if behind is not None:
         number = counted(len(behind.recordings), "recording")
-        typer.echo(f"trained on {number}, {clock(behind.seconds)}")
+        typer.echo(f"trained on {number}, {clock(behind.seconds)}, which its file lists")
     typer.echo(
         f"decoded here by --precision auto: {default_precision('auto', family=found.family)}"
     )
@@ -132,7 +140,7 @@ def _lengths(frames: str | None) -> tuple[int, ...] | None:
 
 def fetch(
     url: Annotated[
-        str | None, typer.Argument(metavar="[URL]", help="Of a tar. [default: the published one]")
+        str | None, typer.Argument(metavar="URL", help="Of a tar. [default: the published one]")
     ] = None,
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where it is unpacked.")] = Path(
         "checkpoints"

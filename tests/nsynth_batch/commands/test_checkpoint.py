@@ -9,6 +9,7 @@ import tarfile
 import threading
 from collections.abc import Iterator
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from hdfs_jobs.errors import UsageError
 from hdfs_jobs.runs.cluster import Cluster
 from nsynth_batch.catalog.tombstones import Tombstone, add_tombstone
 from nsynth_batch.cli import main
+from nsynth_batch.models.checkpoint import bundled_names
 from nsynth_batch.nsynth import CONFIGS
 from nsynth_batch.pipeline.context import Context
 from nsynth_batch.pipeline.steps import require_plan, step_named
@@ -44,6 +46,19 @@ def test_inspect_shows_sizes_and_where_asked_tensors(
     assert f"width: {TINY.width}" in out
     assert "ae_bottleneck/W" in out
     assert "1 x 3 x 1 x 8" in out
+
+
+@pytest.mark.parametrize("name", bundled_names())
+def test_inspect_says_of_a_bundled_model_what_its_card_does(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["checkpoint", "inspect", name]) == 0
+    said = capsys.readouterr().out
+    card = (files("nsynth_batch") / "checkpoints" / f"{name}.md").read_text("utf-8")
+    for fact in ("licence", "learned from", "keeps"):
+        row = card.partition(f"| {fact} | ")[2].partition(" |\n")[0]
+        assert row
+        assert f"{fact}: {row.replace(' (below)', '').replace('`', '')}\n" in said
 
 
 @pytest.mark.parametrize(
