@@ -13,6 +13,7 @@ from sequencer.text import clock, counted
 if TYPE_CHECKING:
     from nsynth_batch.pipeline.harvest import HarvestPreview
     from nsynth_batch.pipeline.step import Step
+    from nsynth_batch.reporting.startup import Startup
     from nsynth_batch.settings.settings import Settings
 
 
@@ -28,6 +29,10 @@ def show_plan(settings: Settings, steps: Sequence[Step], source: str | None = No
             [name, str(one.shards), clock(one.seconds), clock(one.wall_seconds), size(one.bytes)]
         )
     wall_seconds = sum(one.wall_seconds for one in forecasts.values())
+    startup = _startup(settings) if any(one.shards for one in forecasts.values()) else None
+    if startup is not None:
+        rows.append(["start-up", "", "", clock(startup.seconds), ""])
+        wall_seconds += startup.seconds
     rows.append(
         ["in all", "", "", clock(wall_seconds), size(sum(o.bytes for o in forecasts.values()))]
     )
@@ -35,9 +40,24 @@ def show_plan(settings: Settings, steps: Sequence[Step], source: str | None = No
     for name, one in forecasts.items():
         if one.room:
             typer.echo(f"{name}: {one.room}")
+    if startup is not None:
+        typer.echo(f"start-up (workers, imports, models) is what run {startup.run} took for it")
+    elif any(one.shards for one in forecasts.values()):
+        typer.echo("start-up (workers, imports, models) comes on top: no run here measured it yet")
     guessed = [name for name, one in forecasts.items() if one.shards and not one.measured]
     if guessed:
         typer.echo(f"times of {', '.join(guessed)} are a rule of thumb: nothing was measured yet")
+
+
+def _startup(settings: Settings) -> Startup | None:
+    from hdfs_jobs.datasets.store import MARKER
+    from hdfs_jobs.storage.open import open_storage
+    from nsynth_batch.reporting.startup import measured_startup
+
+    storage = open_storage(settings.store)
+    if not storage.exists(MARKER):
+        return None
+    return measured_startup(storage, scheduler=settings.scheduler is not None)
 
 
 def show_harvest(settings: Settings, source: str) -> HarvestPreview:
