@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nsynth_batch.commands.options import STORE, STORES, settings_from
-from nsynth_batch.errors import OK
+from nsynth_batch.errors import OK, USAGE, CommandError
 from nsynth_batch.text import one_line, size, table
 from sequencer.text import clock, counted
 
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=STORES)(status)
 
 
-@settings_from(*STORE)
+@settings_from(*STORE, "quiet")
 def status(
     settings: Settings,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
@@ -55,8 +55,9 @@ def status(
         typer.Option(metavar="FILE", help="Write a page for a browser: progress, runs, workers."),
     ] = None,
     every: Annotated[
-        int, typer.Option(metavar="S", min=0, help="Write the page again so often; 0 for once.")
-    ] = 0,
+        int | None,
+        typer.Option(metavar="S", min=1, help="Of --html: write the page again so often."),
+    ] = None,
 ) -> int:
     """Show what is done and what is left.
 
@@ -69,8 +70,10 @@ def status(
     if html is not None:
         from nsynth_batch.commands.status_html import write_status
 
-        write_status(settings.store, html, every)
+        write_status(settings.store, html, every, quiet=settings.quiet)
         return OK
+    if every is not None:
+        raise CommandError("--every is of a page: give --html FILE too", USAGE)
     if shards:
         return _show_shards(settings, as_json)
     if datasets:

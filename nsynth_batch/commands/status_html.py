@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import typer
+
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.lease import current_holder
 from hdfs_jobs.runs.log_reader import read_log
@@ -18,11 +20,16 @@ from sequencer.files import write_output
 _LAST_RUNS = 20
 
 
-def write_status(url: str, file: Path, every: int) -> None:
+def write_status(url: str, file: Path, every: int | None, *, quiet: bool) -> None:
     """Write the page of a store to a file, whole each time; with `every`, until interrupted."""
+    said = quiet
     while True:
-        write_output(file, page_of(Store.open(url), every))
-        if not every:
+        write_output(file, page_of(Store.open(url), every or 0))
+        if not said:
+            again = "" if every is None else f", and again every {every} s until Ctrl-C"
+            typer.echo(f"{file}: written{again}", err=True)
+            said = True
+        if every is None:
             return
         time.sleep(every)
 

@@ -83,7 +83,13 @@ def test_runs_logs_and_status_say_what_earlier_runs_did(ran: Ran) -> None:
         name: value for name, value in last.items() if name not in ("committed", "quarantined")
     }
     page = job.folder / "pages" / "status.html"
-    assert said(job, "status", "--html", str(page)) == ""
+    done = job.ask("status", "--html", str(page))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", f"{page}: written\n")
+    assert job.ask("status", "--html", str(page), "--quiet").stderr == ""
+    for words in (["--html", str(page), "--every", "0"], ["--every", "5"]):
+        done = job.ask("status", *words)
+        assert (done.returncode, "--every" in done.stderr) == (2, True), done.stderr
+        assert len(done.stderr.splitlines()) == 1
     assert all(
         words in page.read_text("utf-8") for words in (job.url, "tcp://127.0.0.1", "nothing")
     )
