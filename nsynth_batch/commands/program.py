@@ -55,8 +55,9 @@ def nsynth_batch(
     Settings come from defaults, then nsynth-batch.toml in this folder, then NSYNTH_BATCH_*
     variables, then flags.
 
-    Exit codes: 0 all committed; 2 usage or configuration; 3 more quarantined than
-    --max-bad-fraction; 75 infrastructure, try again; 143 drained on SIGTERM; 130 on Ctrl-C.
+    Exit codes: 0 all committed; 1 doctor or verify found something, or the unexpected; 2 usage or
+    configuration; 3 more quarantined than --max-bad-fraction; 75 infrastructure, try again; 143
+    drained on SIGTERM; 130 on Ctrl-C.
     """
 
 

@@ -82,6 +82,16 @@ def test_every_command_in_the_documents_parses(document: str, call: str, whole: 
             raise
 
 
+def test_every_command_has_an_example_in_the_table() -> None:
+    table = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    shown = [shlex.split(code) for code in re.findall(r"\| `([^`]+)` \|$", table, re.MULTILINE)]
+    for program, app in PROGRAMS.items():
+        for name, command in typer.main.get_group(app).commands.items():
+            for words in [[name, below] for below in getattr(command, "commands", {})] or [[name]]:
+                whole = [program, *words]
+                assert any(call[: len(whole)] == whole for call in shown), whole
+
+
 def test_commands_are_found_where_they_stand() -> None:
     line = '0 3 * * *  nsynth-batch run in --seed $(date +\\%Y); echo "x $?" > sequencer.prom'
     assert list(calls(line)) == [["nsynth-batch", "run", "in", "--seed", "7"]]
