@@ -82,6 +82,9 @@ OWN_DEFAULTS: dict[tuple[str | None, str], object] = {
         (name, "checkpoint"): FIRST_CHECKPOINT for name in ("make", "demo", "mashup", "reconstruct")
     },
     ("demo", "pairs"): 40,
+    # As words, since the command works them out.
+    ("make", "store"): "in your cache folder",
+    ("make", "pairs"): "40 a minute",
 }
 # Folders of tests that mirror no package.
 OTHER_TESTS = {"components", "docker", "docs", "examples", "k8s", "system"}

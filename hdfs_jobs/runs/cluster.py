@@ -211,8 +211,8 @@ class Cluster:
         except TimeoutError as error:
             count = len(client.scheduler_info(n_workers=-1)["workers"])
             raise InfrastructureError(
-                f"{address}: its {count} workers are paused, because their memory is nearly full; "
-                "give them a larger --memory-limit, or fewer threads each"
+                f"{address}: each worker (of {count}) is paused, because its memory is nearly "
+                "full; give each a larger --memory-limit, or fewer threads"
                 if count
                 else f"{address}: the scheduler has no worker; start one with `dask worker`"
             ) from error

@@ -103,8 +103,8 @@ class Workers:
         demand = ", ".join(f"{n} {name}" for name, n in self._resources.items()) or "a thread"
         if self._paused:
             self._wait(
-                f"no worker with {demand} takes work: {self._paused} are paused, because their "
-                "memory is nearly full",
+                f"no worker with {demand} takes work: paused, because memory is nearly full: "
+                f"{self._paused}",
                 "with a larger --memory-limit of the workers, or fewer threads in each",
             )
         else:

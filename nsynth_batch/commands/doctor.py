@@ -8,6 +8,7 @@ import typer
 
 from nsynth_batch.commands.options import BEGIN, CLUSTER, MODEL, STORE, settings_from
 from nsynth_batch.errors import OK, UNEXPECTED, CommandError
+from sequencer.text import counted
 
 if TYPE_CHECKING:
     from nsynth_batch.settings.settings import Settings
@@ -35,5 +36,7 @@ def doctor(settings: Settings) -> int:
         mark = "BROKEN" if finding.broken else "ok" if finding.works else "-"
         typer.echo(f"{mark:<7} {finding.what}: {finding.found}")
     if broken:
-        raise CommandError(f"{broken} things that these settings need are broken", UNEXPECTED)
+        raise CommandError(
+            f"broken: {counted(broken, 'thing')} that these settings need", UNEXPECTED
+        )
     return OK

@@ -10,6 +10,7 @@ import typer
 
 from nsynth_batch.commands.options import STORES
 from nsynth_batch.errors import OK, USAGE, CommandError
+from sequencer.text import counted
 
 if TYPE_CHECKING:
     from nsynth_batch.pipeline.figures import Figure
@@ -62,7 +63,7 @@ def figures(
     if folder is not None and not folder.is_dir():
         raise CommandError(f"{folder}: no such folder; --from is a folder of recordings", USAGE)
     drawn = _draw(_figures(of, out, clips, folder), out)
-    typer.echo(f"{out}: {drawn} figures")
+    typer.echo(f"{out}: {counted(drawn, 'figure')}")
     return OK
 
 

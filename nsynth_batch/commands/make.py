@@ -50,7 +50,14 @@ def register(app: typer.Typer) -> None:
         app.command(rich_help_panel=BEGIN)(command)
 
 
-@settings_from(*STORE, *MODEL, *MASHING, *DECODING, *RUNNING, own=FIRST)
+@settings_from(
+    *(*STORE, *MODEL, *MASHING, *DECODING, *RUNNING),
+    own=FIRST,
+    worked_out={
+        "store": "in your cache folder, one for each FOLDER",
+        "pairs": f"{_PAIRS_A_MINUTE} a minute",
+    },
+)
 def make(
     settings: Settings,
     source: Annotated[str, typer.Argument(metavar="FOLDER", help="Recordings, as for harvest.")],

@@ -191,8 +191,8 @@ def _morph(
         titles = [one_line(path.name) for path in recordings]
         write_output(folder / _SQUARE, square(sounds, model.sample_rate, titles))
     typer.echo(
-        f"{folder}: {len(clips)} clips of {clips[0].seconds:.2f} s by {settings.checkpoint}; "
-        f"`sequencer audition {folder}` plays them"
+        f"{folder}: {counted(len(clips), 'clip')} of {clips[0].seconds:.2f} s by "
+        f"{settings.checkpoint}; `sequencer audition {folder}` plays them"
     )
     return OK
 

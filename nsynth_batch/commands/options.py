@@ -71,7 +71,10 @@ class Flag:
     names: tuple[str, ...] = ()
 
     def annotation(self, setting: str, own: str = "") -> Any:
-        """Return the type of a parameter that is this flag; `own` is a command's own default."""
+        """Return the type of a parameter that is this flag; `own` is a command's own default.
+
+        That may be words, where the command works it out.
+        """
         shown = own or self.unset or default_shown(setting)
         remark = "" if own else self.remark
         text = f"{self.help} [default: {shown}{remark}]" if shown else self.help
@@ -161,8 +164,7 @@ FLAGS_OF_SETTINGS: dict[str, Flag] = {
         int, "Worker processes on this machine.", WORKER_OPTIONS, "N", unset="its cores, at most 8"
     ),
     "pairs": Flag(
-        int, "How many mash-ups there are to be in all.", MASH_OPTIONS, "N",
-        remark="; make: 40 a minute",
+        int, "How many mash-ups there are to be in all.", MASH_OPTIONS, "N"
     ),
     "seed": Flag(
         int, "Keys every draw.", MASH_OPTIONS, "S", unset="0; decode: that of its mash-ups"
@@ -275,7 +277,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", help="Show the traceback of 
 
 
 def settings_from(
-    *names: str, own: Mapping[str, Any] | None = None
+    *names: str, own: Mapping[str, Any] | None = None, worked_out: Mapping[str, str] | None = None
 ) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Add the flags of some settings to a command, which gets the settings as one object.
 
@@ -288,8 +290,11 @@ def settings_from(
         Settings that are flags of the command.
     own : mapping of str to value, optional
         Defaults of this command: what they are where no file, variable or flag gives them.
+    worked_out : mapping of str to str, optional
+        What the help prints as the default of settings that the command works out by itself.
     """
     defaults_of_its_own = own or {}
+    shown = {**defaults_of_its_own, **(worked_out or {})}
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
         # The settings' own class is heavy to import, and no flag.
@@ -303,7 +308,7 @@ def settings_from(
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=None,
-                annotation=flag.annotation(name, str(defaults_of_its_own.get(name, ""))),
+                annotation=flag.annotation(name, str(shown.get(name, ""))),
             )
             for name, flag in FLAGS_OF_SETTINGS.items()
             if name in names

@@ -106,7 +106,7 @@ def run(
     settings: Settings,
     source: Annotated[
         str | None,
-        typer.Argument(metavar="[SOURCE]", help="Harvested first, as by harvest."),
+        typer.Argument(metavar="SOURCE", help="Harvested first, as by harvest."),
     ] = None,
     dry_run: DryRun = False,
 ) -> int:

@@ -80,7 +80,7 @@ def logs(
     settings: Settings,
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="Of `runs`, or a part of it; else the last."),
+        typer.Argument(metavar="RUN", help="Of `runs`, or a part of it; else the last."),
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the run ends, or Ctrl-C.")

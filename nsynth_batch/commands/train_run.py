@@ -229,7 +229,7 @@ def _train_on_workers(settings: Settings, trainer: Trainer, corpus: Corpus, **op
         if asynchronous and threads > options["most_stale"] + 1:
             typer.echo(
                 f"--most-stale {options['most_stale']} lets so many gradients and one more be "
-                f"under way: {threads} threads take --most-stale {threads - 1}",
+                f"under way: {counted(threads, 'thread')} take --most-stale {threads - 1}",
                 err=True,
             )
         whole = asynchronous and trainer.family.order == "crops"

@@ -77,28 +77,33 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield Finding("packages", ", ".join(f"{name} {v}" for name, v in _versions()))
     yield _gpus(needed=settings.engine == "tensorflow")
     for engine in _ENGINES:
-        yield _tried(
+        yield tried(
             f"engine {engine}",
             partial(_engine, settings.checkpoint, engine),
             needed=settings.engine == engine,
         )
-    yield _tried(f"decoding in --precision {settings.precision}", partial(_decoding, settings))
-    yield _tried(
+    yield tried(f"decoding in --precision {settings.precision}", partial(_decoding, settings))
+    yield tried(
         f"checkpoint {settings.checkpoint} by --engine {settings.engine}",
         partial(_checkpoint, settings.checkpoint, settings.engine),
     )
-    yield _tried(f"store {settings.store}", partial(_store, settings.store))
+    yield tried(f"store {settings.store}", partial(_store, settings.store))
     if settings.scheduler is not None:
-        yield _tried(f"scheduler {settings.scheduler}", partial(_scheduler, settings))
+        yield tried(f"scheduler {settings.scheduler}", partial(_scheduler, settings))
         if is_remote(settings.store):
-            yield _tried("the store from every worker", partial(_store_of_workers, settings))
+            yield tried("the store from every worker", partial(_store_of_workers, settings))
 
 
-def _tried(what: str, look: Callable[[], str], *, needed: bool = True) -> Finding:
+def tried(what: str, look: Callable[[], str], *, needed: bool = True) -> Finding:
+    """Return what was found by a look at something; an error is a finding, too."""
     try:
         return Finding(what, look(), needed=needed)
     except Exception as error:
-        return Finding(what, one_line(failure(error).message), works=False, needed=needed)
+        # The line begins with what was looked at, as does the message of many an error.
+        message = one_line(failure(error).message)
+        for said in (what, what.partition(" ")[2]):
+            message = message.removeprefix(f"{said}: ")
+        return Finding(what, message, works=False, needed=needed)
 
 
 def _gpus(*, needed: bool) -> Finding:

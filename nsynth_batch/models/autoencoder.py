@@ -288,9 +288,9 @@ class Autoencoder(LoadedModel, ABC):
         rows = [np.ascontiguousarray(row, dtype=np.float32) for row in encodings]
         names = [str(i) for i in range(len(rows))] if ids is None else list(ids)
         if len(names) != len(rows) or len(set(names)) != len(names):
-            raise ValueError(f"{len(rows)} encodings need as many different ids, not {len(names)}")
+            raise ValueError(f"different ids are wanted, one each: {len(names)} for {len(rows)}")
         if prefixes is not None and len(prefixes) != len(rows):
-            raise ValueError(f"{len(rows)} clips need as many prefixes, not {len(prefixes)}")
+            raise ValueError(f"one prefix each is wanted: {len(prefixes)} for {len(rows)}")
         for name, row in zip(names, rows, strict=True):
             if row.ndim != 2 or row.shape[1] != width:
                 raise ValueError(

@@ -195,7 +195,7 @@ class Generator(LoadedModel, ABC):
             raise ValueError(f"clips need a length and ids of their own: {seconds} s, {names}")
         for what, given in (("primes", primes), ("prefixes", prefixes)):
             if given is not None and len(given) != len(names):
-                raise ValueError(f"{len(names)} clips need as many {what}, not {len(given)}")
+                raise ValueError(f"one each is wanted of the {what}: {len(given)} for {len(names)}")
         heat = temperature_curve(temperature, samples)
         requests = [
             Request(

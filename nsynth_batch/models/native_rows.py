@@ -15,6 +15,7 @@ from nsynth_batch.models.instruction_sets import usable_set
 from nsynth_batch.models.machine import allowed_memory, demand_memory
 from nsynth_batch.models.weights import Weights
 from nsynth_batch.settings.choices import Precision
+from sequencer.text import counted
 
 CLIPS_A_THREAD = 96
 """Clips that a thread advances together: more gain nothing."""
@@ -74,7 +75,7 @@ class NativeRows(ABC, Generic[ConfigT]):
             raise EngineUnavailableError(str(error)) from None
         self.threads = threads or usable_cores()
         self.instruction_set: str = self._model.instruction_set
-        self.device = f"CPU, {self.threads} threads"
+        self.device = f"CPU, {counted(self.threads, 'thread')}"
         self.versions = {"numpy": np.__version__}
         self._memory = memory
 
@@ -97,7 +98,7 @@ class NativeRows(ABC, Generic[ConfigT]):
         while batch > 1 and fixed + batch * self._bytes_of(longest) > limit:
             batch -= max(1, batch // 16)
         memory = fixed + batch * self._bytes_of(longest)
-        demand_memory(f"generating {batch} clips at once", memory, limit)
+        demand_memory(f"generating {counted(batch, 'clip')} at once", memory, limit)
         return Needs(batch, memory)
 
     @abstractmethod

@@ -178,7 +178,8 @@ def preview_harvest(settings: Settings, source: str) -> HarvestPreview:
     found, seconds, categories = preview_web(place, storage)
     notes = tuple(_remarks(found, "would be taken as LicenseRef-unknown" + _way_out(source)))
     if settings.per_day is not None and (days := -(-found.added // settings.per_day)) > 1:
-        line = f"--per-day {settings.per_day} takes {days} days for {found.added} recordings"
+        fetched = counted(found.added, "recording")
+        line = f"--per-day {settings.per_day} takes {counted(days, 'day')} for {fetched}"
         notes += (Note(line, NAME),)
     return HarvestPreview(found, seconds, categories, True, notes)
 

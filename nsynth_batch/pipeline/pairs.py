@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from hdfs_jobs.errors import UsageError
 from nsynth_batch.models.draws import Draws
+from sequencer.text import counted
 
 _TRIES = 64
 _COUNTS = {2: "two", 3: "three", 4: "four"}
@@ -233,9 +234,9 @@ def _too_few(sides: Sequence[Collection[str]], categories: Sequence[str] | None)
         )
     *most, last = (str(len(side)) for side in sides)
     return UsageError(
-        f"--pair {':'.join(categories)} finds {', '.join(most)} and {last} "
-        f"recordings, and a mash-up needs {needed} different ones: harvest more of these "
-        "categories, or name others"
+        f"--pair {':'.join(categories)} finds {', '.join(most)} and "
+        f"{counted(int(last), 'recording')}, and a mash-up needs {needed} different ones: "
+        "harvest more of these categories, or name others"
     )
 
 

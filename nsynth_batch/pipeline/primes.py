@@ -120,7 +120,7 @@ class Primes:
     def note(self, pool: Pool) -> str:
         """Return a line on what clips are begun from."""
         recordings = len({segment.file_id for segment in pool.segments})
-        line = f"clips go on from {recordings} recordings of {self.wanted.name}"
+        line = f"clips go on from {counted(recordings, 'recording')} of {self.wanted.name}"
         if recordings == 1:
             title = title_of(pool.segments[0].file_id, self._named(pool.segments[0].file_id))
             line = f"clips go on from {title}"

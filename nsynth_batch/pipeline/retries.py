@@ -19,6 +19,7 @@ from nsynth_batch.pipeline.sharding import per_shard
 from nsynth_batch.pipeline.step import PlannedStep, Step
 from nsynth_batch.stages.audio import CHANGED
 from nsynth_batch.store.lineage import ItemKey
+from sequencer.text import counted
 
 RETURNING = (MISSING, UNREADABLE, CHANGED, DELETED, FORGOTTEN)
 """Reasons that pass when the recording comes back."""
@@ -44,13 +45,14 @@ def with_retries(planned: PlannedStep, context: Context, reason: str) -> Planned
     again = planned.dataset.plan(found.items, size, again=True, dry_run=context.dry_run)
     notes = list(planned.notes)
     if found.items:
-        notes.append(f"{len(found.items)} quarantined {planned.step.unit} are tried again")
+        notes.append(f"quarantined {planned.step.unit} tried again: {len(found.items)}")
     elif found.others:
         others = ", ".join(f"{n} {name}" for name, n in sorted(found.others.items()))
         notes.append(f"nothing is in quarantine for {reason}; there is {others}")
     if found.stuck:
         notes.append(
-            f"{found.stuck} quarantined rows do not name what they were made from, and stay"
+            f"left in quarantine, with no name of what it was made from: "
+            f"{counted(found.stuck, 'row')}"
         )
     return replace(planned, new=planned.new + again, notes=tuple(notes))
 

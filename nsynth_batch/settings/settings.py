@@ -379,5 +379,11 @@ def _first_complaint(error: ValidationError, flags: Mapping[str, Any]) -> str:
         place = variable
     else:
         place = f"{name} in {_settings_file()}"
-    reason = complaint["msg"].removeprefix("Value error, ")
-    return f"{place} is {complaint['input']!r}: {reason}"
+    return f"{place} is {complaint['input']!r}: {_in_our_words(complaint['msg'])}"
+
+
+def _in_our_words(message: str) -> str:
+    """Return a complaint of pydantic's without what it says of pydantic: `Value error, …`."""
+    plain = re.sub(r"^(Value error|Assertion failed), ", "", message)
+    plain = re.sub(r"^(Input|String|List|Tuple|Datetimes .*) should ", "must ", plain)
+    return plain.replace("could not parse value and unit from byte string", "must be as in 50MB")

@@ -30,6 +30,7 @@ from sequencer.rights.source_names import (
     unread_sources,
 )
 from sequencer.rights.sources_csv import SOURCES_NAME, SourceRow, read_sources
+from sequencer.text import counted
 
 MADE_HERE = "made by this program"
 """Why what an earlier run wrote is no recording of a source."""
@@ -153,7 +154,8 @@ class FolderSource:
             return f"{self._storage.url}/{self._only}: no recording by its first bytes{reasons}"
         others = f"; there are {first_few(self._others)}" if self._others else ""
         return (
-            f"{self._storage.url}: no audio in this folder ({self.other_files} other files); "
+            f"{self._storage.url}: no audio in this folder "
+            f"({counted(self.other_files, 'other file')}); "
             "recordings are known by their suffix, such as .wav, .flac, .ogg, .mp3, .m4a"
             f"{others}{reasons}"
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hdfs_jobs.datasets.dataset import Dataset
 from hdfs_jobs.errors import UsageError
+from sequencer.text import counted
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Likely:
                     nats[row["clip_id"]] = row["nll"]
         if without:
             raise UsageError(
-                f"{without} clips of {dataset.path} have no likelihood: they were decoded, or "
+                f"no likelihood: {counted(without, 'clip')} of {dataset.path}, decoded, or "
                 "generated with --no-likelihood or by an earlier release; leave --keep-likely "
                 "away, or take clips that have one by --of generate"
             )

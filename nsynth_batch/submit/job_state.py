@@ -9,7 +9,7 @@ from typing import Any
 
 from nsynth_batch.errors import INFRASTRUCTURE, OK, UNEXPECTED, USAGE
 from nsynth_batch.submit.job_manifest import CONTAINER
-from sequencer.text import flattened
+from sequencer.text import counted, flattened
 
 Object = dict[str, Any]
 """What the API answers with: any field may be missing."""
@@ -261,7 +261,7 @@ def outcome(job: Object, last: Ending | None) -> JobOutcome:
         return JobOutcome(code, f"job {name} failed: its run {last}, which no other try mends")
     tries = (job.get("status") or {}).get("failed") or 1
     return _failure(
-        job, last, f"job {name} failed for good after {tries} pods: the last one {last}"
+        job, last, f"job {name} failed for good after {counted(tries, 'pod')}: the last one {last}"
     )
 
 

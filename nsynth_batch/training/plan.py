@@ -12,6 +12,7 @@ import numpy as np
 from nsynth_batch.models.family import BatchFamily, Family
 from nsynth_batch.models.machine import available_memory
 from nsynth_batch.training.options import ROWS, TrainingOptions
+from sequencer.text import counted
 
 _FLOAT = 4
 _STATE = 8
@@ -142,7 +143,7 @@ def refusal(
     weights = sum(math.prod(shape) for shape in shapes)
     return (
         f"the training takes about {needed / 1e9:.1f} GB of memory ({weights / 1e6:.1f} million "
-        f"weights, {options.batch} crops of {options.crop_samples} samples), and "
+        f"weights, {counted(options.batch, 'crop')} of {options.crop_samples} samples), and "
         f"{left / 1e9:.1f} GB are left here: {advice}"
     )
 

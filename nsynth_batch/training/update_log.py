@@ -14,6 +14,7 @@ from hdfs_jobs.runs.updates import Applied
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_url
 from nsynth_batch.models.weights import CheckpointError
+from sequencer.text import counted
 
 NAME = "updates.jsonl"
 
@@ -73,8 +74,9 @@ class UpdateLog:
         """
         if len(self.updates) < number:
             raise CheckpointError(
-                f"{source}: has {len(self.updates)} gradients and the model {number}: restore the "
-                "log that was saved with the model, or train another from it with --init"
+                f"{source}: has {counted(len(self.updates), 'gradient')} and the model {number}: "
+                "restore the log that was saved with the model, or train another from it with "
+                "--init"
             )
         begins = [one for one in self.begins if one.at < number]
         return replace(self, begins=begins, updates=self.updates[:number])

@@ -5,6 +5,7 @@ A panel is what `typer.Option`, `typer.Argument` and `Program.command` take as `
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import typer
@@ -12,9 +13,21 @@ from typer.core import TyperCommand, TyperGroup
 
 COMMANDS = "Commands"
 
+_WHOLE = 1000
+"""Letters of a line that is wrapped where the terminal ends, and never cut."""
+
+_BRACES = re.compile(r"\{(.*)\}")
+_TYPE = re.compile(r" <(?:list\[)?(\w+)\]?>")
+
 
 class PanelCommand(TyperCommand):
     """A command whose options stand in panels, in the order of their first option."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words of the usage line, without the braces that the parser adds."""
+        pieces = (_BRACES.sub(r"\1", piece) for piece in super().collect_usage_pieces(ctx))
+        # Words that name each of several arguments need no dots.
+        return [piece.removesuffix("...") if "] [" in piece else piece for piece in pieces]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, then each panel of options."""
@@ -39,7 +52,7 @@ class PanelGroup(TyperGroup):
                 continue
             panel = _panel_of(command, COMMANDS)
             # One width for all panels, so that they are one table.
-            help_text = command.get_short_help_str(formatter.width - 6 - width)
+            help_text = command.get_short_help_str(_WHOLE)
             panels.setdefault(panel, []).append((name.ljust(width), help_text))
         _write_panels(panels, formatter)
 
@@ -65,8 +78,10 @@ def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
     panels: dict[str, list[tuple[str, str]]] = {}
     for parameter in command.get_params(ctx):
         if (record := parameter.get_help_record(ctx)) is not None:
-            plain = "Arguments" if parameter.param_type_name == "argument" else "Options"
-            panels.setdefault(_panel_of(parameter, plain), []).append(record)
+            argument = parameter.param_type_name == "argument"
+            name = _TYPE.sub("" if argument else r" <\1>", record[0])
+            panel = _panel_of(parameter, "Arguments" if argument else "Options")
+            panels.setdefault(panel, []).append((name, record[1]))
     _write_panels(panels, formatter)
 
 

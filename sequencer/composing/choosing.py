@@ -14,6 +14,7 @@ from sequencer.composing.candidates import Candidate
 from sequencer.composing.sections import Demand
 from sequencer.composing.shares import ShareCounter
 from sequencer.composing.styles import Style
+from sequencer.text import counted
 
 REST_SHARE = 2 / 3
 """A clip rests until this share of the other clips has played."""
@@ -123,7 +124,7 @@ class Choosing:
         row, reason = self._best(pool, layer, before, demand)
         since = self._count - self._last[row] - 1
         uses = self._uses[row]
-        why = "first use" if uses == 0 else f"use {uses + 1}, after {since} others"
+        why = "first use" if uses == 0 else f"use {uses + 1}, after {counted(int(since), 'other')}"
         self.overplayed |= bool(self._style.plays and uses >= self._style.plays)
         room = None
         if self._shares.limited:

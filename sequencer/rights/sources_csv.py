@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from sequencer.errors import SequencerError
 from sequencer.rights.rights import UNKNOWN_LICENCE, Rights, licence_url
 from sequencer.rights.spdx import licence_ids, require_listed
+from sequencer.text import counted
 
 SOURCES_NAME = "sources.csv"
 REQUIRED_COLUMNS = ("file", "author", "licence")
@@ -200,7 +201,7 @@ def _row(columns: list[str], fields: list[str], *, strict: bool) -> SourceRow:
     """Read a row; errors begin with what follows the number of its line."""
     if len(fields) != len(columns):
         raise SequencerError(
-            f": {len(fields)} fields where the header has {len(columns)} columns "
+            f": {counted(len(fields), 'field')} where the header has {len(columns)} columns "
             "(a comma inside a field needs quotes around the field)"
         )
     # A file's name is kept as it is: names may begin or end with spaces.

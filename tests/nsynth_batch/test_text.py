@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import nsynth_batch
 from nsynth_batch.text import one_line, size, table
 
 
@@ -37,3 +42,24 @@ def test_a_table_is_aligned() -> None:
         "a    100  run      node",
         "b      1  harvest  n",
     ]
+
+
+NOUNS = "clip|recording|thread|worker|shard|segment|mash-up|picture|figure|sound|pod"
+PLURAL = re.compile(rf" (more |wav |new )?({NOUNS})s\b")
+OF_A_SET = (" of ", "all ", "the ")
+
+
+def test_a_number_and_its_noun_agree() -> None:
+    """A number of things is written by `counted`, and not beside a noun that is always plural."""
+    found = []
+    for folder in ("commands", "doctor", "models", "pipeline", "reporting", "submit"):
+        for file in sorted((Path(nsynth_batch.__file__).parent / folder).rglob("*.py")):
+            for words in ast.walk(ast.parse(file.read_text("utf-8"))):
+                parts = words.values if isinstance(words, ast.JoinedStr) else []
+                texts = [str(getattr(part, "value", "")) for part in parts]
+                for at, part in enumerate(parts[:-1]):
+                    whole = at > 0 and texts[at - 1].endswith(OF_A_SET)
+                    name = isinstance(part, ast.FormattedValue) and ast.unparse(part.value)
+                    if name and not whole and not name.isupper() and PLURAL.match(texts[at + 1]):
+                        found.append(f"{file.name}:{part.lineno}: {name}")
+    assert found == []

@@ -23,6 +23,7 @@ from nsynth_batch.models.machine import allowed_memory, demand_memory, within_al
 from nsynth_batch.models.native_rows import NativeRows
 from nsynth_batch.models.weights import Array, Weights
 from sequencer.audio.samples import from_int16, to_int16
+from sequencer.text import counted
 
 _A_SAMPLE = 12
 """Bytes of a sample while it is made: the number, its draw, and the sample of 16 bits."""
@@ -125,7 +126,7 @@ class FrameEngine(NativeRows[FrameConfig]):
         lost: list[int] = []
         for first in range(0, len(requests), batch):
             part = requests[first : first + batch]
-            with within_allowance(f"generating {len(part)} clips at once"):
+            with within_allowance(f"generating {counted(len(part), 'clip')} at once"):
                 clips = [self._begun(request) for request in part]
                 lost += [first + i for i in self._advance(clips, heat, on_progress)]
                 for request, clip in zip(part, clips, strict=True):

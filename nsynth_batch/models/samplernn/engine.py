@@ -16,6 +16,7 @@ from nsynth_batch.models.samplernn.config import QUANTA, SampleConfig, layers
 from nsynth_batch.models.samplernn.initial import norms
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import Precision
+from sequencer.text import counted
 
 _A_SAMPLE = 20
 """Bytes of a sample while it is made: its code, twice, and its draw with what that is made of."""
@@ -116,7 +117,7 @@ class SampleEngine(PromptedEngine, NativeRows[SampleConfig]):
                     report()
 
             part = requests[first : first + batch]
-            with within_allowance(f"generating {len(part)} clips at once"):
+            with within_allowance(f"generating {counted(len(part), 'clip')} at once"):
                 lost += [first + i for i in self._advance(part, heat, take, on_progress)]
         return lost
 

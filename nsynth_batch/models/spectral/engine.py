@@ -32,6 +32,7 @@ from nsynth_batch.models.spectral.shape import AnyConfig, Shape
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import EngineName, Precision
 from sequencer.audio.samples import to_int16
+from sequencer.text import counted
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -106,7 +107,7 @@ class SpectralEngine:
         self.precision: Precision = precision
         self.instruction_set = here
         self.threads = threads or usable_cores()
-        self.device = f"CPU, {self.threads} threads"
+        self.device = f"CPU, {counted(self.threads, 'thread')}"
         self.versions = {"numpy": np.__version__, **(versions or {})}
         self.config: AnyConfig = weights.config
         self.shape: Shape = shape or FrameShape.in_numpy(weights)
@@ -149,7 +150,7 @@ class SpectralEngine:
         while batch > 1 and kept + batch * each > allowed:
             batch -= 1
         memory = kept + batch * each
-        demand_memory(f"making {batch} clips at once", memory, allowed)
+        demand_memory(f"making {counted(batch, 'clip')} at once", memory, allowed)
         return Needs(batch, memory)
 
     def generate(
@@ -181,7 +182,7 @@ class SpectralEngine:
         encodings = checked_encodings(self.config.width, self.config.hop, requests)
         plan = self.needs([request.length for request in requests])
         made: list[Codes] = []
-        with within_allowance(f"making {plan.batch} clips at once"):
+        with within_allowance(f"making {counted(plan.batch, 'clip')} at once"):
             pairs = list(zip(requests, encodings, strict=True))
             for samples in self._each(lambda pair: self._clip(*pair), pairs, plan.batch):
                 made.append(samples)

@@ -41,6 +41,7 @@ from nsynth_batch.models.wavenet.cost import lockstep_memory
 from nsynth_batch.models.wavenet.inputs import require_taps
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import Precision
+from sequencer.text import counted
 
 _MOST_CLIPS = 64
 
@@ -118,7 +119,7 @@ class MagentaEngine:
             gpu_options=tf.compat.v1.GPUOptions(allow_growth=True),
         )
         gpus = tf.config.list_physical_devices("GPU")
-        self.device = "GPU" if gpus else f"CPU, {threads or os.cpu_count()} threads"
+        self.device = "GPU" if gpus else f"CPU, {counted(threads or os.cpu_count() or 1, 'thread')}"
         self.instruction_set = GPU if gpus else processor_instruction_set()
         self.versions = {
             "magenta": magenta_version,
@@ -154,7 +155,9 @@ class MagentaEngine:
         """
         needed = lockstep_memory(self._weights.config, len(lengths), max(lengths, default=0))
         demand_memory(
-            f"decoding {len(lengths)} clips at once", needed, allowed_memory(self._memory)
+            f"decoding {counted(len(lengths), 'clip')} at once",
+            needed,
+            allowed_memory(self._memory),
         )
         return Needs(len(lengths), needed)
 

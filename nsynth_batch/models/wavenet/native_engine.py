@@ -33,6 +33,7 @@ from nsynth_batch.models.wavenet.config import QUANTA, Config, convolutions
 from nsynth_batch.models.wavenet.inputs import require_taps
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import Precision
+from sequencer.text import counted
 
 Split = Literal["apart", "together"]
 
@@ -140,7 +141,7 @@ class NativeEngine:
         self.precision = precision
         self.threads = threads or usable_cores()
         self.instruction_set = self._model.instruction_set
-        self.device = f"CPU, {self.threads} threads"
+        self.device = f"CPU, {counted(self.threads, 'thread')}"
         self.versions = {"numpy": np.__version__}
         self._batch = batch
         self._memory = memory
@@ -254,7 +255,7 @@ class NativeEngine:
         limit = allowed_memory(self._memory)
         while self._batch is None and batch > 1 and memory(batch) > limit:
             batch -= max(1, batch // 16)
-        what = f"decoding {batch} clips at once"
+        what = f"decoding {counted(batch, 'clip')} at once"
         if clips > batch:
             what += f" of a batch of {clips}, whose draws and codes take {fixed / 1e6:.1f} MB,"
         demand_memory(what, memory(batch), limit)
@@ -301,7 +302,7 @@ class NativeEngine:
         lengths = [request.length for request in requests]
         plan = self.needs(lengths, resumed=any(len(prefix) for prefix in prefixes))
 
-        with within_allowance(f"decoding {plan.batch} clips at once"):
+        with within_allowance(f"decoding {counted(plan.batch, 'clip')} at once"):
             codes = [np.zeros(length, np.int16) for length in lengths]
             uniforms = []
             for request, made, prefix in zip(requests, codes, prefixes, strict=True):

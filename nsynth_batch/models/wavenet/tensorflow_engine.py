@@ -34,6 +34,7 @@ from nsynth_batch.models.wavenet.config import Config
 from nsynth_batch.models.wavenet.cost import lockstep_memory
 from nsynth_batch.models.weights import Array, Weights
 from nsynth_batch.settings.choices import Precision
+from sequencer.text import counted
 
 try:
     import tensorflow as tf
@@ -99,7 +100,9 @@ class TensorflowEngine:
             use_threads(threads)
         gpus = tf.config.list_logical_devices("GPU") if _grow_on_demand() else []
         self._placed_on = "/GPU:0" if gpus else "/CPU:0"
-        self.device = _describe_gpu() if gpus else f"CPU, {threads or os.cpu_count()} threads"
+        self.device = (
+            _describe_gpu() if gpus else f"CPU, {counted(threads or os.cpu_count() or 1, 'thread')}"
+        )
         self.instruction_set = GPU if gpus else processor_instruction_set()
         self.versions = {"tensorflow": tf.__version__, "numpy": np.__version__}
         self.precision: Precision = precision
@@ -162,7 +165,7 @@ class TensorflowEngine:
         plan = Needs(len(lengths), self._memory_of(len(lengths), max(lengths, default=0)))
         allowed = self._allowed()
         if allowed is not None:
-            demand_memory(f"decoding {plan.batch} clips at once", plan.memory, allowed)
+            demand_memory(f"decoding {counted(plan.batch, 'clip')} at once", plan.memory, allowed)
         return plan
 
     def generate(
@@ -224,7 +227,7 @@ class TensorflowEngine:
                         on_progress(sum(live) * hop)
         except tf.errors.ResourceExhaustedError:
             raise MemoryError(
-                f"{self.device} has not the memory to decode {batch} clips at once: "
+                f"{self.device} has not the memory to decode {counted(batch, 'clip')} at once: "
                 "give it a smaller batch"
             ) from None
         whole = np.concatenate(made, axis=1)
@@ -311,8 +314,8 @@ def use_threads(threads: int) -> None:
         taken = tf.config.threading.get_intra_op_parallelism_threads()
         if taken != threads:
             raise EngineUnavailableError(
-                f"engine tensorflow: it runs in this process with {taken or 'all'} threads "
-                f"and cannot change to {threads}"
+                f"engine tensorflow: its threads in this process are {taken or 'all'} "
+                f"and cannot become {threads}"
             ) from None
 
 

@@ -136,7 +136,7 @@ def test_a_paused_worker_counts_as_absent_until_it_goes_on(
         client.run(pause)
         waiting = run.wait_for(WorkersAwaited)
         assert isinstance(waiting, WorkersAwaited)
-        assert "1 are paused" in waiting.reason and "memory" in waiting.reason
+        assert "memory is nearly full: 1" in waiting.reason
         client.run(resume)
     (traps / "go").touch()
     assert run.future.result(DEADLINE).committed == 3
@@ -153,7 +153,7 @@ def test_the_patience_with_paused_workers_ends(
         until(lambda: statuses(client) == {"paused"}, DEADLINE)
         with (
             Cluster(servers.address) as cluster,
-            pytest.raises(InfrastructureError, match="its 1 workers are paused"),
+            pytest.raises(InfrastructureError, match="is paused, because its memory"),
         ):
             cluster.client()
         client.run(resume)

@@ -136,7 +136,7 @@ def test_what_is_asked_for_is_told_before_a_command_begins(
 ) -> None:
     store = ("--store", str(tmp_path / "none"), "--checkpoint", str(tiny))
     for words, said in (
-        (("--memory", "10kB"), "not enough memory for the model: decoding 1 clips at once needs"),
+        (("--memory", "10kB"), "not enough memory for the model: decoding 1 clip at once needs"),
         (("--memory", "much"), "--memory is 'much': "),
         (("--threads", "0"), "--threads is 0: "),
         (("--precision", "int8", "--engine", "tensorflow"), "float32 or bfloat16, not in int8"),

@@ -53,7 +53,7 @@ def test_recordings_that_ran_out_of_time_come_through(job: Job) -> None:
 
     done = job.do("shard", *ONE_CUT, "--retry-failed=timeout", more=False)
     assert done.returncode == 0, done.stderr
-    assert "audio: 2 quarantined recordings are tried again" in done.stderr
+    assert "audio: quarantined recordings tried again: 2" in done.stderr
     assert quarantine(job) == {"text.wav": "not-audio"}
     status = job.status()["audio"]
     assert (status["rows"], status["quarantined"]) == (2, 1)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from hdfs_jobs.errors import UsageError
-from nsynth_batch.settings.settings import REASONS, SETTINGS_FILE, check_flags, load_settings
+from nsynth_batch.settings.settings import (
+    REASONS,
+    SETTINGS_FILE,
+    Settings,
+    check_flags,
+    load_settings,
+)
 
 
 @pytest.fixture
@@ -55,7 +62,7 @@ def test_a_file_in_another_encoding_or_a_folder(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ({"pairs": 10_000_001}, "--pairs is 10000001: Input should be less than or equal to"),
+        ({"pairs": 10_000_001}, "--pairs is 10000001: must be less than or equal to"),
         ({"temperature": float("inf")}, "--temperature is inf"),
         ({"time_limit": float("inf")}, "--time-limit is inf"),
         (
@@ -64,7 +71,7 @@ def test_a_file_in_another_encoding_or_a_folder(folder: Path) -> None:
         ),
         ({"seed": -1}, "--seed is -1"),
         ({"seed": 2**63}, "--seed is 9223372036854775808"),
-        ({"pairs": 0}, "--pairs is 0: Input should be greater than or equal to 1"),
+        ({"pairs": 0}, "--pairs is 0: must be greater than or equal to 1"),
         ({"temperature": 0.0}, "--temperature is 0.0"),
         ({"max_bad_fraction": 1.5}, "--max-bad-fraction is 1.5"),
         ({"scheduler": "garbage"}, "--scheduler is 'garbage': give the scheduler as tcp://"),
@@ -79,6 +86,22 @@ def test_a_value_out_of_range_names_its_flag(
     with pytest.raises(UsageError) as caught:
         load_settings(flags)
     assert words in str(caught.value)
+
+
+def test_no_complaint_speaks_of_what_checks_the_values(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = 0
+    for name, value in product(Settings.model_fields, ["x", "-1", "nan", "a:b:c", "1e30"]):
+        monkeypatch.setenv(f"NSYNTH_BATCH_{name.upper()}", value)
+        try:
+            load_settings()
+        except UsageError as error:
+            refused += 1
+            assert str(error).startswith(f"NSYNTH_BATCH_{name.upper()} is {value!r}: ")
+            assert not re.search("Value error|should be|provided|byte string", str(error)), error
+        monkeypatch.delenv(f"NSYNTH_BATCH_{name.upper()}")
+    assert refused > 100
 
 
 def test_a_wrong_value_names_the_variable_or_the_file_it_came_from(

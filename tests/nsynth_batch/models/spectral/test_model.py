@@ -142,7 +142,7 @@ def test_channels_are_refused_where_one_sound_is_wanted(trained: Path) -> None:
     [
         (np.zeros((2, 8), np.float32), r"encodings\[None\]"),
         (np.zeros((1, 2, 9), np.float32), r"wanted \[frames, 8\]"),
-        ([np.zeros((2, 8), np.float32)] * 2, "as many different ids"),
+        ([np.zeros((2, 8), np.float32)] * 2, "different ids"),
     ],
 )
 def test_encodings_that_do_not_fit_are_refused(

@@ -123,7 +123,7 @@ def test_logits_of_a_begun_hop_are_those_of_the_whole(model: Model, audio: np.nd
         (lambda m: m.decode([np.zeros((2, 4), np.float32)]), r"'0' has shape \(2, 4\)"),
         (lambda m: m.decode([np.full((2, 3), np.inf, np.float32)]), "must be finite"),
         (lambda m: m.decode(np.zeros((2, 3), "f")), r"\[batch, frames, 3\].*encodings\[None\]"),
-        (lambda m: m.decode([np.zeros((1, 3), "f")], prefixes=[]), "as many prefixes"),
+        (lambda m: m.decode([np.zeros((1, 3), "f")], prefixes=[]), "one prefix each"),
         (lambda m: m.encode(np.zeros((1, 64), np.int16)), "not int16; divide 16-bit samples"),
         (lambda m: m.encode(np.zeros((640, 2), "f")), r"looks like 2 channels.*16000|16000.*2 ch"),
         (lambda m: m.encode(np.zeros(640, "f")), r"audio\[None\]"),

@@ -204,7 +204,7 @@ def test_a_full_batch_is_one_whose_queue_fits(memory: int, samples: int, threads
         CLIPS_A_THREAD * threads
     )
     too_many = [samples] * (CLIPS_A_THREAD * threads)
-    queue = r"decoding 1 clips at once of a batch of \d+, whose draws and codes take .* MB, needs"
+    queue = r"decoding 1 clip at once of a batch of \d+, whose draws and codes take .* MB, needs"
     with pytest.raises(MemoryError, match=queue):
         engine.needs(too_many)
 
@@ -288,7 +288,7 @@ def test_memory_that_cannot_be_had_is_an_error_before_any_work() -> None:
     scarce = NativeEngine(weights, threads=1, memory=5_000)
     encodings, draws = make_encodings(TINY, [50]), make_draws(1)
     heard: list[int] = []
-    with pytest.raises(MemoryError, match=r"decoding 1 clips at once needs .* MB"):
+    with pytest.raises(MemoryError, match=r"decoding 1 clip at once needs .* MB"):
         generate(scarce, encodings, draws, on_progress=heard.append)
     assert heard == []
     with pytest.raises(MemoryError, match="encoding needs"):
