@@ -170,13 +170,14 @@ class TrainingRounds:
         """
         with _MAKING:
             if self._learner is None:
-                one_thread_an_operation(_tasks_at_once())
-                self._check()
+                where, at_once = _worker()
+                one_thread_an_operation(at_once)
+                self._check(where)
                 corpus = published_corpus(open_storage(self.url), self.corpus)
                 self._learner = Learner(self.family, self.config, self.options, corpus)
         return self._learner
 
-    def _check(self) -> None:
+    def _check(self, where: str) -> None:
         found = {
             "TensorFlow": (str(tf.__version__), self.tensorflow),
             "instruction set": (processor_instruction_set(), self.instruction_set),
@@ -185,8 +186,8 @@ class TrainingRounds:
         for what, (has, wanted) in found.items():
             if has != wanted:
                 raise UsageError(
-                    f"a worker has {what} {has} instead of {wanted}: its sums could have other "
-                    "bits; start workers afresh, with the versions that this command has"
+                    f"worker {where} has {what} {has} instead of {wanted}: its sums could have "
+                    "other bits; start workers afresh, with the versions that this command has"
                 )
 
 
@@ -212,11 +213,12 @@ class Gradients(TrainingRounds):
         return self.ready().walk(state, range(first, first + options.stride), index)
 
 
-def _tasks_at_once() -> int:
-    """Return how many tasks this process does at once, as a worker of Dask's."""
+def _worker() -> tuple[str, int]:
+    """Return the address of this process as a worker of Dask's, and its tasks at once."""
     from distributed import get_worker
 
     try:
-        return int(get_worker().state.nthreads)
+        worker = get_worker()
     except ValueError:
-        return 1
+        return "of this process", 1
+    return worker.address, int(worker.state.nthreads)

@@ -127,7 +127,9 @@ class Learner:
         self._last: tuple[int, Rows] = (-1, {})
         # A worker of several threads does several tasks at once.
         self._reading, self._own = threading.Lock(), threading.local()
-        self._gradient = tf.function(self._sums, reduce_retracing=True, autograph=False)
+        # A graph of its own for each shape: one for several has other last bits, and which worker
+        # meets a batch's last, smaller group hangs on how many there are.
+        self._gradient = tf.function(self._sums, autograph=False)
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -177,7 +179,8 @@ class Learner:
         tensors, count, loss, auxiliary, beside, after = tf.nest.map_structure(_known, found)
         numbers = [loss, *([] if auxiliary is None else [auxiliary]), *tensors]
         place = self._place(index)
-        what = f"crop {index}" if self._rows == 1 else f"streams {place.start} to {place.stop - 1}"
+        last = min(place.stop, self._options.batch) - 1
+        what = f"crop {index}" if self._rows == 1 else f"streams {place.start} to {last}"
         require_finite(numbers, number, what, loss / count)
         return Learned(
             tensors,
