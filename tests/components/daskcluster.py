@@ -1,7 +1,8 @@
-"""A Dask scheduler and workers as processes of their own, as an operator starts them."""
+"""A Dask scheduler and workers as processes of their own, as an operator starts them; or forks."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import socket
@@ -10,7 +11,13 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing import forkserver
 from pathlib import Path
+
+import dask.config
+from distributed import Client
+
+from hdfs_jobs.runs.cluster import Cluster
 
 LOOPBACK = "127.0.0.1"
 ROOT = Path(__file__).parents[2]
@@ -126,3 +133,20 @@ def dask_servers(
         yield servers
     finally:
         servers.stop()
+
+
+@contextmanager
+def forked_workers(count: int, *modules: str) -> Iterator[Client]:
+    """Start workers of this machine that come back when they are killed, and end them after it.
+
+    They are copies of a process that has imported some modules once, where that is the first of its
+    kind here: a worker of its own making imports them each time, which for TensorFlow takes longer
+    than a small training.
+    """
+    multiprocessing.set_forkserver_preload(["distributed", *modules])
+    forkserver.ensure_running()
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
+        Cluster(workers=count) as cluster,
+    ):
+        yield cluster.client()

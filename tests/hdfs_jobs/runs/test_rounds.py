@@ -17,7 +17,7 @@ from hdfs_jobs.errors import InfrastructureError
 from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.runs.events import RoundsRepeated
 from hdfs_jobs.runs.options import RunOptions
-from tests.components.daskcluster import dask_servers
+from tests.components.daskcluster import dask_servers, forked_workers
 from tests.hdfs_jobs.iterations import OPTIONS, ROUNDS, Walk, kill_a_worker, walk
 
 DRIVER = """
@@ -40,8 +40,8 @@ IMPATIENT = RunOptions(code=OPTIONS.code, patience=2.0)
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
     """Two workers that come back when they are killed."""
-    with Cluster(workers=2) as cluster:
-        yield cluster.client()
+    with forked_workers(2, Walk.__module__) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_the_result_has_the_same_bits_on_any_number_of_workers(
     tmp_path: Path, expected: list[str]
 ) -> None:
-    with Cluster(workers=1) as cluster:
-        client = cluster.client()
+    with forked_workers(1, Walk.__module__) as client:
         one = Walk(str(tmp_path / "one"))
         assert walk(client, one) == expected[:ROUNDS]
         number, state = one.load()

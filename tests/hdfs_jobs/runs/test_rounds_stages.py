@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.runs.code import Code
 from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.round_tasks import tree_sum
 from hdfs_jobs.runs.rounds import run_rounds
+from tests.components.daskcluster import forked_workers
 
 Vector = npt.NDArray[np.float32]
 CODE = RunOptions(code=Code(("hdfs_jobs", "tests")))
@@ -80,8 +80,7 @@ def test_stages_have_the_same_bits_on_any_workers_and_after_a_kill(tmp_path: Pat
         state = plain.apply(state, number, total)
         expected.append(plain.report(state, number))
 
-    with Cluster(workers=1) as cluster:
-        client = cluster.client()
+    with forked_workers(1, Spread.__module__) as client:
         for workers, dies in ((1, (-1, -1)), (3, (2, 1))):
             client.cluster.scale(workers)
             client.wait_for_workers(workers)

@@ -13,8 +13,8 @@ import pytest
 from distributed import Client
 
 from hdfs_jobs.errors import InfrastructureError
-from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.runs.options import RunOptions
+from tests.components.daskcluster import forked_workers
 from tests.hdfs_jobs.iterations import OPTIONS, PIECES, Descent, Updates, kill_a_worker
 
 DRIVER = """
@@ -35,8 +35,8 @@ with Cluster(sys.argv[1]) as cluster:
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
     """Two workers that come back when they are killed."""
-    with Cluster(workers=2) as cluster:
-        yield cluster.client()
+    with forked_workers(2, Updates.__module__) as started:
+        yield started
 
 
 @pytest.fixture
@@ -116,12 +116,13 @@ def test_what_a_piece_raises_ends_the_run(client: Client, tmp_path: Path) -> Non
 
 
 def test_a_run_without_workers_ends_and_says_so(work: Updates) -> None:
-    with Cluster(workers=1) as cluster:
-        client = cluster.client()
-        with pytest.raises(InfrastructureError, match="no worker with a thread is left for"):
-            work.go(
-                client,
-                updates=10_000,
-                on_report=lambda number: client.cluster.scale(0),
-                options=RunOptions(code=OPTIONS.code, patience=2.0),
-            )
+    with (
+        forked_workers(1, Updates.__module__) as client,
+        pytest.raises(InfrastructureError, match="no worker with a thread is left for"),
+    ):
+        work.go(
+            client,
+            updates=10_000,
+            on_report=lambda number: client.cluster.scale(0),
+            options=RunOptions(code=OPTIONS.code, patience=2.0),
+        )
