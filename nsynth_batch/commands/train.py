@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from nsynth_batch.commands.options import LEASE, MODELS, SCHEDULER, STORE, settings_from
+from nsynth_batch.commands.options import LEASE, METRICS, MODELS, SCHEDULER, STORE, settings_from
 from nsynth_batch.commands.train_inputs import TrimSilence
 from nsynth_batch.errors import USAGE, CommandError
 from nsynth_batch.settings.choices import Exchange, Rule, Schedule
@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=MODELS)(train)
 
 
-@settings_from(*STORE, "sample_rate", *SCHEDULER, "workers", *LEASE)
+@settings_from(*STORE, "sample_rate", *SCHEDULER, "workers", *LEASE, *METRICS)
 def train(
     settings: Settings,
     out: Annotated[

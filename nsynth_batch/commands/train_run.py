@@ -17,6 +17,7 @@ from sequencer.text import clock, counted
 
 if TYPE_CHECKING:
     from nsynth_batch.models.weights import Weights
+    from nsynth_batch.reporting.training_metrics import TrainingMetrics
     from nsynth_batch.settings.settings import Settings
     from nsynth_batch.training.corpus import Corpus
     from nsynth_batch.training.listening import Listener
@@ -98,6 +99,7 @@ def run_training(
     from nsynth_batch.models.family import LOSS_UNITS
     from nsynth_batch.models.loading import load_model
     from nsynth_batch.pipeline.signals import draining
+    from nsynth_batch.reporting.metrics_server import served_metrics
     from nsynth_batch.training.generation import GenerationListener
     from nsynth_batch.training.log import TrainingLog
     from nsynth_batch.training.reconstruction import ReconstructionListener
@@ -121,8 +123,11 @@ def run_training(
 
     def show(progress: TrainingProgress) -> None:
         nonlocal before, wall
-        wall += (progress.step - before) * samples_a_step / progress.samples_per_second
+        learned = (progress.step - before) * samples_a_step
+        wall += learned / progress.samples_per_second
         before = progress.step
+        for figures in metrics:
+            figures.report(progress, loss_name, learned)
         values = asdict(progress) | {"wall_seconds": round(wall, 3)}
         values[loss_name] = values.pop("loss")
         # In JSON names are text; without an asynchronous training there is nothing to say.
@@ -136,9 +141,16 @@ def run_training(
 
     def listen(step: int, weights: Weights[Any]) -> None:
         if listener:
-            _listen(listener, log, step, step * samples_a_step, weights)
+            measures = _listen(listener, log, step, step * samples_a_step, weights)
+            for figures in metrics:
+                figures.listened(measures)
 
-    with draining() as drain:
+    def metrics_of_a_training() -> TrainingMetrics:
+        from nsynth_batch.reporting.training_metrics import TrainingMetrics
+
+        return TrainingMetrics(drain.asked)
+
+    with draining() as drain, served_metrics(settings, metrics_of_a_training) as metrics:
         goes_on = 0 < trainer.step < trainer.options.steps
         at_point = bool(listen_steps) and trainer.step % listen_steps == 0
         if goes_on and at_point and not log.scored(trainer.step):
@@ -261,7 +273,8 @@ def _listen(
     step: int,
     samples: int,
     weights: Weights[Any],
-) -> None:
+) -> dict[str, float]:
+    """Listen to a model, log what is measured, and return it."""
     found = listener.listen(step, weights)
     values = {**asdict(found), "free_running": listener.free_running(found)}
     known = {name: value for name, value in values.items() if not math.isnan(value)}
@@ -270,3 +283,4 @@ def _listen(
         log.draw()
     numbers = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in known.items())
     typer.echo(f"step {step}, free running: {numbers}", err=True)
+    return known

@@ -30,6 +30,7 @@ from nsynth_batch.reporting.report import Listener, Reports
 if TYPE_CHECKING:
     from hdfs_jobs.datasets.store import Store
     from hdfs_jobs.runs.lease import Holder, Lease
+    from nsynth_batch.reporting.metrics import Metrics
     from nsynth_batch.reporting.run_log import StoreLog
     from nsynth_batch.settings.settings import Settings
 
@@ -205,13 +206,19 @@ def open_session(
 
     drain = drain or Drain()
     log, left = StoreLog(), _ShardsLeft()
-    inputs = {step.dataset: step.inputs for step in ALL}
+
+    def metrics() -> Metrics:
+        from nsynth_batch.reporting.metrics import Metrics
+
+        inputs = {step.dataset: step.inputs for step in ALL}
+        return Metrics(settings.max_bad_fraction, drain.asked, inputs)
+
     emit = Reports(*(() if on_event is None else (on_event,)), log, left)
     with ExitStack() as stack:
         emit(_started(settings, stages, source))
         try:
             log.begin(settings.store)
-            for listener in stack.enter_context(served_metrics(settings, drain.asked, inputs)):
+            for listener in stack.enter_context(served_metrics(settings, metrics)):
                 emit.add(listener)
             with Writer(settings, emit, drain) as writer:
                 session = Session(drain, emit, writer, left)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -36,8 +37,48 @@ InputsOf = Callable[[int, int, int], int]
 """Returns how many inputs some items, rows and quarantined rows stand for."""
 
 
-class Metrics:
-    """A listener that keeps the figures of one run; all of them begin at 0 with it.
+class ProcessMetrics:
+    """Figures that every command has which serves some; all begin at 0 with it.
+
+    Parameters
+    ----------
+    stop : threading.Event
+        Set once the command was asked to drain.
+
+    Attributes
+    ----------
+    registry : CollectorRegistry
+        What is served: these figures and those of this process.
+    """
+
+    def __init__(self, stop: threading.Event) -> None:
+        # Drop each counter's `_created` series: the start has the same time.
+        disable_created_metrics()
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.counter: Callable[..., Counter] = self.own(Counter)
+        self.gauge: Callable[..., Gauge] = self.own(Gauge)
+        self.own(Info)("build", "This release.").info({"version": version("nsynth-batch")})
+        self.gauge(
+            "run_start_timestamp_seconds", "When this run began, in Unix time."
+        ).set_to_current_time()
+        self.last_progress = self.gauge(
+            "last_progress_timestamp_seconds",
+            "When this run last got on, in Unix time: a stage or shard, bytes of a harvest, or "
+            "steps of a training.",
+        )
+        self.last_progress.set_to_current_time()
+        self.gauge("draining", "Whether this run was asked to stop, 0 or 1.").set_function(
+            stop.is_set
+        )
+
+    def own(self, kind: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what makes figures of a kind, in the registry and under the program's name."""
+        return partial(kind, namespace=NAMESPACE, registry=self.registry)
+
+
+class Metrics(ProcessMetrics):
+    """A listener that keeps the figures of one run.
 
     The label ``stage`` is the dataset that a stage writes, or ``harvest``; ``reason`` is the slug
     that the quarantine counts by. Both are words of the program, never of its input, so that there
@@ -51,36 +92,13 @@ class Metrics:
         Set once the run was asked to drain.
     inputs : mapping of str to callable
         How each dataset counts its inputs.
-
-    Attributes
-    ----------
-    registry : CollectorRegistry
-        What is served: these figures and those of this process.
     """
 
     def __init__(
         self, max_bad_fraction: float, stop: threading.Event, inputs: Mapping[str, InputsOf]
     ) -> None:
-        # Drop each counter's `_created` series: the run's start has the same time.
-        disable_created_metrics()
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        counter: Callable[..., Counter]
-        gauge: Callable[..., Gauge]
-        counter = partial(Counter, namespace=NAMESPACE, registry=self.registry)
-        gauge = partial(Gauge, namespace=NAMESPACE, registry=self.registry)
-        Info("build", "This release.", namespace=NAMESPACE, registry=self.registry).info(
-            {"version": version("nsynth-batch")}
-        )
-        gauge(
-            "run_start_timestamp_seconds", "When this run began, in Unix time."
-        ).set_to_current_time()
-        self._last_progress = gauge(
-            "last_progress_timestamp_seconds",
-            "When this run last got on, in Unix time: a stage or shard, or bytes of a harvest.",
-        )
-        self._last_progress.set_to_current_time()
-        gauge("draining", "Whether this run was asked to stop, 0 or 1.").set_function(stop.is_set)
+        super().__init__(stop)
+        counter, gauge = self.counter, self.gauge
         gauge("quarantine_limit_ratio", "The part of its input that this run may quarantine.").set(
             max_bad_fraction
         )
@@ -152,7 +170,7 @@ class Metrics:
 
     def _start(self, event: StageStarted) -> None:
         stage = event.name
-        self._last_progress.set_to_current_time()
+        self.last_progress.set_to_current_time()
         self._active.labels(stage).set(1)
         self._shards.labels(stage).set(event.shards)
         self._left.labels(stage).set(event.pending)
@@ -167,7 +185,7 @@ class Metrics:
 
     def _commit(self, event: ShardCommitted) -> None:
         stage, done, speed = event.name, event.summary, self._speeds[event.name]
-        self._last_progress.set_to_current_time()
+        self.last_progress.set_to_current_time()
         speed.add(event)
         self._left.labels(stage).set(speed.pending - speed.done)
         self._committed.labels(stage).inc()
@@ -182,7 +200,7 @@ class Metrics:
 
     def _finish(self, event: StageFinished) -> None:
         stage, outcome = event.outcome.name, event.outcome
-        self._last_progress.set_to_current_time()
+        self.last_progress.set_to_current_time()
         self._active.labels(stage).set(0)
         rate = outcome.seconds / max(outcome.wall_seconds, 1e-9)
         self._speed.labels(stage).set_function(lambda: rate)
@@ -194,7 +212,7 @@ class Metrics:
             before.received_bytes,
             before.ended,
         ):
-            self._last_progress.set_to_current_time()
+            self.last_progress.set_to_current_time()
         self._active.labels(HARVEST).set(not event.ended)
         self._inputs.labels(HARVEST).inc(event.offered - before.offered)
         for reason, count in event.quarantined.items():

@@ -1,41 +1,38 @@
-"""Serves the figures of a run to Prometheus while it works."""
+"""Serves the figures of a command to Prometheus while it works."""
 
 from __future__ import annotations
 
 import errno
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from nsynth_batch.errors import INFRASTRUCTURE, USAGE, CommandError
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from nsynth_batch.reporting.metrics import InputsOf, Metrics
+    from nsynth_batch.reporting.metrics import ProcessMetrics
     from nsynth_batch.settings.settings import Settings
+
+Served = TypeVar("Served", bound="ProcessMetrics")
 
 
 @contextmanager
-def served_metrics(
-    settings: Settings, stop: threading.Event, inputs: Mapping[str, InputsOf]
-) -> Iterator[tuple[Metrics, ...]]:
-    """Serve the figures of a run to the end of the block, if the settings name a port.
+def served_metrics(settings: Settings, make: Callable[[], Served]) -> Iterator[tuple[Served, ...]]:
+    """Serve the figures of a command to the end of the block, if the settings name a port.
 
     Parameters
     ----------
     settings : Settings
-        Where they are served, and what the run allows.
-    stop : threading.Event
-        Set once the run is asked to drain.
-    inputs : mapping of str to callable
-        How each dataset counts its inputs.
+        Where they are served.
+    make : callable
+        Returns what keeps the figures; asked only then, for it takes a while to import.
 
     Yields
     ------
-    tuple of Metrics
-        The listener that counts events; empty if nothing is served.
+    tuple of ProcessMetrics
+        What keeps the figures; empty if nothing is served.
 
     Raises
     ------
@@ -45,9 +42,7 @@ def served_metrics(
     if not settings.metrics_port:
         yield ()
         return
-    from nsynth_batch.reporting.metrics import Metrics
-
-    metrics = Metrics(settings.max_bad_fraction, stop, inputs)
+    metrics = make()
     with _served(metrics.registry, settings.metrics_host, settings.metrics_port):
         yield (metrics,)
 

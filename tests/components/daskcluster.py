@@ -136,17 +136,20 @@ def dask_servers(
 
 
 @contextmanager
-def forked_workers(count: int, *modules: str) -> Iterator[Client]:
-    """Start workers of this machine that come back when they are killed, and end them after it.
+def forking(*modules: str) -> Iterator[None]:
+    """Have workers that this process starts be copies of one that has imported some modules.
 
-    They are copies of a process that has imported some modules once, where that is the first of its
-    kind here: a worker of its own making imports them each time, which for TensorFlow takes longer
-    than a small training.
+    That is the first of its kind here. A worker of its own making imports them each time, which for
+    TensorFlow takes longer than a small training.
     """
     multiprocessing.set_forkserver_preload(["distributed", *modules])
     forkserver.ensure_running()
-    with (
-        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
-        Cluster(workers=count) as cluster,
-    ):
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        yield
+
+
+@contextmanager
+def forked_workers(count: int, *modules: str) -> Iterator[Client]:
+    """Start such workers, which come back when they are killed, and end them after the block."""
+    with forking(*modules), Cluster(workers=count) as cluster:
         yield cluster.client()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nsynth_batch.reporting.metrics import NAMESPACE, Metrics
+from nsynth_batch.reporting.metrics import NAMESPACE, Metrics, ProcessMetrics
+from nsynth_batch.reporting.training_metrics import TrainingMetrics
 from tests.components.needs import need
 from tests.nsynth_batch.job import Job
 from tests.nsynth_batch.recordings import tone, write_wav
@@ -33,16 +34,29 @@ def more_than(count: int, store: Path) -> int:
     return now if now > count else 0
 
 
+def served(metrics: ProcessMetrics, prefix: str) -> set[str]:
+    """Give the names of figures that begin with a prefix, without it."""
+    suffixes = {"counter": "_total", "info": "_info"}
+    return {
+        family.name.removeprefix(prefix) + suffixes.get(family.type, "")
+        for family in metrics.registry.collect()
+        if family.name.startswith(prefix)
+    }
+
+
 def test_every_figure_that_is_served_is_explained_and_no_other() -> None:
     explained = {row[0].strip("`"): row[1] for row in table("metric, after `nsynth_batch_`")}
-    served = {}
-    for family in Metrics(0.5, threading.Event(), {}).registry.collect():
-        if family.name.startswith(NAMESPACE):
-            name = family.name.removeprefix(f"{NAMESPACE}_")
-            suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
-            served[f"{name}{suffix}"] = family
-    assert explained.keys() == served.keys()
+    run = served(Metrics(0.5, threading.Event(), {}), f"{NAMESPACE}_")
+    assert explained.keys() == run
     assert set(explained.values()) == {"", "version", "stage", "stage, reason"}
+
+    prefix = f"{NAMESPACE}_training_"
+    rows = table(f"metric of `train`, after `{prefix}`")
+    training = TrainingMetrics(threading.Event())
+    assert {row[0].strip("`") for row in rows} == served(training, prefix)
+    assert set(explained) > {
+        name for name in served(training, f"{NAMESPACE}_") if not name.startswith("training_")
+    }
 
 
 def test_the_sums_of_the_sizing_follow_from_the_rates() -> None:

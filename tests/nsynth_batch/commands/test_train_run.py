@@ -5,6 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import socket
+import threading
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,9 +21,19 @@ from nsynth_batch.models.frame_gru.config import FrameConfig
 from nsynth_batch.models.frame_gru.family import Frames
 from nsynth_batch.models.spectral.config import SpectralConfig
 from nsynth_batch.models.spectral.family import Spectral
+from tests.components.daskcluster import forking
+from tests.components.prometheus import LOOPBACK, free_port
 from tests.nsynth_batch.recordings import tone, write_wav
 
 
+@pytest.fixture(scope="module")
+def forks() -> Iterator[None]:
+    """Workers have imported TensorFlow when they start."""
+    with forking("tensorflow"):
+        yield
+
+
+@pytest.mark.usefixtures("forks")
 def test_it_trains_on_workers_and_reports_their_share(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -37,7 +53,8 @@ def test_it_trains_on_workers_and_reports_their_share(
     assert "other sizes or options (exchange)" in capsys.readouterr().err
 
 
-def test_it_trains_asynchronously_and_logs_how_stale_gradients_were(
+@pytest.mark.usefixtures("forks")
+def test_it_trains_asynchronously_serves_metrics_and_logs_how_stale_gradients_were(
     frames: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "model"
@@ -52,12 +69,33 @@ def test_it_trains_asynchronously_and_logs_how_stale_gradients_were(
         assert said in capsys.readouterr().err
     assert not (out / "model.json").exists()
     on_workers = ["--exchange", "async", "--workers", "1", "--most-stale", "0"]
-    assert main([*words, "--steps", "100", *on_workers]) == 0
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main([*words, "--steps", "100", *on_workers, "--metrics-port", port]) == 75
+        assert f"port {port} of {LOOPBACK} is in use" in capsys.readouterr().err
+    port = str(free_port())
+    with ThreadPoolExecutor(1) as pool:
+        ended = threading.Event()
+        asking = pool.submit(metrics_with, "training_step 100.0", port, ended)
+        assert main([*words, "--steps", "100", *on_workers, "--metrics-port", port]) == 0
+        ended.set()
+        served = asking.result()
+    assert "nsynth_batch_training_staleness_updates_count 100.0" in served
+    assert "nsynth_batch_training_samples_total" in served
     assert "gradients 0.0 updates old, 0 at most" in capsys.readouterr().err
     record = json.loads((out / "log.jsonl").read_text().splitlines()[0])
     assert record["staleness"] == {"0": 100}
     assert record["wall_seconds"] > 0
     assert len((out / "updates.jsonl").read_text().splitlines()) == 2 + 100
+
+
+def metrics_with(text: str, port: str, ended: threading.Event) -> str:
+    """Return the metrics as soon as some text is in them; the last ones once it has ended."""
+    found = ""
+    while text not in found and not ended.wait(0.02):
+        with suppress(OSError), urllib.request.urlopen(f"http://{LOOPBACK}:{port}/metrics") as page:
+            found = page.read().decode()
+    return found
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ def test_the_store_s_lease_and_a_request_to_drain_are_told() -> None:
 
 def serve(port: int, host: str = LOOPBACK) -> AbstractContextManager[tuple[Metrics, ...]]:
     settings = load_settings({"metrics_port": port, "metrics_host": host})
-    return served_metrics(settings, threading.Event(), INPUTS)
+    return served_metrics(settings, lambda: Metrics(0.25, threading.Event(), INPUTS))
 
 
 def test_they_are_served_to_the_end_of_a_run_beside_other_listeners() -> None:
@@ -193,10 +193,10 @@ def test_they_are_served_to_the_end_of_a_run_beside_other_listeners() -> None:
 
 def test_without_a_port_nothing_is_served_and_nothing_is_loaded() -> None:
     code = (
-        "import sys, threading; "
+        "import sys; "
         "from nsynth_batch.reporting.metrics_server import served_metrics; "
         "from nsynth_batch.settings.settings import load_settings\n"
-        "with served_metrics(load_settings(), threading.Event(), {}) as none: "
+        "with served_metrics(load_settings(), None) as none: "
         "sys.exit(none != () or 'prometheus_client' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
