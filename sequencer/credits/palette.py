@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sequencer.credits.aligned import Span, is_prime, model_of, title_of
+from sequencer.credits.aligned import Span, is_prime, model_of, model_words, title_of
 from sequencer.text import counted
 
 COLOURS = (
@@ -58,7 +58,7 @@ class Palette:
     def parts(self, span: Span) -> list[Sounding]:
         """Return what a span is made of, in the order of its recordings."""
         if is_prime(span.clip):
-            return [Sounding(model_of(span.clip), 1.0)]
+            return [Sounding(model_words(model_of(span.clip)), 1.0)]
         return [Sounding(part.parent.file_id, part.mean) for part in span.audible]
 
     def colour(self, key: str) -> str:

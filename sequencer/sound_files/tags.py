@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sequencer.audio.samples import resampled_length
-from sequencer.credits.aligned import aligned, model_of, parents_of
+from sequencer.credits.aligned import aligned, model_of, model_words, parents_of
 from sequencer.credits.captions import section_words, span_words
 from sequencer.rights.rights import licence_url
 from sequencer.score.score import Score
@@ -52,7 +52,9 @@ def tags_of(score: Score, *, title: str = "", artist: str = "") -> Tags:
     """
     parents = {p.file_id: p for clip in score.clips.values() for p in parents_of(clip)}
     authors = {flattened(parent.rights.author) for parent in parents.values()} - {""}
-    models = {model_of(clip) for clip in score.clips.values() if clip.trained_on is not None}
+    models = {
+        model_words(model_of(clip)) for clip in score.clips.values() if clip.trained_on is not None
+    }
     licence = "licence unknown, see the credits"
     if score.licence:
         licence = f"{score.licence} {licence_url(score.licence)}".strip()
