@@ -84,7 +84,9 @@ def test_every_command_in_the_documents_parses(document: str, call: str, whole: 
 
 def test_every_command_has_an_example_in_the_table() -> None:
     table = (ROOT / "docs" / "commands.md").read_text("utf-8")
-    shown = [shlex.split(code) for code in re.findall(r"\| `([^`]+)` \|$", table, re.MULTILINE)]
+    shown = [
+        shlex.split(code) for code in re.findall(r"^\| `[^`]+` \| `([^`]+)`", table, re.MULTILINE)
+    ]
     for program, app in PROGRAMS.items():
         for name, command in typer.main.get_group(app).commands.items():
             for words in [[name, below] for below in getattr(command, "commands", {})] or [[name]]:
