@@ -35,7 +35,8 @@ def submit(
         Texts,
         typer.Argument(
             metavar="COMMAND [ARGUMENTS]",
-            help="run, harvest, shard, encode, mash, decode, verify, status or gc, with its flags.",
+            help="run, harvest, shard, encode, mash, decode, train, verify, status or gc, with its "
+            "flags.",
         ),
     ] = None,
     image: Annotated[

@@ -14,11 +14,27 @@ from hdfs_jobs.storage.open import is_remote
 from nsynth_batch.settings.settings import Settings, check_flags
 from nsynth_batch.sources.resolve import is_on_the_web, refuse_ignored
 
-COMMANDS = ("run", "harvest", "shard", "encode", "mash", "decode", "verify", "status", "gc")
-"""Those that work on a store alone; what the others leave would end with the pod."""
+COMMANDS = (
+    "run",
+    "harvest",
+    "shard",
+    "encode",
+    "mash",
+    "decode",
+    "train",
+    "verify",
+    "status",
+    "gc",
+)
+"""Those that leave what they make in a store, or where MODEL is; of others it ends with the pod."""
 
 _WITH_PATHS = ("urls:", "fma:", "nsynth:", "commons:List:")
-_PATHS = ("store", "checkpoint", "themes", "tls_ca", "tls_cert", "tls_key")
+_FLAGS = ("store", "checkpoint", "themes", "tls_ca", "tls_cert", "tls_key", "init", "replay")
+_PATHS = {name: f"--{name.replace('_', '-')}" for name in _FLAGS} | {
+    "out": "MODEL",
+    "folder": "--from",
+}
+_MODELS = ("checkpoint", "init")
 
 
 @dataclass(frozen=True)
@@ -81,10 +97,21 @@ def parse_command(
 
 
 def _refuse_what_is_here(values: Mapping[str, Any], mounted: Sequence[str]) -> None:
-    for name in _PATHS:
+    for name, flag in _PATHS.items():
         value = values.get(name)
-        if value and not (name == "checkpoint" and _is_bundled(value)):
-            _require_there(f"--{name.replace('_', '-')}", value, mounted)
+        if value and not (name in _MODELS and _is_bundled(str(value))):
+            _require_there(flag, str(value), mounted)
+    held_out = values.get("held_out")
+    if held_out and not _is_number(held_out):
+        _require_there("--held-out", held_out, mounted)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_bundled(checkpoint: str) -> bool:

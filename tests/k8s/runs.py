@@ -21,6 +21,16 @@ ONCE = JobSpec(
     image=_IMAGE,
     priority_class=_CONTROL,
 )
+TRAINING = JobSpec(
+    name="nsynth-batch-train",
+    arguments=(
+        *("train", "hdfs://namenode.hdfs:8020/models/songs", "--family", "wavenet"),
+        *("--preset", "tiny", "--batch", "16", "--steps", "20000"),
+    ),
+    image=_IMAGE,
+    deadline_seconds=7 * 86_400,
+    priority_class=_CONTROL,
+)
 NIGHTLY = JobSpec(
     name="nsynth-batch-nightly",
     arguments=("run",),
@@ -48,6 +58,7 @@ _WRITTEN = "# Written by `python -m tests.k8s.runs`, as `nsynth-batch submit --r
 FILES: Mapping[str, Sequence[JobManifest]] = {
     "base/cron.yaml": [cron_job(run, schedule) for run, schedule in SCHEDULES.items()],
     "components/run-once/job.yaml": [job(ONCE)],
+    "components/train-once/job.yaml": [job(TRAINING)],
 }
 """What is in which file."""
 

@@ -21,7 +21,11 @@ LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
     ("line", "words"),
     [
         ("", "give the command to submit"),
-        ("train model --from x", "'train' cannot be submitted: the command is one of run, harvest"),
+        ("clips --to x", "'clips' cannot be submitted: the command is one of run, harvest"),
+        ("train model", "MODEL model is a path of this machine"),
+        ("train s3://models/songs --from sounds", "--from sounds is a path of this machine"),
+        ("train s3://models/songs --held-out sounds", "--held-out sounds is a path of this"),
+        ("train s3://models/songs --init mine", "--init mine is a path of this machine"),
         ("rum", "'rum' cannot be submitted"),
         ("run --pairz 3", "No such option: --pairz"),
         ("run --pairs many", "'--pairs'"),
@@ -86,6 +90,8 @@ def test_what_is_wrong_is_told_here_and_not_in_the_cluster(
         "run --tls-ca /etc/nsynth-batch/tls/ca.crt --scheduler tls://nsynth-batch-scheduler:8786",
         "--cron '*/15 0-6,22 1 jan-mar MON' --time-zone America/Argentina/Ushuaia status --json",
         "gc --dry-run",
+        "train s3://models/songs --init small --held-out 0.1 --exchange async",
+        "--volume in:/in train hdfs://namenode/songs --family frames --from /in/sounds",
     ],
 )
 def test_what_is_right_is_rendered(line: str, capsys: pytest.CaptureFixture[str]) -> None:
