@@ -45,13 +45,21 @@ def figures(
             show_default=False,
         ),
     ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Of a training's folder: draw the losses of another one beside its own, in "
+            "losses.png; may be given again.",
+        ),
+    ] = None,
 ) -> int:
     """Draw waveform and spectrogram, source against output.
 
     Of a store each picture has a clip below the segments that were cross-faded, or below its prime.
     Of a training's folder it has a sound that the training played, below its source, at up to five
-    listening points; of any other model, or with --from, what it makes of recordings. It needs
-    matplotlib.
+    listening points; of any other model, or with --from, what it makes of recordings. With --beside
+    the losses of trainings stand in one picture, by samples and by time. It needs matplotlib.
 
     Example: nsynth-batch figures my-store -o my-figures --clips 6
     """
@@ -62,7 +70,9 @@ def figures(
         raise CommandError(f"{out} is a file; -o names a folder", USAGE)
     if folder is not None and not folder.is_dir():
         raise CommandError(f"{folder}: no such folder; --from is a folder of recordings", USAGE)
-    drawn = _draw(_figures(of, out, clips, folder), out)
+    if beside:
+        _draw_losses([of, *beside], out)
+    drawn = bool(beside) + _draw(_figures(of, out, clips, folder), out)
     typer.echo(f"{out}: {counted(drawn, 'figure')}")
     return OK
 
@@ -101,3 +111,15 @@ def _draw(figures: Iterable[Figure], out: Path) -> int:
         write_output(out / f"{figure.name}.png", comparison(figure.rows, figure.sample_rate))
         drawn += 1
     return drawn
+
+
+def _draw_losses(trainings: list[str], out: Path) -> None:
+    from nsynth_batch.training.log import draw_beside
+    from sequencer.files import write_output
+
+    try:
+        picture = draw_beside(trainings)
+    except ValueError as error:
+        raise CommandError(str(error), USAGE) from None
+    out.mkdir(parents=True, exist_ok=True)
+    write_output(out / "losses.png", picture)

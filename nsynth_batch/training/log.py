@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from hdfs_jobs.storage.open import open_storage
@@ -68,28 +70,75 @@ class TrainingLog:
         measures.sharex(losses)
         for axes, names in ((losses, _LOSSES), (measures, _MEASURES)):
             for name in names:
-                points = [(r["samples"] / 1e6, r[name]) for r in self.records if name in r]
-                if points:
-                    axes.plot(*zip(*points, strict=True), marker=".", label=name)
+                _plot(axes, self.records, name, "samples", 1e6, name)
             if axes.get_legend_handles_labels()[0]:
                 axes.legend()
         for name in _LOSSES:
-            timed = [r for r in self.records if name in r and "wall_seconds" in r]
-            if timed:
-                points = [(r["wall_seconds"] / 60, r[name]) for r in timed]
-                times.plot(*zip(*points, strict=True), marker=".", label=name)
+            _plot(times, self.records, name, "wall_seconds", 60, name)
         times.set_ylabel("training loss")
         times.set_xlabel("minutes trained")
         losses.set_ylabel("training loss")
         measures.set_ylabel("free running")
         measures.set_xlabel("million samples trained")
-        out = io.BytesIO()
-        figure.savefig(out, format="png", metadata={"Software": None})
-        self._storage.replace(CURVE, out.getvalue())
+        self._storage.replace(CURVE, _png(figure))
 
     def _read(self) -> list[dict[str, Any]]:
         try:
             lines = self._storage.read_bytes(LOG).splitlines()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         return [json.loads(line) for line in lines]
+
+
+def draw_beside(trainings: Sequence[str]) -> bytes:
+    """Draw the losses of several trainings beside each other, by samples trained and by time.
+
+    Parameters
+    ----------
+    trainings : sequence of str
+        Their folders.
+
+    Returns
+    -------
+    bytes
+        A PNG.
+
+    Raises
+    ------
+    ValueError
+        A folder has no log with a loss.
+    SequencerError
+        When matplotlib is not installed.
+    """
+    figure = extra("matplotlib.figure", "matplotlib").Figure(figsize=(8, 7), dpi=100)
+    by_samples, by_time = figure.subplots(2, 1)
+    for url in trainings:
+        records = TrainingLog(url, sys.maxsize).records
+        names = [name for name in _LOSSES if any(name in record for record in records)]
+        if not names:
+            raise ValueError(f"{url}: has no {LOG} with a loss: give the folder of a training")
+        for name in names:
+            label = f"{url.rstrip('/').rpartition('/')[2]}, {name}"
+            _plot(by_samples, records, name, "samples", 1e6, label)
+            _plot(by_time, records, name, "wall_seconds", 60, label)
+    for axes, unit in ((by_samples, "million samples trained"), (by_time, "minutes trained")):
+        axes.set_ylabel("training loss")
+        axes.set_xlabel(unit)
+        axes.legend()
+    figure.tight_layout()
+    return _png(figure)
+
+
+def _plot(
+    axes: Any, records: Sequence[dict[str, Any]], name: str, by: str, unit: float, label: str
+) -> None:
+    """Draw what was logged under a name, by samples or seconds, where there is any."""
+    points = [(r[by] / unit, r[name]) for r in records if name in r and by in r]
+    if points:
+        axes.plot(*zip(*points, strict=True), marker=".", label=label)
+
+
+def _png(figure: Any) -> bytes:
+    out = io.BytesIO()
+    figure.savefig(out, format="png", metadata={"Software": None})
+    return out.getvalue()

@@ -122,6 +122,8 @@ def test_what_cannot_be_drawn_is_refused(
     out = str(tmp_path / "out")
     assert main(["figures", generator, "-o", out, "--from", str(tmp_path / "none")]) == 2
     assert "no such folder" in capsys.readouterr().err
+    assert main(["figures", generator, "-o", out, "--beside", generator]) == 2
+    assert "has no log.jsonl with a loss" in capsys.readouterr().err
     empty = str(tmp_path / "store")
     Store.open(empty, create=True)
     assert main(["figures", empty, "-o", out]) == 2

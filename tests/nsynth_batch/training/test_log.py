@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nsynth_batch.training.log import CURVE, LOG, TrainingLog
+from nsynth_batch.training.log import CURVE, LOG, TrainingLog, draw_beside
 
 
 def test_a_line_a_report_without_what_is_unknown(tmp_path: Path) -> None:
@@ -37,3 +37,16 @@ def test_the_curve_is_drawn_whatever_there_is_of_it(reports: int, tmp_path: Path
         log.add(step=step, samples=step * 1000, nll=3.0 - step, **measured)
     log.draw()
     assert (tmp_path / CURVE).read_bytes().startswith(b"\x89PNG")
+
+
+def test_losses_of_several_trainings_are_drawn_beside_each_other(tmp_path: Path) -> None:
+    pictures = []
+    for name, seconds in (("one", 7.0), ("two", 4.0)):
+        log = TrainingLog(str(tmp_path / name))
+        for step in range(3):
+            log.add(step=step, samples=step * 1000, nll=3.0 - step, wall_seconds=seconds * step)
+        pictures.append(draw_beside([str(tmp_path / "one"), str(tmp_path / name)]))
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures)
+    assert pictures[0] != pictures[1]
+    with pytest.raises(ValueError, match=r"three: has no log\.jsonl with a loss"):
+        draw_beside([str(tmp_path / "one"), str(tmp_path / "three")])
