@@ -112,9 +112,10 @@ def convert(
     ] = None,
     verbose: Verbose = False,
 ) -> int:
-    """Convert a checkpoint of magenta or of samplernn-pytorch to .safetensors.
+    """Convert magenta's or samplernn-pytorch's checkpoints.
 
-    Reading magenta's form needs TensorFlow, and PyTorch's nothing; what is written needs neither.
+    What is written is a .safetensors that needs neither. Reading magenta's form needs TensorFlow,
+    and PyTorch's nothing.
 
     Example: nsynth-batch checkpoint convert wavenet-ckpt/model.ckpt-200000 nsynth.safetensors
     """
