@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import traceback
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +40,9 @@ _SETTLED_WITHOUT_NUMBER = (
     NotADirectoryError,
     PermissionError,
 )
+
+_OF_THE_CHECKER = re.compile(r": (Value error|Assertion failed), ")
+"""What the parser passes on of the library that checks values."""
 
 _ADVICE = {
     errno.EROFS: "the file system is read-only: choose a place that can be written",
@@ -137,7 +141,8 @@ def failure(error: BaseException) -> Failure:
         return Failure("interrupted; run the same command again to go on", INTERRUPTED)
     parsing = getattr(error, "format_message", None)
     if callable(parsing):
-        return Failure(f"{flattened(parsing()).rstrip('.')}; see {_help_of(error)}", USAGE)
+        words = _OF_THE_CHECKER.sub(": ", flattened(parsing())).replace(": Input should", ": must")
+        return Failure(f"{words.rstrip('.')}; see {_help_of(error)}", USAGE)
     code = getattr(error, "exit_code", None)
     if isinstance(code, int):
         return Failure(flattened(str(error)), code)

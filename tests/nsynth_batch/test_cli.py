@@ -181,6 +181,7 @@ def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "words"),
     [
         ("bogus", "No such command 'bogus'"),
+        ("status --every 0", "'--every': must be greater than or equal to 1; see"),
         ("run --bogus", "see `nsynth-batch run --help`"),
         ("checkpoint fetch --bogus", "see `nsynth-batch checkpoint fetch --help`"),
         ("run --retry-failed=typo", "--retry-failed is 'typo'"),
