@@ -38,6 +38,8 @@ def main() -> None:
     parser.add_argument("--temperatures", type=float, nargs="+", default=[1.0])
     arguments = parser.parse_args()
     model = load_model(arguments.checkpoint)
+    if not hasattr(model, "encode"):
+        parser.error(f"{arguments.checkpoint} generates alone: it has no encodings to decode")
     corpus = Corpus.from_folder(arguments.folder, model.sample_rate)
     sounds = stretches(corpus, model.hop, count=len(corpus), seconds=arguments.seconds, short=True)
     rate, sources = model.sample_rate, [audio for _, audio in sounds]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -20,6 +22,10 @@ COMMON = ("USER", "WORKDIR /work", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHEC
 
 def instructions(dockerfile: str) -> list[str]:
     text = (ROOT / dockerfile).read_text()
+    if base := re.search(r"^ARG BASE=(\S+)$", text, re.MULTILINE):
+        text = (
+            text.replace(f"{base[0]}\n", "").replace("${BASE}", base[1]).replace("$BASE", base[1])
+        )
     lines = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     return [line.strip() for line in lines.replace("\\\n", " ").splitlines() if line.strip()]
 
@@ -67,6 +73,23 @@ def test_ffmpeg_is_there_for_the_asking(dockerfile: str) -> None:
     assert lines.index("ARG FFMPEG=no") > last_stage
     # Files that run as their owner lose that right after all is installed.
     assert lines.index(asked) < next(n for n, line in enumerate(lines) if "-perm /6000" in line)
+
+
+def test_another_tensorflow_has_no_pins_of_2_14() -> None:
+    text = (ROOT / "docker/Dockerfile.rocm").read_text()
+    # The two ways, run by the shell that runs them there.
+    [branch] = re.findall(r'if \[ -n "\$TENSORFLOW" \].*?fi', text, re.DOTALL)
+    for wheel, pins, asked in (
+        ("", "numpy==1\n", ""),
+        ("https://a.b/tf.whl", "", "https://a.b/tf.whl\n"),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "constraints-magenta.txt").write_text("numpy==1\n")
+            Path(folder, "requirements.txt").touch()
+            environment = {"TENSORFLOW": wheel, "PATH": os.environ["PATH"]}
+            subprocess.run(["sh", "-ec", branch], cwd=folder, env=environment, check=True)
+            assert Path(folder, "pins.txt").read_text() == pins
+            assert Path(folder, "requirements.txt").read_text() == asked
 
 
 def test_both_images_are_run_alike() -> None:
