@@ -206,7 +206,7 @@ def test_a_silent_export_says_what_to_do(export: Path, tmp_path: Path) -> None:
         (["compose", "CLIPS", "-o", "x.mp3"], "one of .wav, .flac, .ogg"),
         (["compose", "CLIPS", "-o", "x.wav", "--bits", "12"], "choose 16 or 24"),
         (["compose", "CLIPS", "-o", "x.opus", "--sample-rate", "44100"], "--sample-rate"),
-        (["compose", "nowhere", "-o", "x.wav"], "not a folder"),
+        (["compose", "nowhere", "-o", "x.wav"], "nowhere is not there; give a clips"),
         (["compose", "CLIPS", "-o", "x.wav", "--minutes", "0"], "minutes must be above 0"),
         (["compose", "CLIPS", "-o", "x.wav", "--seed", "-1"], "seed"),
         (["compose", "CLIPS", "-o", "x.wav", "--sample-rate", "7"], "rate must be from"),

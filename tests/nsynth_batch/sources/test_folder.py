@@ -96,7 +96,7 @@ def test_a_name_that_is_no_utf8_is_still_text(tmp_path: Path) -> None:
 
 def test_no_folder_and_no_audio_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").write_text("nothing to hear")
-    with pytest.raises(UsageError, match=r"no audio in this folder \(1 other files\)"):
+    with pytest.raises(UsageError, match=r"no audio in this folder \(1 other file\)"):
         resolve(str(tmp_path)).offers()
     with pytest.raises(UsageError, match="no such folder"):
         resolve(str(tmp_path / "missing"))

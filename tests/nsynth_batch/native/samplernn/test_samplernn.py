@@ -161,7 +161,7 @@ def test_what_the_extension_cannot_read_is_refused() -> None:
     weights = weights_of(config, 0)
     with pytest.raises(EngineUnavailableError, match="unknown instruction set 'mmx'"):
         SampleEngine(weights, instruction_set="mmx")
-    sizes = {"hidden": 5, "layers": 1, "embedding": 3, "skips": False}
+    sizes = {"hidden": 5, "layers": 1, "embedding": 3, "skips": False, "reset_after": False}
     tensors = native_tensors(weights)
     for frames, message in (([4, 3], "a multiple of the next"), ([], "a tier of frames")):
         with pytest.raises(ValueError, match=message):
