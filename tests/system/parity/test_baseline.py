@@ -164,15 +164,15 @@ def test_spectrograms_are_those_of_magentas_reader(theirs: Baseline, audio: Arra
 def test_every_layer_is_magentas(
     theirs: Baseline, ours: Weights[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    convolved, kept = graph._convolved, []
+    bent, kept = graph._bent, []
 
-    def spy(tensors: Any, layer: Any, *rest: Any, **options: Any) -> Any:
-        made = convolved(tensors, layer, *rest, **options)
+    def spy(tensors: Any, layer: Any, state: Any) -> Any:
+        made = bent(tensors, layer, state)
         if layer.leaky:
             kept.append((layer.name, made))
         return made
 
-    monkeypatch.setattr(graph, "_convolved", spy)
+    monkeypatch.setattr(graph, "_bent", spy)
     tensors = {name: tf2.constant(value) for name, value in ours.tensors.items()}
     code = graph.encode(CONFIG, tensors, tf2.constant(theirs.pictures))
     decoded = graph.decode(CONFIG, tensors, code, tf2.constant(PITCHES[:, 0], tf2.int32))
