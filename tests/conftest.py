@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
 
 _HERE = Path(__file__).parent
-_LONGEST = (_HERE / "nsynth_batch" / "native" / "test_sanitizers.py", _HERE / "system")
+_LONGEST = (
+    _HERE / "nsynth_batch" / "native" / "test_sanitizers.py",
+    # It builds an image, for which the files beside it would wait, each in a process of its own.
+    _HERE / "docker" / "test_image.py",
+    _HERE / "system",
+)
 
 # Shared machines pause for longer than a deadline for one example.
 settings.register_profile("unhurried", deadline=None, max_examples=50)
