@@ -54,10 +54,7 @@ def encode(
     -------
     float32 [B, latent]
     """
-    state = pictures
-    for layer in layers(config, ENCODER):
-        state = _bent(tensors, layer, _normed(tensors, layer, _raw(tensors, layer, state), moments))
-    return state[:, 0, 0, :]
+    return _through(config, ENCODER, tensors, pictures, moments)[:, 0, 0, :]
 
 
 def decode(
@@ -83,10 +80,8 @@ def decode(
     -------
     float32 [B, 512, 256, 1], from 0 to 1
     """
-    state = _given(config, tensors, codes, pitches)
-    for layer in layers(config, DECODER):
-        state = _bent(tensors, layer, _normed(tensors, layer, _raw(tensors, layer, state), moments))
-    return tf.sigmoid(state)
+    given = _given(config, tensors, codes, pitches)
+    return tf.sigmoid(_through(config, DECODER, tensors, given, moments))
 
 
 def error(config: PublishedConfig, tensors: Tensors, pictures: Tensor, pitches: Tensor) -> Loss:
@@ -190,6 +185,16 @@ def _moments(layer: Layer) -> tuple[str, str]:
 
 def _shift(layer: Layer) -> str:
     return f"{layer.name}/BatchNorm/beta" if layer.normed else f"{layer.name}/biases"
+
+
+def _through(
+    config: PublishedConfig, part: str, tensors: Tensors, state: Tensor, moments: Moments | None
+) -> Tensor:
+    """Return what all layers of a part make of a state."""
+    for layer in layers(config, part):
+        state = _normed(tensors, layer, _raw(tensors, layer, state), moments)
+        state = _bent(tensors, layer, state)
+    return state
 
 
 def _raw(tensors: Tensors, layer: Layer, state: Tensor) -> Tensor:
