@@ -94,9 +94,10 @@ class WholeBatches(TrainingRounds):
             slope = through_norm(
                 _input(crop, place + 1), crop.moments[place][1], crop.taught, means
             )
-        crop = back(segments[place], weights, rows, crop, place, slope)
+        given = _input(crop, place)
+        crop = back(segments[place], weights, rows, crop, place, given, slope)
         if place:
-            return _timed(crop, begun), _sums(crop.taught, _input(crop, place).numpy())
+            return _timed(crop, begun), _sums(crop.taught, given.numpy())
         return None, self._learned(_timed(crop, begun), number, index)
 
     def _moments(self, crop: Crop, total: Sums) -> tuple[Array, Array]:
@@ -150,6 +151,7 @@ def back(
     rows: Mapping[str, Any],
     crop: Crop,
     place: int,
+    given: Any,
     slope: Array | None,
 ) -> Crop:
     """Return a crop after the way back through a segment.
@@ -163,11 +165,12 @@ def back(
     crop : Crop
     place : int
         Of the segment.
+    given : tensor or None
+        What it is given; None of the first.
     slope : array or None
         The gradient by what the segment made; None of the last, which makes the loss.
     """
     tensors = _tensors(segment, weights)
-    given = _input(crop, place)
     by = [*tensors.values(), *([] if given is None else [given])]
     with tf.GradientTape() as tape:
         tape.watch(by)
