@@ -5,6 +5,7 @@ from __future__ import annotations
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.errors import UsageError
 from hdfs_jobs.runs.log import RunLog, json_line
+from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.reporting.events import LeaseTaken, RunEvent, as_json
 
@@ -23,11 +24,11 @@ class StoreLog:
     def begin(self, url: str) -> None:
         """Begin the log, if the store is there: a run that never gets to hold it is logged too."""
         try:
-            Store.open(url)
+            storage = Store.open(url).storage
         except UsageError:
             # None yet, or what the run is about to refuse.
             return
-        self._begin(url)
+        self._begin(storage)
 
     def __call__(self, event: RunEvent) -> None:
         """Write an event."""
@@ -37,7 +38,7 @@ class StoreLog:
             return
         self._early.append(line)
         if isinstance(event, LeaseTaken):
-            self._begin(event.store)
+            self._begin(open_storage(event.store))
 
     def flush(self) -> OSError | None:
         """Store the lines that wait; return what kept lines from being stored, or None."""
@@ -46,8 +47,8 @@ class StoreLog:
         self._log.flush()
         return self._log.trouble
 
-    def _begin(self, url: str) -> None:
-        self._log = RunLog(open_storage(url))
+    def _begin(self, storage: Storage) -> None:
+        self._log = RunLog(storage)
         for line in self._early:
             self._log.write(line)
         self._early.clear()
