@@ -51,16 +51,13 @@ def read(
     stored = _own(read_torch_file(path), path)
     try:
         config = _config(stored, sample_rate, quantiser)
+        tensors = _converted(stored, config)
     except (KeyError, ValueError, IndexError) as error:
         raise CheckpointError(f"{path}: no SampleRNN of samplernn-pytorch: {error}") from None
     if frames is not None and frames != config.frames:
         raise CheckpointError(
             f"{path}: its frames are of {_listed(config.frames)} samples, not {_listed(frames)}"
         )
-    try:
-        tensors = _converted(stored, config)
-    except (KeyError, ValueError) as error:
-        raise CheckpointError(f"{path}: no SampleRNN of samplernn-pytorch: {error}") from None
     metadata = {"source": path.name, "weights": "imported from samplernn-pytorch"}
     own = fitting(tensor_shapes(config), tensors, str(path))
     return Weights(config, own, metadata, "samplernn")
