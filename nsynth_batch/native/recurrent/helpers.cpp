@@ -11,15 +11,13 @@ void ProductHelpers::serve(int number) {
   for (;;) {
     barrier_.wait();
     if (kernel_ == nullptr) return;
-    part(number, scratch_[static_cast<std::size_t>(number) - 1].data());
+    part(number, scratch_[index(number) - 1].data());
     barrier_.wait();
   }
 }
 
 void ProductHelpers::run(ProductKernel kernel, const Matrix& matrix, const Rows& rows, int count) {
-  const auto products = static_cast<std::size_t>(matrix.inputs()) *
-                        static_cast<std::size_t>(matrix.outputs()) *
-                        static_cast<std::size_t>(count);
+  const std::size_t products = index(matrix.inputs()) * index(matrix.outputs()) * index(count);
   if (members_ == 1 || products < kShared) return rows.run(kernel, matrix, count);
   kernel_ = kernel;
   matrix_ = &matrix;
