@@ -1,7 +1,6 @@
 // The rows of a product, gathered.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -14,11 +13,10 @@ namespace nsynth {
 
 inline std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-// Pointer lists for products of up to `rows` rows, or `inputs` of them in all taps; one for each
-// thread.
+// Pointer lists for products of up to `rows` rows; one for each thread.
 struct Rows {
-  explicit Rows(std::size_t rows, std::size_t scratch_floats = 0, std::size_t inputs = 0)
-      : input(std::max(rows * kTaps, inputs)),
+  explicit Rows(std::size_t rows, std::size_t scratch_floats = 0)
+      : input(rows * kTaps),
         first(rows),
         second(rows),
         input_scales(rows * kTaps),

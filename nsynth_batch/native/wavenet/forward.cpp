@@ -19,16 +19,17 @@ std::size_t scratch_rows(const Decoder& decoder, int rows) {
 
 Forward::Layout::Layout(const Decoder& decoder) {
   floats = 0;
+  const std::size_t row = decoder.row_bytes() / sizeof(float);
   for (const DecoderLayer& layer : decoder.layers) {
     const std::size_t rows = index(layer.lookback + kChunk);
     inputs.push_back(floats);
-    floats += rows * (decoder.row_bytes() / sizeof(float));
+    floats += rows * row;
     scales.push_back(floats);
     floats += decoder.scaled() ? rows : 0;
   }
   stream = floats;
   gated = stream + (decoder.packing.narrow ? index(kChunk) * index(decoder.width) : 0);
-  skip = gated + decoder.most_inputs(index(kChunk)) * index(decoder.width);
+  skip = gated + (decoder.joined() ? index(kChunk) * decoder.gates_a_row() * row : 0);
   hidden = skip + index(kChunk) * index(decoder.skip_width);
   floats = hidden + index(kChunk) * index(decoder.skip_width);
 }
@@ -41,7 +42,7 @@ Forward::Scratch::Scratch(const Decoder& decoder)
                 index(std::max(2 * decoder.width, decoder.skip_width))),
       rows(index(std::max<std::int64_t>(
                kRows, static_cast<std::int64_t>(scratch_rows(decoder, kRows)))),
-           Rows::scratch_floats(decoder), decoder.most_inputs(index(kRows))) {}
+           Rows::scratch_floats(decoder)) {}
 
 std::size_t Forward::bytes(const Decoder& decoder, int threads) {
   const std::size_t wide = index(std::max(2 * decoder.width, decoder.skip_width));
@@ -70,9 +71,9 @@ float* Forward::stream_row(int layer, int at) const {
   return state_.data() + layout_.stream + index(at) * index(decoder_.width);
 }
 
-float* Forward::gated_row(int layer, int at) const {
-  return state_.data() + layout_.gated +
-         (index(layer) * index(kChunk) + index(at)) * index(decoder_.width);
+unsigned char* Forward::gated_row(int layer, int at) const {
+  return reinterpret_cast<unsigned char*>(state_.data() + layout_.gated) +
+         (index(at) * decoder_.gates_a_row() + index(layer)) * decoder_.row_bytes();
 }
 
 float* Forward::skip_row(std::size_t region, int at) const {
@@ -230,14 +231,15 @@ void Forward::layer(int number, Scratch& scratch, const float* encoding, std::in
     if (scaled) rows.input_scales[index(r)] = *row_scale(number, low + r);
     rows.first[index(r)] = partial(scratch, r);
     // In float32 the gate's output goes the one way, else the other.
-    rows.out[index(r)] = decoder_.joined()
-                             ? gated_row(number, low + r)
-                             : scratch.gated.data() + index(r) * index(decoder_.width);
-    rows.narrow[index(r)] = rows.out[index(r)];
+    rows.narrow[index(r)] = decoder_.joined()
+                                ? gated_row(number, low + r)
+                                : reinterpret_cast<unsigned char*>(scratch.gated.data()) +
+                                      index(r) * decoder_.row_bytes();
+    rows.out[index(r)] = static_cast<float*>(rows.narrow[index(r)]);
   }
   rows.run(products.gate, layer.now, count);
   for (int r = 0; r < count; ++r) {
-    rows.input[index(r)] = rows.out[index(r)];
+    rows.input[index(r)] = rows.narrow[index(r)];
     if (scaled) rows.input_scales[index(r)] = decoder_.packing.narrow->gate_step;
   }
   if (!last) {
@@ -262,11 +264,10 @@ void Forward::layer(int number, Scratch& scratch, const float* encoding, std::in
 void Forward::join_skips(Scratch& scratch, int low, int high) const {
   const int count = high - low;
   Rows& rows = scratch.rows;
-  for (int i = 0; i < decoder_.config.num_layers; ++i)
-    for (int r = 0; r < count; ++r)
-      rows.input[index(i * count + r)] = gated_row(i, low + r);
-  for (int r = 0; r < count; ++r)
+  for (int r = 0; r < count; ++r) {
+    rows.input[index(r)] = gated_row(0, low + r);
     rows.first[index(r)] = rows.out[index(r)] = skip_row(layout_.skip, low + r);
+  }
   rows.run(decoder_.products().rectify_sum, decoder_.skips, count);
 }
 

@@ -60,7 +60,7 @@ class Forward {
   // The same in float32, of the chunk alone.
   float* stream_row(int layer, int at) const;
   // The gate's output, where the skips of all layers are joined.
-  float* gated_row(int layer, int at) const;
+  unsigned char* gated_row(int layer, int at) const;
   float* skip_row(std::size_t region, int at) const;
   void feed(const Member& member, const float* inputs, const float* encoding, std::int64_t begin,
             int count, float* logits);

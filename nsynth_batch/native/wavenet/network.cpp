@@ -67,21 +67,24 @@ std::string numbered(const char* name, int layer) {
   return std::string(name) + "_" + std::to_string(layer + 1);
 }
 
-// The skips of all layers as one convolution, a tap a layer.
+// The skips of all layers as one matrix, over the layers' rows side by side.
 Matrix joined_skips(const Config& c, const Tensors& tensors, const Packing& packing) {
   const std::size_t size = static_cast<std::size_t>(c.width) * c.skip_width;
+  const int row = packing.padded(c.width);
+  const std::size_t padding = static_cast<std::size_t>(row - c.width) * c.skip_width;
   std::vector<float> weights, biases(static_cast<std::size_t>(c.skip_width));
   for (int i = 0; i < c.num_layers; ++i) {
     const std::string name = numbered("skip", i);
     const float* const own = tensors(name + "/W", size);
     weights.insert(weights.end(), own, own + size);
+    weights.insert(weights.end(), padding, 0.0f);
     const float* const bias = tensors(name + "/biases", biases.size());
     for (std::size_t k = 0; k < biases.size(); ++k) biases[k] += bias[k];
   }
   const Tensors all = [&](const std::string& tensor, std::size_t) -> const float* {
     return tensor.ends_with("/W") ? weights.data() : biases.data();
   };
-  return Matrix(all, "skips", packing, c.num_layers, c.width, c.skip_width);
+  return Matrix(all, "skips", packing, 1, c.num_layers * row, c.skip_width);
 }
 
 }  // namespace

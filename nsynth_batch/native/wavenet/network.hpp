@@ -101,8 +101,8 @@ struct Decoder {
   bool paired() const { return !packing.narrow && config.taps == kTaps; }
   // Whether the skip sum is one product.
   bool joined() const { return !packing.narrow && config.skips_at_once; }
-  // Pointers that products of so many rows need.
-  std::size_t most_inputs(std::size_t rows) const { return joined() ? rows * layers.size() : 0; }
+  // Layers whose gates lie side by side in a row.
+  std::size_t gates_a_row() const { return joined() ? layers.size() : 1; }
   // An input sample is the last of kTaps; of two taps the first of them is not read.
   int first_tap() const { return kTaps - config.taps; }
 

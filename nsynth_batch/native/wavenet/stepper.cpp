@@ -39,7 +39,7 @@ Stepper::Layout::Layout(const Decoder& decoder, std::size_t slots, std::size_t t
   stream = take(narrow ? slots * width : 0);
   rounded = take(narrow && threads > 1 ? threads * slots * row : 0);
   rounded_scales = take(narrow && threads > 1 ? threads * slots : 0);
-  gated = take((decoder.joined() ? decoder.layers.size() : 1) * slots * row);
+  gated = take(slots * decoder.gates_a_row() * row);
   skip = take(slots * skips);
   hidden = take(slots * skips);
   logits = take(slots * kQuanta);
@@ -60,8 +60,7 @@ Stepper::Stepper(const Decoder& decoder, int slots, int threads)
       state_(layout_.floats) {
   active_.reserve(index(slots));
   for (int i = 0; i < threads; ++i)
-    rows_.emplace_back(index(slots * kBlock), Rows::scratch_floats(decoder),
-                       decoder.most_inputs(index(slots)));
+    rows_.emplace_back(index(slots * kBlock), Rows::scratch_floats(decoder));
 }
 
 Stepper::Region Stepper::region(std::size_t begin, std::size_t number, int width) const {
@@ -78,6 +77,13 @@ Stepper::Inputs Stepper::history(int layer, std::int64_t step) const {
   const std::size_t length = index(decoder_.layers[index(layer)].lookback);
   const std::size_t place = static_cast<std::size_t>(step) % length;
   return inputs(layout_.history[index(layer)], layout_.scales[index(layer)], place);
+}
+
+Stepper::Inputs Stepper::gated(int layer) const {
+  const std::size_t width = decoder_.row_bytes(), gates = decoder_.gates_a_row();
+  const std::size_t place = gates == 1 ? 0 : index(layer);
+  auto* const begin = reinterpret_cast<unsigned char*>(state_.data() + layout_.gated);
+  return {begin + place * width, gates * width, nullptr};
 }
 
 Stepper::Region Stepper::stream(int layer) const {
@@ -223,17 +229,16 @@ void Stepper::layers(const Member& member, Rows& rows) const {
 
   for (int i = 0; i <= last; ++i) {
     const DecoderLayer& layer = decoder_.layers[index(i)];
-    const std::size_t place = decoder_.joined() ? index(i) : 0;
-    const Region gated_floats = region(layout_.gated, place, decoder_.width);
-    const Inputs gated = inputs(layout_.gated, 0, place);
+    const Inputs gated = this->gated(i);
     round_inputs(member, rows, i);
     if (i == last) mark_not_finite(member, rows);
     gather(rows.first, partial(i, static_cast<int>(now_ % block(layer.dilation))));
     gather(rows.second, condition(i));
-    if (narrow)
-      gather(rows.narrow, gated);
-    else
-      gather(rows.out, gated_floats);
+    for (int r = 0; r < count; ++r) {
+      // In float32 the gate's output goes the one way, else the other.
+      rows.narrow[index(r)] = gated[active_[index(r)]];
+      rows.out[index(r)] = static_cast<float*>(rows.narrow[index(r)]);
+    }
     run(products.gate, layer.now);
     member.wait();
     gather(rows.input, gated);
@@ -253,10 +258,7 @@ void Stepper::layers(const Member& member, Rows& rows) const {
     member.wait();
   }
   if (!decoder_.joined()) return;
-  for (int i = 0; i <= last; ++i) {
-    const Region gated = region(layout_.gated, index(i), decoder_.width);
-    for (int r = 0; r < count; ++r) rows.input[index(i * count + r)] = gated[active_[index(r)]];
-  }
+  gather(rows.input, gated(0));
   gather(rows.first, skip);
   gather(rows.out, skip);
   run(products.rectify_sum, decoder_.skips);

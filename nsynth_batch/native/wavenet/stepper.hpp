@@ -87,7 +87,9 @@ class Stepper {
   Inputs inputs(std::size_t begin, std::size_t scales, std::size_t number) const;
   // A layer's inputs at a step.
   Inputs history(int layer, std::int64_t step) const;
-  // The same of this step in float32.
+  // What its gate gave at this step.
+  Inputs gated(int layer) const;
+  // A layer's inputs of this step in float32.
   Region stream(int layer) const;
   Region partial(int layer, int ahead) const;
   // What the two outputs of a pair share, from the step of the earlier to that of the later.
