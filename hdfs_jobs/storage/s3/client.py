@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hdfs_jobs.errors import UsageError
@@ -30,7 +34,16 @@ _YES = frozenset({"1", "true", "yes", "requester"})
 _TIMEOUTS = {"connect_timeout": 30, "read_timeout": 120}
 _CONNECTIONS = 64
 
-_clients: dict[tuple[object, ...], Any] = {}
+
+@dataclass(frozen=True)
+class _Connection:
+    """A client, and the credentials that it keeps; None where it renews them by itself."""
+
+    client: Any
+    login: tuple[str, ...] | None
+
+
+_connections: dict[tuple[object, ...], _Connection] = {}
 _lock = threading.Lock()
 
 
@@ -60,6 +73,11 @@ def parse_s3_url(url: str) -> tuple[str, str]:
     return found[1], prefix
 
 
+def asked_encryption() -> str:
+    """Return how the server is asked to encrypt, as `AWS_SERVER_SIDE_ENCRYPTION` has it."""
+    return os.environ.get(_ENCRYPTION["ServerSideEncryption"], "")
+
+
 def send(operation: str, bucket: str, url: str, parameters: Mapping[str, object]) -> dict[str, Any]:
     """Do one request, once.
 
@@ -77,13 +95,18 @@ def send(operation: str, bucket: str, url: str, parameters: Mapping[str, object]
     OSError
         As `refusal` and `of_client` have it.
     """
+    used = _connection(url)
     try:
-        return _send(operation, bucket, url, parameters)
-    except ExpiredError:
-        # A file of credentials may have been renewed: it is read again, once.
-        with _lock:
-            _clients.clear()
-        return _send(operation, bucket, url, parameters)
+        return _send(used, operation, bucket, url, parameters)
+    except PermissionError as error:
+        # Not every server says of credentials that they have expired, or were replaced.
+        renewed = _renewed(used, isinstance(error, ExpiredError), url)
+        if renewed is None:
+            raise
+    body = parameters.get("Body")
+    if isinstance(body, io.IOBase | SpooledTemporaryFile):
+        body.seek(0)  # what was refused may have been sent to its end
+    return _send(renewed, operation, bucket, url, parameters)
 
 
 def read_body(answer: Mapping[str, Any], url: str, block: int) -> Iterator[bytes]:
@@ -98,14 +121,18 @@ def read_body(answer: Mapping[str, Any], url: str, block: int) -> Iterator[bytes
 
 
 def _send(
-    operation: str, bucket: str, url: str, parameters: Mapping[str, object]
+    connection: _Connection,
+    operation: str,
+    bucket: str,
+    url: str,
+    parameters: Mapping[str, object],
 ) -> dict[str, Any]:
+    call = getattr(connection.client, operation)
     try:
-        call = getattr(_client(), operation)
         found: dict[str, Any] = call(Bucket=bucket, **_always(operation), **parameters)
     except ClientError as error:
         raise refusal(url, error) from error
-    except (BotoCoreError, UnicodeError) as error:
+    except (BotoCoreError, UnicodeError, RecursionError) as error:
         raise of_client(url, error) from error
     return found
 
@@ -120,21 +147,49 @@ def _always(operation: str) -> dict[str, str]:
     return added
 
 
-def _client() -> Any:
-    """Return this process's client; one of before a fork, or of other variables, is not used."""
+def _connection(url: str) -> _Connection:
+    """Return this process's own; one of before a fork, or of other variables, is not used."""
     variables = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
     key = (os.getpid(), variables)
-    found = _clients.get(key)
+    found = _connections.get(key)
     if found is None:
         with _lock:
-            found = _clients.get(key)
+            found = _connections.get(key)
             if found is None:
-                found = _clients[key] = _connect()
+                found = _connections[key] = _connect(url)
     return found
 
 
-def _connect() -> Any:
-    session = botocore.session.get_session()
+def _renewed(used: _Connection, expired: bool, url: str) -> _Connection | None:
+    """Return a connection with other credentials than those that were refused; None without."""
+    with _lock:
+        try:
+            login = _login(botocore.session.get_session())
+        except BotoCoreError:
+            return None  # a file that is just being written
+        if login == used.login and not (login is None and expired):
+            return None
+        _connections.clear()
+    return _connection(url)
+
+
+def _login(session: Any) -> tuple[str, ...] | None:
+    """Return credentials as they are now; None of those that change by themselves."""
+    found = session.get_credentials()
+    if found is None or isinstance(found, RefreshableCredentials):
+        return None
+    return (found.access_key, found.secret_key, found.token or "")
+
+
+def _connect(url: str) -> _Connection:
+    try:
+        session = botocore.session.get_session()
+        return _Connection(_client(session), _login(session))
+    except (BotoCoreError, ValueError) as error:
+        raise of_client(url, error) from error
+
+
+def _client(session: Any) -> Any:
     options: dict[str, Any] = {}
     style = os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower()
     if style:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from hdfs_jobs.storage.base import UnsuitableError
+from hdfs_jobs.storage.s3.client import asked_encryption
 
 Condition = Mapping[str, str]
 ABSENT: Condition = {"IfNoneMatch": "*"}
@@ -78,10 +79,14 @@ class Server:
         return False
 
 
-_servers: dict[tuple[int, str, str | None], Server] = {}
+_servers: dict[tuple[object, ...], Server] = {}
 
 
 def server_of(bucket: str) -> Server:
-    """Return what this process knows of a bucket's server; nothing of what it was before a fork."""
+    """Return what this process knows of a bucket's server; nothing of what it was before a fork.
+
+    What it is asked to encrypt by is a part of it: each way is tried.
+    """
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    return _servers.setdefault((os.getpid(), bucket, endpoint), Server())
+    asked = (endpoint, asked_encryption())
+    return _servers.setdefault((os.getpid(), bucket, *asked), Server())

@@ -23,6 +23,10 @@ class RefusedError(OSError):
     """A condition does not hold: the name is taken, or the file is not the one that was read."""
 
 
+class LostPartsError(RefusedError):
+    """The parts that were sent are no more: removed, or completed by a request before."""
+
+
 class FolderError(NotADirectoryError):
     """Other files stand below the name, or the server failed at the folders on its way."""
 
@@ -32,8 +36,7 @@ class ExpiredError(LoginError):
 
 
 _MISSING = frozenset({"NoSuchKey", "NotFound", "404"})
-# An upload that is missing was completed by a request whose answer was lost, or aborted.
-_REFUSED = frozenset({"PreconditionFailed", "412", "NoSuchUpload"})
+_REFUSED = frozenset({"PreconditionFailed", "412"})
 _BUSY = frozenset(
     {
         *("ConditionalRequestConflict", "OperationAborted", "SlowDown", "ServiceUnavailable"),
@@ -53,6 +56,7 @@ _ELSEWHERE = frozenset(
         *("PermanentRedirect", "TemporaryRedirect", "301", "307", "IncorrectEndpoint"),
     }
 )
+_OF_NO_CODE = frozenset({"302", "303", "308", "400", "404", "405"})
 _NO_NAME = frozenset({"KeyTooLongError", "InvalidURI", "InvalidObjectName", "KeyTooLong"})
 _IN_THE_WAY = frozenset({"ObjectParentIsFile", "ParentIsObject"})
 _NO_CREDENTIALS = (
@@ -88,10 +92,26 @@ def refusal(url: str, error: exceptions.ClientError) -> OSError:
     number = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     words = in_one_line(f"{code}: {found.get('Message') or ''}").rstrip(": ")[:_LONGEST]
     return (
-        _settled(url, code, number, words)
+        _of_no_s3(url, code, error.operation_name, words)
+        or _settled(url, code, number, words)
         or _of_login(url, code, number, words)
         or _passing(url, code, number, words)
         or OSError(errno.EINVAL, f"{url}: {words}")
+    )
+
+
+def _of_no_s3(url: str, code: str, operation: str, words: str) -> OSError | None:
+    """Say so of an answer without a code of S3, unless its number alone means something."""
+    bare = code in _OF_NO_CODE and not operation.startswith("Head")
+    if not bare or (code == "404" and operation == "GetObject"):
+        return None
+    return _no_s3(url, words)
+
+
+def _no_s3(url: str, words: str) -> WrongAddressError:
+    return WrongAddressError(
+        f"{url}: what answers does not speak S3 ({words}): see that AWS_ENDPOINT_URL has the right "
+        "scheme, host and port"
     )
 
 
@@ -99,6 +119,11 @@ def _settled(url: str, code: str, number: int, words: str) -> OSError | None:
     bucket = "/".join(url.split("/")[:3])
     if code in _REFUSED:
         return RefusedError(f"{url}: {words}")
+    if code == "NoSuchUpload":
+        return LostPartsError(
+            f"{url}: its parts were removed before it was whole, by gc or by a rule of the "
+            "bucket: run the same command again"
+        )
     if code == "NoSuchBucket":
         return WrongAddressError(
             f"{bucket}: no such bucket here: make it first, or see that AWS_ENDPOINT_URL and "
@@ -147,7 +172,8 @@ def _of_login(url: str, code: str, number: int, words: str) -> OSError | None:
     if number == 403:
         return PermissionError(
             f"{url}: not allowed with the credentials of this {who} ({words}): a store needs "
-            "s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject"
+            "s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject, and credentials that have "
+            "not expired"
         )
     return None
 
@@ -161,14 +187,15 @@ def _passing(url: str, code: str, number: int, words: str) -> OSError | None:
 
 
 def of_client(url: str, error: Exception) -> OSError:
-    """Return what an error of the client itself means: no answer came.
+    """Return what an error of the client itself means: no answer came, or nothing was sent.
 
     Parameters
     ----------
     url : str
         Of the file that was asked for.
     error : Exception
-        One of botocore's, or a name that cannot be encoded.
+        One of botocore's, a name that cannot be encoded, a value that is none for the client, or
+        redirections without an end.
     """
     words = in_one_line(str(error))[:_LONGEST]
     if isinstance(error, _NO_CREDENTIALS):
@@ -186,6 +213,8 @@ def of_client(url: str, error: Exception) -> OSError:
             f"{url}: the server's certificate was not accepted ({words}): name the file of your "
             "authority's certificate in AWS_CA_BUNDLE"
         )
+    if isinstance(error, RecursionError) or "maximum recursion" in words:
+        return _no_s3(url, "it redirects without an end")
     if isinstance(error, _UNREACHABLE):
         return LostAnswerError(
             f"{url}: cannot be reached ({words}): see that AWS_ENDPOINT_URL is right and the "
@@ -195,4 +224,6 @@ def of_client(url: str, error: Exception) -> OSError:
         return LostAnswerError(f"{url}: the transfer broke off ({words})")
     if isinstance(error, UnicodeError | exceptions.ParamValidationError):
         return OSError(errno.EINVAL, f"{url!a}: S3 cannot hold this name ({words})")
-    return UnsuitableError(f"{url}: {words}")
+    return UnsuitableError(
+        f"{url}: {words.rstrip('.')}: see the variables AWS_… and the files that they name"
+    )

@@ -20,15 +20,16 @@ from typing import Any, BinaryIO, cast
 from hdfs_jobs.storage.base import (
     TEMPORARY_PREFIX,
     Entry,
+    UnsuitableError,
     check_path,
     is_temporary,
     temporary_beside,
 )
 from hdfs_jobs.storage.ranged import ranged_stream
 from hdfs_jobs.storage.remote import BusyError, RemoteStorage, patience
-from hdfs_jobs.storage.s3.client import parse_s3_url, read_body, send
+from hdfs_jobs.storage.s3.client import asked_encryption, parse_s3_url, read_body, send
 from hdfs_jobs.storage.s3.conditions import ABSENT, Condition, Server, server_of
-from hdfs_jobs.storage.s3.errors import FolderError, RefusedError
+from hdfs_jobs.storage.s3.errors import FolderError, LostPartsError, RefusedError
 from hdfs_jobs.storage.s3.listing import OBJECTS
 from hdfs_jobs.storage.s3.transfers import ATTEMPT, S3Ranges, Upload
 from hdfs_jobs.storage.upload import BLOCK_BYTES
@@ -280,17 +281,17 @@ class S3Storage(RemoteStorage):
         while True:
             try:
                 self._patiently(partial(send, condition))
-            except RefusedError:
+            except RefusedError as refused:
                 try:
                     found = self._ask("head_object", path, Key=self._key(path))
                 except FileNotFoundError:
-                    condition = ABSENT
-                    continue
-                if found["Metadata"].get(ATTEMPT) == attempt:
-                    return True
-                if DELETED not in found["Metadata"]:
-                    return False
-                condition = self._server.unchanged(found["ETag"])
+                    found, condition = None, ABSENT
+                if found is not None and DELETED not in found["Metadata"]:
+                    return bool(found["Metadata"].get(ATTEMPT) == attempt)
+                if found is not None:
+                    condition = self._server.unchanged(found["ETag"])
+                if isinstance(refused, LostPartsError):
+                    raise
             else:
                 return True
 
@@ -314,7 +315,7 @@ class S3Storage(RemoteStorage):
             with server.lock, self._probe() as probe:
                 if not server.proven:
                     written = partial(self._was_written, probe)
-                    server.prove(self.url, written, partial(self._tag, probe))
+                    server.prove(self.url, written, partial(self._tag_of_trial, probe))
 
     def _completes(self) -> bool:
         """Whether the server honours a condition where it completes the parts of a file."""
@@ -362,8 +363,15 @@ class S3Storage(RemoteStorage):
                 return False
         return True
 
-    def _tag(self, path: str) -> str:
-        return str(self._ask("head_object", path, Key=self._key(path))["ETag"])
+    def _tag_of_trial(self, path: str) -> str:
+        """Return the tag of what was tried, once it is seen to be encrypted as it was asked."""
+        found, asked = self._ask("head_object", path, Key=self._key(path)), asked_encryption()
+        if asked and found.get("ServerSideEncryption") != asked:
+            raise UnsuitableError(
+                f"{self.url}: the server does not encrypt by {asked}: take one that does, or unset "
+                "AWS_SERVER_SIDE_ENCRYPTION"
+            )
+        return str(found["ETag"])
 
     @property
     def _server(self) -> Server:

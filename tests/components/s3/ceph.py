@@ -16,6 +16,8 @@ from tests.components.s3.server import ACCESS_KEY, SECRET_KEY, S3Error, S3Server
 
 KMS_KEY = "a-key-of-the-tests"
 """Its id: what `AWS_SSE_KMS_KEY_ID` may name."""
+_USER = "tests"
+_ROLE = "jobs"
 
 _PATIENCE = 120.0
 _CONFIGURATION = """
@@ -45,6 +47,9 @@ osd crush chooseleaf type = 0
 memstore device bytes = 4294967296
 rgw frontends = beast endpoint=127.0.0.1:{gateway}
 rgw thread pool size = 32
+rgw s3 auth use sts = true
+rgw sts key = of-16-characters
+rgw sts min session duration = 1
 rgw crypt require ssl = false
 rgw crypt s3 kms backend = testing
 rgw crypt s3 kms encryption keys = {kms}={secret}
@@ -81,10 +86,36 @@ class Ceph(S3Server):
         self._make_objects()
         self._objects.start()
         self._run(
-            *("radosgw-admin", "user", "create", "--uid", "tests", "--display-name", "tests"),
+            *("radosgw-admin", "user", "create", "--uid", _USER, "--display-name", _USER),
             *("--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY),
         )
+        self._make_role()
         self._gateway.start()
+
+    def _make_role(self) -> None:
+        who = {"AWS": [f"arn:aws:iam:::user/{_USER}"]}
+        role = ("--role-name", _ROLE)
+        policy = ("--policy-name", "all", "--policy-doc", _policy("s3:*", Resource="*"))
+        trust = ("--assume-role-policy-doc", _policy("sts:AssumeRole", Principal=who))
+        self._run("radosgw-admin", "role", "create", *role, "--path", "/", *trust)
+        self._run("radosgw-admin", "role-policy", "put", *role, *policy)
+
+    def add_key(self, key: str, secret: str) -> None:
+        """Let another key do what the first one may."""
+        login = ("--access-key", key, "--secret-key", secret)
+        self._run("radosgw-admin", "key", "create", "--uid", _USER, "--key-type", "s3", *login)
+
+    def remove_key(self, key: str) -> None:
+        """Accept a key no longer."""
+        self._run("radosgw-admin", "key", "rm", "--uid", _USER, "--access-key", key)
+
+    def temporary_login(self, seconds: int) -> tuple[str, str, str]:
+        """Return a key, its secret and a token that the server takes for so many seconds."""
+        # The least that AWS' client takes to ask for is 900 seconds.
+        given = self.client("sts", parameter_validation=False).assume_role(
+            RoleArn=f"arn:aws:iam:::role/{_ROLE}", RoleSessionName=_ROLE, DurationSeconds=seconds
+        )["Credentials"]
+        return given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
 
     def _make_monitor(self) -> None:
         for name in ("mon", "osd"):
@@ -134,3 +165,8 @@ class Ceph(S3Server):
         if done.returncode:
             raise S3Error(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")
         return done.stdout
+
+
+def _policy(action: str, **more: object) -> str:
+    statement = {"Effect": "Allow", "Action": [action], **more}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

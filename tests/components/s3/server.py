@@ -139,13 +139,13 @@ class S3Server(Service):
         finally:
             connection.close()
 
-    def client(self) -> Any:
-        """Return AWS' own client, for what a test does past the storage."""
+    def client(self, service: str = "s3", **options: object) -> Any:
+        """Return AWS' own client of a service, for what a test does past the storage."""
         import botocore.session
         from botocore.config import Config
 
         return botocore.session.get_session().create_client(
-            "s3",
+            service,
             endpoint_url=self.endpoint,
             verify=str(self.authority) if self.authority else None,
             region_name="us-east-1",
@@ -155,6 +155,7 @@ class S3Server(Service):
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
                 max_pool_connections=32,
+                **options,
             ),
         )
 

@@ -53,17 +53,26 @@ class VersityGateway(S3Server):
         As every server has them.
     authority : Authority, optional
         Who signs its certificate; without one it takes no TLS.
+    most_requests : int, optional
+        At once; more are asked to slow down.
     """
 
     def __init__(
-        self, folder: Path, *, lasting: bool = False, authority: Authority | None = None
+        self,
+        folder: Path,
+        *,
+        lasting: bool = False,
+        authority: Authority | None = None,
+        most_requests: int | None = None,
     ) -> None:
         super().__init__(folder, lasting=lasting)
-        self._tls: tuple[str, ...] = ()
+        self._options: list[str] = []
         if authority is not None:
             self.authority = authority.certificate
             issued = authority.issue("gateway")
-            self._tls = ("--cert", str(issued.certificate), "--key", str(issued.key))
+            self._options += ["--cert", str(issued.certificate), "--key", str(issued.key)]
+        if most_requests is not None:
+            self._options += ["--max-requests", str(most_requests)]
 
     def daemons(self) -> Sequence[Daemon]:
         """Return its one process."""
@@ -80,7 +89,7 @@ class VersityGateway(S3Server):
         if not hasattr(self, "_started"):
             command = [
                 *(str(build()), "--quiet", "--keep-alive", "--port", self.host),
-                *("--access", ACCESS_KEY, "--secret", SECRET_KEY, *self._tls),
+                *("--access", ACCESS_KEY, "--secret", SECRET_KEY, *self._options),
                 *("posix", str(self.folder / "root")),
             ]
             self._started = Daemon(self.folder, "versitygw", command, lasting=self._lasting)

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from xml.sax.saxutils import escape
 
 import pytest
 
 from hdfs_jobs.storage.open import open_storage
 from hdfs_jobs.storage.s3.storage import S3Storage
-from tests.components.faults import FaultProxy
+from tests.components.faults import Fault, FaultProxy
 from tests.components.s3 import S3Server
 from tests.components.wire import Wire
 
@@ -16,6 +17,13 @@ def storage_at(server: S3Server) -> S3Storage:
     storage = open_storage(f"{server.url}/{uuid.uuid4().hex}")
     assert isinstance(storage, S3Storage)
     return storage
+
+
+def refusal(status: int, code: str) -> Fault:
+    body = (
+        f"<?xml version='1.0'?><Error><Code>{escape(code)}</Code><Message>words</Message></Error>"
+    )
+    return Fault(status, {"Content-Type": "application/xml"}, body.encode())
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import botocore.session
 import pytest
 
+from hdfs_jobs.storage.base import UnsuitableError
 from hdfs_jobs.storage.remote import WrongAddressError
 from hdfs_jobs.storage.s3.client import _client
 from hdfs_jobs.storage.s3.storage import S3Storage
@@ -15,7 +17,7 @@ from nsynth_batch.errors import failure
 from tests.components.certificates import Authority
 from tests.components.faults import FaultProxy
 from tests.components.needs import need
-from tests.components.s3 import S3Server, VersityGateway
+from tests.components.s3 import SERVERS, S3Server, VersityGateway
 from tests.components.s3.ceph import KMS_KEY
 from tests.hdfs_jobs.storage.s3.conftest import storage_at
 
@@ -90,6 +92,21 @@ def test_the_server_encrypts_what_it_is_asked_to(
     assert how("small") == how("large") == ("aws:kms", KMS_KEY)
 
 
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_server_that_does_not_encrypt_as_it_is_asked_gets_nothing(
+    server: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running: S3Server = request.getfixturevalue(server)
+    running.set_up(monkeypatch, AWS_SERVER_SIDE_ENCRYPTION="AES256")
+    storage = storage_at(running)
+    with pytest.raises(
+        UnsuitableError, match=r"does not encrypt by AES256.*or unset AWS"
+    ) as caught:
+        storage.publish("file", b"content")
+    assert failure(caught.value).exit_code == 2
+    assert list(storage.walk(temporary=True)) == []
+
+
 def test_every_request_says_that_the_requester_pays(
     proxied: tuple[S3Storage, FaultProxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +145,7 @@ def test_the_bucket_is_in_the_path_or_in_the_name_of_the_host(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", style)
+    session = botocore.session.get_session()
     asked = {"Bucket": "recordings", "Key": "file"}
-    signed = urlsplit(_client().generate_presigned_url("get_object", Params=asked))
+    signed = urlsplit(_client(session).generate_presigned_url("get_object", Params=asked))
     assert f"{signed.netloc}{signed.path}" == place

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import pytest
 
@@ -14,7 +14,6 @@ from hdfs_jobs.storage.open import open_storage
 from hdfs_jobs.storage.remote import (
     PATIENCE,
     BusyError,
-    LoginError,
     LostAnswerError,
     WrongAddressError,
 )
@@ -22,17 +21,11 @@ from hdfs_jobs.storage.s3.storage import S3Storage
 from nsynth_batch.errors import failure
 from tests.components.faults import Fault, FaultProxy
 from tests.components.needs import need
-from tests.components.s3 import SERVERS, S3Server
-from tests.hdfs_jobs.storage.s3.conftest import storage_at
+from tests.components.s3 import SERVERS, S3Server, VersityGateway
+from tests.hdfs_jobs.storage.s3.conftest import refusal, storage_at
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[4]
-
-
-def refusal(status: int, code: str) -> Fault:
-    body = (
-        f"<?xml version='1.0'?><Error><Code>{escape(code)}</Code><Message>words</Message></Error>"
-    )
-    return Fault(status, {"Content-Type": "application/xml"}, body.encode())
 
 
 @pytest.mark.parametrize(
@@ -79,55 +72,6 @@ def test_a_server_that_goes_on_to_ask_for_patience_ends_the_command_with_75(
     with pytest.raises(BusyError, match="asks to try later") as caught:
         storage.publish("file", b"")
     assert failure(caught.value).exit_code == 75
-
-
-def test_credentials_that_expire_are_read_again_from_their_file(
-    proxied: tuple[S3Storage, FaultProxy],
-    versitygw: S3Server,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    storage, proxy = proxied
-    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-    lines = [f"{name.lower()} = {os.environ[name]}" for name in names]
-    for name in names:
-        monkeypatch.delenv(name)
-    file = tmp_path / "credentials"
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
-    monkeypatch.setenv("AWS_PROFILE", "of-the-job")
-    file.write_text("\n".join(["[of-the-job]", *lines]))
-    storage.publish("before", b"")
-    proxy.fail("PUT ", refusal(400, "ExpiredToken"))
-    assert storage.publish("file", b"")
-    proxy.fail("PUT ", refusal(400, "ExpiredToken"), times=9)
-    with pytest.raises(LoginError, match="have expired: fetch new ones") as caught:
-        storage.publish("another", b"")
-    assert failure(caught.value).exit_code == 2
-
-
-@pytest.mark.parametrize("server", SERVERS)
-def test_a_login_that_is_not_accepted(
-    server: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    running: S3Server = request.getfixturevalue(server)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        running.set_up(monkeypatch, **{name: "wrong"})
-        with pytest.raises(LoginError, match="does not accept the credentials"):
-            storage_at(running).publish("file", b"")
-
-
-def test_a_worker_without_credentials_says_which_it_is(
-    versitygw: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    versitygw.set_up(monkeypatch)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name)
-    storage = storage_at(versitygw)
-    with pytest.raises(LoginError, match="has no credentials for S3") as caught:
-        storage.read_bytes("file")
-    assert os.uname().nodename in str(caught.value)
-    assert str(caught.value).startswith(storage.url)
-    assert failure(caught.value).exit_code == 2
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -185,6 +129,10 @@ def test_a_server_that_is_not_there_is_said_at_once(
         (refusal(400, "AuthorizationHeaderMalformed"), "set AWS_REGION", 2),
         (refusal(501, "NotImplemented"), "If-None-Match and If-Match", 2),
         (refusal(507, "InsufficientStorage"), "make room", 75),
+        (Fault(404, {}, b"<html><br>Welcome"), "does not speak S3", 2),
+        (Fault(405, {}, b""), "does not speak S3", 2),
+        (Fault(302, {"Location": "/login"}, b""), "does not speak S3", 2),
+        (Fault(400, {}, b"This port takes HTTPS."), "does not speak S3", 2),
     ],
 )
 def test_other_refusals_are_one_line(
@@ -197,3 +145,48 @@ def test_other_refusals_are_one_line(
     found = failure(caught.value)
     assert "\n" not in found.message
     assert found.exit_code == exit_code
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("AWS_ENDPOINT_URL", "127.0.0.1:9000", "Invalid endpoint"),
+        ("AWS_ENDPOINT_URL", "ftp://127.0.0.1", "not a valid URI"),
+        ("AWS_ENDPOINT_URL", "http://[::1", "Invalid IPv6 URL"),
+        ("AWS_REGION", "no region", "region_name"),
+        ("AWS_CONFIG_FILE", str(Path(__file__)), "parse config file"),
+    ],
+)
+def test_a_setting_that_is_none_is_one_line(
+    name: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(OSError, match=f"{words}.*see the variables AWS_") as caught:
+        open_storage("s3://bucket/store").read_bytes("file")
+    assert "\n" not in str(caught.value)
+    assert failure(caught.value).exit_code == 2
+
+
+def test_a_real_server_that_asks_to_slow_down_gets_all_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("versitygw")
+    with VersityGateway(tmp_path, most_requests=1) as busy:
+        proxy = FaultProxy(busy.host)
+        busy.set_up(monkeypatch, AWS_ENDPOINT_URL=f"http://{proxy.host}")
+        storage = storage_at(busy)
+        storage.publish("first", b"")
+        written = {"first"}
+
+        def publish(number: int) -> None:
+            assert storage.publish(f"{number:04d}", bytes(1 << 20))
+            written.add(f"{number:04d}")
+
+        def asked_to_slow_down() -> bool:
+            with ThreadPoolExecutor(8) as pool:
+                list(pool.map(publish, range(len(written), len(written) + 8)))
+            return any(seen.status == 503 for seen in proxy.seen)
+
+        until(asked_to_slow_down)
+        assert {entry.path for entry in storage.walk()} == written
+        proxy.stop()

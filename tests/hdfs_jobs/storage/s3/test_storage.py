@@ -10,6 +10,7 @@ from hdfs_jobs.storage.base import is_temporary
 from hdfs_jobs.storage.probe import probe
 from hdfs_jobs.storage.s3 import transfers
 from hdfs_jobs.storage.s3.storage import TOMBSTONE, S3Storage
+from nsynth_batch.errors import failure
 from tests.components.faults import FaultProxy
 from tests.components.s3 import SERVERS, S3Server
 from tests.components.wire import Wire
@@ -118,6 +119,29 @@ def test_parts_that_were_never_completed_are_temporary_files(
     storage.delete(kept)
     assert {entry.path for entry in storage.walk("folder", temporary=True)} == {"folder/file"}
     assert len(names(storage)) == 2
+
+
+@pytest.mark.parametrize("more", [0, SMALL_PART])
+def test_a_large_file_whose_parts_are_removed_on_its_way_is_to_be_sent_again(
+    versitygw: S3Server, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    """Before another part, or before they are completed; a tombstone may have the name."""
+    versitygw.set_up(monkeypatch)
+    storage = storage_at(versitygw)
+    monkeypatch.setattr(transfers, "PART_BYTES", SMALL_PART)
+    storage.publish("large", b"old")
+    assert storage.replace_if("large", b"old", None)
+    with (
+        pytest.raises(OSError, match=r"parts were removed.*run the same command again") as caught,
+        storage.create("large") as stream,
+    ):
+        stream.write(bytes(SMALL_PART + 1))
+        (parts,) = [path for path in names(storage) if is_temporary(path)]
+        storage.delete(parts)
+        stream.write(bytes(more))
+    assert failure(caught.value).exit_code == 75
+    assert names(storage) == set()
+    assert storage.publish("large", b"again")
 
 
 def test_what_was_deleted_on_a_condition_is_no_file(storage: S3Storage) -> None:
