@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "kernels/kernels_impl.hpp"
+#include "kernels/kernels_quads.hpp"
 #include "kernels/precision.hpp"
 
 namespace nsynth {

@@ -117,16 +117,9 @@ struct Decoder {
   Buffer zeros;  // a row of them: the history before a clip's first sample
 };
 
-// A convolution of three taps as four products for two outputs, see paired.hpp.
-struct PairedConvolution {
-  PairedConvolution(const Tensors& tensors, const std::string& name, const Packing& packing,
-                    int inputs, int outputs);
-  Matrix earlier, sum, difference, later;
-};
-
 struct EncoderLayer {
   int dilation;
-  PairedConvolution convolution;
+  Matrix convolution;  // as six products for four outputs, see quads.hpp
   Matrix residual;
 };
 
