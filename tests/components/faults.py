@@ -43,6 +43,10 @@ class Fault:
         Called when half of the body was sent.
     strip_range
         Whether the request's Range is kept from the real server.
+    withheld
+        Called in place of asking the real server; the connection is closed without an answer.
+    unanswered
+        Called when the real server has answered; the connection is closed without an answer.
     """
 
     status: int | None = None
@@ -56,6 +60,8 @@ class Fault:
     pace: tuple[float, int] | None = None
     halfway: Callable[[], object] | None = None
     strip_range: bool = False
+    withheld: Callable[[], object] | None = None
+    unanswered: Callable[[], object] | None = None
 
 
 MAXLAG = Fault(
@@ -110,6 +116,7 @@ class FaultProxy:
         self.upstream = upstream
         self.seen: list[Seen] = []
         self._rules: list[tuple[str, list[Fault]]] = []
+        self._every_other: list[tuple[str, Fault, set[str]]] = []
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _handler_of(self))
         self.host = f"127.0.0.1:{self._server.server_address[1]}"
@@ -126,11 +133,17 @@ class FaultProxy:
         with self._lock:
             self._rules.append((path, [fault for fault in faults for _ in range(times)]))
 
+    def fail_every_other(self, path: str, fault: Fault) -> None:
+        """Let all requests with some text in method and path fail, but for their repetitions."""
+        with self._lock:
+            self._every_other.append((path, fault, set()))
+
     def reset(self) -> None:
         """Forget what was seen and what was to fail."""
         with self._lock:
             self.seen.clear()
             self._rules.clear()
+            self._every_other.clear()
 
     def files(self, name: str = "") -> list[Seen]:
         """Give the requests for files seen, by part of the path."""
@@ -164,6 +177,11 @@ class FaultProxy:
             for part, faults in self._rules:
                 if part in path and faults:
                     return faults.pop(0)
+            for part, fault, failed in self._every_other:
+                if part in path and path not in failed:
+                    failed.add(path)
+                    return fault
+                failed.discard(path)
         return Fault()
 
 
@@ -178,6 +196,8 @@ class _Server(ThreadingHTTPServer):
 def _handler_of(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Headers and body are two writes, of which the second would wait for the client.
+        disable_nagle_algorithm = True
 
         def setup(self) -> None:
             # What the kernel holds was not asked for yet: a little of it, so that times are true.
@@ -209,7 +229,10 @@ def _handler_of(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
             fault = proxy.take_fault(f"{self.command} {self.path}")
             time.sleep(fault.delay)
             try:
-                if fault.status is not None:
+                if fault.withheld is not None:
+                    fault.withheld()
+                    self.close_connection = True
+                elif fault.status is not None:
                     self._begin(seen, fault.status, fault.headers, len(fault.body))
                     self._send(seen, fault.body)
                 else:
@@ -219,6 +242,11 @@ def _handler_of(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
 
         def _pass_on(self, seen: Seen, body: bytes, fault: Fault) -> None:
             with self._ask(body, fault) as answer:
+                if fault.unanswered is not None:
+                    answer.read()
+                    fault.unanswered()
+                    self.close_connection = True
+                    return
                 headers = {
                     name: value
                     for name, value in answer.getheaders()

@@ -18,7 +18,10 @@ from hdfs_jobs.runs.worker import ShardJob, do_shard
 from hdfs_jobs.storage.base import Storage
 
 SETTINGS = {"kind": "test"}
-PRELOADED = ["hdfs_jobs.runs.worker", "tests.hdfs_jobs.job_stages", "tests.system.faults.points"]
+PRELOADED = [
+    *("hdfs_jobs.runs.worker", "tests.hdfs_jobs.job_stages"),
+    *("tests.system.faults.points", "tests.system.s3.whole_job"),
+]
 
 
 def wrong(key: str, what: str = "") -> Item:
