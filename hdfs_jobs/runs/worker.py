@@ -31,6 +31,7 @@ from hdfs_jobs.runs.time_limit import time_limit
 from hdfs_jobs.runs.watch import announce
 from hdfs_jobs.storage.base import Storage
 from hdfs_jobs.storage.open import open_source
+from hdfs_jobs.storage.remote import LoginError
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -320,6 +321,8 @@ class _Work:
         if item.url is not None:
             try:
                 return stack.enter_context(open_source(self._job.dataset.storage, item.url))
+            except LoginError:
+                raise  # it is this worker that lacks something, for every recording
             except (FileNotFoundError, PermissionError) as error:
                 # One recording must not hold up the others; what it lacks may come back.
                 reason, why = UNREADABLE, "may not be read by this user"

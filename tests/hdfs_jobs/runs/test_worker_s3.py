@@ -14,6 +14,8 @@ from hdfs_jobs.datasets.plan import Item
 from hdfs_jobs.datasets.store import Store
 from hdfs_jobs.runs.stage import Stage, Task
 from hdfs_jobs.runs.worker import do_shard
+from hdfs_jobs.storage.open import open_storage
+from hdfs_jobs.storage.remote import LoginError
 from tests.components.faults import FaultProxy
 from tests.components.s3 import S3Server
 from tests.hdfs_jobs.builders import job_of, planned
@@ -74,3 +76,24 @@ def test_a_shard_that_kept_something_leaves_nothing(proxied: tuple[Store, FaultP
     store, proxy = proxied
     assert "PUT half" in requests_of_a_shard(store, proxy, Keeping())
     assert [*store.storage.walk("runs/partial", temporary=True)] == []
+
+
+def test_a_worker_that_may_not_log_in_blames_no_recording(
+    versitygw: S3Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its store is elsewhere, such as on a disk that all workers have."""
+    versitygw.set_up(monkeypatch)
+    sources = open_storage(f"{versitygw.url}/{uuid.uuid4().hex}")
+    sources.publish("a", b"content")
+    dataset = planned(store, [Item("a", url=f"{sources.url}/a")])
+    for name, value, said in (
+        ("AWS_ACCESS_KEY_ID", "", "has no credentials for S3"),
+        ("AWS_ACCESS_KEY_ID", "wrong", "does not accept the credentials"),
+    ):
+        with monkeypatch.context() as changed:
+            changed.setenv(name, value)
+            with pytest.raises(LoginError, match=said):
+                do_shard(job_of(dataset, Plain()), threads=1)
+        assert not dataset.committed()
+    do_shard(job_of(dataset, Plain()), threads=1)
+    assert not dataset.manifest(0).quarantined
