@@ -49,6 +49,7 @@ MODELS_ORDER = (
     ("code_generator",),
     ("model", "inputs", "instruction_sets"),
     ("engine", "crossfade", "magenta_files", "torch_file"),
+    ("row_product",),
     ("spec", "weights", "quantiser", "draws", "machine", "recipe", "recurrent", "segments"),
     ("sizes",),
 )

@@ -10,11 +10,11 @@ import pytest
 
 from nsynth_batch.models.engine import EngineUnavailableError, NotFiniteError, Request
 from nsynth_batch.models.loading import make_engine
+from nsynth_batch.models.row_product import row_product
 from nsynth_batch.models.spectral.config import SpectralConfig, tensor_shapes
 from nsynth_batch.models.spectral.engine import SpectralEngine
 from nsynth_batch.models.spectral.family import FAMILY
 from nsynth_batch.models.spectral.model import SpectralModel
-from nsynth_batch.models.spectral.network import product
 from nsynth_batch.models.weights import Array, Weights
 
 CONFIG = SpectralConfig(width=6, hidden=10, window=256, step=64, iterations=3)
@@ -58,10 +58,10 @@ def test_a_clip_has_the_same_bytes_in_any_batch_on_any_number_of_threads() -> No
 def test_a_row_of_a_product_depends_on_that_row_alone(rows: int) -> None:
     left = RNG.normal(size=(rows, 40)).astype(np.float32)
     right = RNG.normal(size=(40, 17)).astype(np.float32)
-    whole = product(left, right)
+    whole = row_product(left, right)
     np.testing.assert_allclose(whole, left @ right, atol=1e-4)
     for i in range(rows):
-        np.testing.assert_array_equal(product(left[i : i + 1], right)[0], whole[i])
+        np.testing.assert_array_equal(row_product(left[i : i + 1], right)[0], whole[i])
 
 
 def test_a_clip_that_is_not_finite_is_named_and_the_others_are_whole() -> None:
