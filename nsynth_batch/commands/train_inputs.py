@@ -119,7 +119,7 @@ def _sizes(
 ) -> tuple[Family[Any], Any, Weights[Any] | None]:
     """Return the family, the sizes, and the model to begin with."""
     from nsynth_batch.models.checkpoint import load_checkpoint
-    from nsynth_batch.models.family import family_named
+    from nsynth_batch.models.family import FittedFamily, family_named
 
     family = family_named(family_name)
     if init is not None:
@@ -130,6 +130,8 @@ def _sizes(
         initial = load_checkpoint(init)
         if initial.family != family_name:
             raise CommandError(f"--init {init}: is of the family {initial.family}", USAGE)
+        if isinstance(family, FittedFamily):
+            initial = family.unfitted(initial)
         return family, initial.config, initial
     preset = preset or "small"
     if preset not in family.presets:

@@ -100,6 +100,7 @@ def run_training(
     from nsynth_batch.models.loading import load_model
     from nsynth_batch.pipeline.signals import draining
     from nsynth_batch.reporting.metrics_server import served_metrics
+    from nsynth_batch.training.fitting import fitting_sounds, with_fitted
     from nsynth_batch.training.generation import GenerationListener
     from nsynth_batch.training.log import TrainingLog
     from nsynth_batch.training.reconstruction import ReconstructionListener
@@ -115,6 +116,8 @@ def run_training(
     if sounds:
         best, free = _best(log, "score"), _best(log, "free_running")
         listener = kind(out, sounds, best=best, best_free_running=free)
+    recipe, hop = trainer.options.recipe, trainer.config.hop
+    to_fit = fitting_sounds(trainer.family.name, recipe, to_train, hop)
     samples_a_step = trainer.options.batch * trainer.options.crop_samples
     loss_name = trainer.family.loss_name(trainer.config)
     batches = trainer.batches(to_train)
@@ -141,7 +144,8 @@ def run_training(
 
     def listen(step: int, weights: Weights[Any]) -> None:
         if listener:
-            measures = _listen(listener, log, step, step * samples_a_step, weights)
+            fitted = with_fitted(weights, to_fit)
+            measures = _listen(listener, log, step, step * samples_a_step, fitted)
             for figures in metrics:
                 figures.listened(measures)
 
@@ -165,6 +169,8 @@ def run_training(
             learn(on_progress=show, listen_steps=listen_steps, on_listen=listen, stop=drain.asked)
         except FloatingPointError as error:
             raise CommandError(f"{error}: {_way_on(trainer)}", USAGE) from error
+        if to_fit:
+            trainer.finish(with_fitted(trainer.averaged(), to_fit))
         if drain.asked.is_set():
             typer.echo(f"{out}: saved at step {trainer.step}; run again to go on", err=True)
             return drain.exit_code

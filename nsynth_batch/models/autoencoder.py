@@ -11,7 +11,14 @@ from typing import BinaryIO, overload
 import numpy as np
 
 from nsynth_batch.models.crossfade import Mixture, mixture
-from nsynth_batch.models.engine import Codes, Encoder, OnCodes, OnProgress, Request
+from nsynth_batch.models.engine import (
+    Codes,
+    Encoder,
+    NotFiniteError,
+    OnCodes,
+    OnProgress,
+    Request,
+)
 from nsynth_batch.models.model import LoadedModel, checked_audio, sampled
 from nsynth_batch.models.quantiser import Quantiser
 from nsynth_batch.models.weights import Array
@@ -263,13 +270,41 @@ class Autoencoder(LoadedModel, ABC):
             If logits of some clips are not finite; it holds the audio of the others.
         """
         requests = self._requests(encodings, seed, ids, temperature, prefixes)
-        audio = sampled(
-            self.engine, self.quantiser, requests, on_codes=on_codes, on_progress=on_progress
-        )
+        try:
+            drawn = sampled(
+                self.engine, self.quantiser, requests, on_codes=on_codes, on_progress=on_progress
+            )
+        except NotFiniteError as error:
+            raise NotFiniteError(error.clips, self._all_finished(error.made, requests)) from None
+        audio = self._all_finished(drawn, requests)
         if not isinstance(encodings, np.ndarray):
             return audio
         samples = encodings.shape[1] * self.hop
         return np.stack(audio) if audio else np.zeros((0, samples), np.float32)
+
+    def finished(self, drawn: Array, encoding: Array) -> Array:
+        """Return what becomes of a clip that was drawn: itself, where a model has no postfilter.
+
+        Parameters
+        ----------
+        drawn : float32 [F · hop]
+        encoding : float32 [F, width]
+            What it was decoded from.
+
+        Returns
+        -------
+        float32 [F · hop], in [-1, 1]
+        """
+        return drawn
+
+    def _all_finished(self, drawn: Sequence[Array], requests: Sequence[Request]) -> list[Array]:
+        """Return all clips; one that was lost is empty and stays so."""
+        return [
+            clip
+            if request.conditioning is None or not len(clip)
+            else self.finished(clip, request.conditioning)
+            for clip, request in zip(drawn, requests, strict=True)
+        ]
 
     def _requests(
         self,

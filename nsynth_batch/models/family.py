@@ -253,6 +253,31 @@ class BatchFamily(Family[ConfigT], Protocol[ConfigT]):
         ...
 
 
+@runtime_checkable
+class FittedFamily(Family[ConfigT], Protocol[ConfigT]):
+    """A family whose models have a part that no gradient teaches: it is solved for at the end."""
+
+    def unfitted(self, weights: Weights[ConfigT]) -> Weights[ConfigT]:
+        """Return a model without that part, as it learns."""
+        ...
+
+    def fitted(
+        self, weights: Weights[ConfigT], encodings: Sequence[Array], sounds: Sequence[Array]
+    ) -> Weights[ConfigT]:
+        """Return a model with that part.
+
+        Parameters
+        ----------
+        weights : Weights
+            Of the model without it.
+        encodings : sequence of float32 [F, width]
+            At least one.
+        sounds : sequence of float32 [F · hop]
+            What they are encodings of: what it is fitted to.
+        """
+        ...
+
+
 def learns_whole_batches(family: Family[Any], config: Any) -> bool:
     """Return whether the crops of a batch are normalised together, so that none is learned alone.
 

@@ -59,19 +59,23 @@ class Recipe:
     seeded_windows
         Whether each pass through a recording is cut at places of its own, drawn by the seed. Of a
         family that learns streams alone: crops begin at drawn places anyway.
+    fitted
+        Whether what no gradient teaches is fitted at the end: the postfilter of `nsynth`. What is
+        learned does not hang on it.
     """
 
     corruption: Corruption | None = None
     spectral_weight: float = 0.0
     encoder_steps: int = 0
     seeded_windows: bool = False
+    fitted: bool = False
 
     def phase(self, step: int) -> Phase:
         """Return what learns in a step, counted from 0."""
         return "encoder" if step < self.encoder_steps else "all"
 
 
-FREE_RUNNING = Recipe(Corruption(), spectral_weight=0.1, encoder_steps=1000)
+FREE_RUNNING = Recipe(Corruption(), spectral_weight=0.1, encoder_steps=1000, fitted=True)
 """What makes a model that holds a pitch when it decodes by itself."""
 
 COPIES = Recipe(seeded_windows=True)

@@ -26,7 +26,7 @@ from nsynth_batch.models.weights import (
 _PLAIN_FILES = ("model.safetensors", "training.safetensors")
 """What release 0.1 wrote: a training goes on from it, and then leaves files of its own."""
 
-_NUMBERED = re.compile(r"(model|training)-\d+\.safetensors")
+_NUMBERED = re.compile(r"(model|training)-\d+(-fitted)?\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,29 @@ class ModelFolder:
         if recordings:
             metadata["recordings"] = recordings
         self._write(files["training"], safetensors_bytes(tensors, metadata))
+        self._point(files, step)
+
+    def finish(self, step: int, model: Weights[Any]) -> None:
+        """Put another model into the place of the one that was saved last.
+
+        Parameters
+        ----------
+        step : int
+            Of that one; nothing is written where another step was saved since.
+        model : Weights
+            The averaged weights, with what was fitted since.
+        """
+        before = self._pointer()
+        if before.get("step") != step:
+            return
+        files = {"model": f"model-{step}-fitted.safetensors", "training": before["training"]}
+        data = to_safetensors(model)
+        if before["model"] == files["model"] and self._storage.read_bytes(files["model"]) == data:
+            return
+        self._write(files["model"], data)
+        self._point(files, step)
+
+    def _point(self, files: Mapping[str, str], step: int) -> None:
         self._storage.replace(POINTER, canonical_json({**files, "step": step}))
         self._delete_others(set(files.values()))
 

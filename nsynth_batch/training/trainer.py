@@ -228,6 +228,10 @@ class Trainer:
         self._folder.save(self.step, model, state, self.made_by, self._recordings)
         return model
 
+    def finish(self, model: Weights[Any]) -> None:
+        """Put a model that was fitted since into the place of the one that was saved last."""
+        self._folder.finish(self.step, model)
+
     def _learn(self, batch: Mapping[str, Array]) -> Met:
         """Make one step; return its loss and what is reported beside it."""
         options = self.options
@@ -266,6 +270,7 @@ class Trainer:
         options = asdict(self.options)
         for free in ("steps", "decay_steps"):
             del options[free]
+        del options["recipe"]["fitted"]  # no part of what is learned
         if self.options.recipe == Recipe():
             del options["recipe"]  # as trainings that knew no other were begun
         elif not self.options.recipe.seeded_windows:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from nsynth_batch.models.draws import generator
 from nsynth_batch.models.wavenet.config import Config
+from nsynth_batch.models.wavenet.frame_spectra import frame_spectra
 from nsynth_batch.models.weights import Array
 
 HIDDEN = 128
@@ -20,8 +21,6 @@ BANDS = 144
 BANDS_AN_OCTAVE = 24
 LOWEST_HERTZ = 55.0
 FLOOR = 0.01
-_WINDOW_HOPS = 4
-_SCALE = 100.0
 _FIRST_BIAS = -2.0
 
 
@@ -69,13 +68,8 @@ def spectra(config: Config, audio: npt.NDArray[np.float32]) -> Array:
     >>> int(spectra(CONFIGS["small"], tone)[0, 4].argmax())  # 440 Hz: three octaves above 55 Hz
     72
     """
-    hop = config.ae_hop_length
-    size = _WINDOW_HOPS * hop
-    before = (size - hop) // 2
-    padded = np.pad(audio, ((0, 0), (before, size - hop - before)))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, ::hop]
-    window = np.hanning(size + 1)[:-1].astype(np.float32)
-    magnitudes = np.abs(np.fft.rfft(frames * window)).astype(np.float32) / _SCALE
+    magnitudes = frame_spectra(audio, config.ae_hop_length)
+    size = 2 * (magnitudes.shape[-1] - 1)
     # By einsum: the threads of numpy's BLAS would spin between products on the cores that train.
     bands = np.einsum("bfk,nk->bfn", magnitudes, _bands(config.sample_rate, size))
     return np.asarray(np.log(bands + FLOOR), np.float32)

@@ -16,6 +16,10 @@ QUANTA = 256
 """Mu-law bins, so the width of the logits."""
 
 
+POSTFILTER_TAPS = 3
+"""Frames around each, which its spectrum is read from."""
+
+
 def check_sizes(config: Any, names: Iterable[str]) -> None:
     """Raise ValueError if one of these sizes is no whole number above 0."""
     for name in names:
@@ -83,6 +87,9 @@ class Config(Decoder):
         Samples a frame of an encoding stands for.
     sample_rate
         Samples a second of all audio that the model reads and writes.
+    postfilter
+        Hidden channels of the network that reads a frame's spectrum from its encoding, to which
+        decoded sound is filtered; 0 for a model without, as the published one and any in training.
 
     Examples
     --------
@@ -105,9 +112,13 @@ class Config(Decoder):
     ae_bottleneck: int = 16
     ae_hop_length: int = 512
     sample_rate: int = SAMPLE_RATE
+    postfilter: int = 0
 
     def __post_init__(self) -> None:
-        check_sizes(self, [field.name for field in fields(self)])
+        without = {"postfilter"} if self.postfilter == 0 else set()
+        check_sizes(self, [field.name for field in fields(self) if field.name not in without])
+        if self.postfilter and self.ae_hop_length < 2:
+            raise ValueError("a postfilter needs a hop of two samples or more")
 
     @property
     def ae_dilations(self) -> tuple[int, ...]:
@@ -122,11 +133,14 @@ class Config(Decoder):
     def to_dict(self) -> dict[str, int]:
         """Return the sizes by name, as they stand in a checkpoint's metadata.
 
-        The published sample rate is left out, so that a model keeps the digest it always had.
+        The published sample rate is left out, and the postfilter of a model that has none, so that
+        a model keeps the digest it always had.
         """
         sizes = asdict(self)
         if self.sample_rate == SAMPLE_RATE:
             del sizes["sample_rate"]
+        if not self.postfilter:
+            del sizes["postfilter"]
         return sizes
 
     @classmethod
@@ -139,7 +153,7 @@ class Config(Decoder):
             If a size is unknown, missing or no whole number.
         """
         known = {field.name for field in fields(cls)}
-        require_sizes(values, known, known - {"sample_rate"})
+        require_sizes(values, known, known - {"sample_rate", "postfilter"})
         return cls(**values)
 
 
@@ -182,9 +196,16 @@ def convolutions(config: Config) -> Iterator[tuple[str, int, int, int]]:
 def tensor_shapes(config: Config) -> dict[str, tuple[int, ...]]:
     """Return the shape of each tensor of a model by its name in magenta's checkpoints.
 
-    Weights are `<name>/W` of shape [1, taps, in, out], biases `<name>/biases` of shape [out].
+    Weights are `<name>/W` of shape [1, taps, in, out], biases `<name>/biases` of shape [out]. The
+    postfilter's, which magenta has not, read a frame and its neighbours.
     """
-    return shapes_of(convolutions(config))
+    shapes = shapes_of(convolutions(config))
+    if config.postfilter:
+        taps, width, hop = POSTFILTER_TAPS, config.ae_bottleneck, config.ae_hop_length
+        shapes |= shapes_of([("postfilter/hidden", taps, width, config.postfilter)])
+        shapes |= shapes_of([("postfilter/bands", 1, config.postfilter, hop)])
+        shapes["postfilter/linear/W"] = (1, taps, width, hop)
+    return shapes
 
 
 def shapes_of(layers: Iterable[tuple[str, int, int, int]]) -> dict[str, tuple[int, ...]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -13,7 +14,7 @@ from nsynth_batch.models.family import Batch, Cost, Loss, LossName, Order, Tenso
 from nsynth_batch.models.precision import native_precision
 from nsynth_batch.models.quantiser import HIGHEST, LOWEST, MU_LAW_NSYNTH, Quantiser
 from nsynth_batch.models.recipe import FREE_RUNNING, Phase, Recipe, corrupted
-from nsynth_batch.models.wavenet import auxiliary
+from nsynth_batch.models.wavenet import auxiliary, postfilter
 from nsynth_batch.models.wavenet.config import CONFIGS, Config, tensor_shapes
 from nsynth_batch.models.wavenet.cost import products
 from nsynth_batch.models.wavenet.initial import random_tensors
@@ -41,7 +42,17 @@ class NSynth:
         return tensor_shapes(config)
 
     def initial(self, config: Config, seed: int) -> Weights[Config]:
-        """Return the weights that a training begins with."""
+        """Return the weights that a training begins with.
+
+        Raises
+        ------
+        ValueError
+            If they were to have a postfilter.
+        """
+        if config.postfilter:
+            raise ValueError(
+                "postfilter is no size to train with: the recipe free-running fits one at the end"
+            )
         return random_weights(config, seed)
 
     def crop_samples(self, config: Config) -> int:
@@ -123,6 +134,20 @@ class NSynth:
     def model(self, weights: Weights[Config], engine: Engine) -> Model:
         """Return a model that encodes and decodes."""
         return Model(weights, cast(Predictor, engine))
+
+    def unfitted(self, weights: Weights[Config]) -> Weights[Config]:
+        """Return a model without its postfilter."""
+        config = replace(weights.config, postfilter=0)
+        kept = {name: weights.tensors[name] for name in tensor_shapes(config)}
+        return replace(weights, config=config, tensors=kept)
+
+    def fitted(
+        self, weights: Weights[Config], encodings: Sequence[Array], sounds: Sequence[Array]
+    ) -> Weights[Config]:
+        """Return a model with a postfilter that is fitted to some sounds."""
+        tensors = postfilter.fitted(encodings, sounds, weights.config.hop)
+        config = replace(weights.config, postfilter=postfilter.HIDDEN)
+        return replace(weights, config=config, tensors={**weights.tensors, **tensors})
 
 
 FAMILY = NSynth()

@@ -10,6 +10,7 @@ from nsynth_batch.models.code_generator import code_nll
 from nsynth_batch.models.engine import Predictor
 from nsynth_batch.models.model import checked_audio
 from nsynth_batch.models.quantiser import MU_LAW_NSYNTH, Quantiser
+from nsynth_batch.models.wavenet import postfilter
 from nsynth_batch.models.wavenet.config import QUANTA, Config
 from nsynth_batch.models.weights import Array, Weights
 
@@ -30,6 +31,11 @@ class Model(Autoencoder):
 
     def __init__(self, weights: Weights[Config], engine: Predictor) -> None:
         super().__init__(weights, engine)
+        self._postfilter = {
+            name: tensor
+            for name, tensor in weights.tensors.items()
+            if name.startswith("postfilter/")
+        }
 
     @property
     def width(self) -> int:
@@ -40,6 +46,22 @@ class Model(Autoencoder):
     def quantiser(self) -> Quantiser:
         """The published model's mu-law."""
         return MU_LAW_NSYNTH
+
+    def finished(self, drawn: Array, encoding: Array) -> Array:
+        """Return a clip filtered to the spectra that its encoding names, if there is a postfilter.
+
+        Parameters
+        ----------
+        drawn : float32 [F · hop]
+        encoding : float32 [F, bottleneck]
+
+        Returns
+        -------
+        float32 [F · hop], in [-1, 1]
+        """
+        if not self._postfilter:
+            return drawn
+        return postfilter.filtered(drawn, postfilter.named(self._postfilter, encoding))
 
     def logits(self, audio: Array, encodings: Array) -> Array:
         """Return teacher-forced logits: those of each sample from the ones before it.

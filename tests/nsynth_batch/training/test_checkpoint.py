@@ -79,6 +79,30 @@ def test_a_folder_of_release_0_1_is_read_and_then_replaced(
         load_checkpoint(tmp_path / "model.safetensors")
 
 
+def test_a_model_that_was_fitted_takes_the_place_of_the_one_of_its_step(
+    tiny_weights: Weights, tmp_path: Path
+) -> None:
+    folder = ModelFolder(str(tmp_path))
+    folder.finish(5, model(tiny_weights, 7))
+    assert not list(tmp_path.iterdir())
+    save(folder, tiny_weights, 5)
+    folder.finish(4, model(tiny_weights, 7))
+    assert load_checkpoint(tmp_path).digest() == model(tiny_weights, 5).digest()
+    for other in (7, 7, 8):
+        folder.finish(5, model(tiny_weights, other))
+        assert load_checkpoint(tmp_path).digest() == model(tiny_weights, other).digest()
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            "model-5-fitted.safetensors", POINTER, "training-5.safetensors",
+        ]  # fmt: skip
+    saved = folder.load()
+    assert saved is not None
+    assert saved.step == 5
+    save(folder, tiny_weights, 6)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "model-6.safetensors", POINTER, "training-6.safetensors",
+    ]  # fmt: skip
+
+
 def test_files_of_others_stay(tiny_weights: Weights, tmp_path: Path) -> None:
     for name in ("model-small.safetensors", "model.safetensors", "notes.txt"):
         (tmp_path / name).write_text("mine")
