@@ -84,22 +84,41 @@ def test_doctor_tries_what_a_store_needs(
     assert list(open_storage(url).walk(temporary=True)) == []
 
 
-def test_doctor_tries_the_store_from_every_worker(
-    versitygw: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_without_credentials_ends_a_run_in_one_line_and_loses_nothing(
+    versitygw: S3Server, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Credentials of the driver are none of a worker's."""
+    """Credentials of the driver are none of a worker's; `doctor` asks each."""
     versitygw.set_up(monkeypatch)
+    job = Job(tmp_path, tiny)
+    job.url = f"{versitygw.url}/from-workers"
+    for number in range(2):
+        write_wav(job.recordings / f"{number}.wav", tone(0.5, 300 + number))
     with dask_servers(tmp_path) as servers:
         servers.start_worker()
-
-        url = f"{versitygw.url}/from-workers"
-        settings = Settings(store=url, scheduler=servers.address)
+        settings = Settings(store=job.url, scheduler=servers.address)
         assert _store_of_workers(settings) == "tried by 1, as above"
         with monkeypatch.context() as without:
             without.delenv("AWS_ACCESS_KEY_ID")
-            servers.start_worker()
+            poor = servers.start_worker()
         with pytest.raises(UsageError, match=r"worker tcp://.* has no credentials for S3"):
             _store_of_workers(settings)
+        there = ("--scheduler", servers.address)
+        done = job.run("--retries", "0", *there)
+        assert done.returncode == 75, done.stderr
+        last = done.stderr.splitlines()[-1]
+        assert "audio: 1 of 2 shards not done" in last
+        assert "has no credentials for S3" in last
+        assert "workers need their own" in last
+        assert "Traceback" not in done.stderr
+        poor.terminate()
+        poor.wait()
+        done = job.run(*there)
+        assert done.returncode == 0, done.stderr
+    audio = job.store().current_of("audio")
+    assert audio is not None
+    assert list(audio.verify()) == []
+    assert [audio.manifest(number).items for number in audio.committed()] == [1, 1]
+    assert not any(audio.manifest(number).quarantined for number in audio.committed())
 
 
 def test_without_the_extra_one_line_says_how_to_have_it(tmp_path: Path) -> None:
