@@ -11,12 +11,17 @@ from hdfs_jobs.runs.updates import Applied
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.models.weights import CheckpointError
 from nsynth_batch.training.corpus_file import publish_corpus
+from nsynth_batch.training.gradients import TrainingRounds
 from nsynth_batch.training.replay import replay
 from nsynth_batch.training.update_log import NAME, Began, UpdateLog
 from tests.nsynth_batch.training.small_trainings import STEPS, corpus, frames
 
 
-def test_a_log_of_another_training_is_refused(tmp_path: Path) -> None:
+def test_a_log_of_another_training_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # How many threads TensorFlow has here hangs on the tests before; no bits are compared.
+    monkeypatch.setattr(TrainingRounds, "_check", lambda self, where: None)
     made = frames(tmp_path / "made", exchange="async")
     storage = open_storage(made.url)
     begins = [Began(0, publish_corpus(corpus(), storage), STEPS, made.options.decay_steps)]
