@@ -41,7 +41,7 @@ CLIPS_A_THREAD = 48
 """Clips a thread advances at once, where memory allows: more gain little."""
 
 _LARGE_MODEL = 32 * 2**20
-_ENCODE_FRAMES = 512
+_ENCODE_FRAMES = 256
 _QUANTISING = 16
 """Bytes a sample while audio becomes what the network sees of it."""
 
@@ -169,7 +169,7 @@ class NativeEngine:
         clips, frames = frames_of(self.config.ae_hop_length, audio)
         # Enough pieces for all threads, but none so short that its borders cost more than itself.
         share = -(-clips * frames // self.threads)
-        most = max(1, min(frames, max(_ENCODE_FRAMES // 8, min(_ENCODE_FRAMES, share))))
+        most = max(1, min(frames, max(_ENCODE_FRAMES // 4, min(_ENCODE_FRAMES, share))))
         allowed = allowed_memory(self._memory)
         fixed = _QUANTISING * audio.size + 4 * clips * frames * self.config.ae_bottleneck
         needs = partial(self._model.encode_memory, threads=self.threads)

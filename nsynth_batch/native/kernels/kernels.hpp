@@ -76,35 +76,6 @@ struct Recurrent {
                int count, float* out);
 };
 
-// A layer of the encoder, in + (max(0, bias + max(0, in) * W) * R + residual_bias), W of three taps. Four
-// outputs are made at once by six products where it takes twelve: Toom and Cook's multiplication,
-// Winograd's F(4, 3), at the points 0, +-kNear, +-kFar and infinity. These are far from each other and
-// near to 1: rounding is two to three times that of the plain sum.
-constexpr int kQuad = 4, kQuadInputs = kQuad + kTaps - 1;
-constexpr float kNear = 0.75f, kFar = 1.5f;
-
-struct QuadLayer {
-  const float* weights = nullptr;   // [panels][kQuadInputs][depth][2 * lanes]
-  const float* residual = nullptr;  // R, [panels][depth][2 * lanes]
-  const float* bias = nullptr;      // [channels], and residual_bias
-  const float* residual_bias = nullptr;
-  int depth = 0;     // inputs
-  int channels = 0;  // of a row: the inputs, and the outputs, which are as many, in whole panels
-  int quads = 0;
-  const float* const* input = nullptr;  // [quads][kQuadInputs]
-  const float* const* next = nullptr;   // as many that will be wanted next, or null
-  float* const* hidden = nullptr;       // [quads][kQuad], room for the rows that R takes
-  float* spread = nullptr;              // room for kQuadInputs times quads rows,
-  long stride = 0;                      // the floats between those of one product and the next
-  float* products = nullptr;            // room for kQuadInputs times quads panels
-  // Of those rows the ones whose outputs are wanted, in an order in which an output may take the place
-  // of the input of one after it.
-  int rows = 0;
-  const float* const* row = nullptr;    // [rows], likewise below
-  const float* const* first = nullptr;  // in
-  float* const* out = nullptr;
-};
-
 // Rows that a product with scratch takes at once.
 constexpr int kScratchRows = 96;
 
@@ -117,7 +88,6 @@ struct Kernels {
   // logits are not finite.
   int (*sample)(const float* logits, float temperature, float uniform);
   Recurrent recurrent;
-  void (*quad_layer)(const QuadLayer&);
 };
 
 extern const Kernels kPortable;

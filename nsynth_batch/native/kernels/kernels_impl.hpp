@@ -364,9 +364,6 @@ struct Units {
 };
 
 template <class Isa>
-struct QuadMultiply;  // kernels_quads.hpp
-
-template <class Isa>
 constexpr Kernels make_kernels(const char* name, const Narrow& bfloat16, const Narrow& int16,
                                const Narrow& int8) {
   return Kernels{name,
@@ -378,8 +375,7 @@ constexpr Kernels make_kernels(const char* name, const Narrow& bfloat16, const N
                  int8,
                  &sample<Isa>,
                  {&Units<Isa>::reset, &Units<Isa>::update, &Units<Isa>::rectify_rows,
-                  &Units<Isa>::draw},
-                 &QuadMultiply<Isa>::run};
+                  &Units<Isa>::draw}};
 }
 
 }  // namespace nsynth

@@ -8,7 +8,6 @@
 #include <cstddef>
 
 #include "kernels/kernels_impl.hpp"
-#include "kernels/kernels_quads.hpp"
 #include "kernels/precision.hpp"
 
 namespace nsynth {

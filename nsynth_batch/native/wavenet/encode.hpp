@@ -31,41 +31,27 @@ class EncodeWorker {
   bool run(const EncodeTask& task, const std::atomic<bool>& stop);
 
  private:
-  static constexpr int kQuads = 32;  // computed together; their rows stay in a core's cache
-  static constexpr int kRows = kQuad * kQuads;
+  static constexpr int kPairs = 30;  // of outputs, whose rows stay in a core's cache
+  static constexpr int kRows = 2 * kPairs;
   static std::int64_t most_rows(const Encoder& encoder, std::int64_t frames);
-  // Floats between the rows of one product of kQuads and those of the next.
-  static std::int64_t stride(const Encoder& encoder);
 
-  // Some of a layer's quads: `run` neighbours of each of the groups from `begin` on.
-  struct Block {
-    std::int64_t begin = 0;
-    int groups = 0;
-    std::vector<const float*> inputs;  // [groups * run][kQuadInputs]
-  };
-
-  // The outputs of a layer in [low, high).
-  void layer(const EncoderLayer& layer, const EncodeTask& task, std::int64_t low, std::int64_t high);
-  void find_inputs(const EncodeTask& task, std::int64_t dilation, Block& block) const;
-  void find_outputs(std::int64_t dilation, std::int64_t low, std::int64_t high, const Block& block);
-  static int run_of(std::int64_t dilation);
-  void mean_frames(const EncodeTask& task);
-  // The row of a time among the inputs of the layer in hand.
-  float* at(std::int64_t time) const;
+  void layer(const EncoderLayer& layer, const EncodeTask& task, const Buffer& in, const Buffer& out,
+             std::int64_t low, std::int64_t high);
+  // The pairs of outputs at times_[0 … count) and a dilation later, those outside of [low, high)
+  // left out.
+  void pairs(const EncoderLayer& layer, const EncodeTask& task, const Buffer& in, const Buffer& out,
+             std::int64_t low, std::int64_t high, int count);
+  void mean_frames(const EncodeTask& task, const Buffer& sums);
+  float* at(const Buffer& buffer, std::int64_t time) const;
+  float* row(const Buffer& buffer, int number) const;
 
   const Encoder& encoder_;
   const Kernels& kernels_;
-  std::int64_t origin_ = 0;  // time that the first row of sums_ stands for
-  // A layer's outputs take the place of its inputs, its dilation earlier: the last inputs that need them
-  // are past by then.
-  Buffer sums_, spread_, products_, hidden_, means_, encoded_;
+  std::int64_t origin_ = 0;  // sample that the buffers' first row stands for
+  Buffer sums_[2], spread_, joined_, hidden_, means_, encoded_;
   Rows rows_;
+  std::vector<std::int64_t> times_;
   // A thread must not throw, so none of these is allocated where it works.
-  Block block_, next_;
-  std::vector<float*> hidden_rows_;  // [kQuads][kQuad]
-  std::vector<const float*> wanted_, first_;
-  std::vector<float*> out_;
-  int rows_wanted_ = 0;
   std::vector<std::int64_t> low_, high_;
   std::vector<double> sum_;
 };

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "wavenet/quads.hpp"
-
 namespace nsynth {
 
 namespace {
@@ -251,7 +249,8 @@ Encoder::Encoder(const Config& c, const Tensors& tensors, const Kernels& k)
   start = Matrix(tensors, "ae_startconv", packing, 1, kTaps, c.ae_width);
   for (int i = 0; i < c.ae_num_layers; ++i)
     layers.push_back({c.ae_dilation(i),
-                      quad_convolution(tensors, numbered("ae_dilatedconv", i), packing, c.ae_width),
+                      PairedConvolution(tensors, numbered("ae_dilatedconv", i), packing, c.ae_width,
+                                        c.ae_width),
                       Matrix(tensors, numbered("ae_res", i), packing, 1, c.ae_width, c.ae_width)});
   bottleneck = Matrix(tensors, "ae_bottleneck", packing, 1, c.ae_width, c.ae_bottleneck);
   zeros = zero_row(width);

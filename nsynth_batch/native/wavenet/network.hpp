@@ -117,9 +117,16 @@ struct Decoder {
   Buffer zeros;  // a row of them: the history before a clip's first sample
 };
 
+// A convolution of three taps as four products for two outputs, see paired.hpp.
+struct PairedConvolution {
+  PairedConvolution(const Tensors& tensors, const std::string& name, const Packing& packing,
+                    int inputs, int outputs);
+  Matrix earlier, sum, difference, later;
+};
+
 struct EncoderLayer {
   int dilation;
-  Matrix convolution;  // as six products for four outputs, see quads.hpp
+  PairedConvolution convolution;
   Matrix residual;
 };
 

@@ -17,6 +17,11 @@ Vector load(const float* from) {
   return v;
 }
 
+Vector rectified(const float* from) {
+  const Vector v = load(from);
+  return v < Vector{} ? Vector{} : v;
+}
+
 void store(float* to, Vector v) { std::memcpy(to, &v, sizeof v); }
 
 // A convolution whose taps are to be mixed into one.
@@ -57,6 +62,15 @@ struct Mixer {
 
 }  // namespace
 
+PairedConvolution::PairedConvolution(const Tensors& tensors, const std::string& name,
+                                     const Packing& packing, int inputs, int outputs) {
+  const Mixer taps(tensors, name, packing, inputs, outputs, Matrix::Columns::plain);
+  earlier = taps.mix(1, 0, 0, true);
+  sum = taps.mix(0.5, 0.5, 0.5, false);
+  difference = taps.mix(0.5, -0.5, 0.5, false);
+  later = taps.mix(0, 0, 1, true);
+}
+
 PairedTaps::PairedTaps(const Tensors& tensors, const std::string& name, const Packing& packing,
                        int inputs, int outputs, Matrix::Columns columns) {
   const Mixer taps(tensors, name, packing, inputs, outputs, columns);
@@ -67,6 +81,25 @@ PairedTaps::PairedTaps(const Tensors& tensors, const std::string& name, const Pa
 
 void subtract(const float* a, const float* b, float* out, int channels) {
   for (int i = 0; i < channels; i += kVector) store(out + i, load(a + i) - load(b + i));
+}
+
+void spread(const float* const x[4], float* const out[4], int channels) {
+  for (int i = 0; i < channels; i += kVector) {
+    const Vector x0 = rectified(x[0] + i), x1 = rectified(x[1] + i);
+    const Vector x2 = rectified(x[2] + i), x3 = rectified(x[3] + i);
+    store(out[0] + i, x0 - x2);
+    store(out[1] + i, x1 + x2);
+    store(out[2] + i, x2 - x1);
+    store(out[3] + i, x3 - x1);
+  }
+}
+
+void join(float* m, float* n, int channels) {
+  for (int i = 0; i < channels; i += kVector) {
+    const Vector even = load(m + i), odd = load(n + i);
+    store(m + i, even + odd);
+    store(n + i, even - odd);
+  }
 }
 
 }  // namespace nsynth

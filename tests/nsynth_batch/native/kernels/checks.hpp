@@ -17,7 +17,4 @@ void check_sample(const Kernels& kernels);
 // The decoder around them. Gives its codes, which are the same wherever sums are.
 std::vector<std::int16_t> check_engine(const Kernels& kernels, Precision precision);
 
-// The encoder, in float32: against the model as it is written down, and in pieces.
-void check_encoder(const Kernels& kernels);
-
 }  // namespace nsynth
