@@ -31,8 +31,8 @@ from nsynth_batch.training.stretches import stretches
 _NOISE = 0.1
 """Its standard deviation, of full scale ±1: louder than what it is filtered to."""
 
-
 _PAIRS = 12
+"""Mixtures of two recordings that are drawn."""
 
 
 def partials_of_both(

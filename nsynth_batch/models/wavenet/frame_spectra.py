@@ -17,8 +17,8 @@ def window(hop: int) -> Array:
     return np.hanning(WINDOW_HOPS * hop + 1)[:-1].astype(np.float32)
 
 
-def windowed(audio: npt.NDArray[np.float32], hop: int) -> Array:
-    """Return the stretch around each frame, four hops long, with silence before and after.
+def framed(audio: npt.NDArray[np.float32], hop: int) -> Array:
+    """Return a view of the stretch around each frame, with silence before and after.
 
     Parameters
     ----------
@@ -34,8 +34,7 @@ def windowed(audio: npt.NDArray[np.float32], hop: int) -> Array:
     before = (size - hop) // 2
     edges = [(0, 0)] * (audio.ndim - 1) + [(before, size - hop - before)]
     padded = np.pad(audio, edges)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=-1)[..., ::hop, :]
-    return np.asarray(frames * window(hop))
+    return np.lib.stride_tricks.sliding_window_view(padded, size, axis=-1)[..., ::hop, :]
 
 
 def frame_spectra(audio: npt.NDArray[np.float32], hop: int) -> Array:
@@ -51,4 +50,6 @@ def frame_spectra(audio: npt.NDArray[np.float32], hop: int) -> Array:
     -------
     float32 [..., T / hop, 2 · hop + 1]
     """
-    return np.abs(np.fft.rfft(windowed(audio, hop))).astype(np.float32) / np.float32(SCALE)
+    return np.abs(np.fft.rfft(framed(audio, hop) * window(hop))).astype(np.float32) / np.float32(
+        SCALE
+    )

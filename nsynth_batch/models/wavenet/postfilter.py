@@ -22,7 +22,7 @@ import numpy.typing as npt
 from nsynth_batch.models.draws import generator
 from nsynth_batch.models.row_product import row_product
 from nsynth_batch.models.wavenet.config import POSTFILTER_TAPS
-from nsynth_batch.models.wavenet.frame_spectra import SCALE, WINDOW_HOPS, frame_spectra, window
+from nsynth_batch.models.wavenet.frame_spectra import SCALE, frame_spectra, framed, window
 from nsynth_batch.models.weights import Array
 
 FLOOR = 0.001
@@ -170,15 +170,13 @@ def filtered(audio: Array, wanted: Array) -> Array:
 
 def _passed(audio: Array, wanted: Array) -> Array:
     count, hop = wanted.shape
-    size, shape = WINDOW_HOPS * hop, window(hop)
+    frames, shape = framed(audio, hop), window(hop)
+    size = len(shape)
     before = (size - hop) // 2
-    padded = np.pad(audio, (before, size - hop - before))
-    made, weight = np.zeros(len(padded)), np.zeros(len(padded))
+    made, weight = np.zeros((2, len(audio) + size - hop))
     for start in range(0, count, _BLOCK):
-        stop = min(count, start + _BLOCK)
-        piece = padded[start * hop : (stop - 1) * hop + size]
-        frames = np.lib.stride_tricks.sliding_window_view(piece, size)[::hop]
-        bins = np.fft.rfft(frames * shape)
+        stop = start + _BLOCK
+        bins = np.fft.rfft(frames[start:stop] * shape)
         found = _logarithms(np.abs(bins) / SCALE)
         gains = np.clip(wanted[start:stop] - found, _MOST_DOWN, _MOST_UP)
         sounds = np.fft.irfft(bins * np.exp(_of_bins(gains))) * shape
