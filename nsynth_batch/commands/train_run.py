@@ -142,10 +142,18 @@ def run_training(
         line = progress_line(progress, samples_a_step, LOSS_UNITS[loss_name])
         typer.echo(f"{line}; {epochs(seen, to_train.seconds)}", err=True)
 
+    last: dict[int, Weights[Any]] = {}
+
+    def fitted(step: int, weights: Weights[Any]) -> Weights[Any]:
+        # The last step is listened to, and then left in the folder.
+        if step not in last:
+            last.clear()
+            last[step] = with_fitted(weights, to_fit)
+        return last[step]
+
     def listen(step: int, weights: Weights[Any]) -> None:
         if listener:
-            fitted = with_fitted(weights, to_fit)
-            measures = _listen(listener, log, step, step * samples_a_step, fitted)
+            measures = _listen(listener, log, step, step * samples_a_step, fitted(step, weights))
             for figures in metrics:
                 figures.listened(measures)
 
@@ -170,7 +178,7 @@ def run_training(
         except FloatingPointError as error:
             raise CommandError(f"{error}: {_way_on(trainer)}", USAGE) from error
         if to_fit:
-            trainer.finish(with_fitted(trainer.averaged(), to_fit))
+            trainer.finish(fitted(trainer.step, trainer.averaged()))
         if drain.asked.is_set():
             typer.echo(f"{out}: saved at step {trainer.step}; run again to go on", err=True)
             return drain.exit_code
