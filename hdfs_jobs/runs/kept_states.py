@@ -180,7 +180,7 @@ class KeptStates:
                 try:
                     # It may be lost on its way, with its worker, and be made again.
                     return future.result(timeout=ANSWER_SECONDS)
-                except CancelledError as error:
+                except (CancelledError, round_tasks.AnotherStateError) as error:
                     raise LostError(str(error)) from error
                 except Exception as error:
                     if type(error).__name__ in {"KilledWorker", "CommClosedError"}:
@@ -226,4 +226,4 @@ class KeptStates:
         """Begin to keep a state; return its key, and what keeps it."""
         key = f"state-{number}-{uuid.uuid4().hex}"
         options = {"workers": [place]} if place else {}
-        return key, self.submit(round_tasks.keep, state, key, **options)
+        return key, self.submit(round_tasks.keep, state, key, number, **options)

@@ -170,16 +170,36 @@ def reports(pickled: bytes, saves: bool, at: At) -> tuple[Any, ...]:
     return at.reports or (work.report(at.state, at.number),)
 
 
-def keep(at: At, key: str) -> tuple[str, Any]:
+class AnotherStateError(Exception):
+    """A state that was made again is another one: it was loaded, and a later one is saved since."""
+
+
+def keep(at: At, key: str, number: int) -> tuple[str, Any]:
     """Keep a state in this worker's memory under a key of its own, without what it was made of.
+
+    Dask runs this again where its worker is lost, and loads again what was loaded then.
+
+    Parameters
+    ----------
+    at : At
+    key : str
+    number : int
+        How many rounds are in the state that the key stands for.
 
     Returns
     -------
     str, future
         The worker's address; and what keeps the state there while this result is kept.
+
+    Raises
+    ------
+    AnotherStateError
+        The state has other rounds.
     """
     from distributed import get_client, get_worker
 
+    if at.number != number:
+        raise AnotherStateError(f"the state after {number} rounds is gone")
     kept = get_client().scatter({key: at}, direct=True)
     return get_worker().address, kept[key]
 
