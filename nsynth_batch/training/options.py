@@ -132,7 +132,8 @@ class TrainingProgress:
         Share of the workers' time in which they made no gradient; None without workers.
     staleness
         How many gradients since the last report were applied to weights that others had changed so
-        often since they began; empty but for ``async``.
+        often since they began; empty but for ``async``. Of one that was lost with a worker after it
+        was counted, and made again, the first time counts here and the last in the log.
     """
 
     step: int

@@ -299,9 +299,10 @@ def test_the_log_gives_the_same_bytes_though_a_worker_was_killed(
     log = read_updates(str(tmp_path / "workers" / NAME)).updates
     assert [one.piece for one in sorted(log)] == list(range(STEPS))
     found = sum((Counter(dict(progress.staleness)) for progress in seen), Counter[int]())
+    # What was lost with the worker was reported as it was made first; the log has what counts.
     assert found.total() == STEPS
-    assert found == Counter(k - one.began for k, one in enumerate(log))
     assert max(found) <= 3
+    assert all(0 <= k - one.began <= 3 for k, one in enumerate(log))
     assert not list((tmp_path / "workers").glob("corpus-*"))
 
     log_file = tmp_path / "workers" / NAME
@@ -314,10 +315,12 @@ def test_streams_of_an_asynchronous_training_go_through_a_stop_and_a_replay(
     client: Client, tmp_path: Path
 ) -> None:
     seen: list[int] = []
+    stale: Counter[int] = Counter()
     stop = threading.Event()
 
     def stop_there(progress: TrainingProgress) -> None:
         seen.append(progress.step)
+        stale.update(progress.staleness)
         if progress.step == 2:
             stop.set()
 
@@ -334,6 +337,7 @@ def test_streams_of_an_asynchronous_training_go_through_a_stop_and_a_replay(
     # A step has three groups of streams, and each group learns in the order of its steps.
     updates = read_updates(str(log)).updates
     assert sorted(one.piece for one in updates) == list(range(3 * STEPS))
+    assert stale == Counter(k - one.began for k, one in enumerate(updates))
     for group in range(3):
         pieces = [one.piece for one in updates if one.piece % 3 == group]
         assert pieces == sorted(pieces)
