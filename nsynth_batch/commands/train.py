@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -81,8 +82,8 @@ def train(
         typer.Option(
             "--size",
             metavar="NAME=VALUE",
-            help="Change one of the preset's sizes, as frames=64,16,4 or hidden=512 of samplernn; "
-            "may be given again.",
+            help="Change one of the sizes, as frames=64,16,4 or hidden=512 of samplernn; may be "
+            "given again.",
         ),
     ] = None,
     quantiser: Annotated[
@@ -114,7 +115,8 @@ def train(
         str | None,
         typer.Option(
             metavar="CHECKPOINT",
-            help="Begin with this model: small, a file, a folder or a URL. Its sizes are taken.",
+            help="Begin with this model: small, a file, a folder or a URL. Its sizes are taken; "
+            "what --size changes begins anew.",
         ),
     ] = None,
     steps: Annotated[
@@ -133,6 +135,16 @@ def train(
             "itself; published: as the published models were, without; copies, of samplernn and "
             "frames: cut anew at drawn places in each pass. [default: free-running; published of "
             "wavenet, samplernn and frames]",
+            show_default=False,
+        ),
+    ] = None,
+    encoder_steps: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="First steps in which the encoder of nsynth learns alone, from the auxiliary loss "
+            "of --recipe free-running, more than twice as fast. [default: 1000]",
             show_default=False,
         ),
     ] = None,
@@ -283,6 +295,7 @@ def train(
         preset=preset,
         sizes=sizes or [],
         init=init,
+        seed=seed,
         quantiser=quantiser,
         head=head,
         past=past,
@@ -295,6 +308,11 @@ def train(
         raise CommandError(
             f"--recipe {recipe}: the family {family_name} has {', '.join(recipes)}{anyway}", USAGE
         )
+    taught = recipes[recipe] if recipe else next(iter(recipes.values()))
+    if encoder_steps is not None:
+        if not taught.spectral_weight:
+            raise CommandError("--encoder-steps is of nsynth's --recipe free-running alone", USAGE)
+        taught = replace(taught, encoder_steps=encoder_steps)
     options = TrainingOptions(
         steps=steps or (STEPS_ON if init else STEPS),
         batch=batch or BATCH[given.family.order],
@@ -304,7 +322,7 @@ def train(
         decay_steps=decay_steps or (DECAY_ON if init else DECAY),
         seed=seed,
         augmentation=WIDE if augment else Augmentation(),
-        recipe=recipes[recipe] if recipe else next(iter(recipes.values())),
+        recipe=taught,
         exchange=exchange or ("async" if replay else _exchange_of(settings)),
         local_steps=local_steps or LOCAL_STEPS,
         rule=rule,

@@ -72,6 +72,7 @@ def inputs_of(
     preset: str | None,
     sizes: Sequence[str] = (),
     init: str | None,
+    seed: int,
     quantiser: str | None,
     head: str | None = None,
     past: str | None = None,
@@ -88,7 +89,7 @@ def inputs_of(
     from nsynth_batch.models.model import TRAINED_ON
     from nsynth_batch.pipeline.trained_on import learned_before, saved_model, united
 
-    family, config, initial = _sizes(family_name, preset, sizes, init)
+    family, config, initial = _sizes(family_name, preset, sizes, init, seed)
     if initial is None:
         config = replace(config, sample_rate=_sample_rate(settings, folder, config.sample_rate))
     to_train, to_score = _held_out(
@@ -115,34 +116,38 @@ def inputs_of(
 
 
 def _sizes(
-    family_name: str, preset: str | None, sizes: Sequence[str], init: str | None
+    family_name: str, preset: str | None, sizes: Sequence[str], init: str | None, seed: int
 ) -> tuple[Family[Any], Any, Weights[Any] | None]:
     """Return the family, the sizes, and the model to begin with."""
     from nsynth_batch.models.checkpoint import load_checkpoint
-    from nsynth_batch.models.family import FittedFamily, family_named
+    from nsynth_batch.models.family import FittedFamily, family_named, resized
 
     family = family_named(family_name)
     if init is not None:
         if preset is not None:
             raise CommandError("--preset does not go with --init, whose sizes are taken", USAGE)
-        if sizes:
-            raise CommandError("--size does not go with --init, whose sizes are taken", USAGE)
         initial = load_checkpoint(init)
         if initial.family != family_name:
             raise CommandError(f"--init {init}: is of the family {initial.family}", USAGE)
         if isinstance(family, FittedFamily):
             initial = family.unfitted(initial)
-        return family, initial.config, initial
+        config = _checked(family, initial.config, sizes)
+        return family, config, resized(initial, config, seed) if sizes else initial
     preset = preset or "small"
     if preset not in family.presets:
         raise CommandError(f"--preset {preset}: choose one of {', '.join(family.presets)}", USAGE)
+    return family, _checked(family, family.presets[preset], sizes), None
+
+
+def _checked(family: Family[Any], config: Any, sizes: Sequence[str]) -> Any:
+    """Return a configuration with the sizes of flags, or refuse them."""
     try:
-        return family, _resized(family, family.presets[preset], sizes), None
+        return _with_sizes(family, config, sizes)
     except (ValueError, TypeError) as error:
         raise CommandError(f"--size {' '.join(sizes)}: {error}", USAGE) from None
 
 
-def _resized(family: Family[Any], config: Any, sizes: Sequence[str]) -> Any:
+def _with_sizes(family: Family[Any], config: Any, sizes: Sequence[str]) -> Any:
     """Return a configuration with some of its sizes changed.
 
     Raises

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -288,6 +288,36 @@ def learns_whole_batches(family: Family[Any], config: Any) -> bool:
     [False, True]
     """
     return isinstance(family, BatchFamily) and family.whole_batch(config)
+
+
+def resized(weights: Weights[Any], config: Any, seed: int) -> Weights[Any]:
+    """Return a model of other sizes: tensors that have the same shape stay, others begin anew.
+
+    Parameters
+    ----------
+    weights : Weights
+    config : configuration
+        Of the same family.
+    seed : int
+        Of the tensors that begin anew.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> family = family_named("nsynth")
+    >>> small = family.initial(family.presets["small"], 1)
+    >>> wider = resized(small, replace(small.config, ae_bottleneck=80), 2)
+    >>> [bool((wider.tensors[name] == small.tensors[name]).all())
+    ...  for name in ("logits/W", "ae_startconv/W")], wider.tensors["ae_bottleneck/W"].shape
+    ([True, True], (1, 1, 64, 80))
+    """
+    begun = family_named(weights.family).initial(config, seed)
+    old = weights.tensors
+    tensors = {
+        name: old[name] if name in old and old[name].shape == value.shape else value
+        for name, value in begun.tensors.items()
+    }
+    return replace(weights, config=config, tensors=tensors)
 
 
 def family_named(name: str, source: str = "") -> Family[Any]:

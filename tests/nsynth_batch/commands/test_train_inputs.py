@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from nsynth_batch.catalog.content import content_sha1
 from nsynth_batch.cli import main
 from nsynth_batch.commands.train_inputs import Inputs, inputs_of
 from nsynth_batch.errors import CommandError
+from nsynth_batch.models.checkpoint import load_checkpoint
 from nsynth_batch.models.loading import load_model
 from nsynth_batch.models.model import trained_on
 from nsynth_batch.models.wavenet.plain_config import PlainConfig
@@ -41,11 +43,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def inputs(out: Path, folder: Path, **flags: str | float | None) -> Inputs:
-    given: dict[str, str | float | None] = dict.fromkeys(
+def inputs(out: Path, folder: Path, **flags: str | float | Sequence[str] | None) -> Inputs:
+    given: dict[str, str | float | Sequence[str] | None] = dict.fromkeys(
         ("preset", "init", "quantiser", "held_out")
     )
-    given |= {"family_name": "wavenet", "preset": "tiny", "held_out": "0"} | flags
+    given |= {"family_name": "wavenet", "preset": "tiny", "held_out": "0", "seed": 1}
+    given |= flags
     return inputs_of(load_settings({}), str(out), folder, **given)  # type: ignore[arg-type]
 
 
@@ -93,6 +96,23 @@ def test_it_rests_on_all_that_it_and_those_before_it_have_learned(
     assert on.config == first.config
 
 
+def test_what_another_size_leaves_as_it_was_goes_on(folder: Path, tmp_path: Path) -> None:
+    first = inputs(tmp_path / "model", folder)
+    save(first, tmp_path / "model", 1)
+    begins = {"preset": None, "init": str(tmp_path / "model"), "seed": 2}
+    on = inputs(tmp_path / "on", folder, sizes=["skip_width=12"], **begins)
+    assert on.config == replace(first.config, skip_width=12)
+    assert on.initial is not None
+    old = load_checkpoint(tmp_path / "model").tensors
+    fresh = on.family.initial(on.config, 2).tensors
+    for name, value in on.initial.tensors.items():
+        same = name in old and old[name].shape == value.shape
+        np.testing.assert_array_equal(value, old[name] if same else fresh[name], err_msg=name)
+    assert on.initial.tensors["dilatedconv_1/W"].any()
+    with pytest.raises(CommandError, match="--size skip_width=x"):
+        inputs(tmp_path / "on", folder, sizes=["skip_width=x"], **begins)
+
+
 def test_what_is_held_out_is_not_learned(folder: Path, tmp_path: Path) -> None:
     for n in range(20):
         write_wav(folder / f"more {n}.wav", tone(0.1, 100.0 + n))
@@ -128,6 +148,8 @@ def test_a_wavenet_is_trained_and_says_what_it_rests_on(
         (["--quantiser", "linear"], "--quantiser: the family nsynth has one of its own"),
         (["--family", "wavenet", "--preset", "h512_bo16"], "choose one of tiny, small, paper"),
         (["--family", "wavenet", "--init", "small"], "--init small: is of the family nsynth"),
+        (["--recipe", "published", "--encoder-steps", "5"], "--encoder-steps is of nsynth's"),
+        (["--family", "wavenet", "--encoder-steps", "5"], "--encoder-steps is of nsynth's"),
     ],
 )
 def test_what_does_not_go_together_is_one_line_and_2(
