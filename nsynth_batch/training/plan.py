@@ -90,11 +90,14 @@ def plan_training(
         # those of all its crops: each of them waits for the others at every norm.
         rows = options.batch if options.exchange == "alone" else math.ceil(options.batch / workers)
         at_once = rows * family.kept_numbers(config)
-    samples = max(0, options.steps - step) * options.batch * options.crop_samples
+    left = max(0, options.steps - step)
+    a_step = options.batch * options.crop_samples
+    # While the encoder learns alone the decoder does not run.
+    decoded = left - min(left, max(0, options.recipe.encoder_steps - step))
     return TrainingPlan(
         workers * (_LIBRARIES + _FLOAT * (_STATE * weights + at_once)),
-        samples,
-        _BACKWARD * samples * (cost.encode + cost.generate),
+        left * a_step,
+        _BACKWARD * a_step * (left * cost.encode + decoded * cost.generate),
     )
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nsynth_batch.models.frame_gru.family import FAMILY as FRAMES
+from nsynth_batch.models.recipe import FREE_RUNNING
+from nsynth_batch.models.wavenet.family import FAMILY as NSYNTH
 from nsynth_batch.models.wavenet.plain_family import FAMILY
 from nsynth_batch.training.options import TrainingOptions
 from nsynth_batch.training.plan import plan_training, refusal
@@ -56,3 +58,15 @@ def test_a_layer_over_frames_is_counted_once_a_frame() -> None:
     samples = options.batch * options.crop_samples
     more = plan_training(FRAMES, config, longer).memory
     assert more > plan_training(FRAMES, config, options).memory + 4 * samples
+
+
+def test_while_the_encoder_learns_alone_the_decoder_takes_nothing() -> None:
+    config = NSYNTH.presets["small"]
+    cost = NSYNTH.cost(config)
+    recipe = replace(FREE_RUNNING, encoder_steps=600)
+    options = TrainingOptions(steps=1000, batch=2, crop_samples=1024, recipe=recipe)
+    for step, decoded in ((0, 400), (500, 400), (700, 300), (1000, 0)):
+        products = 3 * 2 * 1024 * ((1000 - step) * cost.encode + decoded * cost.generate)
+        assert plan_training(NSYNTH, config, options, step).products == products
+    alone = replace(options, recipe=replace(recipe, encoder_steps=5000))
+    assert plan_training(NSYNTH, config, alone).products == 3 * 1000 * 2 * 1024 * cost.encode
