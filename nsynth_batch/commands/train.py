@@ -197,6 +197,14 @@ def train(
             show_default=False,
         ),
     ] = None,
+    centre_crops: Annotated[
+        bool,
+        typer.Option(
+            "--centre-crops",
+            help="Score the middle --crop-samples of each held-out recording alone, as NSynth's "
+            "notes are.",
+        ),
+    ] = False,
     listen_steps: Annotated[
         int,
         typer.Option(
@@ -361,6 +369,7 @@ def train(
         given.to_train,
         given.to_score,
         listen_steps,
+        centre_crops=centre_crops,
         tensorboard=tensorboard,
         most_stale=MOST_STALE if most_stale is None else most_stale,
         log_to_replay=replay,

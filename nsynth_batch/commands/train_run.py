@@ -90,6 +90,7 @@ def run_training(
     to_score: Corpus,
     listen_steps: int,
     *,
+    centre_crops: bool,
     tensorboard: bool,
     most_stale: int,
     log_to_replay: str | None,
@@ -185,7 +186,9 @@ def run_training(
     ends = trainer.step < trainer.options.steps
     typer.echo(f"{out}: trained{f' to step {trainer.step}, where its log ends' if ends else ''}")
     if to_score.seconds:
-        typer.echo(scores(load_model(out), to_score, loss_name))
+        length = trainer.options.crop_samples
+        scored = to_score.middles(length) if centre_crops else to_score
+        typer.echo(scores(load_model(out), scored, loss_name))
     return OK
 
 

@@ -183,6 +183,23 @@ class Corpus:
             Corpus(((name, [data]) for name, data in recordings() if name in held), rate),
         )
 
+    def middles(self, length: int) -> Corpus:
+        """Return the middle of each recording, up to `length` samples of it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> long, short = np.arange(9, dtype=np.int16), np.ones(2, np.int16)
+        >>> middles = Corpus([("long", [long]), ("short", [short])]).middles(3)
+        >>> [data.tolist() for _, data in middles.recordings()]
+        [[3, 4, 5], [1, 1]]
+        """
+        middles = (
+            (name, [data[max(0, (len(data) - length) // 2) :][:length]])
+            for name, data in self.recordings()
+        )
+        return Corpus(middles, self.sample_rate)
+
     def piece(self, which: int, start: int, count: int) -> npt.NDArray[np.float32]:
         """Return up to `count` samples of a recording from `start` on, float32 in [-1, 1].
 

@@ -36,6 +36,9 @@ def test_it_trains_listens_and_is_scored_by_its_loss(
     assert re.search(r"held out +seconds +squared error\nother.wav +0\.5 +\d\.\d{4}", printed.out)
     assert load_model(out).family == "spectral"
     assert (out / "listening").is_dir()
+    # What is trained is scored again, here the middle 1,024 samples.
+    assert main([*words, *quick, "--held-out", str(folder / "held"), "--centre-crops"]) == 0
+    assert re.search(r"\nother.wav +0\.1 +\d\.\d{4}", capsys.readouterr().out)
 
 
 def test_a_recipe_of_other_families_is_refused(
