@@ -14,9 +14,10 @@ from nsynth_batch.models.weights import Weights
 from nsynth_batch.training.corpus import Corpus
 from nsynth_batch.training.stretches import Audio, stretches
 
-_SECONDS, _MOST = 600.0, 200
-"""Of sound that is fitted to, twenty thousand frames of 512 samples and some seconds of work; and
-how many recordings that is of at most, so that each has more than a moment."""
+_SECONDS, _MOST = 1800.0, 600
+"""Of sound that is fitted to, sixty thousand frames of 512 samples; and how many recordings that is
+of at most, so that each has more than a moment. Of a wide corpus a third of both costs a tenth of
+the partials of sounds that are not in it."""
 
 
 def fitting_sounds(family: str, recipe: Recipe, corpus: Corpus, hop: int) -> list[Audio]:

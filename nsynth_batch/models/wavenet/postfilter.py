@@ -90,8 +90,8 @@ def fitted(
     dict of str to float32 arrays
         By the names that `config.tensor_shapes` has.
     """
-    rows = np.concatenate([_around(one) for one in encodings]).astype(np.float64)
-    wanted = np.concatenate([spectra(one, hop) for one in sounds]).astype(np.float64)
+    around = [_around(one).astype(np.float64) for one in encodings]
+    rows = np.concatenate(around)
     width = rows.shape[1]
     # Each number of an encoding counts alike: the first layer takes it less its mean, by its
     # deviation; one that never moves says nothing.
@@ -100,13 +100,17 @@ def fitted(
     draw = generator(seed, "postfilter")
     first = scale[:, None] * draw.normal(0, 1 / np.sqrt(width), (width, HIDDEN))
     biases = draw.uniform(-1, 1, HIDDEN) - mean @ first
-    features = np.concatenate(
-        [np.maximum(rows @ first + biases, 0), (rows - mean) * scale, np.ones((len(rows), 1))],
-        axis=1,
-    )
-    products = features.T @ features
-    ridge = _RIDGE * len(rows) * np.eye(len(products))
-    found = np.linalg.solve(products + ridge, features.T @ wanted)
+    products = _RIDGE * len(rows) * np.eye(HIDDEN + width + 1)
+    wanted = np.zeros((len(products), hop))
+    # Sound by sound: the features of all would take ten times what they are made of.
+    for given, sound in zip(around, sounds, strict=True):
+        hidden = np.maximum(given @ first + biases, 0)
+        features = np.concatenate(
+            [hidden, (given - mean) * scale, np.ones((len(given), 1))], axis=1
+        )
+        products += features.T @ features
+        wanted += features.T @ spectra(sound, hop)
+    found = np.linalg.solve(products, wanted)
     hidden, linear, constant = found[:HIDDEN], found[HIDDEN:-1] * scale[:, None], found[-1]
     taps = (1, POSTFILTER_TAPS, width // POSTFILTER_TAPS)
     tensors = {
