@@ -148,6 +148,14 @@ def train(
             show_default=False,
         ),
     ] = None,
+    keep_encoder: Annotated[
+        bool,
+        typer.Option(
+            "--keep-encoder",
+            help="Leave the encoder of nsynth as it is, after --encoder-steps if any are given: "
+            "the decoder learns alone.",
+        ),
+    ] = False,
     batch: Annotated[
         int | None,
         typer.Option(
@@ -317,10 +325,11 @@ def train(
             f"--recipe {recipe}: the family {family_name} has {', '.join(recipes)}{anyway}", USAGE
         )
     taught = recipes[recipe] if recipe else next(iter(recipes.values()))
-    if encoder_steps is not None:
+    if encoder_steps is not None or keep_encoder:
         if not taught.spectral_weight:
-            raise CommandError("--encoder-steps is of nsynth's --recipe free-running alone", USAGE)
-        taught = replace(taught, encoder_steps=encoder_steps)
+            flag = "--keep-encoder" if keep_encoder else "--encoder-steps"
+            raise CommandError(f"{flag} is of nsynth's --recipe free-running alone", USAGE)
+        taught = replace(taught, encoder_steps=encoder_steps or 0, keep_encoder=keep_encoder)
     options = TrainingOptions(
         steps=steps or (STEPS_ON if init else STEPS),
         batch=batch or BATCH[given.family.order],

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 Codes = npt.NDArray[np.float32]
 
-Phase = Literal["encoder", "all"]
-"""What learns: the encoder by its auxiliary loss alone, or everything."""
+Phase = Literal["encoder", "decoder", "all"]
+"""What learns: the encoder by its auxiliary loss alone, the decoder alone, or everything."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class Recipe:
         for none.
     encoder_steps
         First steps in which the encoder learns alone, from the auxiliary loss.
+    keep_encoder
+        Whether the encoder stays as it is after those steps, and the decoder learns alone.
     seeded_windows
         Whether each pass through a recording is cut at places of its own, drawn by the seed. Of a
         family that learns streams alone: crops begin at drawn places anyway.
@@ -67,12 +69,15 @@ class Recipe:
     corruption: Corruption | None = None
     spectral_weight: float = 0.0
     encoder_steps: int = 0
+    keep_encoder: bool = False
     seeded_windows: bool = False
     fitted: bool = False
 
     def phase(self, step: int) -> Phase:
         """Return what learns in a step, counted from 0."""
-        return "encoder" if step < self.encoder_steps else "all"
+        if step < self.encoder_steps:
+            return "encoder"
+        return "decoder" if self.keep_encoder else "all"
 
 
 FREE_RUNNING = Recipe(Corruption(), spectral_weight=0.1, encoder_steps=1000, fitted=True)

@@ -273,8 +273,10 @@ class Trainer:
         del options["recipe"]["fitted"]  # no part of what is learned
         if self.options.recipe == Recipe():
             del options["recipe"]  # as trainings that knew no other were begun
-        elif not self.options.recipe.seeded_windows:
-            del options["recipe"]["seeded_windows"]  # likewise
+        else:
+            for later in ("seeded_windows", "keep_encoder"):
+                if not options["recipe"][later]:
+                    del options["recipe"][later]  # likewise
         if self.options.exchange == "alone":
             del options["exchange"]  # likewise
         if self.options.exchange != "rounds":

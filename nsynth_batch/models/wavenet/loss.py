@@ -24,7 +24,8 @@ def nll(config: Config, tensors: Tensors, batch: Batch, phase: Phase) -> Loss:
         ``codes``, float32 [B, T], T a multiple of the hop; ``inputs``, of the same shape, where
         the decoder reads others than the codes; ``spectra`` for the auxiliary loss.
     phase : str
-        The likelihood is left out while the encoder learns alone.
+        The likelihood is left out while the encoder learns alone; encodings are taken as they are
+        while the decoder does.
 
     Returns
     -------
@@ -33,6 +34,8 @@ def nll(config: Config, tensors: Tensors, batch: Batch, phase: Phase) -> Loss:
     """
     codes = batch["codes"]
     encodings = graph.encoder(config, tensors, codes)
+    if phase == "decoder":
+        encodings = tf.stop_gradient(encodings)
     extra = head_error(tensors, encodings, batch["spectra"]) if "spectra" in batch else None
     count = codes.shape[0] * codes.shape[1]
     if phase == "encoder":

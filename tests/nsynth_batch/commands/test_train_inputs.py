@@ -150,6 +150,7 @@ def test_a_wavenet_is_trained_and_says_what_it_rests_on(
         (["--family", "wavenet", "--init", "small"], "--init small: is of the family nsynth"),
         (["--recipe", "published", "--encoder-steps", "5"], "--encoder-steps is of nsynth's"),
         (["--family", "wavenet", "--encoder-steps", "5"], "--encoder-steps is of nsynth's"),
+        (["--recipe", "published", "--keep-encoder"], "--keep-encoder is of nsynth's"),
     ],
 )
 def test_what_does_not_go_together_is_one_line_and_2(

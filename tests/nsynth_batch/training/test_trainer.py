@@ -150,6 +150,19 @@ def test_the_encoder_learns_first_and_alone(taught: Taught) -> None:
     assert set(load_checkpoint(taught.folder).tensors) == set(begun)
 
 
+def test_an_encoder_that_is_kept_is_as_it_was(corpus: Corpus, tmp_path: Path) -> None:
+    recipe = Recipe(Corruption(), 0.1, encoder_steps=2, keep_encoder=True)
+    assert [recipe.phase(step) for step in (1, 2)] == ["encoder", "decoder"]
+    given = FAMILY.initial(SMALL, 1).tensors
+    options = replace(OPTIONS, steps=6, recipe=replace(recipe, encoder_steps=0))
+    weights = Trainer(FAMILY, SMALL, options, tmp_path, FAMILY.initial(SMALL, 1)).train(corpus)
+    for name, value in weights.tensors.items():
+        # The last block's residual product leads nowhere.
+        kept = name.startswith(("ae_", f"res_{SMALL.num_layers}/"))
+        # Only rounding of the averages is seen.
+        assert np.allclose(value, given[name], atol=1e-7) == kept, name
+
+
 def test_training_goes_on_exactly_with_noise_and_a_head(
     corpus: Corpus, taught: Taught, tmp_path: Path
 ) -> None:
