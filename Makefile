@@ -60,18 +60,21 @@ s3-server: dev
 
 # Trains the bundled models again; nsynth_batch/checkpoints/*.md say what they need.
 TRAIN = TF_ENABLE_ONEDNN_OPTS=1 $(BIN)/nsynth-batch train
+SMALL_CORPUS = --from build/small-corpus/train --held-out build/small-corpus/held-out \
+  --augment --seed 1
 small-model: dev
 	$(BIN)/python scripts/small_corpus.py build/small-corpus
-	$(TRAIN) build/small --from build/small-corpus/train \
-	  --held-out build/small-corpus/held-out --steps 80000 --decay-steps 15000 \
-	  --seed 1 --augment
+	$(TRAIN) build/small-encoder --init small-0.1 --size ae_width=64 --size ae_bottleneck=64 \
+	  $(SMALL_CORPUS) --steps 9000 --encoder-steps 9000 --decay-steps 6000 --crop-samples 8192
+	$(TRAIN) build/small --init build/small-encoder $(SMALL_CORPUS) --keep-encoder --steps 800 \
+	  --decay-steps 600 --crop-samples 8192
 
 # From a few sounds to all of them: the pitch comes sooner, and stays.
 FIRST_SOUNDS = ambi_choir ambi_drone ambi_glass_hum ambi_haunted_hum loop_safari misc_crow
 demo-model: dev
 	mkdir -p build/demo-first-sounds
 	cp $(FIRST_SOUNDS:%=/usr/share/sonic-pi/samples/%.flac) build/demo-first-sounds
-	$(TRAIN) build/demo-first --init small --from build/demo-first-sounds \
+	$(TRAIN) build/demo-first --init small-0.1 --from build/demo-first-sounds \
 	  --steps 8000 --decay-steps 2000 --seed 1
 	$(TRAIN) build/demo --init build/demo-first --from nsynth_batch/recordings \
 	  --steps 2250 --decay-steps 1 --seed 1

@@ -7,11 +7,11 @@
 >>> audio = load_audio(crow, model.config.sample_rate)[None, :1024]
 >>> encodings = model.encode(audio)
 >>> encodings.shape
-(1, 2, 16)
+(1, 2, 64)
 >>> model.decode(encodings, seed=7).shape
 (1, 1024)
 >>> model.mashup(model.encode_file(crow, seconds=0.2), encodings[0], "linear").shape
-(2, 16)
+(2, 64)
 """
 
 from __future__ import annotations

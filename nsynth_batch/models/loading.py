@@ -69,7 +69,7 @@ def load_model(
     >>> model = load_model("small", threads=1)
     >>> encodings = model.encode(np.zeros((1, 1024), np.float32))
     >>> encodings.shape
-    (1, 2, 16)
+    (1, 2, 64)
     >>> model.decode(encodings, seed=7).shape
     (1, 1024)
     """

@@ -2,8 +2,8 @@
 
 Losses are differences of negative log-likelihood, in nats a sample, teacher-forced, measured by
 `python -m benchmarks.precision` and kept in the docs. Those here are of NSynth's models, on
-recordings that `small` never saw; a family with others names its own. A precision without a figure
-is not chosen by itself.
+recordings that `small-0.1` never saw; a family with others names its own. A precision without a
+figure is not chosen by itself.
 """
 
 from __future__ import annotations

@@ -65,6 +65,18 @@ def test_small_predicts_loud_moments_of_recordings_that_it_never_saw(
     assert nats < 2.8
 
 
+def test_small_keeps_some_of_sounds_that_it_learned_and_of_others(
+    sounds: list[Sound], unseen: list[Sound]
+) -> None:
+    made = reconstructed(load_model("small", threads=2), sounds)
+    outputs = {name: output for (name, _), output in zip(sounds, made, strict=True)}
+    for some, pitch, partials in ((sounds, 0.3, 0.2), (unseen, 0.1, 0.15)):
+        kept = measures([a for _, a in some], [outputs[name] for name, _ in some], RATE)
+        assert kept.pitch_kept >= pitch
+        assert kept.partials >= partials
+        assert kept.spread >= 0.25
+
+
 def test_spectral_keeps_the_pitch_of_sounds_that_it_never_saw(unseen: list[Sound]) -> None:
     model = load_model("spectral", threads=2)
     kept = measures([audio for _, audio in unseen], reconstructed(model, unseen), RATE)

@@ -12,8 +12,8 @@ from nsynth_batch.models.checkpoint import (
     load_checkpoint,
 )
 from nsynth_batch.models.magenta_files import AVERAGED
-from nsynth_batch.models.wavenet.config import Config
-from nsynth_batch.models.wavenet.family import random_weights
+from nsynth_batch.models.wavenet.config import CONFIGS, Config
+from nsynth_batch.models.wavenet.family import FAMILY, random_weights
 from nsynth_batch.models.weights import CheckpointError, Weights
 
 MAGENTA_LIKE = Config(
@@ -87,11 +87,18 @@ def test_cut_checkpoint_says_so(written: tuple[str, Weights], tmp_path: Path) ->
 
 
 def test_unknown_name_lists_the_bundled_ones() -> None:
-    assert bundled_names() == ["demo", "small", "spectral"]
+    assert bundled_names() == ["demo", "small", "small-0.1", "spectral"]
     with pytest.raises(CheckpointError, match=r"no checkpoint 'smal': .*small"):
         load_checkpoint("smal")
 
 
-def test_bundled_model_has_the_hop_and_bottleneck_of_the_published_one() -> None:
-    config = load_checkpoint("small").config
-    assert (config.ae_hop_length, config.ae_bottleneck) == (512, 16)
+def test_the_small_model_says_as_much_a_frame_as_its_preset() -> None:
+    weights = load_checkpoint("small")
+    assert FAMILY.unfitted(weights).config == CONFIGS["small"]
+    assert (weights.config.hop, weights.config.ae_bottleneck) == (512, 64)
+
+
+def test_the_model_of_release_0_1_is_bundled_for_stores_that_were_made_with_it() -> None:
+    weights = load_checkpoint("small-0.1")
+    assert (weights.config.hop, weights.config.ae_bottleneck) == (512, 16)
+    assert weights.digest() == "9e72f739e2aef6d1bb4c8d601b6e95487ff7ce2e4cbb1b358f9f9b88c7bff444"
