@@ -123,6 +123,7 @@ def _sizes(
     from nsynth_batch.models.family import FittedFamily, family_named, resized
 
     family = family_named(family_name)
+    initial = None
     if init is not None:
         if preset is not None:
             raise CommandError("--preset does not go with --init, whose sizes are taken", USAGE)
@@ -131,20 +132,17 @@ def _sizes(
             raise CommandError(f"--init {init}: is of the family {initial.family}", USAGE)
         if isinstance(family, FittedFamily):
             initial = family.unfitted(initial)
-        config = _checked(family, initial.config, sizes)
-        return family, config, resized(initial, config, seed) if sizes else initial
     preset = preset or "small"
-    if preset not in family.presets:
+    if initial is None and preset not in family.presets:
         raise CommandError(f"--preset {preset}: choose one of {', '.join(family.presets)}", USAGE)
-    return family, _checked(family, family.presets[preset], sizes), None
-
-
-def _checked(family: Family[Any], config: Any, sizes: Sequence[str]) -> Any:
-    """Return a configuration with the sizes of flags, or refuse them."""
+    begins = family.presets[preset] if initial is None else initial.config
     try:
-        return _with_sizes(family, config, sizes)
+        config = _with_sizes(family, begins, sizes)
     except (ValueError, TypeError) as error:
         raise CommandError(f"--size {' '.join(sizes)}: {error}", USAGE) from None
+    if initial is not None and sizes:
+        initial = resized(initial, config, seed)
+    return family, config, initial
 
 
 def _with_sizes(family: Family[Any], config: Any, sizes: Sequence[str]) -> Any:

@@ -93,7 +93,7 @@ def plan_training(
     left = max(0, options.steps - step)
     a_step = options.batch * options.crop_samples
     # While the encoder learns alone the decoder does not run.
-    decoded = left - min(left, max(0, options.recipe.encoder_steps - step))
+    decoded = max(0, options.steps - max(step, options.recipe.encoder_steps))
     return TrainingPlan(
         workers * (_LIBRARIES + _FLOAT * (_STATE * weights + at_once)),
         left * a_step,
