@@ -124,11 +124,14 @@ def every_row(store: Path) -> list[Recording]:
 
 
 def raw(store: Path) -> set[str]:
-    """Give the SHA-1 of every recording stored, having compared it with the content."""
+    """Give the SHA-1 of every recording stored, having compared it with the content.
+
+    A killed run may leave a file under a temporary name, which `gc` removes after a day: nothing
+    that reads the store sees it, nor does this.
+    """
     found = set()
-    for path in (store / "raw").rglob("*"):
-        if path.is_file():
-            sha1 = hashlib.sha1(path.read_bytes()).hexdigest()
-            assert path.stem == sha1
-            found.add(sha1)
+    for entry in Store.open(str(store)).storage.walk("raw"):
+        sha1 = hashlib.sha1((store / entry.path).read_bytes()).hexdigest()
+        assert Path(entry.path).stem == sha1
+        found.add(sha1)
     return found
