@@ -8,7 +8,13 @@ from dataclasses import replace
 
 from nsynth_batch.models.family import Cost
 from nsynth_batch.models.spectral import published_config as published
-from nsynth_batch.models.spectral.config import DECODER, ENCODER, SpectralConfig, layers
+from nsynth_batch.models.spectral.config import (
+    DECODER,
+    ENCODER,
+    SpectralConfig,
+    layers,
+    tensor_shapes,
+)
 
 _FLOAT_BYTES = 4
 
@@ -28,6 +34,7 @@ def cost(config: SpectralConfig) -> Cost:
         encode=round(_products(config, ENCODER) / config.hop + spectrum / config.step),
         generate=round(_products(config, DECODER) / config.hop + found / config.step),
         encoding_bytes=_FLOAT_BYTES * config.width / config.hop,
+        every=dict.fromkeys(tensor_shapes(config), config.hop),
     )
 
 

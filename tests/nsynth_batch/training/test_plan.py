@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from nsynth_batch.models.frame_gru.family import FAMILY as FRAMES
 from nsynth_batch.models.recipe import FREE_RUNNING
+from nsynth_batch.models.spectral.family import FAMILY as SPECTRAL
 from nsynth_batch.models.wavenet.family import FAMILY as NSYNTH
 from nsynth_batch.models.wavenet.plain_family import FAMILY
 from nsynth_batch.training.options import TrainingOptions
@@ -54,6 +55,10 @@ def test_a_layer_over_frames_is_counted_once_a_frame() -> None:
     # Its peak was 0.9 GB, of which 0.6 before the first step.
     assert 0.8e9 < plan_training(FRAMES, config, options).memory < 1.2e9
     assert refusal(FRAMES, config, options, own_crop=True, available=2 * 10**9) is None
+    spectral = SPECTRAL.presets["small"]
+    crops = TrainingOptions(batch=32, crop_samples=SPECTRAL.crop_samples(spectral))
+    # Its peak was 1.1 GB.
+    assert 0.8e9 < plan_training(SPECTRAL, spectral, crops).memory < 1.4e9
     longer = replace(options, crop_samples=2 * options.crop_samples)
     samples = options.batch * options.crop_samples
     more = plan_training(FRAMES, config, longer).memory
