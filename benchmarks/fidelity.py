@@ -5,8 +5,8 @@
 
 For each recording, its loudest stretch of --seconds (all of it by default): the share of frames
 that keep their pitch, periodicity, and the correlation of partials; and over all of them the spread
-beside the sources', and the negative log-likelihood on true pasts, in nats a sample, of a model
-that has one.
+beside the sources'. Of a model that draws codes, in nats a sample, the negative log-likelihood on
+true pasts; that of its own draws, before a postfilter; and their entropy, at the temperature.
 """
 
 from __future__ import annotations
@@ -19,15 +19,20 @@ from nsynth_batch.models import load_model
 from nsynth_batch.text import table
 from nsynth_batch.training.corpus import Corpus
 from nsynth_batch.training.evaluation import model_nll
-from nsynth_batch.training.fidelity import Measures, measures, reconstructed
+from nsynth_batch.training.fidelity import Measures, measures, reconstructed_and_scored
 from nsynth_batch.training.stretches import stretches
+from nsynth_batch.training.surprise import Surprise
+
+HEAD = ["recording", "seconds", "nats", "drawn nats", "entropy"]
+HEAD += ["pitch kept", "periodicity", "partials", "spread"]
 
 
 def row(name: str, seconds: float, nll: float, found: Measures) -> list[str]:
     """Return a line of the table."""
-    values = (found.pitch_kept, found.periodicity, found.partials, found.spread)
+    kept = (found.pitch_kept, found.periodicity, found.partials, found.spread)
+    values = (nll, found.drawn_nll, found.entropy, *kept)
     numbers = ["" if math.isnan(value) else f"{value:.2f}" for value in values]
-    return [name, f"{seconds:.1f}", "" if math.isnan(nll) else f"{nll:.2f}", *numbers]
+    return [name, f"{seconds:.1f}", *numbers]
 
 
 def main() -> None:
@@ -48,11 +53,13 @@ def main() -> None:
     lengths = [len(audio) / rate for audio in sources]
     mean = sum(n * length for n, length in zip(nlls, lengths, strict=True)) / sum(lengths)
     for temperature in arguments.temperatures:
-        outputs = reconstructed(model, sounds, temperature=temperature)
-        rows = [["recording", "seconds", "nats", "pitch kept", "periodicity", "partials", "spread"]]
-        for (name, source), output, length, nll in zip(sounds, outputs, lengths, nlls, strict=True):
-            rows.append(row(name, length, nll, measures([source], [output], rate)))
-        rows.append(row("all", sum(lengths), mean, measures(sources, outputs, rate)))
+        outputs, drawn = reconstructed_and_scored(model, sounds, temperature=temperature)
+        rows = [HEAD]
+        for i, (name, source) in enumerate(sounds):
+            found = measures([source], [outputs[i]], rate, drawn[i])
+            rows.append(row(name, lengths[i], nlls[i], found))
+        found = measures(sources, outputs, rate, sum(drawn, Surprise()))
+        rows.append(row("all", sum(lengths), mean, found))
         print(f"\n{arguments.checkpoint}, temperature {temperature:g}")
         print(table(rows))
 

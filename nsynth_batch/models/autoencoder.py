@@ -282,6 +282,34 @@ class Autoencoder(LoadedModel, ABC):
         samples = encodings.shape[1] * self.hop
         return np.stack(audio) if audio else np.zeros((0, samples), np.float32)
 
+    def drawn(
+        self,
+        encodings: Sequence[Array],
+        ids: Sequence[str],
+        seed: int = 0,
+        *,
+        temperature: float = 1.0,
+    ) -> list[Array]:
+        """Return clips as the engine draws them: what `decode` does, but for `finished`.
+
+        Parameters
+        ----------
+        encodings : sequence of float32 [F_i, width]
+        ids, seed, temperature
+            As of `decode`.
+
+        Returns
+        -------
+        list of float32 [F_i · hop]
+
+        Raises
+        ------
+        ValueError, NotFiniteError
+            As of `decode`.
+        """
+        requests = self._requests(encodings, seed, ids, temperature, None)
+        return sampled(self.engine, self.quantiser, requests, on_codes=None, on_progress=None)
+
     def finished(self, drawn: Array, encoding: Array) -> Array:
         """Return what becomes of a clip that was drawn: itself, where a model has no postfilter.
 

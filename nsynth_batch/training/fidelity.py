@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nsynth_batch.models.autoencoder import Autoencoder
+from nsynth_batch.models.weights import Array
+from nsynth_batch.training.surprise import MOST_SECONDS, Surprise, surprise
 from sequencer.audio.pitch import (
     AUDIBLE_DB,
     PitchTrack,
@@ -153,12 +155,16 @@ class Measures:
     spread : float
         How much the outputs differ beside how much the sources do: 1 is as much; NaN for fewer
         than two sounds or sources that do not differ.
+    drawn_nll, entropy : float
+        As in `Surprise`; NaN where it was not measured, or no codes are drawn.
     """
 
     pitch_kept: float
     periodicity: float
     partials: float
     spread: float
+    drawn_nll: float = math.nan
+    entropy: float = math.nan
 
     @property
     def score(self) -> float:
@@ -167,7 +173,12 @@ class Measures:
         return sum(0.0 if math.isnan(value) else value for value in kept) / 2
 
 
-def measures(sources: Sequence[Audio], outputs: Sequence[Audio], sample_rate: int) -> Measures:
+def measures(
+    sources: Sequence[Audio],
+    outputs: Sequence[Audio],
+    sample_rate: int,
+    drawn: Surprise | None = None,
+) -> Measures:
     """Compare sounds with what became of them.
 
     Parameters
@@ -176,12 +187,17 @@ def measures(sources: Sequence[Audio], outputs: Sequence[Audio], sample_rate: in
         Side by side, of the same order.
     sample_rate : int
         Of all, in Hz.
+    drawn : Surprise, optional
+        What the outputs were to the model that drew them.
     """
+    drawn = drawn or Surprise()
     kept = total([fidelity(a, b, sample_rate) for a, b in zip(sources, outputs, strict=True)])
     ratio = float("nan")
     if len(sources) > 1 and (apart := spread(sources, sample_rate)) > 0:
         ratio = spread(outputs, sample_rate) / apart
-    return Measures(kept.pitch_kept, kept.periodicity, kept.partials, ratio)
+    return Measures(
+        kept.pitch_kept, kept.periodicity, kept.partials, ratio, drawn.nll, drawn.entropy
+    )
 
 
 def reconstructed(
@@ -197,41 +213,50 @@ def reconstructed(
     temperature : float
         Of the draws.
     """
-    encodings = [model.encode(audio[None])[0] for _, audio in sounds]
-    names = [name for name, _ in sounds]
-    return model.decode(encodings, seed=0, ids=names, temperature=temperature)
+    return [model.finished(clip, encoding) for encoding, clip in _drawn(model, sounds, temperature)]
 
 
-def nll_and_entropy(
-    logits: npt.NDArray[np.float32], labels: npt.NDArray[np.integer]
-) -> tuple[float, float]:
-    """Return how surprised a model is by codes, and how surprised it expects to be.
-
-    For what an engine drew from these very logits at temperature 1 the two are equal, up to
-    chance: if they are not, the engine does not draw what the model predicts.
+def reconstructed_and_scored(
+    model: Autoencoder,
+    sounds: Sequence[tuple[str, Audio]],
+    *,
+    temperature: float = 1.0,
+    seconds: float = MOST_SECONDS,
+) -> tuple[list[Audio], list[Surprise]]:
+    """Return what `reconstructed` does, and how each clip surprises the model that drew it.
 
     Parameters
     ----------
-    logits : float32 [T, codes]
-        Teacher-forced on the codes.
-    labels : integer [T]
-        The codes, counted from 0.
+    model, sounds, temperature
+        As of `reconstructed`.
+    seconds : float
+        Of the beginning of each clip so much is scored.
 
     Returns
     -------
-    nll, entropy : float
-        Means, in nats a sample.
+    list of float32 [n], list of Surprise
+        The outputs, and what they were before a postfilter.
     """
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    nll = -logs[np.arange(len(labels)), labels].mean()
-    return float(nll), float(-(np.exp(logs) * logs).sum(axis=1).mean())
+    outputs, surprises = [], []
+    for encoding, clip in _drawn(model, sounds, temperature):
+        outputs.append(model.finished(clip, encoding))
+        surprises.append(surprise(model, clip, encoding, temperature=temperature, seconds=seconds))
+    return outputs, surprises
 
 
 def total(parts: Sequence[Fidelity]) -> Fidelity:
     """Return what was kept of several sounds together, each by its frames."""
     return sum(parts, Fidelity())
+
+
+def _drawn(
+    model: Autoencoder, sounds: Sequence[tuple[str, Audio]], temperature: float
+) -> list[tuple[Array, Audio]]:
+    """Return the encoding of each sound, and what the engine draws under it."""
+    encodings = [model.encode(audio[None])[0] for _, audio in sounds]
+    names = [name for name, _ in sounds]
+    clips = model.drawn(encodings, names, seed=0, temperature=temperature)
+    return list(zip(encodings, clips, strict=True))
 
 
 def _keeps(wanted: PitchTrack, made: PitchTrack) -> npt.NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from nsynth_batch.models.model import Generator
 from nsynth_batch.training.evaluation import UNIFORM_NLL, Lossy, model_nll
 from nsynth_batch.training.listening import Listener
 from nsynth_batch.training.stretches import Audio
+from nsynth_batch.training.surprise import Surprise, surprise
 from sequencer.clips.gate import verdict
 from sequencer.clips.measures import measure
 
@@ -35,11 +36,15 @@ class Generated:
     drift : float
         How far its clip at temperature 1 is from what it was scored on, in nats a sample: far below
         them it is caught in a loop or in silence, far above it makes noise. NaN without codes.
+    drawn_nll, entropy : float
+        Of that clip, as in `Surprise`; NaN without codes.
     """
 
     scored: float
     good: float
     drift: float
+    drawn_nll: float = math.nan
+    entropy: float = math.nan
 
     @property
     def score(self) -> float:
@@ -62,19 +67,20 @@ class GenerationListener(Listener[Generated]):
     def play(self, folder: str, step: int, model: Generator) -> Generated:
         """Write a sound file a temperature and a picture of all; score model and clips."""
         rate, rows, good = model.sample_rate, list(self.sounds[:1]), 0
-        own = math.nan
+        own = Surprise()
         for temperature in TEMPERATURES:
             [clip] = model.generate(SECONDS, ["listening"], temperature=temperature)
             title = f"temperature-{temperature:g}"
             self.write_wav(f"{folder}/{title}.wav", clip, rate)
             rows.append((title, clip))
             good += verdict(measure(clip, rate))[0] == "good"
-            if temperature == 1 and isinstance(model, CodeGenerator):
-                own = model_nll(model, clip)
+            if temperature == 1:
+                own = surprise(model, clip)
         self.draw(f"{folder}/clips.png", rows, rate)
         samples = sum(len(audio) for _, audio in self.sounds)
         scored = sum(_score(model, audio) * len(audio) for _, audio in self.sounds) / samples
-        return Generated(scored, good / len(TEMPERATURES), abs(own - scored))
+        drift = abs(own.nll - scored)
+        return Generated(scored, good / len(TEMPERATURES), drift, own.nll, own.entropy)
 
 
 def _score(model: Generator, audio: Audio) -> float:

@@ -16,6 +16,7 @@ from sequencer.optional import extra
 LOG, CURVE = "log.jsonl", "curve.png"
 
 _LOSSES = ("nll", "density_nll", "squared_error", "auxiliary", "scored")
+_DRAWN = ("drawn_nll", "entropy")
 _MEASURES = ("pitch_kept", "periodicity", "partials", "spread", "good", "drift", "free_running")
 
 
@@ -68,7 +69,7 @@ class TrainingLog:
         figure = extra("matplotlib.figure", "matplotlib").Figure(figsize=(8, 9), dpi=100)
         losses, measures, times = figure.subplots(3, 1)
         measures.sharex(losses)
-        for axes, names in ((losses, _LOSSES), (measures, _MEASURES)):
+        for axes, names in ((losses, _LOSSES + _DRAWN), (measures, _MEASURES)):
             for name in names:
                 _plot(axes, self.records, name, "samples", 1e6, name)
             if axes.get_legend_handles_labels()[0]:

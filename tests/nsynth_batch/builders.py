@@ -8,7 +8,12 @@ from pathlib import Path
 from hdfs_jobs.runs.stage import Partial, Task
 from hdfs_jobs.storage.open import open_storage
 from nsynth_batch.catalog.catalog import Recording
+from nsynth_batch.models.frame_gru.config import FrameConfig
+from nsynth_batch.models.samplernn.config import SampleConfig
+from nsynth_batch.models.spectral.config import SpectralConfig
 from nsynth_batch.models.wavenet.config import Config
+from nsynth_batch.models.wavenet.plain_config import PlainConfig
+from nsynth_batch.models.weights import ModelConfig
 
 TINY = Config(
     num_layers=4,
@@ -31,6 +36,14 @@ ODD = Config(
     ae_bottleneck=3,
     ae_hop_length=64,
 )
+# A few weights of each family, at 16,000 Hz.
+SMALLEST: dict[str, ModelConfig] = {
+    "nsynth": ODD,
+    "wavenet": PlainConfig(num_layers=3, num_stages=3, width=6, skip_width=10),
+    "samplernn": SampleConfig(frames=(8, 2), hidden=12, embedding=8, sequence=64),
+    "spectral": SpectralConfig(width=4, hidden=6),
+    "frames": FrameConfig(8, 5, hidden=4),
+}
 ROW = Recording(
     file_id="ab" * 20,
     title="Crow\nin two lines",

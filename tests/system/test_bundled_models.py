@@ -14,8 +14,9 @@ from nsynth_batch.models import load_model
 from nsynth_batch.models.checkpoint import bundled_names
 from nsynth_batch.training.corpus import Corpus
 from nsynth_batch.training.evaluation import model_nll
-from nsynth_batch.training.fidelity import measures, reconstructed
+from nsynth_batch.training.fidelity import measures, reconstructed, reconstructed_and_scored
 from nsynth_batch.training.stretches import Sound, stretches
+from nsynth_batch.training.surprise import CodeAutoencoder, Surprise
 from tests.nsynth_batch.recordings import tone, write_wav
 
 SECONDS = 1.5
@@ -45,11 +46,14 @@ def test_each_has_a_card_with_its_measures() -> None:
         assert card.startswith(f"# Model card: `{name}`")
         for measure in ("pitch kept", "periodicity", "partials", "spread", "nats"):
             assert measure in card, (name, measure)
+        assert ("entropy" in card) == isinstance(load_model(name), CodeAutoencoder), name
 
 
 def test_demo_plays_the_bundled_recordings(sounds: list[Sound]) -> None:
-    outputs = reconstructed(load_model("demo", threads=2), sounds)
-    kept = measures([audio for _, audio in sounds], outputs, RATE)
+    outputs, drawn = reconstructed_and_scored(load_model("demo", threads=2), sounds, seconds=0.5)
+    kept = measures([audio for _, audio in sounds], outputs, RATE, sum(drawn, Surprise()))
+    assert kept.drawn_nll == pytest.approx(kept.entropy, abs=0.02)
+    assert 2.0 < kept.entropy < 3.2
     assert kept.pitch_kept >= 0.65
     assert kept.periodicity >= 0.78
     assert kept.partials >= 0.52

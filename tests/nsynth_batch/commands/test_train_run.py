@@ -17,13 +17,17 @@ import pytest
 
 from nsynth_batch.cli import main
 from nsynth_batch.models import load_model
+from nsynth_batch.models.family import family_named
 from nsynth_batch.models.frame_gru.config import FrameConfig
 from nsynth_batch.models.frame_gru.family import Frames
 from nsynth_batch.models.spectral.config import SpectralConfig
 from nsynth_batch.models.spectral.family import Spectral
 from tests.components.daskcluster import forking
 from tests.components.prometheus import LOOPBACK, free_port
+from tests.nsynth_batch.builders import SMALLEST
 from tests.nsynth_batch.recordings import tone, write_wav
+
+RATE = 16_000
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +152,38 @@ def test_a_loss_is_logged_under_the_name_of_what_it_measures(
     out = tmp_path / "model"
     words = ["train", str(out), *frames, "--preset", "tiny", "--head", head, "--steps", "100"]
     assert main([*words, "--recipe", "copies"]) == 0
-    record = json.loads((out / "log.jsonl").read_text().splitlines()[0])
+    record, listened = map(json.loads, (out / "log.jsonl").read_text().splitlines())
     assert name in record and not {"nll", "loss"} & set(record)
+    # A model that draws no codes has no entropy of them.
+    assert "good" in listened and not {"drawn_nll", "entropy"} & set(listened)
     printed = capsys.readouterr().err
     assert f"step 100 of 100: {record[name]:.3f} {unit}, " in printed
     # Half a second in pieces of 5 frames of 8 samples, 16 at once: 7 steps are an epoch.
     assert record["epochs"] == pytest.approx(100 / 7, abs=1e-3)
     assert record["seconds_seen"] == pytest.approx(0.5 * 100 / 7, abs=1e-2)
     assert f"0:07 of audio seen, {100 / 7:.1f} epochs" in printed
+
+
+@pytest.mark.parametrize("family", ["nsynth", "wavenet", "samplernn"])
+def test_a_listening_point_logs_what_was_drawn_beside_its_entropy(
+    family: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(type(family_named(family)).presets, "small", SMALLEST[family])
+    write_wav(tmp_path / "in" / "low.wav", tone(0.5, 200.0))
+    out = tmp_path / "model"
+    words = ["train", str(out), "--from", str(tmp_path / "in"), "--family", family]
+    words += ["--sample-rate", str(RATE), "--preset", "small", "--batch", "1", "--steps", "1"]
+    words += ["--recipe", "published", "--held-out", "0", "--listen-steps", "0"]
+    assert main(words) == 0
+    [point] = [
+        record
+        for record in map(json.loads, (out / "log.jsonl").read_text().splitlines())
+        if "score" in record
+    ]
+    printed = capsys.readouterr().err
+    assert point["drawn_nll"] == pytest.approx(point["entropy"], abs=0.2)
+    said = f"drawn nll {point['drawn_nll']:.2f}, entropy {point['entropy']:.2f}"
+    assert re.search(rf"step 1, free running: .*{said}", printed)

@@ -33,6 +33,7 @@ def test_it_trains_listens_and_is_scored_by_its_loss(
     printed = capsys.readouterr()
     assert re.search(r"step 100 of 100: \d\.\d{3} squared error, ", printed.err)
     assert "free running: pitch kept" in printed.err
+    assert "entropy" not in printed.err + (out / "log.jsonl").read_text()
     assert re.search(r"held out +seconds +squared error\nother.wav +0\.5 +\d\.\d{4}", printed.out)
     assert load_model(out).family == "spectral"
     assert (out / "listening").is_dir()

@@ -15,11 +15,12 @@ from nsynth_batch.training.fidelity import (
     Measures,
     fidelity,
     measures,
-    nll_and_entropy,
     reconstructed,
+    reconstructed_and_scored,
     spread,
     total,
 )
+from nsynth_batch.training.surprise import Surprise
 from tests.nsynth_batch.builders import ODD
 
 RATE = 16_000
@@ -94,16 +95,6 @@ def test_spread_of_like_sounds_is_small() -> None:
         spread(notes[:1], RATE)
 
 
-def test_what_is_drawn_is_as_surprising_as_expected() -> None:
-    draw = np.random.default_rng(3)
-    logits = draw.normal(0, 2, (20_000, 16)).astype(np.float32)
-    odds = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    drawn = (draw.random((len(odds), 1)) > np.cumsum(odds, axis=1)).sum(axis=1)
-    nll, entropy = nll_and_entropy(logits, np.minimum(drawn, 15))
-    assert nll == pytest.approx(entropy, abs=0.03)
-    assert nll_and_entropy(logits, logits.argmin(axis=1))[0] > entropy + 1
-
-
 def test_measures_of_several_sounds_together() -> None:
     sources = [note(220), note(330), noise(1)]
     same = measures(sources, sources, RATE)
@@ -112,6 +103,10 @@ def test_measures_of_several_sounds_together() -> None:
     assert lost.pitch_kept < 0.05
     assert lost.partials < 0.1
     assert lost.spread < 0.3
+    assert math.isnan(same.drawn_nll)
+    assert math.isnan(same.entropy)
+    drawn = measures(sources, sources, RATE, Surprise(100, 250.0, 240.0))
+    assert (drawn.drawn_nll, drawn.entropy) == (2.5, 2.4)
     alone = measures([noise(1)], [noise(1)], RATE)
     assert math.isnan(alone.pitch_kept)
     assert math.isnan(alone.spread)
@@ -126,6 +121,22 @@ def test_what_a_model_makes_of_a_sound_depends_on_its_name_not_on_its_neighbours
     assert [len(output) for output in together] == [20 * ODD.hop] * 3
     assert np.array_equal(together[1], alone[0])
     assert not np.array_equal(reconstructed(model, [("x", sounds[1][1])])[0], alone[0])
+
+
+def test_what_a_postfilter_makes_is_heard_and_what_was_drawn_is_scored() -> None:
+    plain = random_weights(ODD, 1)
+    engine = make_engine(plain, "auto", threads=1)
+    without = FAMILY.model(plain, engine)
+    sounds = [(name, noise(seed)[: 40 * ODD.hop]) for seed, name in enumerate("ab")]
+    encodings = [without.encode(audio[None])[0] for _, audio in sounds]
+    fitted = FAMILY.fitted(plain, encodings, [audio for _, audio in sounds])
+    model = FAMILY.model(fitted, engine)
+    filtered, of_filtered = reconstructed_and_scored(model, sounds)
+    drawn, of_drawn = reconstructed_and_scored(without, sounds)
+    assert of_filtered == of_drawn
+    for outputs, made in ((filtered, model), (drawn, without)):
+        assert all(map(np.array_equal, outputs, reconstructed(made, sounds)))
+    assert not np.array_equal(filtered[0], drawn[0])
 
 
 def test_the_score_counts_what_there_are_no_frames_for_as_nothing() -> None:

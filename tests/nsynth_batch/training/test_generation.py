@@ -25,6 +25,8 @@ def test_a_listening_point_of_a_generator_leaves_clips_and_both_bests(tmp_path: 
     # Random weights know nothing of either: what they make surprises them as much.
     assert found.scored == pytest.approx(5.55, abs=0.5)
     assert found.drift < 0.5
+    assert found.drift == pytest.approx(abs(found.drawn_nll - found.scored))
+    assert found.drawn_nll == pytest.approx(found.entropy, abs=0.1)
     digests = {load_checkpoint(tmp_path / name).digest() for name in (BEST, BEST_FREE_RUNNING)}
     assert len(digests) == 1
 

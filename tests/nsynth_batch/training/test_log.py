@@ -33,7 +33,7 @@ def test_what_a_resumed_training_makes_again_is_logged_once(tmp_path: Path) -> N
 def test_the_curve_is_drawn_whatever_there_is_of_it(reports: int, tmp_path: Path) -> None:
     log = TrainingLog(str(tmp_path))
     for step in range(reports):
-        measured = {"partials": 0.1 * step, "wall_seconds": 7.0 * step}
+        measured = {"partials": 0.1 * step, "wall_seconds": 7.0 * step, "entropy": 2.0}
         log.add(step=step, samples=step * 1000, nll=3.0 - step, **measured)
     log.draw()
     assert (tmp_path / CURVE).read_bytes().startswith(b"\x89PNG")

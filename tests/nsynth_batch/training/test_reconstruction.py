@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 from nsynth_batch.models.checkpoint import load_checkpoint
@@ -37,4 +38,5 @@ def test_a_listening_point_leaves_sound_picture_measures_and_the_best_model(
     assert np.allclose(audio[: len(source)], source, atol=1e-3)
     assert np.array_equal(audio[len(source) : len(source) + RATE // 2], np.zeros(RATE // 2))
     assert math.isfinite(found.spread)
+    assert found.drawn_nll == pytest.approx(found.entropy, abs=0.1)
     assert load_checkpoint(tmp_path / BEST).digest() == weights.digest()
