@@ -10,15 +10,16 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hdfs_jobs.errors import InfrastructureError, in_one_line
-from hdfs_jobs.runs import round_tasks
+from hdfs_jobs.runs import residents, round_tasks
 from hdfs_jobs.runs.events import RoundsRepeated
+from hdfs_jobs.runs.residents import Run
 from hdfs_jobs.runs.workers import Workers
 
 if TYPE_CHECKING:
@@ -29,7 +30,11 @@ if TYPE_CHECKING:
 COPY_SECONDS = 30.0
 """How long the second copy of a state may take, before it goes on with one."""
 
+COPIES = 2
 ANSWER_SECONDS = 60.0
+RESULT_SECONDS = 2.0
+"""How long a result that is there may take to come, before its worker is looked after again."""
+
 POLL_SECONDS = 0.2
 
 
@@ -112,6 +117,7 @@ class KeptStates:
                 "is saved stays, run the command again"
             ) from error
         self._emit(RoundsRepeated(self._name, done, in_one_line(str(error))))
+        self._workers.look_again()
 
     def keep(self, number: int, state: Future[Any], *, wait: bool = True) -> Base:
         """Have two workers keep a state, so that what it was made of can be forgotten.
@@ -131,39 +137,94 @@ class KeptStates:
         """
         self._take_second()
         first = self._copy(number, state)
-        bases = [first]
+        if wait:
+            self._bases = [first, *self._second(first)]
+        else:
+            place = self._other(first)
+            self._bases = [first, *(self._bases[:COPIES] if place else [])]
+            if place:
+                self._pending = number, *self._held(number, first.future, place)
+        return first
+
+    def _other(self, first: Base) -> str:
+        """Return another worker than the one that keeps a state; empty where there is none."""
         known = self._ask("identity", n_workers=-1)["workers"]
         others = [address for address in known if address != first.address]
-        if others:
-            place = others[self._copies % len(others)]
-            self._copies += 1
-            if wait:
-                # A place that goes meanwhile is waited for in vain: one copy is enough to go on.
-                with suppress(LostError, TimeoutError):
-                    bases.append(self._copy(number, first.future, place))
-            else:
-                bases += self._bases[:2]
-                self._pending = number, *self._held(number, first.future, place)
+        self._copies += 1
+        return others[self._copies % len(others)] if others else ""
+
+    def _second(self, first: Base) -> list[Base]:
+        """Have another worker keep a state, if there is one."""
+        if place := self._other(first):
+            # A place that goes meanwhile is waited for in vain: one copy is enough to go on.
+            with suppress(LostError, TimeoutError):
+                return [self._copy(first.number, first.future, place)]
+        return []
+
+    def settle(
+        self, run: Run, number: int, sums: Sequence[Future[Any]], places: Sequence[str]
+    ) -> Base:
+        """Have workers make a state of the last sums, and two of them keep it.
+
+        Parameters
+        ----------
+        run : Run
+        number : int
+            Of rounds in it.
+        sums : sequence of futures
+        places : sequence of str
+            Addresses of workers that have the state before, all of which make it.
+
+        Returns
+        -------
+        Base
+            The first copy.
+        """
+        asked = []
+        for k, place in enumerate(places):
+            key = _key(number) if k < COPIES else ""
+            held = self.submit(residents.settle, run, number, key, *sums, workers=[place])
+            asked.append((key, held))
+        bases = []
+        for key, held in asked:
+            if key:
+                address, _ = self.result(held, places=places)
+                bases.append(self._base(number, key, held, address))
+                continue
+            # What it returns is not needed: of many workers it would come one after the other.
+            self._await(held, None, places)
+            if held.status != "finished":
+                self.result(held, places=places)
+        if len(bases) < COPIES:
+            bases += self._second(bases[0])
         self._bases = bases
-        return first
+        return bases[0]
 
     def _take_second(self) -> None:
         """Take up the second copy that was not waited for, if it is there by now."""
-        from distributed import Future
-
         if self._pending is None:
             return
         number, key, held = self._pending
         if held.status == "finished":
-            self._bases = [self._bases[0], Base(number, Future(key, self._client), held)]
+            self._bases = [self._bases[0], self._base(number, key, held)]
         self._pending = None
 
     def submit(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Future[Any]:
         """Submit a task that is none of those before."""
         return self._client.submit(function, *arguments, pure=False, **options)
 
-    def result(self, future: Future[Any], seconds: float | None = None) -> Any:
+    def result(
+        self, future: Future[Any], seconds: float | None = None, places: Sequence[str] = ()
+    ) -> Any:
         """Wait for a result while workers are looked after.
+
+        Parameters
+        ----------
+        future : future
+        seconds : float or None
+            How long at most; None without an end.
+        places : sequence of str
+            Addresses of workers that must all be there for it.
 
         Raises
         ------
@@ -173,24 +234,36 @@ class KeptStates:
             It took longer than so many seconds.
         """
         deadline = None if seconds is None else time.monotonic() + seconds
+        while True:
+            self._await(future, deadline, places)
+            try:
+                # It may be lost on its way, with its worker, and be made again.
+                return future.result(timeout=RESULT_SECONDS)
+            except Exception as error:
+                lost = isinstance(error, (CancelledError, round_tasks.AnotherStateError))
+                if lost or type(error).__name__ in {"KilledWorker", "CommClosedError"}:
+                    # Dask keeps it, and by its frames it would keep the future too.
+                    error.__traceback__ = None
+                    raise LostError(str(error)) from None
+                if future.status == "error" or not isinstance(error, TimeoutError):
+                    raise
+
+    def _await(self, future: Future[Any], deadline: float | None, places: Sequence[str]) -> None:
+        """Wait until a future is done, while workers are looked after; see `result`."""
         ended = threading.Event()
         future.add_done_callback(lambda _: ended.set())
-        while True:
-            if future.done():
-                try:
-                    # It may be lost on its way, with its worker, and be made again.
-                    return future.result(timeout=ANSWER_SECONDS)
-                except (CancelledError, round_tasks.AnotherStateError) as error:
-                    raise LostError(str(error)) from error
-                except Exception as error:
-                    if type(error).__name__ in {"KilledWorker", "CommClosedError"}:
-                        raise LostError(str(error)) from error
-                    if future.status == "error" or not isinstance(error, TimeoutError):
-                        raise
-            ended.wait(POLL_SECONDS)
+        while not future.done():
+            if ended.wait(POLL_SECONDS):
+                # It may have been lost since: then it is polled.
+                ended.clear()
             if deadline is not None and time.monotonic() > deadline:
+                future.cancel()
                 raise TimeoutError
             self.tend()
+            if gone := sorted(set(places).difference(self._workers.addresses)):
+                # Dask would wait for it for ever.
+                future.cancel()
+                raise LostError(f"worker {gone[0]} is gone, or paused")
 
     def tend(self) -> None:
         """Look after the workers, and see that the scheduler is there.
@@ -216,14 +289,21 @@ class KeptStates:
             raise LostError(f"the scheduler does not answer ({error})") from error
 
     def _copy(self, number: int, state: Future[Any], place: str = "") -> Base:
+        key, held = self._held(number, state, place)
+        address, _ = self.result(held, COPY_SECONDS, [place]) if place else self.result(held)
+        return self._base(number, key, held, address)
+
+    def _base(self, number: int, key: str, held: Future[Any], address: str = "") -> Base:
         from distributed import Future
 
-        key, held = self._held(number, state, place)
-        address, _ = self.result(held, COPY_SECONDS if place else None)
         return Base(number, Future(key, self._client), held, address)
 
     def _held(self, number: int, state: Future[Any], place: str) -> tuple[str, Future[Any]]:
         """Begin to keep a state; return its key, and what keeps it."""
-        key = f"state-{number}-{uuid.uuid4().hex}"
+        key = _key(number)
         options = {"workers": [place]} if place else {}
         return key, self.submit(round_tasks.keep, state, key, number, **options)
+
+
+def _key(number: int) -> str:
+    return f"state-{number}-{uuid.uuid4().hex}"

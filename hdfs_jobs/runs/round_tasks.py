@@ -1,10 +1,12 @@
-"""What workers do in a round: parts, stages, sums of them, the next state, a copy to keep."""
+"""What workers iterate, the tree in which they add, and what they do with states of Dask's."""
 
 from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
@@ -82,12 +84,28 @@ class StagedIteration(Rounds, Protocol):
         ...
 
 
+Edge = tuple[int, int]
+"""The first part of a block, and the one after its last."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The sum of the parts from `first` to before `stop`, which the tree adds up by themselves."""
+
+    first: int
+    stop: int
+    total: Any
+
+
+Sums = tuple[Piece, ...]
+
+
 @dataclass(frozen=True)
 class Staged:
-    """What some parts carry to the next stage, and the sum of what they add to this one's."""
+    """What some parts carry to the next stage, by their index, and sums of what they add to it."""
 
-    carried: tuple[Any, ...]
-    total: Any
+    carried: Mapping[int, Any]
+    sums: Sums
 
 
 @dataclass(frozen=True)
@@ -102,7 +120,8 @@ class At:
 _MAKING = threading.Lock()
 
 
-def _iteration(pickled: bytes) -> Any:
+def iteration(pickled: bytes) -> Any:
+    """Return an iteration, of which there is one a process."""
     # The cache alone would let two threads make one each.
     with _MAKING:
         return _made(pickled)
@@ -115,7 +134,7 @@ def _made(pickled: bytes) -> Any:
 
 def load(pickled: bytes) -> At:
     """Return what was saved last."""
-    return At(*_iteration(pickled).load())
+    return At(*iteration(pickled).load())
 
 
 def number_of(at: At) -> int:
@@ -123,61 +142,41 @@ def number_of(at: At) -> int:
     return at.number
 
 
-def parts_sum(pickled: bytes, first: int, stop: int, at: At) -> Any:
-    """Return the sum of the parts from `first` to before `stop`."""
-    work: Iteration = _iteration(pickled)
-    return tree_sum(range(first, stop), lambda k: work.part(at.state, at.number, k), work.add)
+def one_part(pickled: bytes, index: int, at: At) -> Any:
+    """Return what a part adds to a state."""
+    return iteration(pickled).part(at.state, at.number, index)
 
 
-def stage_parts(pickled: bytes, stage: int, first: int, stop: int, at: At, *before: Any) -> Staged:
-    """Bring the parts from `first` to before `stop` through a stage.
-
-    `before` is what they were in the stage before, and the sum of that; nothing in the first.
-    """
-    work: StagedIteration = _iteration(pickled)
-    staged, total = before or (Staged((None,) * (stop - first), None), None)
-    made = [
-        work.stage(at.state, at.number, first + k, stage, carried, total)
-        for k, carried in enumerate(staged.carried)
-    ]
-    sums = tree_sum([adds for _, adds in made], _same, work.add)
-    return Staged(tuple(carried for carried, _ in made), sums)
-
-
-def stage_total(pickled: bytes, staged: Staged) -> Any:
+def staged_sums(staged: Staged) -> Sums:
     """Return what some parts add to a stage's sum, without what stays with their worker."""
-    return staged.total
+    return staged.sums
 
 
-def sums_sum(pickled: bytes, *sums: Any) -> Any:
-    """Return the sum of sums that stand beside each other in the tree."""
-    return tree_sum(sums, _same, _iteration(pickled).add)
-
-
-def next_state(pickled: bytes, first: bool, at: At, *sums: Any) -> At:
+def next_state(pickled: bytes, first: bool, at: At, total: Any) -> At:
     """Return the state after one more round, with its report; the first leaves those before."""
-    work = _iteration(pickled)
-    state = work.apply(at.state, at.number, tree_sum(sums, _same, work.add))
+    work = iteration(pickled)
+    state = work.apply(at.state, at.number, total)
     before = () if first else at.reports
     return At(at.number + 1, state, (*before, work.report(state, at.number + 1)))
 
 
 def reports(pickled: bytes, saves: bool, at: At) -> tuple[Any, ...]:
     """Return the reports that a state has; save it first if it is to be saved."""
-    work = _iteration(pickled)
+    work = iteration(pickled)
     if saves:
         work.save(at.state, at.number)
     return at.reports or (work.report(at.state, at.number),)
 
 
 class AnotherStateError(Exception):
-    """A state that was made again is another one: it was loaded, and a later one is saved since."""
+    """The state of some rounds is asked for where there is another one, or none."""
 
 
 def keep(at: At, key: str, number: int) -> tuple[str, Any]:
     """Keep a state in this worker's memory under a key of its own, without what it was made of.
 
-    Dask runs this again where its worker is lost, and loads again what was loaded then.
+    Dask runs this again where its worker is lost, and loads again what was loaded then: a later
+    state, if one was saved since.
 
     Parameters
     ----------
@@ -196,16 +195,35 @@ def keep(at: At, key: str, number: int) -> tuple[str, Any]:
     AnotherStateError
         The state has other rounds.
     """
-    from distributed import get_client, get_worker
+    from distributed import get_worker
 
     if at.number != number:
         raise AnotherStateError(f"the state after {number} rounds is gone")
-    kept = get_client().scatter({key: at}, direct=True)
-    return get_worker().address, kept[key]
+    return get_worker().address, scatter(at, key)
 
 
-def _same(value: Any) -> Any:
-    return value
+def scatter(at: At, key: str) -> Any:
+    """Have Dask keep a state in this worker's memory, under a key, while the result is kept."""
+    from distributed import get_client
+
+    return get_client().scatter({key: at}, direct=True)[key]
+
+
+def at_once(of: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """Return what a function makes of each item, on so many threads as this worker has."""
+    from distributed import get_worker
+
+    threads = int(get_worker().state.nthreads)
+    if min(threads, len(items)) < 2:
+        return [of(item) for item in items]
+    # By its context what is made there finds out which worker it is on.
+    contexts = [copy_context() for _ in items]
+    return list(_pool(threads).map(lambda context, item: context.run(of, item), contexts, items))
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "parts")
 
 
 def tree_sum(of: Sequence[Any], value: Callable[[Any], Any], add: Callable[[Any, Any], Any]) -> Any:
@@ -241,3 +259,36 @@ def blocks(parts: int, workers: int) -> list[tuple[int, int]]:
     while parts >= 2 * size * max(1, workers):
         size *= 2
     return [(first, min(first + size, parts)) for first in range(0, parts, size)]
+
+
+def shares(parts: int, places: Sequence[str]) -> dict[str, list[Edge]]:
+    """Return which blocks of parts each worker makes.
+
+    Examples
+    --------
+    >>> shares(8, ["a", "a", "b", "b"])
+    {'a': [(0, 2), (2, 4)], 'b': [(4, 6), (6, 8)]}
+    >>> shares(5, ["a", "b"]), shares(2, ["a", "b", "c"])
+    ({'a': [(0, 2), (4, 5)], 'b': [(2, 4)]}, {'a': [(0, 1)], 'b': [(1, 2)]})
+    """
+    found: dict[str, list[Edge]] = {}
+    for k, edge in enumerate(blocks(parts, len(places))):
+        found.setdefault(places[k % len(places)], []).append(edge)
+    return found
+
+
+def joined(pieces: Sequence[Piece], work: Rounds) -> Sums:
+    """Add sums of parts where the tree of all parts adds them."""
+    return _joined(pieces, 0, work.parts, work.add)
+
+
+def _joined(pieces: Sequence[Piece], first: int, stop: int, add: Callable[[Any, Any], Any]) -> Sums:
+    inside = [piece for piece in pieces if first <= piece.first and piece.stop <= stop]
+    if len(inside) < 2 and (not inside or (inside[0].first, inside[0].stop) == (first, stop)):
+        return tuple(inside)
+    middle = first + (1 << (stop - first - 1).bit_length() - 1)
+    left, right = _joined(inside, first, middle, add), _joined(inside, middle, stop, add)
+    ends = [(piece.first, piece.stop) for piece in (*left, *right)]
+    if ends == [(first, middle), (middle, stop)]:
+        return (Piece(first, stop, add(left[0].total, right[0].total)),)
+    return (*left, *right)

@@ -1,11 +1,12 @@
 """Iterations on Dask: parts are mapped over workers, added in a fixed tree, applied to a state.
 
-Every round is a few Dask tasks: the parts of it, sums of them, the next state; or, where a part
-needs sums of all parts on its way, stages of the parts, each with its sum. States and sums go
-from worker to worker and never through the driver or the scheduler; the driver submits rounds ahead
-and gets a small report of each. Now and then two workers keep a copy of the state that hangs on
-nothing, so that Dask forgets what is behind it: a worker that is lost costs what was made since, or
-since the last save where both copies are lost, and changes no bit of the result.
+Every round is a Dask task on each worker, which makes the state of the sums of the round before and
+then sums of its parts; or, where a part needs sums of all parts on its way, stages of the parts,
+each with its sums. The state stays where it is made; sums go from worker to worker and never
+through the driver or the scheduler; the driver submits rounds ahead and gets a small report of
+each. Now and then two workers keep the state for Dask, which forgets what is behind it: a worker
+that is lost costs at most what was made since, or since the last save where both copies are lost,
+and changes no bit of the result.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ from __future__ import annotations
 import pickle
 import threading
 import time
+import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hdfs_jobs.runs import round_tasks
+from hdfs_jobs.runs import residents, round_tasks
 from hdfs_jobs.runs.code import check_workers
-from hdfs_jobs.runs.kept_states import ANSWER_SECONDS, Base, KeptStates, LostError
+from hdfs_jobs.runs.kept_states import ANSWER_SECONDS, POLL_SECONDS, Base, KeptStates, LostError
 from hdfs_jobs.runs.options import DEFAULTS, RunOptions
-from hdfs_jobs.runs.round_graph import RoundsGraph
+from hdfs_jobs.runs.residents import Run
+from hdfs_jobs.runs.round_graph import Pickled, RoundsGraph
 from hdfs_jobs.runs.round_tasks import Iteration, StagedIteration
 from hdfs_jobs.runs.workers import Workers
 
@@ -39,6 +44,10 @@ BATCH_SECONDS = 0.5
 
 KEEP_ROUNDS = 50
 """After so many rounds two workers keep the state."""
+
+FORGET_SECONDS = 5.0
+KEEP_SECONDS = 5.0
+"""After about so long two workers keep the state, if it is not time for that already."""
 
 
 def run_rounds(
@@ -103,9 +112,12 @@ def run_rounds(
     pickled = pickle.dumps(iteration)
     run = _Rounds(
         client=client,
-        pickled=pickled,
-        parts=iteration.parts,
-        stages=iteration.stages if isinstance(iteration, StagedIteration) else 0,
+        iteration=Pickled(
+            pickled,
+            iteration.parts,
+            iteration.stages if isinstance(iteration, StagedIteration) else 0,
+        ),
+        run=Run(uuid.uuid4().hex, 0),
         rounds=rounds,
         on_report=on_report,
         saves=saves,
@@ -115,7 +127,10 @@ def run_rounds(
         states=KeptStates(client, pickled, workers, name, options.retries, emit),
     )
     with client.as_current():
-        return run.go()
+        try:
+            return run.go()
+        finally:
+            run.forget()
 
 
 @dataclass(frozen=True)
@@ -124,7 +139,6 @@ class _Batch:
 
     number: int
     saves: bool
-    state: Future[Any]
     reports: Future[Any]
 
 
@@ -133,9 +147,8 @@ class _Rounds:
     """The state of one call of `run_rounds`."""
 
     client: Client
-    pickled: bytes
-    parts: int
-    stages: int
+    iteration: Pickled
+    run: Run
     rounds: int
     on_report: Callable[[int, Any], None]
     saves: Callable[[int], bool]
@@ -157,60 +170,94 @@ class _Rounds:
                 return self._chain(base)
             except LostError as lost:
                 self.states.lost(lost, self.reported)
+                # What is under way may still change the states that workers have by this name.
+                self.run = Run(self.run.name, self.run.attempt + 1)
 
     def _chain(self, base: Base) -> int:
         """Make rounds from a state on, and keep the state every now and then."""
         if base.number > self.reported:
             # It was saved, but its report was lost, and those before it.
-            found = self.states.result(
-                self.states.submit(round_tasks.reports, self.pickled, False, base.future)
-            )
-            self.reported = base.number
-            self.on_report(base.number, found[-1])
+            self._take(base.number, self._reports(base, saves=False))
+        settled: tuple[str, ...] = ()
         while base.number < self.rounds and not self.stop.is_set():
-            last = min(self.rounds, base.number - base.number % self.keep_rounds + self.keep_rounds)
-            number, state = self._some(base, last)
-            base = self.states.keep(number, state)
+            places = self.workers.addresses
+            if not places:
+                self.stop.wait(POLL_SECONDS)
+                self.states.tend()
+                continue
+            graph = RoundsGraph(self.client, self.iteration, self.run, base, places, settled)
+            self._some(graph)
+            if graph.sums:
+                settled = graph.makers
+                base = self.states.settle(self.run, graph.number, graph.sums, settled)
         if base.number > self.saved:
-            self.states.result(
-                self.states.submit(round_tasks.reports, self.pickled, True, base.future)
-            )
+            self._reports(base, saves=True)
             self.saved = base.number
         return base.number
 
-    def _some(self, base: Base, last: int) -> tuple[int, Future[Any]]:
-        """Make the rounds up to `last`, some of them given to Dask ahead of time."""
-        state, number = base.future, base.number
+    def _some(self, graph: RoundsGraph) -> None:
+        """Make rounds until it is time to keep the state, some given to Dask ahead of time."""
+        last = min(self.rounds, graph.number - graph.number % self.keep_rounds + self.keep_rounds)
         ahead: deque[_Batch] = deque()
-        begun = time.monotonic()
-        while ahead or (number < last and not self.stop.is_set()):
+        kept = begun = time.monotonic()
+        while True:
             # Whoever took the reports may have taken long.
             self.states.tend()
             # Nothing is begun beyond a state that is to be saved: `on_report` finds that one saved.
-            saving = bool(ahead) and ahead[-1].saves
-            while number < last and not (len(ahead) == AHEAD or saving or self.stop.is_set()):
-                ahead.append(self._batch(number, state, last))
-                number, state, saving = ahead[-1].number, ahead[-1].state, ahead[-1].saves
+            while not (
+                len(ahead) == AHEAD
+                or (ahead and ahead[-1].saves)
+                or graph.number >= last
+                or self.stop.is_set()
+                or time.monotonic() - kept > KEEP_SECONDS
+                or graph.places != self.workers.addresses
+            ):
+                ahead.append(self._batch(graph, last))
+            if not ahead:
+                return
             batch = ahead.popleft()
-            reports = self.states.result(batch.reports)
+            reports = self.states.result(batch.reports, places=graph.makers)
             now = time.monotonic()
             self.seconds, begun = max(1e-3, (now - begun) / len(reports)), now
             if batch.saves:
                 self.saved = max(self.saved, batch.number)
-            for done, found in enumerate(reports, batch.number - len(reports) + 1):
-                if done > self.reported:
-                    self.reported = done
-                    self.on_report(done, found)
-        return number, state
+            self._take(batch.number, reports)
 
-    def _batch(self, number: int, state: Future[Any], last: int) -> _Batch:
+    def _batch(self, graph: RoundsGraph, last: int) -> _Batch:
         """Submit some rounds; one graph of many tasks costs far less than many of one."""
-        places = self.workers.addresses
-        graph = RoundsGraph(self.pickled, self.parts, places, state.key, self.stages)
-        end = min(last, number + max(1, int(BATCH_SECONDS / self.seconds)))
+        first = graph.number
+        end = min(last, first + max(1, int(BATCH_SECONDS / self.seconds)))
         saves = False
-        while number < end and not saves:
+        while graph.number < end and not saves:
             graph.add_round()
-            number += 1
-            saves = self.saves(number)
-        return _Batch(number, saves, *graph.submit(self.client, saves))
+            saves = self.saves(graph.number)
+        reports = graph.submit(graph.number - first, saves)
+        return _Batch(graph.number, saves, reports)
+
+    def _reports(self, base: Base, *, saves: bool) -> tuple[Any, ...]:
+        """Return the reports that a state has; save it first if it is to be saved."""
+        asked = self.states.submit(round_tasks.reports, self.iteration.work, saves, base.future)
+        found: tuple[Any, ...] = self.states.result(asked)
+        return found
+
+    def _take(self, number: int, reports: Sequence[Any]) -> None:
+        for done, found in enumerate(reports, number - len(reports) + 1):
+            if done > self.reported:
+                self.reported = done
+                self.on_report(done, found)
+
+    def forget(self) -> None:
+        """Have workers let go of the states that they have."""
+        from distributed import wait
+
+        if self.client.status != "running":
+            return
+        asked = [
+            self.states.submit(
+                residents.forget, self.run.name, workers=[place], allow_other_workers=True
+            )
+            for place in set(self.workers.addresses)
+        ]
+        # One that is busy, or gone, does so when another run begins.
+        with suppress(OSError, CancelledError):
+            wait(asked, timeout=FORGET_SECONDS)

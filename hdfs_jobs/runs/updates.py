@@ -233,10 +233,9 @@ class _Updates:
                 return
             one = _Begun(piece, self.number, place)
             one.update = self.states.submit(
-                round_tasks.parts_sum,
+                round_tasks.one_part,
                 self.pickled,
                 piece,
-                piece + 1,
                 self.state,
                 workers=[place],
                 allow_other_workers=True,

@@ -110,6 +110,10 @@ class Workers:
         else:
             self._wait(f"no worker with {demand} is left", "when workers are there")
 
+    def look_again(self) -> None:
+        """Have the next `refresh` look, however long ago it did: a worker is known to be lost."""
+        self._looked = float("-inf")
+
     def _look(self) -> None:
         from distributed.comm.addressing import get_address_host
 

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster, Status, Worker
 
 from hdfs_jobs.errors import InfrastructureError
-from hdfs_jobs.runs.cluster import Cluster
+from hdfs_jobs.runs.cluster import LOOPBACK, Cluster
 from hdfs_jobs.runs.events import RoundsRepeated
 from hdfs_jobs.runs.options import RunOptions
+from hdfs_jobs.runs.round_tasks import tree_sum
 from tests.components.daskcluster import dask_servers, forked_workers
 from tests.hdfs_jobs.iterations import OPTIONS, ROUNDS, Walk, kill_a_worker, walk
 
@@ -162,6 +163,49 @@ def test_all_workers_at_once_cost_what_is_not_saved(
     assert any(isinstance(event, RoundsRepeated) for event in events)
 
 
+def test_a_worker_that_is_paused_is_done_without(
+    tmp_path: Path, expected: list[str], client: Client
+) -> None:
+    paused = []
+
+    def be(status: str, dask_worker: Worker) -> None:
+        dask_worker.status = Status[status]
+
+    def pause(number: int, _: object) -> None:
+        if number == 5:
+            paused.append(min(client.nthreads()))
+            client.run(be, "paused", workers=paused)
+        if number == 20:
+            client.run(be, "running", workers=paused)
+
+    work = Walk(str(tmp_path), seconds=0.01)
+    assert walk(client, work, on_report=pause) == expected[:ROUNDS]
+    assert paused
+
+
+@pytest.mark.parametrize("workers", [10, 21])
+def test_sums_of_many_workers_are_added_on_the_way(tmp_path: Path, workers: int) -> None:
+    plain = Walk(str(tmp_path / "plain"), parts=20)
+    _, state = plain.load()
+    expected = []
+    for number in range(8):
+        made = [plain.part(state, number, k) for k in range(20)]
+        state = plain.apply(state, number, tree_sum(range(20), made.__getitem__, plain.add))
+        expected.append(plain.report(state, number + 1))
+    with (
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=False,
+            protocol="tcp",
+            host=LOOPBACK,
+            dashboard_address=f"{LOOPBACK}:0",
+        ) as local,
+        Client(local) as client,
+    ):
+        assert walk(client, Walk(str(tmp_path / "walk"), parts=20), rounds=8) == expected
+
+
 def test_a_run_goes_on_from_what_was_saved_and_the_scheduler_forgets_what_is_behind(
     tmp_path: Path, expected: list[str], client: Client
 ) -> None:
@@ -181,9 +225,22 @@ def test_a_run_goes_on_from_what_was_saved_and_the_scheduler_forgets_what_is_beh
             tasks.append(client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)))
 
     assert walk(client, work, rounds=2 * ROUNDS, on_report=count) == expected[len(begun) :]
-    # A round has five tasks, so that those of all that is left would be 200.
-    assert max(tasks) < 100
+    # A round has two tasks, so that those of all that is left would be 80 at least.
+    assert max(tasks) < 60
     assert walk(client, work, rounds=2 * ROUNDS) == []
+
+
+def test_a_state_is_kept_on_a_worker_that_has_no_part(tmp_path: Path, client: Client) -> None:
+    plain = Walk(str(tmp_path / "plain"), parts=1)
+    _, state = plain.load()
+    expected = []
+    for number in range(ROUNDS):
+        state = plain.apply(state, number, plain.part(state, number, 0))
+        expected.append(plain.report(state, number + 1))
+    # It dies with the only part there is, three rounds after the state was kept.
+    work = Walk(str(tmp_path / "walk"), parts=1, dies=(("apply", 15),))
+    assert walk(client, work) == expected
+    assert work.died("apply").exists()
 
 
 def test_what_a_part_raises_ends_the_run(tmp_path: Path, client: Client) -> None:
