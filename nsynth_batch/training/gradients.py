@@ -26,6 +26,7 @@ from nsynth_batch.models.weights import Array, ModelConfig, Weights
 from nsynth_batch.training.checkpoint import ModelFolder
 from nsynth_batch.training.corpus_file import published_corpus
 from nsynth_batch.training.learner import Learned, Learner, Trained, added
+from nsynth_batch.training.optimiser import SLOTS
 from nsynth_batch.training.options import ROWS, Met, TrainingOptions
 from nsynth_batch.training.trainer import Trainer, one_thread_an_operation
 
@@ -109,7 +110,7 @@ class TrainingRounds:
         if saved is None:
             raise UsageError(f"{self.url}: the training is missing; begin it anew")
         learner = self.ready()
-        slots = saved.slots(learner.slots, learner.shapes)
+        slots = saved.slots(SLOTS, learner.shapes)
         streams = learner.streams
         if streams and saved.recordings == learner.batches.recordings:
             shapes = {name: value.shape for name, value in streams.items()}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,11 +17,13 @@ from nsynth_batch.models.recipe import Phase
 from nsynth_batch.models.weights import Array, ModelConfig
 from nsynth_batch.training.batches import Batches
 from nsynth_batch.training.corpus import Corpus
-from nsynth_batch.training.optimiser import Optimiser
+from nsynth_batch.training.optimiser import SLOTS, Descent
 from nsynth_batch.training.options import ROWS, Met, TrainingOptions
 from nsynth_batch.training.reducer import gradient
 
 Rows = Mapping[str, Array]
+
+_TOGETHER = "together"
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Trained:
     Attributes
     ----------
     slots : mapping of str to mapping of str to arrays
-        As `Optimiser.state` returns it.
+        Those of `optimiser.SLOTS`.
     streams : mapping of str to arrays [B, …]
         What streams go on from; empty for crops.
     met : Met
@@ -126,15 +129,12 @@ class Learner:
         self._rows = ROWS[self._family.order]
         self._last: tuple[int, Rows] = (-1, {})
         # A worker of several threads does several tasks at once.
-        self._reading, self._own = threading.Lock(), threading.local()
+        self._reading = threading.Lock()
         # A graph of its own for each shape: one for several has other last bits, and which worker
         # meets a batch's last, smaller group hangs on how many there are.
         self._gradient = tf.function(self._sums, autograph=False)
-
-    @property
-    def slots(self) -> tuple[str, ...]:
-        """What the weights are kept with; see `Optimiser.slots`."""
-        return self._optimiser()[0].slots
+        descent = Descent(options.clip_norm, options.average_decay, options.rule)
+        self._step = tf.function(descent.after, autograph=False)
 
     def learn(self, state: Trained, number: int, index: int) -> Learned:
         """Return what a crop of a step teaches, or a group of its streams."""
@@ -146,27 +146,24 @@ class Learner:
 
         They are `Learned.tensors`, slot by slot.
         """
-        optimiser, step = self._optimiser()
-        optimiser.restore(state.slots)
-        before, total = self._streams(state, index), None
+        slots, before, total = state.slots, self._streams(state, index), None
         for number in numbers:
-            weights = {n: tf.convert_to_tensor(v) for n, v in optimiser.weights.items()}
+            weights = {name: tf.constant(slots["weights"][name]) for name in self.shapes}
             found = self._learn(weights, before, number, index)
-            self._step(step, found, number)
+            slots = self._after(slots, found, number)
             before = found.streams.get(index, {})
             found = replace(found, tensors=[])
             total = found if total is None else added(total, found)
         if total is None:
             raise ValueError("a round has no steps")
-        slots = optimiser.state()
-        return replace(total, tensors=[v for name in self.slots for v in slots[name].values()])
+        return replace(total, tensors=[slots[slot][n] for slot in SLOTS for n in self.shapes])
 
     def average(self, state: Trained, number: int, total: Learned, parts: int) -> Trained:
         """Return the means of what `walk` returned for so many parts, added up."""
         tensors = iter(total.tensors)
         slots = {
-            slot: {name: next(tensors) / np.float32(parts) for name in state.slots[slot]}
-            for slot in self.slots
+            slot: {name: next(tensors) / np.float32(parts) for name in self.shapes}
+            for slot in SLOTS
         }
         return self._trained(state, number, total, slots)
 
@@ -201,21 +198,44 @@ class Learner:
         self, state: Trained, number: int, total: Learned, applied: int | None = None
     ) -> Trained:
         """Return the weights after a step, which is applied as the gradient after so many."""
-        optimiser, step = self._optimiser()
-        optimiser.restore(state.slots)
-        self._step(step, total, number, applied)
-        return self._trained(state, number, total, optimiser.state())
+        return self._trained(state, number, total, self._after(state.slots, total, number, applied))
 
-    def _step(
-        self, step: Callable[..., Any], total: Learned, number: int, applied: int | None = None
-    ) -> None:
+    def _after(
+        self,
+        slots: Mapping[str, Rows],
+        total: Learned,
+        number: int,
+        applied: int | None = None,
+    ) -> Mapping[str, Rows]:
+        """Return weights and all beside them after a step on what was learned."""
         count = np.float32(total.count)
-        step(
-            [tf.constant(tensor / count) for tensor in total.tensors],
+        gradients = {n: value / count for n, value in zip(self.shapes, total.tensors, strict=True)}
+        alone = list(total.averaged)
+        found = self._step(
+            {slot: self._joined(slots[slot], alone) for slot in SLOTS},
+            list(self._joined(gradients, alone).values()),
             tf.constant(self._options.rate(number), tf.float32),
             tf.constant((number if applied is None else applied) + 1, tf.float32),
             {name: tf.constant(value) for name, value in total.averaged.items()},
         )
+        return {slot: self._parted(found[slot], alone) for slot in SLOTS}
+
+    def _joined(self, rows: Rows, alone: Collection[str]) -> dict[str, Any]:
+        """Return tensors as one, beside those that stay alone: a step takes a while for each."""
+        flat = np.concatenate([rows[name].ravel() for name in self.shapes if name not in alone])
+        return {_TOGETHER: tf.constant(flat), **{name: tf.constant(rows[name]) for name in alone}}
+
+    def _parted(self, found: Mapping[str, Any], alone: Collection[str]) -> Rows:
+        """Return what `_joined` joined."""
+        flat, parted, place = found[_TOGETHER].numpy(), {}, 0
+        for name, shape in self.shapes.items():
+            if name in alone:
+                parted[name] = found[name].numpy()
+                continue
+            size = math.prod(shape)
+            parted[name] = flat[place : place + size].reshape(shape)
+            place += size
+        return parted
 
     def _trained(
         self, state: Trained, number: int, total: Learned, slots: Mapping[str, Rows]
@@ -239,21 +259,6 @@ class Learner:
 
     def _streams(self, state: Trained, index: int) -> Rows:
         return {name: values[self._place(index)] for name, values in state.streams.items()}
-
-    def _optimiser(self) -> tuple[Optimiser, Callable[..., Any]]:
-        """Return this thread's variables, and the graph that makes a step in them."""
-        if not hasattr(self._own, "optimiser"):
-            zeros = {name: np.zeros(shape, np.float32) for name, shape in self.shapes.items()}
-            self._own.optimiser = Optimiser(
-                zeros,
-                clip_norm=self._options.clip_norm,
-                average_decay=self._options.average_decay,
-                rule=self._options.rule,
-            )
-            self._own.step = tf.function(
-                self._own.optimiser.apply, reduce_retracing=True, autograph=False
-            )
-        return self._own.optimiser, self._own.step
 
     def _batch(self, number: int) -> Rows:
         """Return the batch of a step, of which a worker learns several rows in turn."""

@@ -27,7 +27,7 @@ from nsynth_batch.models.weights import (
 from nsynth_batch.training.batches import Batches
 from nsynth_batch.training.checkpoint import ModelFolder
 from nsynth_batch.training.corpus import Augmentation, Corpus
-from nsynth_batch.training.optimiser import Optimiser
+from nsynth_batch.training.optimiser import SLOTS, Descent, Optimiser
 from nsynth_batch.training.options import Met, TrainingOptions, TrainingProgress, progress_of
 from nsynth_batch.training.reducer import gradient
 
@@ -104,9 +104,7 @@ class Trainer:
         self._auxiliary = family.auxiliary(config, options.recipe, options.seed)
         self._optimiser = Optimiser(
             {**begins.tensors, **self._auxiliary},
-            clip_norm=options.clip_norm,
-            average_decay=options.average_decay,
-            rule=options.rule,
+            Descent(options.clip_norm, options.average_decay, options.rule),
         )
         self._recordings = ""
         self._state = (
@@ -307,7 +305,7 @@ class Trainer:
             )
         auxiliary = {name: value.shape for name, value in self._auxiliary.items()}
         shapes = {**self.family.tensor_shapes(self.config), **auxiliary}
-        self._optimiser.restore(saved.slots(self._optimiser.slots, shapes))
+        self._optimiser.restore(saved.slots(SLOTS, shapes))
         if self._state:
             kept = {name: tuple(value.shape) for name, value in self._state.items()}
             for name, value in saved.slots(("streams",), kept)["streams"].items():
