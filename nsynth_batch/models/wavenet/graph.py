@@ -69,7 +69,11 @@ def encoder(config: Config, tensors: Tensors, codes: Tensor) -> Tensor:
 
 
 def decoder(
-    config: Decoder, tensors: Tensors, codes: Tensor, encodings: Tensor | None = None
+    config: Decoder,
+    tensors: Tensors,
+    codes: Tensor,
+    encodings: Tensor | None = None,
+    first: int = 0,
 ) -> Tensor:
     """Return teacher-forced logits: those of sample t from the samples before it.
 
@@ -82,22 +86,27 @@ def decoder(
         Codes, T = F · hop.
     encodings : float32 [B, F, bottleneck], optional
         None for a model without conditioning, and then T is any length.
+    first : int
+        The sample to begin at, of a model without conditioning: what is before it is past alone.
 
     Returns
     -------
-    float32 [B, T, 256]
+    float32 [B, T - first, 256]
     """
     hop = config.hop
     x = tf.pad(codes[:, :-1, None] * INPUT_SCALE, [[0, 0], [1, 0], [0, 0]])
     x = _causal(tensors, "startconv", x, 1)
-    skip = _dense(tensors, "skip_start", x)
+    skip = _dense(tensors, "skip_start", _from(x, first))
+    gates = []
     for i, dilation in enumerate(config.dilations, 1):
         h = _causal(tensors, f"dilatedconv_{i}", x, dilation)
         if encodings is not None:
             h = _add_held(h, _dense(tensors, f"cond_map_{i}", encodings), hop)
         gate = _gate(h)
         x += _dense(tensors, f"res_{i}", gate)
-        skip += _dense(tensors, f"skip_{i}", gate)
+        gates.append(_from(gate, first))
+    # One product: a sum for each layer would go through memory, many times as wide as a gate.
+    skip += _dense(_skips(config, tensors), "skips", tf.concat(gates, -1))
     out = _dense(tensors, "out1", tf.nn.relu(skip))
     if encodings is not None:
         out = _add_held(out, _dense(tensors, "cond_map_out1", encodings), hop)
@@ -214,6 +223,19 @@ def _dense(tensors: Tensors, name: str, x: Tensor) -> Tensor:
         product = tf.matmul(flat, matrix)
     y = tf.nn.bias_add(product, tensors[f"{name}/biases"])
     return tf.reshape(y, tf.concat([tf.shape(x)[:-1], [outputs]], 0))
+
+
+def _skips(config: Decoder, tensors: Tensors) -> Tensors:
+    """Return the convolutions of all blocks' gates to the skip channels as one."""
+    names = [f"skip_{i}" for i in range(1, config.num_layers + 1)]
+    return {
+        "skips/W": tf.concat([tensors[f"{name}/W"] for name in names], 2),
+        "skips/biases": tf.add_n([tensors[f"{name}/biases"] for name in names]),
+    }
+
+
+def _from(x: Tensor, first: int) -> Tensor:
+    return tf.slice(x, [0, first, 0], [-1, -1, -1]) if first else x
 
 
 def _around(tensors: Tensors, name: str, x: Tensor, dilation: int) -> Tensor:

@@ -67,10 +67,9 @@ def plain_nll(config: PlainConfig, tensors: Tensors, batch: Batch) -> Loss:
         In nats, summed over B · (T - R) samples.
     """
     codes, past = batch["codes"], config.receptive_field
-    logits = graph.decoder(config, tensors, batch.get("inputs", codes))
-    labels = tf.cast(codes, tf.int32) - quantiser.LOWEST
-    rest = tf.slice(logits, [0, past, 0], [-1, -1, -1])
-    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels[:, past:], logits=rest)
+    logits = graph.decoder(config, tensors, batch.get("inputs", codes), first=past)
+    labels = tf.cast(codes[:, past:], tf.int32) - quantiser.LOWEST
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     return Loss(tf.reduce_sum(each), codes.shape[0] * (codes.shape[1] - past))
 
 
