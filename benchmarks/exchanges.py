@@ -1,6 +1,6 @@
 """Measure what a second worker brings to a training, and what it learns from the same samples.
 
-    python -m benchmarks.exchanges --steps 40 --picture losses.png
+    python -m benchmarks.exchanges --picture losses.png
 
 A plain WaveNet learns the package's recordings on one worker of one thread and on two, by ``sync``
 and by ``async``, in turn. Speed is what comes after the first reports, in which workers compile;
@@ -96,9 +96,10 @@ def learn(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=sorted(PLAIN_CONFIGS), default="small")
-    parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--crop-samples", type=int, default=6144)
+    parser.add_argument("--learning-rate", type=float, default=5e-4)
     parser.add_argument("--picture", type=Path, help="of the losses, by samples and by time")
     given = parser.parse_args()
     with as_file(files("nsynth_batch") / "recordings") as recordings:
@@ -112,6 +113,7 @@ def main() -> None:
                 steps=given.steps,
                 batch=given.batch,
                 crop_samples=given.crop_samples,
+                learning_rate=given.learning_rate,
                 warmup_steps=10,
                 decay_steps=1,
                 exchange=exchange,

@@ -91,12 +91,15 @@ class Cost:
         Bytes of encoding a sample; 0 for a family without an encoder.
     every : mapping of str to int
         In how many samples a tensor is applied once, by its name; 1 where it is not named.
+    targets : frozenset of str
+        Tensors that a training applies to targets alone, and not to a crop's given samples.
     """
 
     encode: int
     generate: int
     encoding_bytes: float = 0.0
     every: Mapping[str, int] = field(default_factory=dict)
+    targets: frozenset[str] = frozenset()
 
 
 class Family(Protocol[ConfigT]):

@@ -128,6 +128,7 @@ class Learner:
         }
         self._rows = ROWS[self._family.order]
         self._last: tuple[int, Rows] = (-1, {})
+        self._tensors: tuple[Rows, Mapping[str, Any]] = ({}, {})
         # A worker of several threads does several tasks at once.
         self._reading = threading.Lock()
         # A graph of its own for each shape: one for several has other last bits, and which worker
@@ -138,7 +139,7 @@ class Learner:
 
     def learn(self, state: Trained, number: int, index: int) -> Learned:
         """Return what a crop of a step teaches, or a group of its streams."""
-        weights = {name: tf.constant(state.slots["weights"][name]) for name in self.shapes}
+        weights = self._weights_of(state.slots)
         return self._learn(weights, self._streams(state, index), number, index)
 
     def walk(self, state: Trained, numbers: range, index: int) -> Learned:
@@ -148,8 +149,7 @@ class Learner:
         """
         slots, before, total = state.slots, self._streams(state, index), None
         for number in numbers:
-            weights = {name: tf.constant(slots["weights"][name]) for name in self.shapes}
-            found = self._learn(weights, before, number, index)
+            found = self._learn(self._weights_of(slots), before, number, index)
             slots = self._after(slots, found, number)
             before = found.streams.get(index, {})
             found = replace(found, tensors=[])
@@ -166,6 +166,15 @@ class Learner:
             for slot in SLOTS
         }
         return self._trained(state, number, total, slots)
+
+    def _weights_of(self, slots: Mapping[str, Rows]) -> Mapping[str, Any]:
+        """Return weights as tensors, of which several crops are learned with the same in turn."""
+        known, tensors = self._tensors
+        if slots["weights"] is not known:
+            known = slots["weights"]
+            tensors = {name: tf.constant(known[name]) for name in self.shapes}
+            self._tensors = known, tensors
+        return tensors
 
     def _learn(self, weights: Rows, before: Rows, number: int, index: int) -> Learned:
         begun = time.perf_counter()

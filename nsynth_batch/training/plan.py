@@ -77,9 +77,12 @@ def plan_training(
     shapes = family.tensor_shapes(config)
     cost = family.cost(config)
     weights = sum(math.prod(shape) for shape in shapes.values())
+    learned = max(0.0, 1 - family.given_samples(config) / options.crop_samples)
+    shares = {name: learned if name in cost.targets else 1.0 for name in shapes}
     # A layer over frames keeps its numbers once a frame, and not once a sample.
     kept = _SAMPLE + sum(
-        (math.prod(shape[:-1]) + _OUTPUTS * min(shape[-1], shape[-2])) / cost.every.get(name, 1)
+        (math.prod(shape[:-1]) + _OUTPUTS * min(shape[-1], shape[-2]))
+        * (shares[name] / cost.every.get(name, 1))
         for name, shape in shapes.items()
         if len(shape) > 1
     )
@@ -94,10 +97,12 @@ def plan_training(
     a_step = options.batch * options.crop_samples
     # While the encoder learns alone the decoder does not run.
     decoded = max(0, options.steps - max(step, options.recipe.encoder_steps))
+    left_out = sum((1 - shares[name]) * math.prod(shapes[name]) for name in cost.targets)
+    generated = cost.generate - round(left_out)
     return TrainingPlan(
         workers * (_LIBRARIES + _FLOAT * (_STATE * weights + at_once)),
         left * a_step,
-        _BACKWARD * a_step * (left * cost.encode + decoded * cost.generate),
+        _BACKWARD * a_step * (left * cost.encode + decoded * generated),
     )
 
 

@@ -111,8 +111,13 @@ class PlainWaveNet:
 
     def cost(self, config: PlainConfig) -> Cost:
         """Return multiply-adds a sample."""
-        layers = plain_convolutions(config)
-        return Cost(encode=0, generate=sum(taps * i * o for _, taps, i, o in layers))
+        layers = list(plain_convolutions(config))
+        after = ("skip_", "out1", "logits")
+        return Cost(
+            encode=0,
+            generate=sum(taps * i * o for _, taps, i, o in layers),
+            targets=frozenset(f"{name}/W" for name, *_ in layers if name.startswith(after)),
+        )
 
     def engines(self, config: PlainConfig) -> tuple[EngineName, ...]:
         """Return the engine that runs it."""

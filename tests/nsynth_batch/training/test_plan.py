@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from nsynth_batch.models.frame_gru.family import FAMILY as FRAMES
@@ -75,3 +76,16 @@ def test_while_the_encoder_learns_alone_the_decoder_takes_nothing() -> None:
         assert plan_training(NSYNTH, config, options, step).products == products
     alone = replace(options, recipe=replace(recipe, encoder_steps=5000))
     assert plan_training(NSYNTH, config, alone).products == 3 * 1000 * 2 * 1024 * cost.encode
+
+
+def test_what_targets_alone_go_through_is_counted_for_them() -> None:
+    cost, past = FAMILY.cost(SMALL), SMALL.receptive_field
+    shapes = FAMILY.tensor_shapes(SMALL)
+    skips = sum(math.prod(shapes[name]) for name in cost.targets)
+    assert 0.5 * cost.generate < skips < cost.generate
+    options = TrainingOptions(steps=1000, batch=2, crop_samples=2 * past)
+    plan = plan_training(FAMILY, SMALL, options)
+    assert plan.products == 3 * 1000 * 2 * 2 * past * (cost.generate - skips // 2)
+    # Its peak was 1.8 GB.
+    crops = replace(options, crop_samples=6144)
+    assert 1.2e9 < plan_training(FAMILY, SMALL, crops).memory < 2.2e9
