@@ -199,7 +199,7 @@ class _Rounds:
         """Make rounds until it is time to keep the state, some given to Dask ahead of time."""
         last = min(self.rounds, graph.number - graph.number % self.keep_rounds + self.keep_rounds)
         ahead: deque[_Batch] = deque()
-        kept = begun = time.monotonic()
+        first, begun = graph.number, time.monotonic()
         while True:
             # Whoever took the reports may have taken long.
             self.states.tend()
@@ -209,7 +209,7 @@ class _Rounds:
                 or (ahead and ahead[-1].saves)
                 or graph.number >= last
                 or self.stop.is_set()
-                or time.monotonic() - kept > KEEP_SECONDS
+                or time.monotonic() - begun > KEEP_SECONDS
                 or graph.places != self.workers.addresses
             ):
                 ahead.append(self._batch(graph, last))
@@ -217,8 +217,9 @@ class _Rounds:
                 return
             batch = ahead.popleft()
             reports = self.states.result(batch.reports, places=graph.makers)
-            now = time.monotonic()
-            self.seconds, begun = max(1e-3, (now - begun) / len(reports)), now
+            # Of all of them: those of two batches may come at once.
+            taken = time.monotonic() - begun
+            self.seconds = max(1e-3, taken / (batch.number - first))
             if batch.saves:
                 self.saved = max(self.saved, batch.number)
             self._take(batch.number, reports)

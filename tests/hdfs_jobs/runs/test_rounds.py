@@ -197,6 +197,8 @@ def test_sums_of_many_workers_are_added_on_the_way(tmp_path: Path, workers: int)
             n_workers=workers,
             threads_per_worker=1,
             processes=False,
+            # All count the memory of this one process, which may have TensorFlow in it.
+            memory_limit=0,
             protocol="tcp",
             host=LOOPBACK,
             dashboard_address=f"{LOOPBACK}:0",
