@@ -102,42 +102,43 @@ class Optimiser:
 
     def __init__(self, initial: Mapping[str, Array], descent: Descent) -> None:
         self.weights = {name: tf.Variable(value) for name, value in initial.items()}
-        self._slots = {
-            slot: {name: tf.Variable(tf.zeros_like(v)) for name, v in self.weights.items()}
-            for slot in ("momentum", "variance")
+        self._variables = {
+            "weights": self.weights,
+            **{
+                slot: {name: tf.Variable(tf.zeros_like(v)) for name, v in self.weights.items()}
+                for slot in ("momentum", "variance")
+            },
+            "average": {name: tf.Variable(v) for name, v in self.weights.items()},
         }
-        self._slots["average"] = {name: tf.Variable(v) for name, v in self.weights.items()}
         self._descent = descent
 
     def apply(
         self, gradients: Sequence[Any], rate: Any, step: Any, averaged: Tensors | None = None
     ) -> None:
         """Make one step; see `Descent.after`."""
-        variables = {"weights": self.weights, **self._slots}
         values = {
             slot: {name: variable.read_value() for name, variable in some.items()}
-            for slot, some in variables.items()
+            for slot, some in self._variables.items()
         }
         found = self._descent.after(values, gradients, rate, step, averaged)
-        for slot, some in variables.items():
+        for slot, some in self._variables.items():
             for name, variable in some.items():
                 if found[slot][name] is not values[slot][name]:
                     variable.assign(found[slot][name])
 
     def averaged(self) -> dict[str, Array]:
         """Return the averaged weights."""
-        return {name: v.numpy() for name, v in self._slots["average"].items()}
+        return {name: v.numpy() for name, v in self._variables["average"].items()}
 
     def state(self) -> dict[str, dict[str, Array]]:
         """Return everything that a training goes on from, by slot and by the weight's name."""
-        groups = {"weights": self.weights, **self._slots}
         return {
-            slot: {name: v.numpy() for name, v in variables.items()}
-            for slot, variables in groups.items()
+            slot: {name: v.numpy() for name, v in some.items()}
+            for slot, some in self._variables.items()
         }
 
     def restore(self, state: Mapping[str, Mapping[str, Array]]) -> None:
         """Take over what `state` returned."""
-        for slot, variables in {"weights": self.weights, **self._slots}.items():
-            for name, variable in variables.items():
+        for slot, some in self._variables.items():
+            for name, variable in some.items():
                 variable.assign(state[slot][name])
