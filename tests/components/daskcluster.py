@@ -15,7 +15,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 import dask.config
-from distributed import Client
+from distributed import Client, LocalCluster
 
 from hdfs_jobs.runs.cluster import Cluster
 
@@ -29,6 +29,25 @@ sys.meta_path.insert(0, PathFinder)
 """
 """Where the package is installed to be edited, a finder of its own knows its modules before any
 folder of PYTHONPATH is looked into."""
+
+
+@contextmanager
+def worker_threads(workers: int, *, threads: int = 1) -> Iterator[Client]:
+    """Start workers that are threads of this process; yield a client of them."""
+    with (
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=threads,
+            processes=False,
+            # All count the memory of this one process, which may have TensorFlow in it.
+            memory_limit=0,
+            protocol="tcp",
+            host=LOOPBACK,
+            dashboard_address=f"{LOOPBACK}:0",
+        ) as local,
+        Client(local) as client,
+    ):
+        yield client
 
 
 class DaskServers:

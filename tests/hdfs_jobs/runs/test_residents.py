@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client
 
 from hdfs_jobs.runs import residents
-from hdfs_jobs.runs.cluster import LOOPBACK
 from hdfs_jobs.runs.residents import Run
 from hdfs_jobs.runs.round_tasks import AnotherStateError, At, Piece
+from tests.components.daskcluster import worker_threads
 
 EDGES = ((0, 2),)
 RUN = Run("run", 0)
@@ -45,18 +45,7 @@ PICKLED = pickle.dumps(Count())
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
     """A worker that is a thread of this process."""
-    with (
-        LocalCluster(
-            n_workers=1,
-            threads_per_worker=1,
-            processes=False,
-            protocol="tcp",
-            host=LOOPBACK,
-            dashboard_address=f"{LOOPBACK}:0",
-            silence_logs=50,
-        ) as local,
-        Client(local) as client,
-    ):
+    with worker_threads(1) as client:
         yield client
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster, get_worker
+from distributed import get_worker
 
-from hdfs_jobs.runs.cluster import LOOPBACK
 from hdfs_jobs.runs.round_tasks import Piece, at_once, joined, shares, tree_sum
+from tests.components.daskcluster import worker_threads
 
 
 class Texts:
@@ -52,16 +52,6 @@ def meet(count: int) -> list[str]:
 
 
 def test_a_worker_makes_so_many_parts_at_once_as_it_has_threads() -> None:
-    with (
-        LocalCluster(
-            n_workers=1,
-            threads_per_worker=3,
-            processes=False,
-            protocol="tcp",
-            host=LOOPBACK,
-            dashboard_address=f"{LOOPBACK}:0",
-        ) as local,
-        Client(local) as client,
-    ):
+    with worker_threads(1, threads=3) as client:
         [address] = client.nthreads()
         assert client.submit(meet, 3).result() == [f"{k} {address}" for k in range(3)]

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from distributed import Client, LocalCluster, Status, Worker
+from distributed import Client, Status, Worker
 
 from hdfs_jobs.errors import InfrastructureError
-from hdfs_jobs.runs.cluster import LOOPBACK, Cluster
+from hdfs_jobs.runs.cluster import Cluster
 from hdfs_jobs.runs.events import RoundsRepeated
 from hdfs_jobs.runs.options import RunOptions
 from hdfs_jobs.runs.round_tasks import tree_sum
-from tests.components.daskcluster import dask_servers, forked_workers
+from tests.components.daskcluster import dask_servers, forked_workers, worker_threads
 from tests.hdfs_jobs.iterations import OPTIONS, ROUNDS, Walk, kill_a_worker, walk
 
 DRIVER = """
@@ -192,19 +192,7 @@ def test_sums_of_many_workers_are_added_on_the_way(tmp_path: Path, workers: int)
         made = [plain.part(state, number, k) for k in range(20)]
         state = plain.apply(state, number, tree_sum(range(20), made.__getitem__, plain.add))
         expected.append(plain.report(state, number + 1))
-    with (
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=False,
-            # All count the memory of this one process, which may have TensorFlow in it.
-            memory_limit=0,
-            protocol="tcp",
-            host=LOOPBACK,
-            dashboard_address=f"{LOOPBACK}:0",
-        ) as local,
-        Client(local) as client,
-    ):
+    with worker_threads(workers) as client:
         assert walk(client, Walk(str(tmp_path / "walk"), parts=20), rounds=8) == expected
 
 
