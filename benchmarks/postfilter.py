@@ -21,11 +21,10 @@ import numpy as np
 
 from nsynth_batch.models import load_model
 from nsynth_batch.models.checkpoint import load_checkpoint
-from nsynth_batch.models.loading import make_engine
 from nsynth_batch.models.wavenet.family import FAMILY
 from nsynth_batch.text import table
 from nsynth_batch.training.corpus import Corpus
-from nsynth_batch.training.fidelity import Audio, fidelity, measures, reconstructed
+from nsynth_batch.training.fidelity import Audio, fidelity, measures
 from nsynth_batch.training.stretches import stretches
 
 _NOISE = 0.1
@@ -58,13 +57,11 @@ def main() -> None:
     if weights.family != FAMILY.name or not weights.config.postfilter:
         parser.error(f"{arguments.checkpoint} has no postfilter")
     model = load_model(arguments.checkpoint)
-    plain = FAMILY.unfitted(weights)
-    without = FAMILY.model(plain, make_engine(plain, "auto"))
     corpus = Corpus.from_folder(arguments.folder, model.sample_rate)
     sounds = stretches(corpus, model.hop, count=len(corpus), seconds=arguments.seconds, short=True)
     sources = [audio for _, audio in sounds]
     encodings = [model.encode(audio[None])[0] for audio in sources]
-    drawn = reconstructed(without, sounds)
+    drawn = model.drawn(encodings, [name for name, _ in sounds])
     begun = time.process_time()
     filtered = [model.finished(a, b) for a, b in zip(drawn, encodings, strict=True)]
     took = time.process_time() - begun
@@ -88,7 +85,7 @@ def main() -> None:
         (sources[a][: n * model.hop], sources[b][: n * model.hop])
         for (a, b), n in zip(pairs, lengths, strict=True)
     ]
-    drawn = without.decode(mixed)
+    drawn = model.drawn(mixed, [str(number) for number in range(len(mixed))])
     filtered = [model.finished(a, b) for a, b in zip(drawn, mixed, strict=True)]
     rows = [["mixtures", "partials of the nearer parent", "of the farther"]]
     for name, outputs in (
