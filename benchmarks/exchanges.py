@@ -38,7 +38,7 @@ WARM_UP = 3
 
 
 @dataclass
-class Learned:
+class Reported:
     """What a training reported."""
 
     times: list[float] = field(default_factory=list)
@@ -63,21 +63,21 @@ class Learned:
 
 def learn(
     folder: Path, corpus: Corpus, options: TrainingOptions, preset: str, workers: int
-) -> Learned:
+) -> Reported:
     """Train on so many workers of one thread, and log it in a folder."""
-    learned, log = Learned(), TrainingLog(str(folder))
+    reported, log = Reported(), TrainingLog(str(folder))
     trainer = Trainer(FAMILY, PLAIN_CONFIGS[preset], options, folder)
     begun = time.perf_counter()
 
     def take(progress: TrainingProgress) -> None:
         assert progress.loss is not None and progress.exchange_share is not None
-        learned.times.append(time.perf_counter())
-        learned.losses.append(progress.loss)
-        learned.waits.append(progress.exchange_share)
+        reported.times.append(time.perf_counter())
+        reported.losses.append(progress.loss)
+        reported.waits.append(progress.exchange_share)
         log.add(
             step=progress.step,
             samples=progress.step * options.batch * options.crop_samples,
-            wall_seconds=learned.times[-1] - begun,
+            wall_seconds=reported.times[-1] - begun,
             nll=progress.loss,
         )
 
@@ -90,7 +90,7 @@ def learn(
             report_steps=REPORT_STEPS,
             on_progress=take,
         )
-    return learned
+    return reported
 
 
 def main() -> None:
@@ -104,7 +104,7 @@ def main() -> None:
     given = parser.parse_args()
     with as_file(files("nsynth_batch") / "recordings") as recordings:
         corpus = Corpus.from_folder(recordings, PLAIN_CONFIGS[given.preset].sample_rate)
-    found: dict[tuple[Exchange, int], Learned] = {}
+    found: dict[tuple[Exchange, int], Reported] = {}
     exchanges: tuple[Exchange, ...] = ("sync", "async")
     with tempfile.TemporaryDirectory() as parent:
         folders = []
@@ -120,12 +120,12 @@ def main() -> None:
             )
             for workers in (1, 2):
                 folders.append(Path(parent) / f"{exchange} {workers}")
-                learned = learn(folders[-1], corpus, options, given.preset, workers)
-                found[exchange, workers] = learned
+                reported = learn(folders[-1], corpus, options, given.preset, workers)
+                found[exchange, workers] = reported
                 print(
-                    f"{exchange}, {workers} workers: {learned.steps_a_second:.3f} steps/s, "
-                    f"{100 * learned.waited:.0f}% of the workers' time no gradient, "
-                    f"{learned.loss:.4f} nats",
+                    f"{exchange}, {workers} workers: {reported.steps_a_second:.3f} steps/s, "
+                    f"{100 * reported.waited:.0f}% of the workers' time no gradient, "
+                    f"{reported.loss:.4f} nats",
                     flush=True,
                 )
         if given.picture:
